@@ -1,0 +1,1 @@
+"""Planimeter: how much of this picture is covered?"""

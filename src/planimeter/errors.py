@@ -1,0 +1,132 @@
+"""Every error that Planimeter raises on purpose.
+
+The core raises them; an edge (REST, page, command line) turns each into its own form. `code` is the stable
+name that a program can rely on; the message is a sentence for a person: the value, the limit, what to do.
+"""
+
+from typing import ClassVar
+
+
+class PlanimeterError(Exception):
+    """The root: catch this to catch all of them."""
+
+    code: ClassVar[str] = "error"
+
+
+class InvalidOption(PlanimeterError):
+    """An option has a value that it cannot take."""
+
+    code = "invalid_option"
+
+
+class MissingPicture(PlanimeterError):
+    """A request came without a picture, or with an empty one."""
+
+    code = "missing_picture"
+
+
+class UnsupportedPicture(PlanimeterError):
+    """The bytes are not one of the picture formats that are read."""
+
+    code = "unsupported_picture"
+
+
+class UndecodablePicture(PlanimeterError):
+    """The bytes start like a picture, but cannot be decoded."""
+
+    code = "undecodable_picture"
+
+
+class TooManyBytes(PlanimeterError):
+    """The file is larger than the limit on bytes."""
+
+    code = "too_many_bytes"
+
+
+class TooManyPixels(PlanimeterError):
+    """The picture is larger than the limit on pixels or on a side."""
+
+    code = "too_many_pixels"
+
+
+class UnknownModel(PlanimeterError):
+    """No pack has that name."""
+
+    code = "unknown_model"
+
+
+class UnknownMeasurement(PlanimeterError):
+    """No measurement is stored under that id."""
+
+    code = "unknown_measurement"
+
+
+class UnknownSample(PlanimeterError):
+    """No sample picture has that name."""
+
+    code = "unknown_sample"
+
+
+class InvalidPack(PlanimeterError):
+    """A pack is incomplete, damaged, or of a schema that this version does not read."""
+
+    code = "invalid_pack"
+
+
+class RuntimeUnavailable(PlanimeterError):
+    """The runtime, device or precision that was asked for is not there."""
+
+    code = "runtime_unavailable"
+
+
+class InferenceFailed(PlanimeterError):
+    """The network answered with something that is not a detection (no mask, a non-finite number)."""
+
+    code = "inference_failed"
+
+
+class QueueFull(PlanimeterError):
+    """Too many pictures are waiting for the model."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which trying again makes sense."""
+
+
+class DeadlineExceeded(PlanimeterError):
+    """The picture waited longer than the deadline."""
+
+    code = "deadline_exceeded"
+
+
+class NotReady(PlanimeterError):
+    """The service cannot measure now: no model is loaded, or the store cannot be written."""
+
+    code = "not_ready"
+
+
+class StoreFailed(PlanimeterError):
+    """The measurement could not be stored; nothing of it was kept."""
+
+    code = "store_failed"
+
+
+class TunnelFailed(PlanimeterError):
+    """The public address could not be opened."""
+
+    code = "tunnel_failed"
+
+
+class DataError(PlanimeterError):
+    """Labelled pictures cannot be used as they are."""
+
+    code = "invalid_data"
+
+
+class TrainingError(PlanimeterError):
+    """Training cannot start or go on."""
+
+    code = "training_failed"

@@ -1,0 +1,133 @@
+"""What a measurement is: the typed answer to "how much of this picture is covered?".
+
+These models are the JSON of the REST API, the return value of the Python API and the stored record at once.
+Boxes are COCO's `[x, y, width, height]` in pixels of the picture after its EXIF orientation was applied;
+masks are COCO run-length encoding (RLE), column-major, at the picture's own resolution.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+MaskFormat = Literal["rle", "polygon", "none"]
+
+
+class Part(BaseModel):
+    """A frozen part of the answer; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Rle(Part):
+    """A mask as COCO's compressed run-length encoding: exact, and what pycocotools reads."""
+
+    size: tuple[int, int] = Field(description="Height and width of the picture.")
+    counts: str = Field(description="Compressed run lengths, column-major, starting with zeros.")
+
+
+class Polygons(Part):
+    """A mask as polygons, for tools that take nothing else. Approximate: RLE is the exact form."""
+
+    approximate: Literal[True] = True
+    polygons: list[list[list[float]]] = Field(
+        description="Parts; each is a list of rings [x0, y0, x1, y1, …]: the outer ring, then its holes."
+    )
+
+
+class Instance(Part):
+    """One object found in the picture."""
+
+    id: int = Field(ge=1, description="1, 2, … by falling score; the value of its pixels in the instance mask.")
+    class_name: str = Field(alias="class")
+    class_id: int = Field(ge=1)
+    score: float = Field(ge=0, le=1)
+    bbox: tuple[float, float, float, float] = Field(description="x, y, width, height in pixels.")
+    area_px: int = Field(ge=0, description="Pixels of the mask.")
+    percent: Percent = Field(description="area_px in percent of the pixels counted.")
+    mask: Rle | Polygons | None = None
+
+
+class ClassCoverage(Part):
+    """How much of the picture the instances of one class cover: their union."""
+
+    class_name: str = Field(alias="class")
+    class_id: int = Field(ge=1)
+    count: int = Field(ge=0)
+    pixels_masked: int = Field(ge=0)
+    percent_masked: Percent
+
+
+class Coverage(Part):
+    """How much of the picture is covered, by the exact union of all masks."""
+
+    percent_masked: Percent
+    pixels_masked: int = Field(ge=0, description="Pixels of the union: each counted once.")
+    pixels_counted: int = Field(gt=0, description="The denominator: all pixels of the picture.")
+    pixels_overlapping: int = Field(ge=0, description="Pixels under two masks or more.")
+    by_class: list[ClassCoverage] = Field(description="Every class that the model knows, found or not.")
+
+
+class ImageInfo(Part):
+    """The picture as it was decoded."""
+
+    filename: str
+    format: str = Field(description="JPEG, PNG, WEBP, TIFF, BMP, or ARRAY for pixels given from Python.")
+    width: int = Field(gt=0, description="After orientation.")
+    height: int = Field(gt=0, description="After orientation.")
+    sha256: str = Field(description="Of the bytes as they came.")
+
+
+class ModelInfo(Part):
+    """Which model answered, and with which arithmetic."""
+
+    name: str
+    version: str
+    sha256: str
+    runtime: str = Field(description="openvino or torch")
+    precision: str = Field(description="f32, bf16 or f16")
+    device: str = Field(description="cpu or cuda")
+
+
+class Options(Part):
+    """The options that shaped the answer."""
+
+    score_threshold: float = Field(ge=0, le=1)
+
+
+class Timing(Part):
+    """Milliseconds spent in each step."""
+
+    decode: float = 0.0
+    queue: float = 0.0
+    inference: float = 0.0
+    postprocess: float = 0.0
+    store: float = 0.0
+    total: float = 0.0
+
+
+class Measurement(Part):
+    """The result of measuring one picture with one model."""
+
+    image: ImageInfo
+    model: ModelInfo
+    options: Options
+    coverage: Coverage
+    instances: list[Instance]
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What a careful reader must know: alpha dropped, 16 bits scaled, instance limit reached.",
+    )
+    timing_ms: Timing
+
+
+def percent(pixels: int, counted: int) -> float:
+    """Return `pixels` in percent of `counted`, as a float that is exact to the last bit it can hold."""
+    return 100.0 * pixels / counted
+
+
+def classes_found(measurement: Measurement) -> Sequence[ClassCoverage]:
+    """Return the classes with at least one instance, largest coverage first."""
+    found = [entry for entry in measurement.coverage.by_class if entry.count]
+    return sorted(found, key=lambda entry: -entry.pixels_masked)

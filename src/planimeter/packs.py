@@ -1,0 +1,176 @@
+"""A pack: one folder with all that a model needs, and nothing that executes.
+
+`pack.json` is the manifest; `model.onnx` the network up to box-space masks; `weights.safetensors` (optional)
+the same weights for PyTorch. Nothing in a pack is ever unpickled.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from planimeter.errors import InvalidPack, UnknownModel
+
+SCHEMA_VERSION = 1
+MANIFEST = "pack.json"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PackClass(_Manifest):
+    """One class that the model knows. Class ids count from 1, in the order of the manifest."""
+
+    name: str = Field(min_length=1)
+    color: str = Field(pattern=r"^#[0-9a-f]{6}$")
+
+
+class Preprocessing(_Manifest):
+    """How a picture becomes the network's input.
+
+    The picture is scaled so that its shorter side is `shortest_edge`, but no further than its longer side
+    being `longest_edge`; then (x - mean) / std per RGB channel on [0, 255]; then zero-padded at the right
+    and the bottom to a multiple of `multiple`.
+    """
+
+    shortest_edge: int = Field(ge=32, le=4096)
+    longest_edge: int = Field(ge=32, le=8192)
+    multiple: int = Field(default=32, ge=1)
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+
+
+class Architecture(_Manifest):
+    """The shape of the network: enough to build it again in PyTorch."""
+
+    backbone: Literal["mobilenet_v2"] = "mobilenet_v2"
+    fpn_channels: int = 96
+    box_features: int = 256
+    mask_channels: int = 96
+    anchor_sizes: tuple[int, int, int, int, int] = (16, 32, 64, 128, 256)
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    proposals: int = Field(default=1000, description="Proposals that reach the second stage.")
+    detections: int = Field(default=500, description="The most instances in one picture.")
+    score_floor: float = Field(default=0.05, description="The network drops instances below this score.")
+    nms_iou: float = Field(default=0.5, description="Overlap at which the lower score of a class is dropped.")
+
+
+class Thresholds(_Manifest):
+    """What is used where a request names nothing else."""
+
+    score: float = Field(default=0.5, ge=0, le=1)
+    mask: float = Field(default=0.5, gt=0, lt=1, description="Probability from which a pixel is masked.")
+
+
+class PackFile(_Manifest):
+    """A file of the pack, by name and content."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class TrainingData(_Manifest):
+    """Where the knowledge comes from."""
+
+    name: str
+    licence: str
+    pictures: int = Field(ge=0)
+    instances: int = Field(ge=0)
+
+
+class Manifest(_Manifest):
+    """The content of `pack.json`."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=NAME_PATTERN)
+    version: str
+    title: str
+    summary: str
+    task: Literal["instance-segmentation"] = "instance-segmentation"
+    classes: tuple[PackClass, ...] = Field(min_length=1)
+    preprocessing: Preprocessing
+    architecture: Architecture
+    thresholds: Thresholds
+    onnx: PackFile
+    weights: PackFile | None = None
+    training_data: TrainingData
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack found on disk: its manifest and where it lies. The files are checked when it is loaded."""
+
+    folder: Path
+    manifest: Manifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    def file(self, entry: PackFile) -> Path:
+        """Return the path of a file of the pack after checking that it holds what the manifest says."""
+        path = self.folder / entry.name
+        try:
+            with path.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(
+                    hashlib, "file_digest"
+                ) else hashlib.sha256(stream.read()).hexdigest()
+        except OSError as error:
+            raise InvalidPack(f"pack {self.name!r}: {entry.name} cannot be read ({error})") from error
+        if found != entry.sha256:
+            raise InvalidPack(
+                f"pack {self.name!r}: {entry.name} is damaged or was exchanged (sha256 {found[:12]}…, the "
+                f"manifest says {entry.sha256[:12]}…); install the pack again"
+            )
+        return path
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; empty where the pack has none."""
+        path = self.folder / "CARD.md"
+        return path.read_text("utf-8") if path.is_file() else ""
+
+
+def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
+    """Return the pack in `folder`; raises `InvalidPack` when its manifest is missing or wrong."""
+    path = folder / MANIFEST
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
+    try:
+        return Pack(folder, Manifest.model_validate_json(text), bundled)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise InvalidPack(f"{path}: {where}: {first['msg']}") from error
+
+
+def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
+    """Return every pack by name: the bundled ones, then those in `packs_folder`, which win over a bundled one."""
+    packs: dict[str, Pack] = {}
+    for root, bundled in ((BUNDLED_FOLDER, True), (packs_folder, False)):
+        if root is None or not root.is_dir():
+            continue
+        for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+            pack = read_pack(manifest.parent, bundled=bundled)
+            packs[pack.name] = pack
+    return packs
+
+
+def find_pack(name: str, packs_folder: Path | None = None) -> Pack:
+    """Return the pack called `name`, or the one in the folder that `name` is a path of."""
+    packs = find_packs(packs_folder)
+    if re.match(NAME_PATTERN, name) and name in packs:
+        return packs[name]
+    if (Path(name) / MANIFEST).is_file():
+        return read_pack(Path(name))
+    raise UnknownModel(f"there is no model {name!r}; known: {', '.join(packs) or 'none'}")
