@@ -1,0 +1,307 @@
+"""From bytes to pixels: limits first, then the decoder, then orientation, depth, alpha and colour.
+
+What each of these does to the numbers is told in `docs/pictures.md`; keep the two together.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from planimeter.errors import (
+    InvalidOption,
+    MissingPicture,
+    PlanimeterError,
+    TooManyBytes,
+    TooManyPixels,
+    UndecodablePicture,
+    UnsupportedPicture,
+)
+from planimeter.measurement import ImageInfo
+
+FORMATS = "JPEG, PNG, WebP, TIFF and BMP"
+EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras deliver inside 16-bit files."""
+MOST_PAGES_COUNTED = 1000
+
+_ORIENTATION_TAG = 0x0112
+_TIFF_BITS_PER_SAMPLE = 258
+_TIFF_PHOTOMETRIC = 262
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow's own limit would warn above 89 megapixels and refuse above 179, whatever ours is: `Limits` takes its
+# place, and is checked as early.
+Image.MAX_IMAGE_PIXELS = None
+
+# The decoders are named, not found through Image.open: nothing outside this table ever sees the bytes, and a
+# JPEG that carries more pictures (MPO) is simply read as its first.
+_DECODERS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "TIFF": TiffImageFile,
+    "BMP": BmpImageFile,
+}
+_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a picture may be. All are checked before a pixel is decoded."""
+
+    max_bytes: int = 64 * 2**20
+    max_pixels: int = 100_000_000
+    max_side: int = 30_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture."""
+
+    pixels: NDArray[np.uint8]
+    """[H, W, 3] RGB, upright, C-contiguous."""
+    info: ImageInfo
+    notes: tuple[str, ...] = ()
+    """What was done to the pixels that a careful reader must know."""
+
+
+def decode(data: bytes, *, filename: str = "picture", limits: Limits = Limits()) -> Picture:
+    """Return the picture in `data`, told by its content: `filename` is carried along, never trusted.
+
+    Raises `MissingPicture` (no bytes), `TooManyBytes`, `UnsupportedPicture` (not one of the formats),
+    `TooManyPixels` and `UndecodablePicture` (damaged, or of a kind without a fair 8-bit RGB rendering), and
+    nothing else, whatever the bytes.
+    """
+    if not data:
+        raise MissingPicture("the picture is empty (0 bytes); send the bytes of a picture file")
+    if len(data) > limits.max_bytes:
+        raise TooManyBytes(
+            f"the picture has {len(data):,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
+        )
+    name = _format(data)
+    with _hostile(name):
+        image = _DECODERS[name](BytesIO(data))
+        _check_size(image.size, limits)
+        _check_single(image, name)
+        image.load()
+        notes: list[str] = []
+        pixels = _rgb(_upright(image, notes), _stored_depth(image, data), notes)
+    height, width = pixels.shape[:2]
+    info = ImageInfo(
+        filename=filename or "picture",
+        format=name,
+        width=width,
+        height=height,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    return Picture(pixels, info, tuple(notes))
+
+
+def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
+    """Return pixels given from Python as a picture.
+
+    Taken are uint8 grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4], and uint16 grey [H, W]; anything else raises
+    `InvalidOption`. The pixels are copied.
+    """
+    taken = {("uint8", 2): (0,), ("uint8", 3): (3, 4), ("uint16", 2): (0,)}
+    channels = pixels.shape[2] if pixels.ndim == 3 else 0
+    if channels not in taken.get((pixels.dtype.name, pixels.ndim), ()) or pixels.size == 0:
+        raise InvalidOption(
+            f"an array of {pixels.dtype} with shape {pixels.shape} is no picture here; give uint8 [H, W], "
+            "[H, W, 3] RGB or [H, W, 4] RGBA with values from 0 to 255, or uint16 grey [H, W]"
+        )
+    notes: list[str] = []
+    if pixels.dtype == np.uint16:
+        rgb = _grey_to_rgb(_scale_to_8_bits(pixels, notes))
+    elif pixels.ndim == 2:
+        rgb = _grey_to_rgb(pixels)
+    else:
+        rgb = np.array(pixels[..., :3], order="C")
+        if channels == 4:
+            _note_alpha(pixels[..., 3], notes)
+    info = ImageInfo(
+        filename=filename or "array",
+        format="ARRAY",
+        width=rgb.shape[1],
+        height=rgb.shape[0],
+        sha256=hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
+    )
+    return Picture(rgb, info, tuple(notes))
+
+
+def _format(data: bytes) -> str:
+    """Return which of the formats the first bytes announce."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data.startswith(_TIFF_MAGICS):
+        return "TIFF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    raise UnsupportedPicture(
+        f"the bytes are none of the formats that are read ({FORMATS}, told by content, not by name); "
+        "convert the picture to one of them"
+    )
+
+
+@contextmanager
+def _hostile(name: str) -> Iterator[None]:
+    """Turn whatever a decoder stumbles over into `UndecodablePicture`."""
+    try:
+        yield
+    except PlanimeterError:
+        raise
+    except Exception as error:
+        # Deliberately wide: fed with damaged bytes, the decoders raise OSError, SyntaxError, ValueError,
+        # struct.error, KeyError, MemoryError and more, another with any release. All mean the same here.
+        reason = str(error).strip() or type(error).__name__
+        raise UndecodablePicture(
+            f"the bytes start like {name} but cannot be decoded ({reason}); "
+            "the file may be cut short or damaged: open it in a viewer and save it again"
+        ) from error
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise UndecodablePicture(f"the picture has no pixels ({width} x {height})")
+    if max(size) > limits.max_side:
+        raise TooManyPixels(
+            f"the picture is {width:,} x {height:,} and its longer side may have {limits.max_side:,} pixels; "
+            "scale it down or cut it into parts"
+        )
+    if width * height > limits.max_pixels:
+        raise TooManyPixels(
+            f"the picture has {width:,} x {height:,} = {width * height:,} pixels and the limit is "
+            f"{limits.max_pixels:,}; scale it down or cut it into parts"
+        )
+
+
+def _check_single(image: ImageFile.ImageFile, name: str) -> None:
+    """Refuse pages and animations, because nobody could tell which of the pictures was measured."""
+    pages = _tiff_pages(image) if isinstance(image, TiffImageFile) else int(getattr(image, "n_frames", 1))
+    if pages > 1:
+        kind = "pages" if name == "TIFF" else "frames"
+        count = f"{pages}" if pages < MOST_PAGES_COUNTED else f"{pages} or more"
+        raise UndecodablePicture(
+            f"the {name} has {count} {kind} and one picture is measured at a time; "
+            "split it and send them singly"
+        )
+
+
+def _tiff_pages(image: TiffImageFile) -> int:
+    """Count pages, but not all of a file made of millions of empty ones."""
+    pages = 1
+    try:
+        while pages < MOST_PAGES_COUNTED:
+            image.seek(pages)
+            pages += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return pages
+
+
+def _upright(image: ImageFile.ImageFile, notes: list[str]) -> Image.Image:
+    """Apply the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - as in _hostile; the pixels are sound, so viewers show the picture too
+        notes.append("EXIF damaged: measured in the orientation in which the pixels are stored")
+        return image
+    method = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
+
+
+def _stored_depth(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Return the bits per channel in the file; Pillow hands colour out with 8, whatever it was."""
+    if isinstance(image, PngImageFile):
+        return data[24]
+    if isinstance(image, TiffImageFile):
+        bits = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))
+        return int(max(bits)) if isinstance(bits, tuple) and bits else 8
+    return 8
+
+
+def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.uint8]:
+    """Return [H, W, 3] uint8 from an image of any of Pillow's modes."""
+    mode = image.mode
+    if mode == "F":
+        raise UndecodablePicture(
+            "the picture has floating-point pixels, and no rule says which value is white; "
+            "convert it to 8- or 16-bit grey first"
+        )
+    if mode.startswith("I"):
+        return _grey_to_rgb(_deep_grey(image, notes))
+    if stored_depth > 8:
+        notes.append(f"{stored_depth} bits per channel: the upper 8 were used")
+    if mode == "CMYK":
+        notes.append("CMYK converted to RGB without a colour profile")
+    if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        _note_alpha(rgba[..., 3], notes)
+        return np.array(rgba[..., :3], order="C")
+    return np.array(image.convert("RGB"), order="C")
+
+
+def _deep_grey(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
+    """Return [H, W] uint8 from 16-bit grey, or from 32-bit grey whose values fit into 16."""
+    values = np.asarray(image)
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest > 65535:
+        raise UndecodablePicture(
+            f"the picture has 32-bit grey values from {lowest} to {highest}, and no rule says which is "
+            "white; convert it to 8- or 16-bit grey first"
+        )
+    grey = _scale_to_8_bits(values.astype(np.uint16), notes)
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
+        grey = ~grey  # "white is zero": Pillow turns 8-bit files of this kind round, but not deep ones
+    return grey
+
+
+def _scale_to_8_bits(values: NDArray[np.uint16], notes: list[str]) -> NDArray[np.uint8]:
+    """Scale by the effective depth: of the 10, 12 or 14 bits of a camera, `>> 8` would leave black."""
+    highest = int(values.max())
+    depth = next(bits for bits in EFFECTIVE_DEPTHS if highest < 1 << bits)
+    white = (1 << depth) - 1
+    steps = np.minimum(np.arange(65536), white)
+    table = ((steps * 255 + white // 2) // white).astype(np.uint8)
+    notes.append(f"16-bit grey scaled by its effective depth of {depth} bits (largest value {highest})")
+    scaled: NDArray[np.uint8] = table[values]
+    return scaled
+
+
+def _grey_to_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)
+
+
+def _note_alpha(alpha: NDArray[np.uint8], notes: list[str]) -> None:
+    see_through = alpha.size - int(np.count_nonzero(alpha == 255))
+    if see_through:
+        share = 100.0 * see_through / alpha.size
+        notes.append(
+            f"alpha dropped: {share:.3g} percent of the pixels are not opaque; their stored colours were "
+            "used, and they count as picture"
+        )

@@ -1,0 +1,305 @@
+"""Masks as windows: pasting, run-length encoding, exact unions, maps and polygons.
+
+An instance covers a small part of a picture, so its mask is kept as the window that holds it. Nothing here
+makes a full canvas for each instance; what needs a canvas makes one for all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+from contourpy import FillType, contour_generator
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from planimeter.errors import InferenceFailed, InvalidOption
+from planimeter.measurement import Polygons, Rle
+
+Bools = NDArray[np.bool_]
+Box = tuple[float, float, float, float]
+
+_PASTE_BLOCK = 4_000_000
+"""Pixels interpolated at a time, so that a mask as large as the picture needs no float canvas."""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowMask:
+    """The pixels of one instance inside a window of the picture, which lies wholly inside the picture."""
+
+    x: int
+    """Left column of the window in the picture."""
+    y: int
+    """Top row of the window in the picture."""
+    pixels: Bools
+    """[h, w]"""
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask."""
+        return int(np.count_nonzero(self.pixels))
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Index of the window in an array [H, W, ...] of the picture."""
+        height, width = self.pixels.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+
+EMPTY = WindowMask(0, 0, np.zeros((0, 0), bool))
+
+
+@dataclass(frozen=True)
+class CoverageCounts:
+    """Pixels counted over the union of all masks."""
+
+    masked: int
+    overlapping: int
+    """Pixels under two masks or more."""
+    by_class: tuple[int, ...]
+    """The union of each class; index 0 is class id 1."""
+
+
+def paste(
+    probabilities: NDArray[np.float32], box: Box, height: int, width: int, threshold: float = 0.5
+) -> WindowMask:
+    """Return the box-space mask `probabilities` [M, M] at the resolution of a picture of `height` x `width`.
+
+    `box` is x0, y0, x1, y1 in pixels of the picture, where pixel i spans [i, i + 1]. The mask is read
+    bilinearly at the centre of each pixel whose centre lies inside the box, as Detectron2's `paste_masks`
+    does; but its outermost values reach out to the box's edge instead of fading to zero, so a mask of ones
+    fills its box, corners too. Pixels of at least `threshold` are masked. A box without a pixel centre in the
+    picture gives an empty window.
+    """
+    if not (np.isfinite(box).all() and np.isfinite(probabilities).all()):
+        raise InferenceFailed(f"the network gave a box or a mask that is not finite (box {box})")
+    x0, y0, x1, y1 = (float(side) for side in box)
+    left, right = _span(x0, x1, width)
+    top, bottom = _span(y0, y1, height)
+    if left >= right or top >= bottom:
+        return EMPTY
+    rows, columns = probabilities.shape
+    vertical = _weights(np.arange(top, bottom), y0, y1, rows) @ probabilities
+    horizontal = _weights(np.arange(left, right), x0, x1, columns).T
+    pixels = np.empty((bottom - top, right - left), bool)
+    step = max(1, _PASTE_BLOCK // pixels.shape[1])
+    for start in range(0, len(pixels), step):
+        np.greater_equal(
+            vertical[start : start + step] @ horizontal, threshold, out=pixels[start : start + step]
+        )
+    return WindowMask(left, top, pixels)
+
+
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the pixels [first, last) of 0..size whose centres lie in [low, high)."""
+    first, last = np.clip(np.ceil([low - 0.5, high - 0.5]), 0, size)
+    return int(first), int(last)
+
+
+def _weights(pixels: NDArray[np.int_], low: float, high: float, size: int) -> NDArray[np.float32]:
+    """Return [len(pixels), size]: how much each of `size` cells between low and high adds to each pixel."""
+    position = np.clip((pixels + 0.5 - low) / (high - low) * size - 0.5, 0, size - 1)
+    before = np.minimum(position.astype(np.intp), max(size - 2, 0))
+    share = (position - before).astype(np.float32)
+    weights = np.zeros((len(pixels), size), np.float32)
+    index = np.arange(len(pixels))
+    weights[index, np.minimum(before + 1, size - 1)] = share
+    weights[index, before] = 1 - share
+    return weights
+
+
+def rle_encode(mask: WindowMask, height: int, width: int) -> Rle:
+    """Return the mask on a picture of `height` x `width` as COCO's compressed RLE, as pycocotools does."""
+    starts, ends = _runs(mask, height)
+    edges = np.empty(2 * len(starts) + 2, np.int64)
+    edges[0], edges[-1] = 0, height * width
+    edges[1:-1:2], edges[2:-1:2] = starts, ends
+    counts = np.diff(edges)
+    if len(counts) > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    packed = cast(
+        "dict[str, Any]",
+        coco.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width),
+    )
+    return Rle(size=(height, width), counts=packed["counts"].decode("ascii"))
+
+
+def _runs(mask: WindowMask, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the starts and ends of the runs of ones, as column-major positions in the whole picture."""
+    columns = np.zeros((mask.pixels.shape[1], mask.pixels.shape[0] + 2), np.int8)
+    columns[:, 1:-1] = mask.pixels.T
+    steps = np.diff(columns, axis=1)
+    origin = mask.x * height + mask.y
+    column, row = np.nonzero(steps == 1)
+    starts = origin + column * height + row
+    column, row = np.nonzero(steps == -1)
+    ends = origin + column * height + row
+    # A run that leaves a column at the picture's bottom and goes on at the next one's top is one run.
+    apart = starts[1:] != ends[:-1]
+    return (
+        starts[np.concatenate([[True], apart])[: len(starts)]].astype(np.int64),
+        ends[np.concatenate([apart, [True]])[: len(ends)]].astype(np.int64),
+    )
+
+
+def rle_decode(rle: Rle) -> Bools:
+    """Return the mask on its whole picture, [H, W]."""
+    height, width = rle.size
+    return union_mask([rle_window(rle)], height, width)
+
+
+def rle_window(rle: Rle) -> WindowMask:
+    """Return the smallest window that holds the mask, without making the whole picture."""
+    height, width = rle.size
+    edges = np.cumsum(_counts(rle.counts))
+    if len(edges) == 0 or edges[-1] != height * width or (np.diff(edges) < 0).any() or edges[0] < 0:
+        raise InvalidOption(f"the run lengths do not add up to a mask of {width} x {height} pixels")
+    starts, ends = edges[:-1:2], edges[1::2]
+    filled = starts < ends[: len(starts)] if len(ends) else np.zeros(0, bool)
+    starts, ends = starts[: len(ends)][filled], ends[filled]
+    if len(starts) == 0:
+        return EMPTY
+    # Cut each run where it enters another column: afterwards all of them are (column, first row, last row).
+    first, last = starts // height, (ends - 1) // height
+    pieces = last - first + 1
+    run = np.repeat(np.arange(len(starts)), pieces)
+    column = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    low = np.maximum(starts[run] - column * height, 0)
+    high = np.minimum(ends[run] - column * height, height)
+    x, y = int(column[0]), int(low.min())
+    steps = np.zeros((int(column[-1]) - x + 1, int(high.max()) - y + 1), np.int8)
+    np.add.at(steps, (column - x, low - y), 1)
+    np.add.at(steps, (column - x, high - y), -1)
+    pixels = np.cumsum(steps[:, :-1], axis=1, dtype=np.int8).T.astype(bool, order="C")
+    return WindowMask(x, y, pixels)
+
+
+def _counts(text: str) -> NDArray[np.int64]:
+    """Return the run lengths in COCO's compressed string (`rleFrString` in pycocotools' maskApi.c).
+
+    A character holds 5 bits and "more follows", low bits first; numbers are signed, and from the fourth on
+    they are differences to the one two before.
+    """
+    code = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if len(code) == 0 or (code < 0).any() or (code > 63).any() or code[-1] & 0x20:
+        raise InvalidOption("the run lengths of a mask are not in COCO's compressed form")
+    final = np.flatnonzero(~code & 0x20)
+    begin = np.concatenate([[0], final[:-1] + 1])
+    length = final - begin + 1
+    if length.max() > 12:
+        raise InvalidOption("the run lengths of a mask are not in COCO's compressed form")
+    place = np.arange(len(code)) - np.repeat(begin, length)
+    values = np.add.reduceat((code & 0x1F) << (5 * place), begin)
+    values -= np.where(code[final] & 0x10, np.int64(1) << (5 * length), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def count_coverage(
+    masks: Sequence[WindowMask], labels: Sequence[int], height: int, width: int, classes: int
+) -> CoverageCounts:
+    """Return exact counts over the unions: of all masks, and of those of each class id 1..`classes`.
+
+    Two bits a pixel of the region that holds all windows are all the memory that is needed: "masked" and
+    "masked before", as two arrays of bool.
+    """
+    _check(masks, height, width)
+    if any(not 1 <= label <= classes for label in labels):
+        raise InvalidOption(f"a label is not a class id from 1 to {classes}: {sorted(set(labels))}")
+    masked, overlapping = _count_union(masks)
+    by_class = [
+        _count_union([mask for mask, label in zip(masks, labels, strict=True) if label == class_id])[0]
+        for class_id in range(1, classes + 1)
+    ]
+    return CoverageCounts(masked, overlapping, tuple(by_class))
+
+
+def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:
+    """Return the pixels under one mask or more, and under two or more."""
+    windows = [mask for mask in masks if mask.pixels.size]
+    if not windows:
+        return 0, 0
+    x, y = min(mask.x for mask in windows), min(mask.y for mask in windows)
+    right = max(mask.x + mask.pixels.shape[1] for mask in windows)
+    bottom = max(mask.y + mask.pixels.shape[0] for mask in windows)
+    union, again = np.zeros((2, bottom - y, right - x), bool)
+    for mask in windows:
+        here = WindowMask(mask.x - x, mask.y - y, mask.pixels).window
+        again[here] |= union[here] & mask.pixels
+        union[here] |= mask.pixels
+    return int(np.count_nonzero(union)), int(np.count_nonzero(again))
+
+
+def union_mask(masks: Sequence[WindowMask], height: int, width: int) -> Bools:
+    """Return [H, W]: the pixels under any mask."""
+    _check(masks, height, width)
+    union = np.zeros((height, width), bool)
+    for mask in masks:
+        union[mask.window] |= mask.pixels
+    return union
+
+
+def class_map(
+    masks: Sequence[WindowMask], labels: Sequence[int], height: int, width: int
+) -> NDArray[np.uint8]:
+    """Return [H, W]: the class id of each pixel, 0 where there is none; where masks overlap, the first's."""
+    if any(not 1 <= label <= 255 for label in labels):
+        raise InvalidOption("a class map holds class ids from 1 to 255")
+    return _map(masks, labels, np.zeros((height, width), np.uint8))
+
+
+def instance_map(masks: Sequence[WindowMask], height: int, width: int) -> NDArray[np.uint16]:
+    """Return [H, W]: 1, 2, … for the first, second, … mask, 0 where there is none; the lowest wins."""
+    if len(masks) > 65535:
+        raise InvalidOption(f"an instance map holds up to 65,535 instances, not {len(masks):,}")
+    return _map(masks, range(1, len(masks) + 1), np.zeros((height, width), np.uint16))
+
+
+def _map(masks: Sequence[WindowMask], values: Sequence[int], canvas: NDArray[Any]) -> NDArray[Any]:
+    _check(masks, *canvas.shape)
+    for mask, value in reversed(list(zip(masks, values, strict=True))):
+        canvas[mask.window][mask.pixels] = value
+    return canvas
+
+
+def _check(masks: Sequence[WindowMask], height: int, width: int) -> None:
+    """Refuse a window that leaves the picture: NumPy would silently wrap it round or cut it."""
+    for mask in masks:
+        rows, columns = mask.pixels.shape
+        if mask.x < 0 or mask.y < 0 or mask.x + columns > width or mask.y + rows > height:
+            raise InvalidOption(
+                f"a window of {columns} x {rows} at ({mask.x}, {mask.y}) leaves the picture of "
+                f"{width} x {height}"
+            )
+
+
+def polygons(mask: WindowMask) -> Polygons:
+    """Return the outlines of the mask in pixels of the picture, where pixel i spans [i, i + 1].
+
+    Each part is its outer ring followed by its holes; rings are not closed by repeating their first point.
+    Lines run along the pixels' edges and cut corners, so areas differ a little from the mask's.
+    """
+    if not mask.pixels.any():
+        return Polygons(polygons=[])
+    padded = np.pad(mask.pixels, 1).astype(np.float32)
+    parts, offsets = cast(
+        "tuple[list[NDArray[np.float64]], list[NDArray[np.uint32]]]",
+        contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(0.5, 2.0),
+    )
+    origin = np.array([mask.x - 0.5, mask.y - 0.5])
+    return Polygons(
+        polygons=[
+            [_ring(points[first:last] + origin) for first, last in pairwise(ends)]
+            for points, ends in zip(parts, offsets, strict=True)
+        ]
+    )
+
+
+def _ring(points: NDArray[np.float64]) -> list[float]:
+    """Return x0, y0, x1, y1, … without the repeated last point and without points on straight lines."""
+    ring = points[:-1]
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    corner = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    return [float(value) for value in ring[corner].ravel()]
