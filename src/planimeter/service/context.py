@@ -1,0 +1,47 @@
+"""What every request needs: the settings, the store, the models, and the queue in front of them."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import Flask, current_app
+
+from planimeter.decode import Limits
+from planimeter.service.metrics import Metrics
+from planimeter.service.models import Models
+from planimeter.service.queue import Queue
+from planimeter.settings import Settings
+from planimeter.store import Store
+
+EXTENSION = "planimeter"
+
+
+@dataclass
+class Context:
+    """The parts of one running service."""
+
+    settings: Settings
+    store: Store
+    models: Models
+    queue: Queue = field(init=False)
+    metrics: Metrics = field(init=False)
+    public_url: str | None = None
+    """The address that the tunnel gave, with no slash at its end; None without a tunnel."""
+
+    def __post_init__(self) -> None:
+        self.queue = Queue(self.settings.queue_size, self.settings.deadline)
+        self.metrics = Metrics(self.queue)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits on uploaded pictures."""
+        settings = self.settings
+        return Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
+
+    def attach(self, app: Flask) -> None:
+        """Make this the context of `app`."""
+        app.extensions[EXTENSION] = self
+
+
+def context() -> Context:
+    """Return the context of the app that handles the current request."""
+    return cast("Context", current_app.extensions[EXTENSION])

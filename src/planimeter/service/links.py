@@ -1,0 +1,44 @@
+"""Links that work wherever the service is reached from.
+
+Every link is a relative reference (RFC 3986, section 4.2) from the address of the request to its target. The
+browser resolves it against the address *it* used, so scheme, host name, port and path prefix of a proxy or a
+tunnel never have to be known here, and no forwarded header has to be trusted.
+"""
+
+from typing import Any
+
+from flask import request, url_for
+
+
+def relative(base: str, target: str) -> str:
+    """Return the relative reference that leads from the path `base` to `target`.
+
+    Both start with a slash; `target` may carry a query and a fragment. It holds that
+    `urljoin(base, relative(base, target)) == target`, and also under any common prefix.
+    """
+    cut = min((position for position in map(target.find, "?#") if position >= 0), default=len(target))
+    path, rest = target[:cut], target[cut:]
+    here = base.split("/")[1:-1]
+    *folders, last = path.split("/")[1:]
+    shared = 0
+    while shared < min(len(here), len(folders)) and here[shared] == folders[shared]:
+        shared += 1
+    steps = [".."] * (len(here) - shared) + folders[shared:] + [last]
+    reference = "/".join(steps)
+    if not reference or reference.startswith("/") or ":" in steps[0]:  # else "current page", host, or scheme
+        reference = f"./{reference}"
+    return reference + rest
+
+
+def link(endpoint: str, **values: Any) -> str:
+    """Return the relative link from the current request to `endpoint`; the arguments are those of `url_for`."""
+    return relative(requested_path(), url_for(endpoint, **values))
+
+
+def requested_path() -> str:
+    """Return the path as the client wrote it.
+
+    `request.path` is decoded: an escaped slash in it would look like one folder more than the browser counts.
+    """
+    written = str(request.environ.get("REQUEST_URI") or "").partition("?")[0]
+    return written if written.startswith("/") else request.root_path + request.path

@@ -1,0 +1,88 @@
+"""The models that this service can measure with: found by name, each loaded once."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import planimeter
+from planimeter.errors import UnknownModel
+from planimeter.packs import MANIFEST, Pack, find_packs, read_pack
+from planimeter.segmenter import Segmenter
+from planimeter.settings import Settings
+
+# Okabe and Ito's palette (2008), told apart with any colour vision: for records whose model is gone.
+PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+
+
+def load_pack(pack: Pack, settings: Settings) -> Segmenter:
+    """Return the segmenter of a pack with the runtime and precision that the settings ask for."""
+    return planimeter.load(
+        str(pack.folder.resolve()),
+        packs_folder=settings.packs_folder,
+        infer_with_cpu=settings.infer_with_cpu,
+        precision=settings.precision,
+    )
+
+
+class Models:
+    """All packs by name, and the segmenters made of them so far. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        find: Callable[[Path | None], dict[str, Pack]] = find_packs,
+        load: Callable[[Pack, Settings], Segmenter] = load_pack,
+    ) -> None:
+        self._settings = settings
+        self._find = find
+        self._load = load
+        self._segmenters: dict[str, Segmenter] = {}
+        self._loading = threading.Lock()
+
+    def packs(self) -> dict[str, Pack]:
+        """Return every pack by name; looks again each time, so a model trained meanwhile is there."""
+        packs = self._find(self._settings.packs_folder)
+        chosen = Path(self._settings.model)
+        if self._settings.model not in packs and (chosen / MANIFEST).is_file():
+            pack = read_pack(chosen)
+            packs[pack.name] = pack
+        return packs
+
+    @property
+    def default(self) -> str:
+        """The name of the model that measures where a request names none."""
+        name = self._settings.model
+        if (Path(name) / MANIFEST).is_file() and name not in self._find(self._settings.packs_folder):
+            return read_pack(Path(name)).name
+        return name
+
+    @property
+    def ready(self) -> bool:
+        """Whether the default model is loaded."""
+        return self.default in self._segmenters
+
+    def find(self, name: str) -> Pack:
+        """Return the pack called `name`; raises `UnknownModel`. A name is never taken for a folder here."""
+        packs = self.packs()
+        if name not in packs:
+            raise UnknownModel(f"there is no model {name!r}; known: {', '.join(packs) or 'none'}")
+        return packs[name]
+
+    def get(self, name: str | None = None) -> Segmenter:
+        """Return the segmenter called `name`, or the default one; the first call loads it."""
+        wanted = name or self.default
+        if wanted in self._segmenters:
+            return self._segmenters[wanted]
+        pack = self.find(wanted)
+        with self._loading:
+            if wanted not in self._segmenters:
+                self._segmenters[wanted] = self._load(pack, self._settings)
+        return self._segmenters[wanted]
+
+    def colors(self, name: str, classes: int) -> tuple[str, ...]:
+        """Return one colour per class: the pack's, or a palette where the pack is gone or has other classes."""
+        pack = self.packs().get(name)
+        if pack is not None and len(pack.manifest.classes) >= classes:
+            return tuple(entry.color for entry in pack.manifest.classes)
+        return tuple(PALETTE[index % len(PALETTE)] for index in range(classes))
