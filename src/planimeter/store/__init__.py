@@ -1,0 +1,11 @@
+"""Where measurements are kept: records in a database, pictures in plain folders.
+
+A measurement is stored whole or not at all: its files are written aside, moved, and only then recorded. A
+journal names the files before they are written, so that the next start removes what a kill left behind, and
+nothing else.
+"""
+
+from planimeter.store.records import Record
+from planimeter.store.store import Store
+
+__all__ = ["Record", "Store"]

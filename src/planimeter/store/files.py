@@ -1,0 +1,147 @@
+"""The folders that a person can open: what files are called, and how they appear whole or not at all."""
+
+import errno
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from planimeter.errors import StoreFailed
+
+INCOMING = ".incoming"
+_STEM_BYTES = 80  # with the id and "_overlay.png" it stays below the 143 bytes of encrypted home folders
+_EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on that disk, or choose another folder.",
+    errno.EDQUOT: "Free some of your quota, or choose another folder.",
+    errno.EFBIG: "Choose a folder on a file system that takes files of this size.",
+    errno.EEXIST: "A file is in the place of the folder: move it away, or choose another folder.",
+    errno.ENOTDIR: "A file is in the place of a folder: move it away, or choose another folder.",
+    errno.ENOENT: "Create the folder again, or restart.",
+}
+_DEFAULT_REMEDY = "Choose a folder that this user may write to."
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """The names of a measurement's files: relative to their folders, so that the folders can move."""
+
+    upload: str
+    overlay: str
+    mask: str
+
+
+def file_names(filename: str, format_: str, id_: str) -> FileNames:
+    """Name a measurement's files after the upload; the extension follows the content, never the name."""
+    name = f"{recognisable_stem(filename)}_{id_}"
+    extension = _EXTENSIONS.get(format_, ".bin")
+    return FileNames(upload=f"{name}{extension}", overlay=f"{name}_overlay.png", mask=f"{name}_mask.png")
+
+
+def recognisable_stem(filename: str) -> str:
+    """Return what a person recognises of a client's file name, safe on every file system.
+
+    Letters, marks and digits of any script stay; all else becomes an underscore, dots too, because Windows
+    takes `CON.anything` for a device.
+    """
+    last = unicodedata.normalize("NFC", filename.replace("\\", "/").rsplit("/", 1)[-1])
+    stem, dot, _ = last.rpartition(".")
+    kept = "".join(_kept_or_underscore(character) for character in (stem if dot else last))
+    words = "_".join(word for word in kept.split("_") if word)
+    short = words.encode()[:_STEM_BYTES].decode(errors="ignore")
+    return short.strip("_-") or "picture"
+
+
+def _kept_or_underscore(character: str) -> str:
+    return character if character == "-" or unicodedata.category(character)[0] in "LMN" else "_"
+
+
+class Folder:
+    """A plain folder whose files appear whole or not at all."""
+
+    def __init__(self, path: Path, role: str) -> None:
+        self.path = path
+        self.incoming = path / INCOMING
+        self._role = role
+        self._lock: int | None = None
+
+    def create(self) -> None:
+        """Create the folder, and the one inside it where files are written aside."""
+        with self.failing("create"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.incoming.mkdir(exist_ok=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file aside, make sure that it reached the disk, and move it in place."""
+        aside = self.incoming / name
+        with aside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(self.path / name)
+
+    def discard(self, name: str) -> None:
+        """Remove a file, wherever on its way it is."""
+        (self.incoming / name).unlink(missing_ok=True)
+        (self.path / name).unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Make sure that the moved files stay moved when the power goes."""
+        if os.name == "nt":
+            return  # Windows cannot sync a folder
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def check(self) -> None:
+        """Raise StoreFailed when nothing can be written here."""
+        probe = self.incoming / "probe"
+        with self.failing("write to"):
+            self.incoming.mkdir(exist_ok=True)
+            probe.write_bytes(b"probe")
+            probe.unlink(missing_ok=True)
+
+    @contextmanager
+    def failing(self, action: str) -> Iterator[None]:
+        """Turn what the operating system says into a sentence with the folder and a remedy."""
+        try:
+            yield
+        except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0, _DEFAULT_REMEDY)
+            reason = error.strerror or str(error)
+            message = f"Cannot {action} the {self._role} folder {self.path}: {reason}. {remedy}"
+            raise StoreFailed(message) from error
+
+    @contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Yield whether no other process works in this folder; afterwards share it until `release`.
+
+        Only a process that is alone may take unfinished work for the leftovers of a killed one.
+        """
+        if sys.platform == "win32":  # no shared locks: one process for each folder
+            yield True
+            return
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        self._lock = os.open(self.incoming / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        alone = True
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        except OSError:  # some network drives have no locks: as on Windows
+            yield True
+            return
+        yield alone
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """Stop sharing the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
