@@ -1,0 +1,287 @@
+"""The REST API under `/api/v1`: each route reads its options, asks the core or the store, and answers."""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import BaseModel
+from werkzeug.exceptions import Forbidden
+
+from planimeter.decode import Limits, Picture, decode
+from planimeter.drawing import draw_measurement, encode_jpeg, encode_mask_png, encode_png
+from planimeter.errors import StoreFailed
+from planimeter.masks import WindowMask, class_map, instance_map, rle_window
+from planimeter.measurement import Measurement, Rle
+from planimeter.service.answers import (
+    MeasurementList,
+    ModelList,
+    measurement_answer,
+    measurement_summary,
+    model_answer,
+    model_summary,
+)
+from planimeter.service.context import Context, context
+from planimeter.service.links import link
+from planimeter.service.measuring import measure_upload
+from planimeter.service.options import (
+    AnswerOptions,
+    ListOptions,
+    MaskOptions,
+    NoOptions,
+    OverlayOptions,
+    parse,
+)
+from planimeter.service.uploads import read_upload
+from planimeter.store import Record
+from planimeter.tables import row, to_csv
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+PERCENT_HEADER = "Planimeter-Percent-Masked"
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+}
+PAGE_LENGTH = 50
+CSV_BATCH = 200
+
+
+@blueprint.before_request
+def refuse_foreign_pages() -> None:
+    """Keep the pages of other sites from uploading or deleting here through a visitor's browser (CSRF)."""
+    came_from = request.headers.get("Sec-Fetch-Site", "none")
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and came_from == "cross-site":
+        raise Forbidden("a page of another site sent this request; open Planimeter's own page instead")
+
+
+@blueprint.post("/measurements")
+def create_measurement() -> Response:
+    """Measure the picture in the request; answers JSON, or the drawn picture where that is what is accepted."""
+    parts = context()
+    data, filename, options = read_upload(request, parts.settings.max_bytes)
+    record = measure_upload(data, filename, options)
+    wanted = request.accept_mimetypes.best_match(
+        ("application/json", "image/png", "image/jpeg"), default="application/json"
+    )
+    if wanted == "application/json":
+        answer = _json(measurement_answer(record, options.mask_format), 201)
+    else:
+        picture = _overlay(parts, record, OverlayOptions(format="png" if wanted == "image/png" else "jpeg"))
+        answer = Response(picture, 201, content_type=wanted)
+    answer.headers["Location"] = link(".get_measurement", id=record.id)
+    answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
+    answer.vary.add("Accept")
+    return answer
+
+
+@blueprint.get("/measurements")
+def list_measurements() -> Response:
+    """List measurements, newest first, as JSON or as CSV."""
+    options = parse(ListOptions, request.args)
+    wanted = request.accept_mimetypes.best_match(("application/json", "text/csv"), default="application/json")
+    answer = _list_csv(options) if wanted == "text/csv" else _list_json(options)
+    answer.vary.add("Accept")
+    return answer
+
+
+def _list_json(options: ListOptions) -> Response:
+    store = context().store
+    filters = _filters(options)
+    limit = options.limit or PAGE_LENGTH
+    records = store.list(limit=limit + 1, before=options.before, **filters)
+    more, records = len(records) > limit, records[:limit]
+    following = {**request.args.to_dict(), "before": records[-1].id} if more else None
+    return _json(
+        MeasurementList(
+            measurements=[measurement_summary(record) for record in records],
+            count=store.count(**filters),
+            next_url=link(".list_measurements", **following) if following else None,
+        )
+    )
+
+
+def _list_csv(options: ListOptions) -> Response:
+    rows = [
+        {"id": record.id, "created_at": record.created_at.isoformat(), **row(record.measurement)}
+        for record in _walk(options)
+    ]
+    answer = Response(to_csv(rows), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="measurements.csv"'
+    return answer
+
+
+def _walk(options: ListOptions) -> Iterator[Record]:
+    """Yield the records that a CSV lists: `limit` of them, or all."""
+    left, before = options.limit, options.before
+    while left is None or left > 0:
+        batch = context().store.list(limit=min(left or CSV_BATCH, CSV_BATCH), before=before, **_filters(options))
+        yield from batch
+        if len(batch) < CSV_BATCH:
+            return
+        left, before = None if left is None else left - len(batch), batch[-1].id
+
+
+def _filters(options: ListOptions) -> dict[str, Any]:
+    return options.model_dump(include={"model", "class_name", "since", "until"})
+
+
+@blueprint.get("/measurements/<id>")
+def get_measurement(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer one measurement."""
+    options = parse(AnswerOptions, request.args)
+    record = context().store.get(id)
+    return _json(measurement_answer(record, options.mask_format))
+
+
+@blueprint.delete("/measurements/<id>")
+def delete_measurement(id: str) -> Response:  # noqa: A002
+    """Delete a measurement with its pictures."""
+    parse(NoOptions, request.args)
+    context().store.delete(id)
+    return Response(status=204)
+
+
+@blueprint.get("/measurements/<id>/image")
+def image(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the picture as it was uploaded."""
+    parse(NoOptions, request.args)
+    record = context().store.get(id)
+    kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
+    return _unchanging(record, kind, record.upload_path.name, lambda: _stored(record.upload_path.read_bytes, record))
+
+
+@blueprint.get("/measurements/<id>/overlay")
+def overlay(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the drawn picture."""
+    options = parse(OverlayOptions, request.args)
+    parts = context()
+    record = parts.store.get(id)
+    name = f"{record.overlay_path.stem}.{'jpg' if options.format == 'jpeg' else 'png'}"
+    return _unchanging(record, f"image/{options.format}", name, lambda: _overlay(parts, record, options))
+
+
+@blueprint.get("/measurements/<id>/mask")
+def mask(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the mask picture."""
+    options = parse(MaskOptions, request.args)
+    record = context().store.get(id)
+    name = record.mask_path.name if options.kind == "binary" else f"{record.mask_path.stem}_{options.kind}.png"
+    return _unchanging(record, "image/png", name, lambda: _mask(record, options))
+
+
+@blueprint.get("/measurements/<id>/coco")
+def coco(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the measurement as a COCO data set of one picture."""
+    parse(NoOptions, request.args)
+    record = context().store.get(id)
+    name = f"{record.upload_path.stem}_coco.json"
+    return _unchanging(record, "application/json", name, lambda: jsonify(coco_dataset(record.measurement)).data)
+
+
+@blueprint.get("/models")
+def list_models() -> Response:
+    """List the models that can measure here."""
+    parse(NoOptions, request.args)
+    models = context().models
+    default = models.default
+    listed = [model_summary(pack, default) for pack in models.packs().values()]
+    return _json(ModelList(default=default, models=listed))
+
+
+@blueprint.get("/models/<name>")
+def show_model(name: str) -> Response:
+    """Answer all about one model."""
+    parse(NoOptions, request.args)
+    models = context().models
+    return _json(model_answer(models.find(name), models.default))
+
+
+def coco_dataset(measurement: Measurement) -> dict[str, Any]:
+    """Return a measurement as a COCO data set with one picture: RLE masks, `[x, y, width, height]` boxes."""
+    image = measurement.image
+    return {
+        "info": {"description": f"{image.filename}, measured by {measurement.model.name} {measurement.model.version}"},
+        "images": [{"id": 1, "file_name": image.filename, "width": image.width, "height": image.height}],
+        "categories": [{"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class],
+        "annotations": [
+            {
+                "id": entry.id,
+                "image_id": 1,
+                "category_id": entry.class_id,
+                "bbox": entry.bbox,
+                "area": entry.area_px,
+                "segmentation": entry.mask.model_dump() if isinstance(entry.mask, Rle) else None,
+                "iscrowd": 0,
+                "score": entry.score,
+            }
+            for entry in measurement.instances
+        ],
+    }
+
+
+def _overlay(parts: Context, record: Record, options: OverlayOptions) -> bytes:
+    if options == OverlayOptions():
+        return _stored(record.overlay_path.read_bytes, record)
+    measurement = record.measurement
+    colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
+    drawn = draw_measurement(_picture(record).pixels, measurement, colors, options.style)
+    return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
+
+
+def _mask(record: Record, options: MaskOptions) -> bytes:
+    if options.kind == "binary":
+        return _stored(record.mask_path.read_bytes, record)
+    image, instances = record.measurement.image, record.measurement.instances
+    masks = [_window(entry.mask) for entry in instances]
+    if options.kind == "instance":
+        return encode_mask_png(instance_map(masks, image.height, image.width))
+    labels = [entry.class_id for entry in instances]
+    return encode_mask_png(class_map(masks, labels, image.height, image.width))
+
+
+def _window(mask: object) -> WindowMask:
+    if not isinstance(mask, Rle):
+        raise StoreFailed("the record has an instance without its exact mask")
+    return rle_window(mask)
+
+
+def _picture(record: Record) -> Picture:
+    """Decode the stored upload; it was within the limits when it came, whatever they are today."""
+    data = _stored(record.upload_path.read_bytes, record)
+    image = record.measurement.image
+    longest = max(image.width, image.height)
+    return decode(data, limits=Limits(max(1, len(data)), image.width * image.height, longest))
+
+
+def _stored(read: Callable[[], bytes], record: Record) -> bytes:
+    try:
+        return read()
+    except OSError as error:
+        raise StoreFailed(
+            f"a file of measurement {record.id} cannot be read ({error.strerror}): was it moved or deleted by hand?"
+        ) from error
+
+
+def _json(answer: BaseModel, status: int = 200) -> Response:
+    return Response(answer.model_dump_json(by_alias=True) + "\n", status, content_type="application/json")
+
+
+def _unchanging(record: Record, content_type: str, filename: str, make: Callable[[], bytes]) -> Response:
+    """Answer something that never changes while it exists: the client may keep it, and need not ask again."""
+    what = f"{record.id} {request.full_path} {version('planimeter')}"
+    answer = Response(content_type=content_type)
+    answer.set_etag(sha256(what.encode()).hexdigest()[:32])
+    answer.cache_control.private = True
+    answer.cache_control.max_age = 365 * 24 * 3600
+    answer.cache_control.immutable = True
+    answer.headers.set("Content-Disposition", "inline", filename=filename)
+    if request.if_none_match.contains(answer.get_etag()[0] or ""):
+        answer.status_code = 304
+    else:
+        answer.set_data(make())
+    return answer

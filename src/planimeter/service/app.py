@@ -1,0 +1,62 @@
+"""The Flask app: its parts put together, and what holds for every answer."""
+
+from importlib.metadata import version
+from typing import Any
+
+from flask import Flask, Response
+
+from planimeter.service import api, openapi, pages, probes, problems
+from planimeter.service.context import Context, context
+from planimeter.service.links import link
+from planimeter.service.models import Models
+from planimeter.settings import Settings
+from planimeter.store import Store
+
+FORM_OVERHEAD = 2**20
+"""Bytes that a multipart form may need beside the picture."""
+
+HEADERS = {
+    # Nothing is loaded from elsewhere. Colab shows the page of a notebook's service in a frame.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
+}
+
+
+def create_app(settings: Settings, store: Store, models: Models) -> Flask:
+    """Return the app; nothing is loaded or opened by it."""
+    app = Flask("planimeter.service")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes + FORM_OVERHEAD
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    # A redirect to the "right" number of slashes would carry an absolute address, wrong behind a proxy.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    Context(settings, store, models).attach(app)
+    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/docs", "docs", openapi.show_docs)
+    problems.register(app)
+    app.after_request(add_headers)
+    app.context_processor(template_names)
+    return app
+
+
+def add_headers(answer: Response) -> Response:
+    """Add the headers that every answer carries."""
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers.setdefault("Cache-Control", "no-cache")
+    return answer
+
+
+def template_names() -> dict[str, Any]:
+    """Return what every template can use."""
+    return {
+        "link": link,
+        "public_url": context().public_url,
+        "version": version("planimeter"),
+    }

@@ -1,0 +1,80 @@
+"""From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
+
+import logging
+from dataclasses import replace
+from time import perf_counter
+
+from planimeter.decode import decode
+from planimeter.drawing import encode_mask_png, encode_png
+from planimeter.errors import PlanimeterError
+from planimeter.measurement import Measurement, Timing
+from planimeter.segmenter import Measured
+from planimeter.service.context import Context, context
+from planimeter.service.options import UploadOptions, parse_options
+from planimeter.store import Record
+
+__all__ = ["UploadOptions", "measure_upload", "parse_options"]
+
+log = logging.getLogger(__name__)
+
+
+def measure_upload(data: bytes, filename: str, options: UploadOptions | None = None) -> Record:
+    """Measure one picture and store it with its drawing and its mask.
+
+    Raises whatever the decoder, the queue, the segmenter and the store raise; nothing is kept then. The time
+    that storing took is in the record that is returned, but cannot be in the one that is stored.
+    """
+    parts = context()
+    options = options or UploadOptions()
+    model = options.model or parts.models.default
+    try:
+        record = _measure(parts, data, filename, options)
+    except PlanimeterError as error:
+        parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
+        raise
+    measurement = record.measurement
+    parts.metrics.count(model, "ok")
+    parts.metrics.observe(measurement.timing_ms)
+    log.info(
+        "measured %s %r with %s: %.2f %% masked, %d instances, %.0f ms",
+        record.id,
+        measurement.image.filename,
+        model,
+        measurement.coverage.percent_masked,
+        len(measurement.instances),
+        measurement.timing_ms.total,
+    )
+    return record
+
+
+def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions) -> Record:
+    started = perf_counter()
+    segmenter = parts.models.get(options.model)
+    with parts.queue.place():
+        decoding = perf_counter()
+        picture = decode(data, filename=filename, limits=parts.limits)
+        decoded = perf_counter()
+        with parts.queue.turn() as waited:
+            measured = segmenter.measure(picture, score_threshold=options.score_threshold)
+    drawing = perf_counter()
+    overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
+    drawn = perf_counter()
+    timing = Timing(
+        decode=1000 * (decoded - decoding),
+        queue=1000 * waited,
+        inference=measured.timing_ms.inference,
+        postprocess=measured.timing_ms.postprocess + 1000 * (drawn - drawing),
+        total=1000 * (drawn - started),
+    )
+    record = parts.store.add(_plain(measured, timing), picture=data, overlay_png=overlay, mask_png=mask)
+    stored = perf_counter()
+    complete = timing.model_copy(
+        update={"store": 1000 * (stored - drawn), "total": 1000 * (stored - started)}
+    )
+    return replace(record, measurement=record.measurement.model_copy(update={"timing_ms": complete}))
+
+
+def _plain(measured: Measured, timing: Timing) -> Measurement:
+    """Return the measurement with its final timing and without the pixels that `Measured` holds on to."""
+    fields = {name: getattr(measured, name) for name in Measurement.model_fields}
+    return Measurement(**{**fields, "timing_ms": timing})

@@ -1,0 +1,265 @@
+"""`/openapi.json`, made from the very models that check options and make answers, and `/docs`, made from it."""
+
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from planimeter.service import answers, options
+from planimeter.service.api import MEDIA_TYPES, PERCENT_HEADER
+from planimeter.service.uploads import FIELD
+
+blueprint = Blueprint("openapi", __name__)
+
+Json = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
+ANSWERS: tuple[type[BaseModel], ...] = (
+    answers.ErrorAnswer,
+    answers.Health,
+    answers.MeasurementAnswer,
+    answers.MeasurementList,
+    answers.ModelAnswer,
+    answers.ModelList,
+)
+SENTENCES = {
+    400: "A wrong option, or no picture in the request.",
+    403: "A page of another site sent the request.",
+    404: "Nothing is there, or no model has that name.",
+    413: "The upload has too many bytes.",
+    415: "Not a type of picture that is read.",
+    422: "The picture cannot be decoded, or has too many pixels.",
+    429: "The queue is full; Retry-After says when to try again.",
+    503: "The service is not ready, or cannot store.",
+    504: "The picture waited longer than the deadline.",
+}
+PICTURE: Json = {"schema": {"type": "string", "format": "binary"}}
+PICTURE_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
+
+
+@blueprint.get("/openapi.json")
+def show_openapi() -> Response:
+    """Answer the description of the API."""
+    return jsonify(describe())
+
+
+def show_docs() -> str:
+    """Show the description of the API as a page."""
+    return render_template("docs.html", document=describe(), place="docs", operations=operations())
+
+
+def operations() -> list[Json]:
+    """Return every operation with its method and path, in the order of the document."""
+    return [
+        {"method": method.upper(), "path": path, **operation}
+        for path, methods in describe()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def describe() -> Json:
+    """Return the OpenAPI 3.1 document."""
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in ANSWERS], by_alias=True, ref_template=REFERENCE
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Planimeter",
+            "version": version("planimeter"),
+            "summary": "How much of this picture is covered?",
+            "description": (
+                "Send a picture; every instance of what the model knows is found, masked and measured, the picture is "
+                "drawn, and all is kept. Coverage is the exact union of the masks: overlapping masks never count "
+                "twice. All links in answers are relative to the address that was requested."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "./", "description": "Where this document came from."}],
+        "paths": _paths(),
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _paths() -> Json:
+    measurements = "/api/v1/measurements"
+    return {
+        measurements: {"post": _create(), "get": _list()},
+        f"{measurements}/{{id}}": {
+            "get": _operation(
+                "Read a measurement",
+                options.AnswerOptions,
+                {"200": _answer("The measurement.", answers.MeasurementAnswer)},
+                errors=(400, 404),
+                path="id",
+            ),
+            "delete": _operation(
+                "Delete a measurement with its pictures",
+                options.NoOptions,
+                {"204": {"description": "It is gone."}},
+                errors=(400, 403, 404, 503),
+                path="id",
+            ),
+        },
+        f"{measurements}/{{id}}/image": {
+            "get": _operation(
+                "Get the picture as it was uploaded",
+                options.NoOptions,
+                {"200": {"description": "The bytes.", "content": dict.fromkeys(MEDIA_TYPES.values(), PICTURE)}},
+                errors=(400, 404),
+                path="id",
+            )
+        },
+        f"{measurements}/{{id}}/overlay": {
+            "get": _operation(
+                "Get the drawn picture",
+                options.OverlayOptions,
+                {"200": _pictures("The drawn picture.", "image/png", "image/jpeg")},
+                errors=(400, 404),
+                path="id",
+            )
+        },
+        f"{measurements}/{{id}}/mask": {
+            "get": _operation(
+                "Get the mask as a picture",
+                options.MaskOptions,
+                {"200": _pictures("The mask.", "image/png")},
+                errors=(400, 404),
+                path="id",
+            )
+        },
+        f"{measurements}/{{id}}/coco": {
+            "get": _operation(
+                "Get the measurement as a COCO data set of one picture",
+                options.NoOptions,
+                {"200": {"description": "As pycocotools reads it.", "content": {"application/json": _object()}}},
+                errors=(400, 404),
+                path="id",
+            )
+        },
+        "/api/v1/models": {
+            "get": _operation(
+                "List the models", options.NoOptions, {"200": _answer("All models.", answers.ModelList)}, errors=(400,)
+            )
+        },
+        "/api/v1/models/{name}": {
+            "get": _operation(
+                "Read all about a model",
+                options.NoOptions,
+                {"200": _answer("The model.", answers.ModelAnswer)},
+                errors=(400, 404),
+                path="name",
+            )
+        },
+        **_probes(),
+    }
+
+
+def _create() -> Json:
+    form = _object_of(options.UploadOptions, leave_out="filename")
+    form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
+    form["required"] = [FIELD]
+    drawn = {**PICTURE, "schema": {**PICTURE["schema"], "description": "The drawn picture."}}
+    created = _answer("Measured and stored.", answers.MeasurementAnswer)
+    created["content"] |= {"image/png": drawn, "image/jpeg": drawn}
+    created["headers"] = {
+        "Location": {"description": "Of the measurement.", "schema": {"type": "string", "format": "uri-reference"}},
+        PERCENT_HEADER: {"description": "Percent of the picture masked.", "schema": {"type": "number"}},
+    }
+    operation = _operation(
+        "Measure a picture",
+        options.UploadOptions,
+        {"201": created},
+        errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
+    )
+    operation["description"] = (
+        "Options go into the query or, with multipart, into form fields. With `Accept: image/png` or `image/jpeg` the "
+        f"answer is the drawn picture itself and the header {PERCENT_HEADER} gives the number."
+    )
+    operation["requestBody"] = {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            **dict.fromkeys(PICTURE_TYPES, PICTURE),
+        },
+    }
+    operation["responses"]["429"]["headers"] = {
+        "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
+    }
+    return operation
+
+
+def _list() -> Json:
+    page = _answer("A page of measurements.", answers.MeasurementList)
+    page["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return _operation("List measurements, newest first", options.ListOptions, {"200": page}, errors=(400,))
+
+
+def _probes() -> Json:
+    metrics = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return {
+        "/healthz": {
+            "get": _operation("Is the process alive?", None, {"200": _answer("It is.", answers.Health)}, errors=())
+        },
+        "/readyz": {
+            "get": _operation("Can it measure and store?", None, {"200": _answer("Yes.", answers.Health)}, errors=(503,))
+        },
+        "/metrics": {"get": _operation("How does it go?", None, {"200": metrics}, errors=())},
+    }
+
+
+def _operation(
+    summary: str,
+    kind: type[options.RequestOptions] | None,
+    responses: Json,
+    *,
+    errors: tuple[int, ...],
+    path: str | None = None,
+) -> Json:
+    parameters = [] if kind is None else _parameters(kind)
+    if path is not None:
+        parameters.insert(0, {"name": path, "in": "path", "required": True, "schema": {"type": "string"}})
+    failures = {str(status): _answer(SENTENCES[status], answers.ErrorAnswer) for status in errors}
+    return {"summary": summary, "parameters": parameters, "responses": {**responses, **failures}}
+
+
+def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description", ""),
+            "schema": schema,
+        }
+        for name, schema in _object_of(kind)["properties"].items()
+    ]
+
+
+def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Json:
+    schema = kind.model_json_schema(by_alias=True)
+    properties = {name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out}
+    return {"type": "object", "properties": properties}
+
+
+def _plain(schema: Json) -> Json:
+    """Return the schema of an option without what pydantic adds: titles, and null for "not given"."""
+    schema = {key: value for key, value in schema.items() if key != "title"}
+    kinds = [kind for kind in schema.pop("anyOf", []) if kind.get("type") != "null"]
+    if kinds:
+        schema.pop("default", None)
+        schema |= kinds[0]
+    return schema
+
+
+def _answer(description: str, model: type[BaseModel]) -> Json:
+    reference = {"$ref": REFERENCE.format(model=model.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": reference}}}
+
+
+def _pictures(description: str, *kinds: str) -> Json:
+    return {"description": description, "content": dict.fromkeys(kinds, PICTURE)}
+
+
+def _object() -> Json:
+    return {"schema": {"type": "object"}}

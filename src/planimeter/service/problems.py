@@ -1,0 +1,108 @@
+"""Every error as its answer: one JSON shape for programs, a page for people."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter import errors
+from planimeter.service.answers import ErrorAnswer, Problem
+from planimeter.service.context import context
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.PlanimeterError], int] = {
+    errors.InvalidOption: 400,
+    errors.MissingPicture: 400,
+    errors.UnknownModel: 404,
+    errors.UnknownMeasurement: 404,
+    errors.UnknownSample: 404,
+    errors.TooManyBytes: 413,
+    errors.UnsupportedPicture: 415,
+    errors.UndecodablePicture: 422,
+    errors.TooManyPixels: 422,
+    errors.QueueFull: 429,
+    errors.NotReady: 503,
+    errors.StoreFailed: 503,
+    errors.RuntimeUnavailable: 503,
+    errors.DeadlineExceeded: 504,
+}
+"""Any other `PlanimeterError` is our fault: 500."""
+
+PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+
+
+def register(app: Flask) -> None:
+    """Make `app` answer every error through this module."""
+    app.register_error_handler(errors.PlanimeterError, answer_planimeter_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_crash)
+
+
+def answer_planimeter_error(error: errors.PlanimeterError) -> AnyResponse:
+    """Answer an error that was raised on purpose."""
+    status = status_of(error)
+    if status >= 500:
+        log.error("%s %s: %s: %s", request.method, request.path, error.code, error)
+    answer = _answer(status, error.code, str(error))
+    if isinstance(error, errors.QueueFull):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def answer_http_error(error: HTTPException) -> AnyResponse:
+    """Answer what Flask and Werkzeug refuse by themselves: unknown routes, wrong methods, too long bodies."""
+    if error.code is None or error.code < 400:
+        return error.get_response(request.environ)  # type: ignore[return-value]
+    if isinstance(error, RequestEntityTooLarge):
+        return answer_planimeter_error(errors.TooManyBytes(too_many_bytes(context().settings.max_bytes)))
+    answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
+    if allowed := getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def answer_crash(error: Exception) -> AnyResponse:
+    """Answer a defect of ours, telling the log all and the client nothing of it."""
+    log.error("%s %s crashed", request.method, request.path, exc_info=error)
+    return _answer(500, "internal_error", "something failed inside the service, not in the request; its log says what")
+
+
+def status_of(error: errors.PlanimeterError) -> int:
+    """Return the HTTP status for an error."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def too_many_bytes(limit: int) -> str:
+    """Return the sentence for a body that is too long."""
+    return f"the upload is larger than the limit of {limit:,} bytes ({limit / 2**20:.3g} MiB); send a smaller file"
+
+
+def _sentence(error: HTTPException) -> str:
+    if error.code == 404:
+        return f"there is nothing at {request.path}; the routes are listed at /docs and in /openapi.json"
+    if error.code == 405:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return f"{request.method} is not possible at {request.path}; possible: {allowed}"
+    return error.description or error.name
+
+
+def _answer(status: int, code: str, message: str) -> Response:
+    if wants_json():
+        answer = jsonify(ErrorAnswer(error=Problem(code=code, message=message)).model_dump())
+    else:
+        title = HTTPStatus(status).phrase
+        answer = Response(render_template("error.html", status=status, title=title, code=code, message=message))
+    answer.status_code = status
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def wants_json() -> bool:
+    """Return whether the client of the current request is a program: by the route, else by what it accepts."""
+    if request.path == "/api" or request.path.startswith(PROGRAM_PATHS):
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]

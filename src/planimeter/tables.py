@@ -1,0 +1,51 @@
+"""Measurements as rows of a table, for spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+
+from planimeter.measurement import Measurement
+
+Cell = str | int | float
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def row(measurement: Measurement) -> dict[str, Cell]:
+    """Return one measurement as columns; one `percent_masked[class]` column for each class that was found."""
+    coverage = measurement.coverage
+    by_class = {
+        f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class if entry.count
+    }
+    return {
+        "filename": measurement.image.filename,
+        "width": measurement.image.width,
+        "height": measurement.image.height,
+        "percent_masked": coverage.percent_masked,
+        "pixels_masked": coverage.pixels_masked,
+        "pixels_counted": coverage.pixels_counted,
+        "pixels_overlapping": coverage.pixels_overlapping,
+        "instances": len(measurement.instances),
+        "model": measurement.model.name,
+        "model_version": measurement.model.version,
+        "precision": measurement.model.precision,
+        "score_threshold": measurement.options.score_threshold,
+        "sha256": measurement.image.sha256,
+        "notes": " | ".join(measurement.notes),
+        **by_class,
+    }
+
+
+def to_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Return `rows` as CSV (RFC 4180) with a header; columns in the order in which they first appear."""
+    listed = list(rows)
+    columns = list(dict.fromkeys(name for entry in listed for name in entry))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    writer.writerows({name: _inert(value) for name, value in entry.items()} for entry in listed)
+    return text.getvalue()
+
+
+def _inert(value: Cell) -> Cell:
+    """Return a text that no spreadsheet takes for a formula: the names of files come from strangers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
