@@ -1,0 +1,85 @@
+"""Command-line options made from the fields of a pydantic model, so that each option is declared once."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from planimeter.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def options_of(
+    kind: type[BaseModel], argument: str, *, only: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Return a decorator that gives a command one option for each field of `kind`, or for those in `only`.
+
+    The option has the name of the field with dashes, its default and its description. The command receives
+    the validated model as `argument`; a value outside its limits is a usage error that names the option.
+    A setting has the environment variable `PLANIMETER_<NAME>` in every command; options that belong to one
+    command have `PLANIMETER_<COMMAND>_<NAME>`, which click makes.
+    """
+    names = only or tuple(kind.model_fields)
+
+    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
+        @functools.wraps(command)
+        def run(*given: Any, **values: Any) -> Result:
+            model = _make(kind, {name: values.pop(name) for name in names})
+            return command(*given, **values, **{argument: model})
+
+        decorated: Callable[..., Result] = run
+        for name in reversed(names):
+            decorated = _option(name, kind.model_fields[name])(decorated)
+        return decorated
+
+    return decorate
+
+
+def flag(name: str) -> str:
+    """Return the option of a field."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"PLANIMETER_{name.upper()}"
+
+
+def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise click.BadParameter(
+            f"{problem['input']!r}: {problem['msg'].replace('Input', 'it', 1)}",
+            param_hint=flag(str(problem["loc"][0])),
+        ) from None
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    is_flag = field.annotation is bool
+    return click.option(
+        flag(name),
+        name,
+        type=None if is_flag else _parameter_type(field.annotation),
+        is_flag=is_flag,
+        default=field.default,
+        show_default=not is_flag and field.default not in {None, ""},
+        envvar=variable(name) if name in Settings.model_fields else None,
+        show_envvar=True,
+        help=field.description,
+    )
+
+
+def _parameter_type(annotation: Any) -> Any:
+    if get_origin(annotation) in {Union, UnionType}:
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    if get_origin(annotation) is Literal:
+        return click.Choice([str(choice) for choice in get_args(annotation)])
+    return click.Path(path_type=Path) if annotation is Path else annotation

@@ -1,0 +1,82 @@
+"""`planimeter serve`: the service with its page and API."""
+
+import logging
+import signal
+import sys
+from contextlib import ExitStack
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from planimeter.commands.options import options_of
+from planimeter.service.app import create_app
+from planimeter.service.context import EXTENSION
+from planimeter.service.models import Models
+from planimeter.service.server import Server, address_of, bind
+from planimeter.service.tunnel import open_tunnel
+from planimeter.settings import Settings
+from planimeter.store import Store
+
+
+@click.command()
+@options_of(Settings, "settings")
+def serve(settings: Settings) -> None:
+    """Start the service: the page, the REST API, and the store behind them."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("waitress.queue").setLevel(
+        logging.ERROR
+    )  # keep-alive connections look like a queue to it
+    run(settings, Console(soft_wrap=True, highlight=False))
+
+
+def run(settings: Settings, console: Console) -> None:
+    """Serve until SIGINT or SIGTERM. What can fail is tried first, and the port before the store is touched."""
+    with ExitStack() as closing:
+        listening = bind(settings.host, settings.port)
+        closing.callback(listening.close)
+        tunnel = None
+        if settings.use_ngrok:
+            local = address_of(listening).removeprefix("http://")
+            host, _, port = local.rpartition(":")
+            tunnel = open_tunnel(host, int(port))
+            closing.callback(tunnel.close)
+        store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
+        closing.callback(store.close)
+        models = Models(settings)
+        models.get()
+        app = create_app(settings, store, models)
+        app.extensions[EXTENSION].public_url = tunnel and tunnel.url
+        server = Server(app, settings, listening)
+        stop_on_signals(server)
+        announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None)
+        server.run()
+        console.print("Stopped.")
+
+
+def stop_on_signals(server: Server) -> None:
+    """Stop cleanly on the first SIGINT or SIGTERM, and at once on the second."""
+
+    def stop(number: int, _: object) -> None:
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, lambda *_: sys.exit(128 + number))
+        server.stop()
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, stop)
+
+
+def announce(console: Console, settings: Settings, models: Models, url: str, public_url: str | None) -> None:
+    """Print where the service is, what it measures with, where things go, and a first request to copy."""
+    info = models.get().info
+    lines = Table.grid(padding=(0, 2))
+    lines.add_row("Page", f"[bold link={url}]{url}[/]")
+    if public_url:
+        lines.add_row("Public", f"[bold link={public_url}]{public_url}[/]")
+    lines.add_row("Model", f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}")
+    lines.add_row("Uploads", str(settings.upload_folder.absolute()))
+    lines.add_row("Outputs", str(settings.output_folder.absolute()))
+    lines.add_row("Try", f"curl -F image=@picture.png {public_url or url}/api/v1/measurements")
+    console.print("[bold]Planimeter[/] is ready; Ctrl+C stops it.")
+    console.print(lines)

@@ -1,0 +1,135 @@
+"""The production server: Waitress, with our own error answers and a stop that lets requests finish."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from typing import Any
+
+from flask import Flask
+from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
+
+from planimeter.errors import NotReady
+from planimeter.service.answers import ErrorAnswer, Problem
+from planimeter.service.problems import too_many_bytes
+from planimeter.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BODY_SLACK = 64 * 2**20
+LAST_REQUESTS_SECONDS = 10.0
+BROKEN_REQUESTS = {413: "too_many_bytes", 500: "internal_error"}
+
+
+class JsonErrorTask(ErrorTask):  # type: ignore[misc]
+    """Answers requests that never reach the app (broken HTTP, far too long bodies) in the API's error shape."""
+
+    def execute(self) -> None:
+        """Write the answer."""
+        error = self.request.error
+        message = str(error.body)
+        if error.code == 413:
+            message = too_many_bytes(self.channel.server.max_bytes)
+        code = BROKEN_REQUESTS.get(error.code, "bad_request")
+        answer = ErrorAnswer(error=Problem(code=code, message=message)).model_dump()
+        body = json.dumps(answer).encode() + b"\n"
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection whose errors are JSON."""
+
+    error_task_class = JsonErrorTask
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises `NotReady` with what to do when the address cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise NotReady(
+            f"cannot listen on {host}: {error.strerror or error}; choose another --host"
+        ) from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise NotReady(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; stop what uses that port, or choose "
+            "another with --port (0 takes a free one)"
+        ) from error
+    return listening
+
+
+def address_of(listening: socket.socket, *, public: bool = False) -> str:
+    """Return the URL of a listening socket, as a person on this machine opens it (or with the bound host)."""
+    host, port = listening.getsockname()[:2]
+    if not public and host in {"0.0.0.0", "::"}:  # noqa: S104  compared, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server:
+    """Serves an app on a listening socket until it is stopped."""
+
+    def __init__(self, app: Flask, settings: Settings, listening: socket.socket) -> None:
+        """Threads: `settings.threads` that answer, and one more for each picture that may wait for the model.
+
+        So a full queue neither blocks the pages and probes, nor hides behind a queue of threads where it would
+        never be found full.
+        """
+        self._sockets: dict[int, Any] = {}
+        self._stopping = threading.Event()
+        self._waitress = create_server(
+            app,
+            map=self._sockets,
+            sockets=[listening],
+            threads=settings.threads + settings.queue_size + 1,
+            # Far above our own limit: the app then reads the body to its end and its refusal reaches the client.
+            max_request_body_size=2 * settings.max_bytes + BODY_SLACK,
+            connection_limit=1000,
+            asyncore_use_poll=True,
+            ident="planimeter",
+            clear_untrusted_proxy_headers=True,
+        )
+        self._waitress.channel_class = Channel
+        self._waitress.max_bytes = settings.max_bytes
+        self._listening = listening
+
+    def run(self) -> None:
+        """Serve until `stop` is called, then let the requests that are under way finish."""
+        while not self._stopping.is_set():
+            self._poll(1.0)
+        self._waitress.accepting = False
+        self._waitress.del_channel()
+        self._listening.close()
+        deadline = time.monotonic() + LAST_REQUESTS_SECONDS
+        while self._busy() and time.monotonic() < deadline:
+            self._poll(0.1)
+        self._waitress.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._sockets, ignore_all=True)
+
+    def stop(self) -> None:
+        """Make `run` return soon; may be called from any thread and from a signal handler."""
+        self._stopping.set()
+        self._waitress.pull_trigger()
+
+    def _poll(self, seconds: float) -> None:
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self._sockets, count=1)
+
+    def _busy(self) -> bool:
+        channels = list(self._waitress.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
