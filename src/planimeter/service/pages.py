@@ -1,0 +1,361 @@
+"""The pages: a picture dropped in the browser, its measurement, the history and the models.
+
+Everything works without JavaScript; the modules in `static/` only make it quicker and pleasanter.
+
+State-changing forms are protected from other sites without cookies or sessions, see `refuse_other_sites`.
+"""
+
+import secrets
+import shlex
+from datetime import datetime, timezone
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, send_file
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter.decode import Limits, decode
+from planimeter.drawing import encode_png
+from planimeter.drawing import thumbnail as draw_thumbnail
+from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
+from planimeter.measurement import Measurement, classes_found
+from planimeter.packs import Pack
+from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256
+from planimeter.service.context import context
+from planimeter.service.links import link
+from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.problems import status_of
+from planimeter.store import Record, Store
+
+blueprint = Blueprint("pages", __name__)
+
+STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
+ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,.jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp"
+RECENT = 8
+PAGE_SIZE = 40
+THUMBNAIL_SIDE = 320
+LARGE_PIXELS = 2_000_000
+"""Drawn pictures with more pixels are shown as JPEG; the download stays PNG."""
+KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
+"""What was stored once is shown also after the limits on uploads were lowered."""
+NEVER_CHANGES = "private, max-age=31536000, immutable"
+PAGE_TOKEN = secrets.token_urlsafe(24)
+
+
+@blueprint.before_request
+def refuse_other_sites() -> None:
+    """Answer 403 to a form that another site's page sends through a visitor's browser.
+
+    There are no sessions and no cookies, so a forged request gains no rights that its sender does not have;
+    what is left to protect is a service that only the visitor can reach (this machine, a company's network).
+    Browsers say where a form comes from: by `Sec-Fetch-Site`, or on plain http by `Origin`. Programs such as
+    curl send neither and are no danger. Where a proxy has changed the host name and says so nowhere, `Origin`
+    cannot be compared; then the token in the form decides, which only a page of this service can have read.
+    """
+    if request.method != "POST" or not _from_other_site():
+        return
+    if secrets.compare_digest(request.form.get("page_token", "").encode(), PAGE_TOKEN.encode()):
+        return
+    abort(
+        403,
+        "This form came from another site, or the page is older than the service. Reload it and try again.",
+    )
+
+
+def _from_other_site() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show the place to drop a picture, the samples and what was measured last."""
+    return _home()
+
+
+def _home(problem: PlanimeterError | None = None) -> str:
+    parts = context()
+    packs = parts.models.packs()
+    chosen = request.form.get("model") or parts.models.default
+    default = packs.get(parts.models.default)
+    return render_template(
+        "home.html",
+        accept=ACCEPT,
+        limits=_limits_in_words(),
+        packs=list(packs.values()),
+        samples=[sample for sample in list_samples() if sample.model in packs],
+        records=parts.store.list(limit=RECENT),
+        total=parts.store.count(),
+        chosen_model=chosen,
+        chosen_threshold=request.form.get("score_threshold", ""),
+        default_threshold=default.manifest.thresholds.score if default else "",
+        error=str(problem) if problem else None,
+        error_in_options=isinstance(problem, (InvalidOption, UnknownModel)),
+    )
+
+
+@blueprint.post("/measure")
+def measure() -> AnyResponse:
+    """Measure the picture or the sample of a form and lead to the result; or show the form and the reason."""
+    try:
+        data, filename, options = _chosen_picture()
+        record = measure_upload(data, filename, options)
+    except PlanimeterError as problem:
+        return Response(_home(problem), status_of(problem))
+    return redirect(link("pages.measurement", id=record.id), 303)
+
+
+def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
+    """Return what the form asks to measure: bytes, file name and options."""
+    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    name = request.form.get("sample")
+    if name:
+        sample = find_sample(name)
+        return sample.read(), sample.filename, parse_options(fields | {"model": sample.model})
+    upload = request.files.get("image")
+    if upload is None or not upload.filename:
+        raise MissingPicture(
+            "No picture was chosen. Choose a file, or one of the samples, and press Measure."
+        )
+    return upload.read(), upload.filename, parse_options(fields)
+
+
+@blueprint.get("/measurements")
+def history() -> str:
+    """List the measurements, newest first, one page at a time."""
+    parts = context()
+    model, before = request.args.get("model") or None, request.args.get("before") or None
+    records = parts.store.list(limit=PAGE_SIZE + 1, before=before, model=model)
+    return render_template(
+        "history.html",
+        records=records[:PAGE_SIZE],
+        older=records[PAGE_SIZE - 1].id if len(records) > PAGE_SIZE else None,
+        before=before,
+        model=model,
+        models=sorted(parts.models.packs()),
+        total=parts.store.count(model=model),
+    )
+
+
+@blueprint.get("/measurements/<id>")
+def measurement(id: str) -> str:  # noqa: A002  the URL's own word
+    """Show one measurement."""
+    parts = context()
+    record = parts.store.get(id)
+    measured = record.measurement
+    style = request.args.get("style", "fill")
+    names = [name for name, _ in STYLES]
+    sample = sample_by_sha256(measured.image.sha256)
+    return render_template(
+        "measurement.html",
+        record=record,
+        sample=sample,
+        stem=Path(measured.image.filename).stem,
+        classes=[
+            *classes_found(measured),
+            *(entry for entry in measured.coverage.by_class if not entry.count),
+        ],
+        colors=_colors(measured),
+        styles=STYLES,
+        style=style if style in names else "fill",
+        small=max(measured.image.width, measured.image.height) <= 400,
+        pictures=_pictures(record),
+        urls=_downloads(record),
+        timings=list(measured.timing_ms.model_dump().items()),
+        curl_parts=_curl_parts(measured, sample),
+    )
+
+
+@blueprint.post("/measurements/<id>/delete")
+def delete(id: str) -> AnyResponse:  # noqa: A002
+    """Delete a measurement with its pictures, and lead back to the history."""
+    context().store.delete(id)
+    _thumbnail_of.cache_clear()
+    return redirect(link("pages.history"), 303)
+
+
+@blueprint.get("/measurements/<id>/thumbnail")
+def thumbnail(id: str) -> AnyResponse:  # noqa: A002
+    """Send a small JPEG of the drawn picture."""
+    return _picture_response(_thumbnail_of(context().store, id), "image/jpeg")
+
+
+@blueprint.get("/measurements/<id>/picture")
+def picture(id: str) -> AnyResponse:  # noqa: A002
+    """Send the picture as it was measured, in a form that every browser shows.
+
+    Browsers show no TIFF, and show 16 bits and transparency in their own ways: those are decoded here.
+    """
+    record = context().store.get(id)
+    if record.measurement.image.format in {"JPEG", "WEBP"}:
+        response = send_file(
+            record.upload_path.absolute(), f"image/{record.measurement.image.format.lower()}"
+        )
+        response.headers["Cache-Control"] = NEVER_CHANGES
+        return response
+    decoded = decode(record.upload_path.read_bytes(), limits=KEPT)
+    return _picture_response(encode_png(decoded.pixels), "image/png")
+
+
+@blueprint.get("/samples/<name>/thumbnail")
+def sample_thumbnail(name: str) -> AnyResponse:
+    """Send a small JPEG of a sample."""
+    return _picture_response(_sample_thumbnail_of(find_sample(name)), "image/jpeg")
+
+
+@blueprint.get("/models")
+def models() -> str:
+    """List the models."""
+    parts = context()
+    return render_template(
+        "models.html", packs=list(parts.models.packs().values()), default_model=parts.models.default
+    )
+
+
+@blueprint.get("/models/<name>")
+def model(name: str) -> str:
+    """Show what a model sees, how good it is and what it comes from."""
+    pack = context().models.find(name)
+    return render_template("model.html", pack=pack, metrics=_metrics(pack), card=render_card(pack.card))
+
+
+def render_card(card: str) -> Markup:
+    """Return a model card as HTML. HTML inside it is shown as text, and pictures as their description."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image"])
+    return Markup(markdown.render(card))  # noqa: S704  markdown-it escapes everything, see above
+
+
+def _metrics(pack: Pack) -> list[tuple[str, str]]:
+    """Return the figures of a pack as they are to be read: plain ones first, nested ones by their path."""
+
+    def flatten(values: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
+        rows = []
+        for key, value in values.items():
+            name = f"{path}{key.replace('_', ' ')}"
+            if isinstance(value, dict):
+                rows += flatten(value, f"{name}, ")
+            elif isinstance(value, float):
+                rows.append((name, f"{value:.3f}".rstrip("0").rstrip(".")))
+            else:
+                rows.append((name, str(value)))
+        return rows
+
+    return [(name[:1].upper() + name[1:], value) for name, value in flatten(pack.manifest.metrics)]
+
+
+def _colors(measured: Measurement) -> dict[int, str]:
+    """Return the colour of each class id, also where the model of an old measurement is gone."""
+    colors = context().models.colors(measured.model.name, len(measured.coverage.by_class))
+    return {entry.class_id: colors[index] for index, entry in enumerate(measured.coverage.by_class)}
+
+
+def _pictures(record: Record) -> dict[str, str]:
+    """Return the link to the picture in each style."""
+    image = record.measurement.image
+    encoding = {"format": "jpeg"} if image.width * image.height > LARGE_PIXELS else {}
+    drawn = {
+        style: link("api.overlay", id=record.id, style=style, **encoding)
+        for style, _ in STYLES
+        if style != "original"
+    }
+    return {"original": link("pages.picture", id=record.id), **drawn}
+
+
+def _downloads(record: Record) -> dict[str, str]:
+    return {
+        "overlay": link("api.overlay", id=record.id),
+        "mask": link("api.mask", id=record.id),
+        "json": link("api.get_measurement", id=record.id),
+    }
+
+
+def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
+    """Return the form fields of the curl call that repeats a measurement, quoted for a shell."""
+    filename = sample.filename if sample else measured.image.filename
+    return [
+        shlex.quote(part)
+        for part in (
+            f"image=@{filename}",
+            f"model={measured.model.name}",
+            f"score_threshold={measured.options.score_threshold:g}",
+        )
+    ]
+
+
+def _limits_in_words() -> str:
+    limits = context().limits
+    return f"{limits.max_bytes / 2**20:.4g} MB and {limits.max_pixels / 1e6:.4g} megapixels"
+
+
+@lru_cache(maxsize=512)
+def _thumbnail_of(store: Store, id_: str) -> bytes:
+    return draw_thumbnail(
+        decode(store.get(id_).overlay_path.read_bytes(), limits=KEPT).pixels, THUMBNAIL_SIDE
+    )
+
+
+@lru_cache(maxsize=32)
+def _sample_thumbnail_of(sample: Sample) -> bytes:
+    return draw_thumbnail(decode(sample.read()).pixels, THUMBNAIL_SIDE)
+
+
+def _picture_response(data: bytes, mimetype: str) -> AnyResponse:
+    response = send_file(BytesIO(data), mimetype)
+    response.headers["Cache-Control"] = NEVER_CHANGES
+    return response
+
+
+@blueprint.app_context_processor
+def for_every_page() -> dict[str, Any]:
+    """Return what every template knows beside `link`."""
+    return {"page_token": PAGE_TOKEN, "api": link("api.create_measurement"), "docs_endpoint": "docs"}
+
+
+@blueprint.app_template_filter("percent")
+def write_percent(value: float) -> str:
+    """Write a percentage with two decimals, but never a false 0 or 100: 12.45, <0.01, >99.99."""
+    if 0 < value < 0.005:
+        return "<0.01"
+    if 99.995 <= value < 100:
+        return ">99.99"
+    return f"{value:.2f}"
+
+
+@blueprint.app_template_filter("signed")
+def write_signed(value: float) -> str:
+    """Write a difference of percentages with its sign, a true minus: +0.21, 0.00."""
+    text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return text if text[1:] != "0.00" else "0.00"
+
+
+@blueprint.app_template_filter("grouped")
+def write_grouped(value: int) -> str:
+    """Write a count with its thousands apart: 307,200."""
+    return f"{value:,}"
+
+
+@blueprint.app_template_filter("box")
+def write_box(box: tuple[float, float, float, float]) -> str:
+    """Write a bounding box in whole pixels."""
+    return ", ".join(f"{value:.0f}" for value in box)
+
+
+@blueprint.app_template_filter("iso")
+def write_iso(moment: datetime) -> str:
+    """Write a moment for machines."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@blueprint.app_template_filter("utc")
+def write_utc(moment: datetime) -> str:
+    """Write a moment for people who have no JavaScript to turn it into their own time zone."""
+    utc = moment.astimezone(timezone.utc)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
