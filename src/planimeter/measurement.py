@@ -39,7 +39,9 @@ class Polygons(Part):
 class Instance(Part):
     """One object found in the picture."""
 
-    id: int = Field(ge=1, description="1, 2, … by falling score; the value of its pixels in the instance mask.")
+    id: int = Field(
+        ge=1, description="1, 2, … by falling score; the value of its pixels in the instance mask."
+    )
     class_name: str = Field(alias="class")
     class_id: int = Field(ge=1)
     score: float = Field(ge=0, le=1)

@@ -113,16 +113,14 @@ class Pack:
 
     @property
     def name(self) -> str:
+        """The name that requests use."""
         return self.manifest.name
 
     def file(self, entry: PackFile) -> Path:
         """Return the path of a file of the pack after checking that it holds what the manifest says."""
         path = self.folder / entry.name
         try:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(
-                    hashlib, "file_digest"
-                ) else hashlib.sha256(stream.read()).hexdigest()
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise InvalidPack(f"pack {self.name!r}: {entry.name} cannot be read ({error})") from error
         if found != entry.sha256:

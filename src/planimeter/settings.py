@@ -20,15 +20,22 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for the whole network.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
-    upload_folder: Path = Field(Path("planimeter-data/uploads"), description="Receives each uploaded picture.")
-    output_folder: Path = Field(Path("planimeter-data/outputs"), description="Receives each drawn picture and mask.")
+    upload_folder: Path = Field(
+        Path("planimeter-data/uploads"), description="Receives each uploaded picture."
+    )
+    output_folder: Path = Field(
+        Path("planimeter-data/outputs"), description="Receives each drawn picture and mask."
+    )
     database: str = Field(
-        "sqlite:///planimeter-data/planimeter.db", description="Where measurements are recorded, as an SQLAlchemy URL."
+        "sqlite:///planimeter-data/planimeter.db",
+        description="Where measurements are recorded, as an SQLAlchemy URL.",
     )
     packs_folder: Path = Field(Path("planimeter-data/packs"), description="Models beside the bundled ones.")
-    infer_with_cpu: bool = Field(False, description="Measure on the CPU even where a GPU could.")
+    infer_with_cpu: bool = Field(default=False, description="Measure on the CPU even where a GPU could.")
     precision: Precision = Field("auto", description="Arithmetic of the network; auto is float32.")
-    use_ngrok: bool = Field(False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN).")
+    use_ngrok: bool = Field(
+        default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
+    )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
     deadline: float = Field(60.0, gt=0, description="Seconds a picture may wait for the model.")

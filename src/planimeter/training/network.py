@@ -5,9 +5,7 @@ Lin et al. (2017), arXiv:1612.03144, both as torchvision implements them. The ba
 (Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +16,8 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import MultiScaleRoIAlign, batched_nms
+from torchvision.ops.boxes import clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from planimeter.errors import TrainingError
@@ -49,7 +48,7 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
         tuple((size,) for size in architecture.anchor_sizes),
         (tuple(architecture.anchor_ratios),) * len(architecture.anchor_sizes),
     )
-    network = MaskRCNN(
+    return MaskRCNN(
         backbone,
         rpn_anchor_generator=anchors,
         rpn_head=RPNHead(channels, len(architecture.anchor_ratios)),
@@ -57,21 +56,19 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
         rpn_post_nms_top_n_train=500,
         rpn_pre_nms_top_n_test=architecture.proposals,
         rpn_post_nms_top_n_test=architecture.proposals,
-        rpn_batch_size_per_image=256,
+        rpn_batch_size_per_image=128,
         box_roi_pool=MultiScaleRoIAlign(_LEVELS, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, architecture.box_features),
         box_predictor=FastRCNNPredictor(architecture.box_features, classes + 1),
         box_score_thresh=architecture.score_floor,
         box_nms_thresh=architecture.nms_iou,
         box_detections_per_img=architecture.detections,
-        box_batch_size_per_image=128,
+        box_batch_size_per_image=64,
+        box_positive_fraction=0.33,
         mask_roi_pool=MultiScaleRoIAlign(_LEVELS, output_size=14, sampling_ratio=2),
         mask_head=MaskRCNNHeads(channels, [architecture.mask_channels] * 4, 1),
-        mask_predictor=MaskRCNNPredictor(
-            architecture.mask_channels, architecture.mask_channels, classes + 1
-        ),
+        mask_predictor=MaskRCNNPredictor(architecture.mask_channels, architecture.mask_channels, classes + 1),
     )
-    return cast(MaskRCNN, network)
 
 
 def load_backbone_weights(network: MaskRCNN, file: Path | None) -> None:
@@ -100,20 +97,55 @@ class BoxSpaceNetwork(nn.Module):
     """The network as it is served: one picture in, its detections out, masks left in box space.
 
     Input: float32 [1, 3, H, W], normalised, H and W multiples of 32.
-    Output: boxes float32 [N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [N], 1 = the first class;
-    scores float32 [N] in [0, 1]; masks float32 [N, 28, 28], the probability inside each box.
+    Output: boxes float32 [1 + N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [1 + N], 1 = the first class;
+    scores float32 [1 + N], falling; masks float32 [1 + N, 28, 28], the probability inside each box.
+
+    Row 0 is a sentinel with a score of 2, to be dropped by whoever reads the answer: a picture with nothing in
+    it would otherwise leave tensors of no rows in the middle of the graph, for which OpenVINO was seen to answer
+    one row of uninitialised memory.
     """
 
-    def __init__(self, network: MaskRCNN) -> None:
+    def __init__(self, network: MaskRCNN, architecture: Architecture) -> None:
         super().__init__()
         self.backbone = network.backbone
         self.rpn = network.rpn
         self.roi_heads = network.roi_heads
+        self.architecture = architecture
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        sizes: Sequence[tuple[int, int]] = [(image.shape[2], image.shape[3])]
+        """Detect in one picture."""
+        sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
         features = self.backbone(image)
-        proposals, _ = self.rpn(ImageList(image, list(sizes)), features)
-        detections, _ = self.roi_heads(features, proposals, list(sizes))
-        found = detections[0]
-        return found["boxes"], found["labels"], found["scores"], found["masks"][:, 0]
+        proposals, _ = self.rpn(ImageList(image, sizes), features)
+        heads = self.roi_heads
+        logits, offsets = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, sizes)))
+        boxes, labels, scores = self._detections(proposals, logits, offsets, sizes[0])
+        masks = heads.mask_predictor(heads.mask_head(heads.mask_roi_pool(features, [boxes], sizes))).sigmoid()
+        rows = torch.arange(masks.shape[0], device=masks.device)
+        return boxes, labels, scores, masks[rows, labels]
+
+    def _detections(
+        self, proposals: list[Tensor], logits: Tensor, offsets: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the sentinel and what is left after the score floor, suppression by class, and the limit."""
+        classes = logits.shape[1]
+        boxes = clip_boxes_to_image(self.roi_heads.box_coder.decode(offsets, proposals), size)[:, 1:].reshape(
+            -1, 4
+        )
+        scores = logits.softmax(-1)[:, 1:].reshape(-1)
+        labels = torch.arange(1, classes, device=logits.device).expand(logits.shape[0], -1).reshape(-1)
+        # A box without extent has no pixels; scores and sides are compared before anything is dropped, so that
+        # one index does all the dropping.
+        sides = boxes[:, 2:] - boxes[:, :2]
+        kept = torch.where((scores > self.architecture.score_floor) & (sides > 0.01).all(dim=1))[0]
+        boxes = torch.cat((boxes.new_tensor([[0.0, 0.0, 16.0, 16.0]]), boxes[kept]))
+        scores = torch.cat((scores.new_tensor([2.0]), scores[kept]))
+        labels = torch.cat((labels.new_tensor([0]), labels[kept]))
+        chosen = batched_nms(boxes, scores, labels, self.architecture.nms_iou)
+        chosen = chosen[: self.architecture.detections + 1]
+        return boxes[chosen], labels[chosen], scores[chosen]
+
+
+def choose_device(*, cpu_only: bool = False) -> str:
+    """Return "cuda" where a usable GPU is present and not refused, else "cpu"."""
+    return "cuda" if not cpu_only and torch.cuda.is_available() else "cpu"

@@ -1,0 +1,85 @@
+"""`planimeter evaluate`: how far a model's percentage can be trusted, on labelled pictures."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from planimeter.segmenter import load
+from planimeter.settings import Precision
+from planimeter.training.coco import read_coco
+from planimeter.training.evaluation import Metrics, compare, summarise
+
+
+@click.command()
+@click.argument("pack")
+@click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
+)
+@click.option(
+    "--packs-folder",
+    type=click.Path(path_type=Path),
+    default=Path("planimeter-data/packs"),
+    show_default=True,
+)
+@click.option("--score-threshold", type=click.FloatRange(0, 1), help="Instead of the pack's own.")
+@click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", show_default=True)
+@click.option("--infer-with-cpu", is_flag=True, help="Measure on the CPU even where a GPU could.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
+)
+def evaluate(
+    pack: str,
+    data: Path,
+    images: Path | None,
+    packs_folder: Path,
+    score_threshold: float | None,
+    precision: Precision,
+    infer_with_cpu: bool,
+    output: Path | None,
+) -> None:
+    """Compare PACK (a name or a folder) with the truth in DATA, a COCO json with its pictures beside it."""
+    console = Console(stderr=True)
+    segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
+    labelled = read_coco(data, images)
+    if labelled.classes != segmenter.classes:
+        raise click.UsageError(
+            f"{data} has the classes {', '.join(labelled.classes)}; {pack} knows {', '.join(segmenter.classes)}"
+        )
+    compared = compare(
+        segmenter,
+        labelled,
+        lambda pictures: track(pictures, "measuring", len(labelled.pictures), console=console),
+    )
+    threshold = segmenter.default_threshold if score_threshold is None else score_threshold
+    metrics = summarise(compared, labelled.classes, threshold)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(metrics.model_dump(mode="json"), indent=2) + "\n", "utf-8")
+    Console().print(_table(metrics, segmenter.pack.name))
+
+
+def _table(metrics: Metrics, name: str) -> Table:
+    coverage = metrics.coverage
+    low, high = coverage.limits_of_agreement
+    table = Table(
+        "figure", "value", title=f"{name}: {metrics.pictures} pictures, {metrics.instances} instances"
+    )
+    table.add_row("score threshold", f"{metrics.score_threshold:g}")
+    table.add_row("percent masked: mean absolute error", f"{coverage.mean_absolute_error:.2f} points")
+    table.add_row("percent masked: bias", f"{coverage.bias:+.2f} points")
+    table.add_row("percent masked: 95 % limits of agreement", f"{low:+.2f} to {high:+.2f} points")
+    table.add_row(
+        "mask AP / AP50 / AP75", f"{metrics.mask_ap:.3f} / {metrics.mask_ap50:.3f} / {metrics.mask_ap75:.3f}"
+    )
+    table.add_row(
+        "precision / recall / F1 at IoU 0.5",
+        f"{metrics.precision:.3f} / {metrics.recall:.3f} / {metrics.f1:.3f}",
+    )
+    for class_name, value in metrics.pixel_iou_by_class.items():
+        table.add_row(f"pooled pixel IoU, {class_name}", f"{value:.3f}")
+    return table

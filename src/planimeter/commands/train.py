@@ -1,0 +1,121 @@
+"""`planimeter train`: from labelled pictures to a pack."""
+
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from planimeter.commands.options import options_of
+from planimeter.training.coco import read_coco, split
+from planimeter.training.engine import LAST, Recipe, Status, Trainer
+from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
+from planimeter.training.export import PackPlan, draft_pack, write_pack
+from planimeter.training.network import build_network, choose_device, load_backbone_weights
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
+)
+@click.option(
+    "--backbone-weights",
+    default="imagenet",
+    show_default=True,
+    help="'imagenet' downloads them, 'none' starts from scratch, else a file as torchvision gives it.",
+)
+@click.option(
+    "--work-folder",
+    type=click.Path(path_type=Path),
+    default=Path("planimeter-data/training"),
+    show_default=True,
+    help="Receives checkpoints and the log; the same folder again resumes.",
+)
+@click.option("--infer-with-cpu", is_flag=True, help="Train on the CPU even where a GPU could.")
+@options_of(PackPlan, "plan")
+@options_of(Recipe, "recipe")
+def train(
+    data: Path,
+    images: Path | None,
+    backbone_weights: str,
+    work_folder: Path,
+    infer_with_cpu: bool,
+    plan: PackPlan,
+    recipe: Recipe,
+) -> None:
+    """Train a model on labelled pictures, DATA: a COCO json with its pictures beside it.
+
+    Part of the pictures is kept for validation: it chooses the checkpoint and the score threshold. The result
+    is a pack in the packs folder, ready for `planimeter serve --model NAME`.
+    """
+    console = Console()
+    device = choose_device(cpu_only=infer_with_cpu)
+    torch.manual_seed(recipe.seed)
+    labelled = read_coco(data, images)
+    learn, validate = split(labelled, recipe.validation_fraction, recipe.seed)
+    console.print(
+        f"{len(labelled.pictures)} pictures, {labelled.instances} instances of {', '.join(labelled.classes)}; "
+        f"{len(learn.pictures)} to learn from, {len(validate.pictures)} to validate; on {device}"
+    )
+    pack = draft_pack(plan, learn, validate)
+    network = build_network(pack.manifest.architecture, len(labelled.classes))
+    trainer = Trainer(network, pack, recipe, work_folder, device)
+    if trainer.resume():
+        console.print(f"resumed from {work_folder / LAST} at step {trainer.step}")
+    elif backbone_weights != "none":
+        load_backbone_weights(network, None if backbone_weights == "imagenet" else Path(backbone_weights))
+        trainer.restart_average()
+    with _Report(console) as report:
+        trainer.run(learn, validate, report.step, report.validation)
+    trainer.load_best()
+    segmenter = trainer.segmenter()
+    compared = compare(segmenter, validate)
+    threshold = best_threshold(compared)
+    metrics = summarise(compared, validate.classes, threshold)
+    written = write_pack(trainer.averaged(), pack, score_threshold=threshold, validation=metrics)
+    console.print(f"wrote {written.folder}; score threshold {threshold}, chosen on validation")
+
+
+class _Report:
+    """Progress for a person: a live bar on a terminal, a line now and then in a log."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("starting", total=1.0)
+
+    def __enter__(self) -> "_Report":
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, status: Status) -> None:
+        losses = " ".join(f"{name} {value:.3f}" for name, value in status.losses.items())
+        line = (
+            f"step {status.step} epoch {status.epoch:.2f} loss {sum(status.losses.values()):.3f} ({losses}) "
+            f"rate {status.rate:.2e} {status.pictures_per_second:.1f} pictures/s"
+        )
+        self._progress.update(self._task, completed=status.fraction, description=line)
+        if not self._console.is_terminal and status.step % 25 == 0:
+            left = status.elapsed * (1 - status.fraction) / max(status.fraction, 1e-6)
+            self._console.print(f"{status.fraction:4.0%} {line}, {left / 60:.0f} min left", soft_wrap=True)
+
+    def validation(self, status: Status, metrics: Metrics) -> None:
+        self._console.print(
+            f"validation at step {status.step}: AP50 {metrics.mask_ap50:.3f} AP {metrics.mask_ap:.3f} "
+            f"F1 {metrics.f1:.3f} "
+            f"coverage error {metrics.coverage.mean_absolute_error:.2f} points, bias {metrics.coverage.bias:+.2f} "
+            f"at score {metrics.score_threshold}",
+            soft_wrap=True,
+        )

@@ -1,0 +1,332 @@
+"""A segmenter: a pack loaded and ready. A picture goes in, its measurement comes out."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import PrivateAttr
+
+from planimeter.decode import Limits, Picture, decode, from_array
+from planimeter.drawing import Style, draw_measurement
+from planimeter.errors import InvalidOption, MissingPicture
+from planimeter.masks import WindowMask, count_coverage, paste, polygons, rle_encode, rle_window, union_mask
+from planimeter.measurement import (
+    ClassCoverage,
+    Coverage,
+    Instance,
+    MaskFormat,
+    Measurement,
+    ModelInfo,
+    Options,
+    Polygons,
+    Rle,
+    Timing,
+    percent,
+)
+from planimeter.packs import Pack, Preprocessing, find_pack
+from planimeter.runtimes import Runtime
+from planimeter.runtimes.openvino import OpenVinoRuntime
+from planimeter.settings import Precision
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What was found in one picture, in the picture's own pixels, sorted by falling score.
+
+    boxes float64 [N, 4] as x0, y0, x1, y1; labels are class ids from 1; one mask an instance.
+    """
+
+    boxes: NDArray[np.float64]
+    labels: list[int]
+    scores: list[float]
+    masks: list[WindowMask]
+    limit_reached: bool = False
+
+    def above(self, threshold: float) -> "Segmentation":
+        """Return the instances with a score of at least `threshold`."""
+        keep = [index for index, score in enumerate(self.scores) if score >= threshold]
+        return replace(
+            self,
+            boxes=self.boxes[keep],
+            labels=[self.labels[index] for index in keep],
+            scores=[self.scores[index] for index in keep],
+            masks=[self.masks[index] for index in keep],
+        )
+
+
+class Measured(Measurement):
+    """A measurement that still holds its picture, so that it can be drawn."""
+
+    _pixels: NDArray[np.uint8] = PrivateAttr()
+    _colors: tuple[str, ...] = PrivateAttr()
+    _masks: list[WindowMask] = PrivateAttr()
+
+    def with_picture(
+        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], masks: list[WindowMask]
+    ) -> "Measured":
+        """Keep what drawing needs; returns itself."""
+        self._pixels, self._colors, self._masks = pixels, colors, masks
+        return self
+
+    def overlay(self, style: Style = "fill") -> Image.Image:
+        """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
+        return Image.fromarray(self.draw(style))
+
+    def draw(self, style: Style = "fill") -> NDArray[np.uint8]:
+        """Return the drawn picture, uint8 [H, W, 3] RGB."""
+        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks)
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the union of all masks, bool [H, W]."""
+        height, width = self._pixels.shape[:2]
+        return union_mask(self._masks, height, width)
+
+
+class Segmenter:
+    """Finds and measures. Safe to share between threads; pictures are inferred one at a time."""
+
+    def __init__(self, pack: Pack, runtime: Runtime) -> None:
+        self.pack = pack
+        self._runtime = runtime
+        self._one_at_a_time = threading.Lock()
+        manifest = pack.manifest
+        self.classes = tuple(entry.name for entry in manifest.classes)
+        self.colors = tuple(entry.color for entry in manifest.classes)
+        self.default_threshold = manifest.thresholds.score
+        self.info = ModelInfo(
+            name=manifest.name,
+            version=manifest.version,
+            sha256=manifest.onnx.sha256,
+            runtime=runtime.name,
+            precision=runtime.precision,
+            device=runtime.device,
+        )
+
+    def segment(self, pixels: NDArray[np.uint8]) -> Segmentation:
+        """Return all that the network finds in `pixels`, uint8 [H, W, 3] RGB, down to its own score floor."""
+        return self._segment(pixels, self.pack.manifest.architecture.score_floor, Stopwatch())
+
+    def measure(
+        self,
+        source: "Path | str | bytes | NDArray[Any] | Picture",
+        *,
+        score_threshold: float | None = None,
+        mask_format: MaskFormat = "rle",
+        filename: str | None = None,
+        limits: Limits | None = None,
+    ) -> Measured:
+        """Measure one picture.
+
+        `source` is a path, the bytes of a picture file, an array (uint8 [H, W] or [H, W, 3 or 4] RGB(A),
+        uint16 [H, W]), or a `Picture` already decoded. `score_threshold` in [0, 1] replaces the pack's own.
+        """
+        watch = Stopwatch()
+        threshold = self.default_threshold if score_threshold is None else score_threshold
+        if not 0 <= threshold <= 1:
+            raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
+        picture = _read(source, filename, limits or Limits())
+        watch.lap("decode")
+        found = self._segment(picture.pixels, threshold, watch)
+        height, width = picture.pixels.shape[:2]
+        measured = Measured(
+            image=picture.info,
+            model=self.info,
+            options=Options(score_threshold=threshold),
+            coverage=measure_coverage(found, self.classes, height, width),
+            instances=list_instances(found, self.classes, height, width, mask_format),
+            notes=[*picture.notes, *self._notes(found, threshold)],
+            timing_ms=watch.timing(),
+        )
+        return measured.with_picture(picture.pixels, self.colors, found.masks)
+
+    def _segment(self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch") -> Segmentation:
+        manifest = self.pack.manifest
+        height, width = pixels.shape[:2]
+        image, scale = preprocess(pixels, manifest.preprocessing)
+        with self._one_at_a_time:
+            raw = self._runtime.run(image)
+        watch.lap("inference")
+        limit_reached = len(raw.scores) >= manifest.architecture.detections
+        order = [index for index in np.argsort(-raw.scores, kind="stable") if raw.scores[index] >= threshold]
+        boxes = raw.boxes[order].astype(np.float64) / (scale[0], scale[1], scale[0], scale[1])
+        boxes = np.clip(boxes, 0, (width, height, width, height))
+        masks = [
+            paste(raw.masks[index], tuple(box), height, width, manifest.thresholds.mask)
+            for index, box in zip(order, boxes.tolist(), strict=True)
+        ]
+        return Segmentation(
+            boxes, raw.labels[order].tolist(), raw.scores[order].astype(float).tolist(), masks, limit_reached
+        )
+
+    def _notes(self, found: Segmentation, threshold: float) -> list[str]:
+        architecture = self.pack.manifest.architecture
+        notes = []
+        if found.limit_reached:
+            notes.append(
+                f"the model's limit of {architecture.detections} instances was reached: there may be more; "
+                "cut the picture into parts to find them"
+            )
+        if threshold < architecture.score_floor:
+            notes.append(
+                f"the model gives no instance below a score of {architecture.score_floor}, whatever the threshold"
+            )
+        return notes
+
+
+class Stopwatch:
+    """Milliseconds of each step of a measurement."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._steps: dict[str, float] = {}
+
+    def lap(self, step: str) -> None:
+        """End `step` now."""
+        now = time.perf_counter()
+        self._steps[step] = 1000 * (now - self._last)
+        self._last = now
+
+    def timing(self) -> Timing:
+        """Return all steps; what came after the last lap is post-processing."""
+        self.lap("postprocess")
+        return Timing(**self._steps, total=1000 * (self._last - self._start))
+
+
+def load(
+    name: str = "nuclei",
+    *,
+    packs_folder: Path | None = None,
+    infer_with_cpu: bool = False,
+    precision: Precision = "auto",
+) -> Segmenter:
+    """Load a model by the name of its pack, bundled or in `packs_folder`, or by the path of its folder.
+
+    A CUDA GPU is used where PyTorch (the `train` extra) and one are there, the pack has PyTorch weights and
+    `infer_with_cpu` is false; OpenVINO on the CPU otherwise.
+    """
+    pack = find_pack(name, packs_folder)
+    if not infer_with_cpu and precision in ("auto", "f32") and pack.manifest.weights and find_spec("torch"):
+        from planimeter.runtimes.torch import TorchRuntime, cuda_is_available  # noqa: PLC0415 - torch is optional
+
+        if cuda_is_available():
+            return Segmenter(pack, TorchRuntime.from_pack(pack, "cuda"))
+    onnx = pack.file(pack.manifest.onnx)
+    return Segmenter(pack, OpenVinoRuntime(onnx, precision="f32" if precision == "auto" else precision))
+
+
+def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return the height and width in pixels that a picture is scaled to, before padding."""
+    scale = min(
+        preprocessing.shortest_edge / min(height, width), preprocessing.longest_edge / max(height, width)
+    )
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def preprocess(
+    pixels: NDArray[np.uint8], preprocessing: Preprocessing
+) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Return the network's input, float32 [1, 3, H, W], and the horizontal and vertical scale used."""
+    height, width = pixels.shape[:2]
+    new_height, new_width = network_size(height, width, preprocessing)
+    # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
+    scaled = np.asarray(Image.fromarray(pixels).resize((new_width, new_height), Image.Resampling.BILINEAR))
+    step = preprocessing.multiple
+    padded = (-(-new_height // step) * step, -(-new_width // step) * step)
+    image = np.zeros((1, 3, *padded), np.float32)
+    image[0, :, :new_height, :new_width] = normalise(scaled, preprocessing).transpose(2, 0, 1)
+    return image, (new_width / width, new_height / height)
+
+
+def normalise(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Return `pixels`, uint8 [H, W, 3], as float32 with the pack's mean and standard deviation."""
+    mean = np.asarray(preprocessing.mean, np.float32)
+    std = np.asarray(preprocessing.std, np.float32)
+    return (pixels.astype(np.float32) - mean) / std
+
+
+def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, width: int) -> Coverage:
+    """Return how much of the picture the instances cover: exact unions, never sums."""
+    counted = height * width
+    counts = count_coverage(found.masks, found.labels, height, width, len(classes))
+    return Coverage(
+        percent_masked=percent(counts.masked, counted),
+        pixels_masked=counts.masked,
+        pixels_counted=counted,
+        pixels_overlapping=counts.overlapping,
+        by_class=[
+            ClassCoverage(
+                class_name=name,
+                class_id=class_id,
+                count=found.labels.count(class_id),
+                pixels_masked=counts.by_class[class_id - 1],
+                percent_masked=percent(counts.by_class[class_id - 1], counted),
+            )
+            for class_id, name in enumerate(classes, start=1)
+        ],
+    )
+
+
+def list_instances(
+    found: Segmentation, classes: Sequence[str], height: int, width: int, mask_format: MaskFormat
+) -> list[Instance]:
+    """Return the instances as the answer lists them, by falling score."""
+    return [
+        Instance(
+            id=index,
+            class_name=classes[label - 1],
+            class_id=label,
+            score=score,
+            bbox=(x0, y0, x1 - x0, y1 - y0),
+            area_px=mask.area,
+            percent=percent(mask.area, height * width),
+            mask=_encode(mask, height, width, mask_format),
+        )
+        for index, ((x0, y0, x1, y1), label, score, mask) in enumerate(
+            zip(found.boxes.tolist(), found.labels, found.scores, found.masks, strict=True), start=1
+        )
+    ]
+
+
+def with_mask_format(measurement: Measurement, mask_format: MaskFormat) -> Measurement:
+    """Return a measurement whose masks are RLE with its masks in another format."""
+    if mask_format == "rle":
+        return measurement
+    instances = [
+        entry.model_copy(
+            update={
+                "mask": polygons(rle_window(entry.mask))
+                if mask_format == "polygon" and isinstance(entry.mask, Rle)
+                else None
+            }
+        )
+        for entry in measurement.instances
+    ]
+    return measurement.model_copy(update={"instances": instances})
+
+
+def _encode(mask: WindowMask, height: int, width: int, mask_format: MaskFormat) -> Rle | Polygons | None:
+    if mask_format == "rle":
+        return rle_encode(mask, height, width)
+    return polygons(mask) if mask_format == "polygon" else None
+
+
+def _read(source: Any, filename: str | None, limits: Limits) -> Picture:
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, bytes):
+        return decode(source, filename=filename or "picture", limits=limits)
+    if isinstance(source, np.ndarray):
+        return from_array(source, filename=filename or "array")
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissingPicture(f"{path} cannot be read: {error.strerror}") from error
+    return decode(data, filename=filename or path.name, limits=limits)

@@ -1,0 +1,175 @@
+"""Training examples: random crops of labelled pictures at network scale, augmented."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from planimeter.masks import WindowMask
+from planimeter.packs import Preprocessing
+from planimeter.segmenter import network_size, normalise
+from planimeter.training.coco import LabelledPicture, LabelledPictures
+
+Target = dict[str, Tensor]
+
+# An object cut by the crop's edge stays an example while this much of it is visible.
+_LEAST_VISIBLE = 0.2
+_LEAST_PIXELS = 6
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far an example may differ from its picture. Scale is log-uniform; colour factors are uniform."""
+
+    scale: tuple[float, float] = (0.6, 1.6)
+    brightness: float = 0.25
+    contrast: float = 0.3
+    gamma: float = 0.3
+    tint: float = 0.06
+    noise: float = 4.0
+
+
+class Crops(Dataset[tuple[Tensor, Target]]):
+    """`size` x `size` crops, one a picture and epoch; the same seed, epoch and index give the same crop."""
+
+    def __init__(
+        self,
+        data: LabelledPictures,
+        preprocessing: Preprocessing,
+        size: int,
+        seed: int,
+        augmentation: Augmentation,
+    ) -> None:
+        self._data = data
+        self._preprocessing = preprocessing
+        self._size = size
+        self._seed = seed
+        self._augmentation = augmentation
+
+    def __len__(self) -> int:
+        return len(self._data.pictures)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
+        """Return crop number `index`, counted through all epochs: float32 [3, size, size] and its target."""
+        random = np.random.default_rng((self._seed, index))
+        picture = self._data.pictures[index % len(self._data.pictures)]
+        pixels, labels, masks = self._crop(picture, random)
+        pixels, masks = _turn(pixels, masks, random)
+        image = normalise(_recolor(pixels, self._augmentation, random), self._preprocessing).transpose(
+            2, 0, 1
+        )
+        padded = np.zeros((3, self._size, self._size), np.float32)
+        padded[:, : image.shape[1], : image.shape[2]] = image
+        stack = np.zeros((len(masks), self._size, self._size), np.uint8)
+        stack[:, : image.shape[1], : image.shape[2]] = masks
+        return torch.from_numpy(padded), _target(stack, labels)
+
+    def _crop(
+        self, picture: LabelledPicture, random: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
+        height, width = picture.pixels.shape[:2]
+        low, high = self._augmentation.scale
+        scale = network_size(height, width, self._preprocessing)[0] / height
+        scale *= math.exp(random.uniform(math.log(low), math.log(high)))
+        wide, tall = min(width, self._size / scale), min(height, self._size / scale)
+        x0, y0 = _place(picture, wide, tall, random)
+        out = (max(1, min(self._size, round(wide * scale))), max(1, min(self._size, round(tall * scale))))
+        resized = Image.fromarray(picture.pixels).resize(
+            out, Image.Resampling.BILINEAR, box=(x0, y0, x0 + wide, y0 + tall)
+        )
+        labels, masks = [], []
+        for label, mask in zip(picture.labels, picture.masks, strict=True):
+            scaled = _scale_mask(mask, (x0, y0), (out[0] / wide, out[1] / tall), out)
+            if scaled is None:
+                continue
+            whole = mask.area * scale * scale
+            if scaled.sum() >= max(_LEAST_PIXELS, _LEAST_VISIBLE * whole):
+                labels.append(label)
+                masks.append(scaled)
+        stack = np.stack(masks) if masks else np.zeros((0, out[1], out[0]), np.uint8)
+        return np.asarray(resized), labels, stack
+
+
+def collate(examples: list[tuple[Tensor, Target]]) -> tuple[Tensor, list[Target]]:
+    """Return a batch: float32 [B, 3, size, size] and its targets."""
+    return torch.stack([image for image, _ in examples]), [target for _, target in examples]
+
+
+def _place(
+    picture: LabelledPicture, wide: float, tall: float, random: np.random.Generator
+) -> tuple[float, float]:
+    """Return the corner of a crop: mostly around an instance, sometimes anywhere, always inside."""
+    height, width = picture.pixels.shape[:2]
+    x0, y0 = random.uniform(0, width - wide), random.uniform(0, height - tall)
+    if picture.masks and random.random() < 0.7:
+        mask = picture.masks[random.integers(len(picture.masks))]
+        x0 = mask.x + mask.pixels.shape[1] / 2 - wide * random.uniform(0.1, 0.9)
+        y0 = mask.y + mask.pixels.shape[0] / 2 - tall * random.uniform(0.1, 0.9)
+    return float(np.clip(x0, 0, width - wide)), float(np.clip(y0, 0, height - tall))
+
+
+def _scale_mask(
+    mask: WindowMask, corner: tuple[float, float], scale: tuple[float, float], out: tuple[int, int]
+) -> NDArray[np.uint8] | None:
+    """Return a mask in a crop's pixels, uint8 0 or 1 [H, W]; None where the crop shows nothing of it."""
+    tall, wide = mask.pixels.shape
+    left, top = (mask.x - corner[0]) * scale[0], (mask.y - corner[1]) * scale[1]
+    x0, y0 = max(0, math.floor(left)), max(0, math.floor(top))
+    x1 = min(out[0], math.ceil(left + wide * scale[0]))
+    y1 = min(out[1], math.ceil(top + tall * scale[1]))
+    if x1 <= x0 or y1 <= y0:
+        return None
+    # Affine coefficients take an output pixel to the mask's own; padding by one lets its edge fade out.
+    source = Image.fromarray(np.pad(mask.pixels, 1).astype(np.uint8) * 255)
+    matrix = (1 / scale[0], 0, (x0 - left) / scale[0] + 1, 0, 1 / scale[1], (y0 - top) / scale[1] + 1)
+    window = source.transform((x1 - x0, y1 - y0), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    canvas = np.zeros((out[1], out[0]), np.uint8)
+    canvas[y0:y1, x0:x1] = np.asarray(window) >= 128
+    return canvas
+
+
+def _turn(
+    pixels: NDArray[np.uint8], masks: NDArray[np.uint8], random: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Mirror and turn by a random multiple of 90 degrees: surfaces and dishes have no up."""
+    turns = int(random.integers(4))
+    pixels, masks = np.rot90(pixels, turns, (0, 1)), np.rot90(masks, turns, (1, 2))
+    if random.random() < 0.5:
+        pixels, masks = pixels[:, ::-1], masks[:, :, ::-1]
+    return pixels, masks
+
+
+def _recolor(pixels: NDArray[np.uint8], by: Augmentation, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Vary gamma, contrast, brightness, tint and noise, as lamps and cameras do."""
+    value = pixels.astype(np.float32) / 255
+    value **= np.float32(math.exp(random.uniform(-by.gamma, by.gamma)))
+    mean = value.mean()
+    value = (value - mean) * np.float32(1 + random.uniform(-by.contrast, by.contrast)) + mean
+    value *= np.float32(1 + random.uniform(-by.brightness, by.brightness))
+    value *= (1 + random.uniform(-by.tint, by.tint, 3)).astype(np.float32)
+    if by.noise and random.random() < 0.3:
+        value += random.normal(0, random.uniform(0, by.noise) / 255, value.shape).astype(np.float32)
+    if random.random() < 0.1:
+        value = np.repeat(value.mean(axis=2, keepdims=True), 3, axis=2)
+    return np.asarray(np.clip(value * 255, 0, 255).round(), np.uint8)
+
+
+def _target(masks: NDArray[np.uint8], labels: list[int]) -> Target:
+    boxes, keep = [], []
+    for index, mask in enumerate(masks):
+        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        # torchvision refuses a box without extent in x or y.
+        boxes.append((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+        keep.append(index)
+    target: dict[str, Any] = {
+        "boxes": torch.tensor(np.asarray(boxes, np.float32).reshape(-1, 4)),
+        "labels": torch.tensor([labels[index] for index in keep], dtype=torch.int64),
+        "masks": torch.from_numpy(masks),
+    }
+    return target
