@@ -181,7 +181,7 @@ def _counts(text: str) -> NDArray[np.int64]:
     A character holds 5 bits and "more follows", low bits first; numbers are signed, and from the fourth on
     they are differences to the one two before.
     """
-    code = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    code = np.frombuffer(text.encode(), np.uint8).astype(np.int64) - 48
     if len(code) == 0 or (code < 0).any() or (code > 63).any() or code[-1] & 0x20:
         raise InvalidOption("the run lengths of a mask are not in COCO's compressed form")
     final = np.flatnonzero(~code & 0x20)
