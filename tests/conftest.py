@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import MODEL, BlockRuntime, block_pack
 from flask import Flask
 from flask.testing import FlaskClient
 
+from fakes import MODEL, BlockRuntime, block_pack
 from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models

@@ -1,11 +1,14 @@
 """A model whose answer can be computed by hand: it finds the red and the green rectangle of a picture."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,7 +22,7 @@ from planimeter.packs import (
     Thresholds,
     TrainingData,
 )
-from planimeter.runtimes import RawDetections
+from planimeter.runtimes import SENTINEL_SCORE, RawDetections
 from planimeter.segmenter import Segmenter
 
 MODEL = "blocks"
@@ -32,7 +35,7 @@ Box = tuple[int, int, int, int]
 
 
 class BlockRuntime:
-    """Answers one instance for all that is red (class 1), one for all that is green (class 2): their rectangles.
+    """Answers the rectangle around all that is red (class 1) and the one around all that is green (class 2).
 
     Yellow is both, so rectangles can overlap. `during` is called while the network "runs".
     """
@@ -61,7 +64,9 @@ class BlockRuntime:
         for channel, score in enumerate(SCORES):
             rows, columns = np.nonzero(image[0, channel] > 0.5)
             if len(rows):
-                found.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, channel + 1, score))
+                found.append(
+                    (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, channel + 1, score)
+                )
         table = np.array(found, np.float32).reshape(-1, 6)
         return RawDetections(
             boxes=table[:, :4],
@@ -113,3 +118,80 @@ def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     stream = BytesIO()
     Image.fromarray(pixels).save(stream, kind)
     return stream.getvalue()
+
+
+def write_block_pack(packs_folder: Path, name: str = MODEL) -> Path:
+    """Write a pack whose ONNX network answers what `BlockRuntime` does; for tests that load models for real."""
+    network = _block_network()
+    pack = block_pack(name)
+    onnx_file = PackFile(name="model.onnx", sha256=hashlib.sha256(network).hexdigest())
+    folder = packs_folder / name
+    folder.mkdir(parents=True)
+    (folder / onnx_file.name).write_bytes(network)
+    manifest = pack.manifest.model_copy(update={"onnx": onnx_file})
+    (folder / "pack.json").write_text(manifest.model_dump_json(), "utf-8")
+    (folder / "CARD.md").write_text("# Blocks\n\nFinds *rectangles*.\n", "utf-8")
+    return folder
+
+
+def _block_network() -> bytes:
+    """Return an ONNX network: for each of two channels the rectangle around what is above 0.5, and its score."""
+    onnx = pytest.importorskip("onnx", reason="needs the train extra")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    nodes: list[Any] = []
+    constants: list[Any] = []
+
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(name: str, values: NDArray[Any]) -> str:
+        constants.append(onnx.numpy_helper.from_array(values, name))
+        return name
+
+    half = constant("half", np.float32(0.5).reshape(1))
+    one = constant("one", np.ones(1, np.int64))
+    boxes = [constant("sentinel_box", np.zeros((1, 4), np.float32))]
+    scores = [constant("sentinel_score", np.float32([SENTINEL_SCORE]))]
+    for index, score in enumerate(SCORES):
+        ends = [
+            constant(f"{edge}{index}", np.array([value]))
+            for edge, value in (("from", index), ("to", index + 1))
+        ]
+        channel = node("Slice", ["image", *ends, one], f"channel{index}")
+        bright = node(
+            "Cast", [node("Greater", [channel, half], f"is{index}")], f"bright{index}", to=kinds.FLOAT
+        )
+        edges = []
+        for axis, across in ((3, 2), (2, 3)):
+            line = node("ReduceMax", [bright], f"line{index}{axis}", axes=[0, 1, across], keepdims=0)
+            first = node("ArgMax", [line], f"first{index}{axis}", axis=0, keepdims=1)
+            last = node("ArgMax", [line], f"last{index}{axis}", axis=0, keepdims=1, select_last_index=1)
+            edges.append((first, node("Add", [last, one], f"end{index}{axis}")))
+        box = node("Concat", [edges[0][0], edges[1][0], edges[0][1], edges[1][1]], f"box{index}", axis=0)
+        boxes.append(
+            node("Unsqueeze", [node("Cast", [box], f"fbox{index}", to=kinds.FLOAT), "zero"], f"row{index}")
+        )
+        found = node("ReduceMax", [bright], f"found{index}", axes=[0, 1, 2, 3], keepdims=0)
+        flat = node("Unsqueeze", [found, "zero"], f"flat{index}")
+        scores.append(node("Mul", [flat, constant(f"top{index}", np.float32([score]))], f"score{index}"))
+    constant("zero", np.zeros(1, np.int64))
+    node("Concat", boxes, "boxes", axis=0)
+    node("Concat", scores, "scores", axis=0)
+    node("Identity", [constant("label_values", np.array([1, 1, 2]))], "labels")
+    node("Identity", [constant("mask_values", np.ones((3, 28, 28), np.float32))], "masks")
+    graph = helper.make_graph(
+        nodes,
+        "blocks",
+        [helper.make_tensor_value_info("image", kinds.FLOAT, [1, 3, "height", "width"])],
+        [
+            helper.make_tensor_value_info("boxes", kinds.FLOAT, [3, 4]),
+            helper.make_tensor_value_info("labels", kinds.INT64, [3]),
+            helper.make_tensor_value_info("scores", kinds.FLOAT, [3]),
+            helper.make_tensor_value_info("masks", kinds.FLOAT, [3, 28, 28]),
+        ],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())

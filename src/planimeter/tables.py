@@ -14,7 +14,9 @@ def row(measurement: Measurement) -> dict[str, Cell]:
     """Return one measurement as columns; one `percent_masked[class]` column for each class that was found."""
     coverage = measurement.coverage
     by_class = {
-        f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class if entry.count
+        f"percent_masked[{entry.class_name}]": entry.percent_masked
+        for entry in coverage.by_class
+        if entry.count
     }
     return {
         "filename": measurement.image.filename,

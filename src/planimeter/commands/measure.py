@@ -98,7 +98,7 @@ def measure(
 
 
 def find_pictures(given: Iterable[Path]) -> list[Path]:
-    """Return the files among `given` and the pictures in the folders among them, each once, sorted by folder."""
+    """Return the files among `given` and the pictures in the folders among them, each once."""
     found: dict[Path, None] = {}
     for path in given:
         if path.is_dir():

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from planimeter.commands.options import options_of
 from planimeter.service.app import create_app
@@ -31,8 +31,8 @@ def serve(settings: Settings) -> None:
     run(settings, Console(soft_wrap=True, highlight=False))
 
 
-def run(settings: Settings, console: Console) -> None:
-    """Serve until SIGINT or SIGTERM. What can fail is tried first, and the port before the store is touched."""
+def run(settings: Settings, console: Console, models: Models | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. The port is taken first, before anything in the store is touched."""
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)
@@ -44,7 +44,7 @@ def run(settings: Settings, console: Console) -> None:
             closing.callback(tunnel.close)
         store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
         closing.callback(store.close)
-        models = Models(settings)
+        models = models or Models(settings)
         models.get()
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
@@ -70,13 +70,15 @@ def stop_on_signals(server: Server) -> None:
 def announce(console: Console, settings: Settings, models: Models, url: str, public_url: str | None) -> None:
     """Print where the service is, what it measures with, where things go, and a first request to copy."""
     info = models.get().info
-    lines = Table.grid(padding=(0, 2))
-    lines.add_row("Page", f"[bold link={url}]{url}[/]")
-    if public_url:
-        lines.add_row("Public", f"[bold link={public_url}]{public_url}[/]")
-    lines.add_row("Model", f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}")
-    lines.add_row("Uploads", str(settings.upload_folder.absolute()))
-    lines.add_row("Outputs", str(settings.output_folder.absolute()))
-    lines.add_row("Try", f"curl -F image=@picture.png {public_url or url}/api/v1/measurements")
+    lines = {
+        "Page": url,
+        "Public": public_url,
+        "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
+        "Uploads": settings.upload_folder.absolute(),
+        "Outputs": settings.output_folder.absolute(),
+        "Try": f"curl -F image=@picture.png {public_url or url}/api/v1/measurements",
+    }
     console.print("[bold]Planimeter[/] is ready; Ctrl+C stops it.")
-    console.print(lines)
+    for name, value in lines.items():
+        if value:
+            console.print(f"  [bold]{name:<8}[/] {escape(str(value))}")

@@ -26,7 +26,8 @@ def _milliseconds(moment: datetime) -> str:
 
 Moment = Annotated[datetime, PlainSerializer(_milliseconds, return_type=str)]
 Link = Annotated[
-    str, Field(json_schema_extra={"format": "uri-reference"}, description="Relative to the address requested.")
+    str,
+    Field(json_schema_extra={"format": "uri-reference"}, description="Relative to the address requested."),
 ]
 
 

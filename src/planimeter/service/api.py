@@ -61,7 +61,7 @@ def refuse_foreign_pages() -> None:
 
 @blueprint.post("/measurements")
 def create_measurement() -> Response:
-    """Measure the picture in the request; answers JSON, or the drawn picture where that is what is accepted."""
+    """Measure the picture in the request; answers JSON, or the drawn picture if that is accepted."""
     parts = context()
     data, filename, options = read_upload(request, parts.settings.max_bytes)
     record = measure_upload(data, filename, options)
@@ -119,7 +119,9 @@ def _walk(options: ListOptions) -> Iterator[Record]:
     """Yield the records that a CSV lists: `limit` of them, or all."""
     left, before = options.limit, options.before
     while left is None or left > 0:
-        batch = context().store.list(limit=min(left or CSV_BATCH, CSV_BATCH), before=before, **_filters(options))
+        batch = context().store.list(
+            limit=min(left or CSV_BATCH, CSV_BATCH), before=before, **_filters(options)
+        )
         yield from batch
         if len(batch) < CSV_BATCH:
             return
@@ -152,7 +154,9 @@ def image(id: str) -> Response:  # noqa: A002  the URL's own word
     parse(NoOptions, request.args)
     record = context().store.get(id)
     kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return _unchanging(record, kind, record.upload_path.name, lambda: _stored(record.upload_path.read_bytes, record))
+    return _unchanging(
+        record, kind, record.upload_path.name, lambda: _stored(record.upload_path.read_bytes, record)
+    )
 
 
 @blueprint.get("/measurements/<id>/overlay")
@@ -170,7 +174,9 @@ def mask(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the mask picture."""
     options = parse(MaskOptions, request.args)
     record = context().store.get(id)
-    name = record.mask_path.name if options.kind == "binary" else f"{record.mask_path.stem}_{options.kind}.png"
+    name = (
+        record.mask_path.name if options.kind == "binary" else f"{record.mask_path.stem}_{options.kind}.png"
+    )
     return _unchanging(record, "image/png", name, lambda: _mask(record, options))
 
 
@@ -180,7 +186,9 @@ def coco(id: str) -> Response:  # noqa: A002  the URL's own word
     parse(NoOptions, request.args)
     record = context().store.get(id)
     name = f"{record.upload_path.stem}_coco.json"
-    return _unchanging(record, "application/json", name, lambda: jsonify(coco_dataset(record.measurement)).data)
+    return _unchanging(
+        record, "application/json", name, lambda: jsonify(coco_dataset(record.measurement)).data
+    )
 
 
 @blueprint.get("/models")
@@ -203,11 +211,15 @@ def show_model(name: str) -> Response:
 
 def coco_dataset(measurement: Measurement) -> dict[str, Any]:
     """Return a measurement as a COCO data set with one picture: RLE masks, `[x, y, width, height]` boxes."""
-    image = measurement.image
+    image, model = measurement.image, measurement.model
     return {
-        "info": {"description": f"{image.filename}, measured by {measurement.model.name} {measurement.model.version}"},
+        "info": {
+            "description": f"{image.filename}, measured by {model.name} {model.version}",
+        },
         "images": [{"id": 1, "file_name": image.filename, "width": image.width, "height": image.height}],
-        "categories": [{"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class],
+        "categories": [
+            {"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class
+        ],
         "annotations": [
             {
                 "id": entry.id,
@@ -263,7 +275,7 @@ def _stored(read: Callable[[], bytes], record: Record) -> bytes:
         return read()
     except OSError as error:
         raise StoreFailed(
-            f"a file of measurement {record.id} cannot be read ({error.strerror}): was it moved or deleted by hand?"
+            f"a file of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
         ) from error
 
 

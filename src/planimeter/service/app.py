@@ -18,7 +18,8 @@ FORM_OVERHEAD = 2**20
 HEADERS = {
     # Nothing is loaded from elsewhere. Colab shows the page of a notebook's service in a frame.
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "default-src 'self'; img-src 'self' data: blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
     ),
     "X-Content-Type-Options": "nosniff",

@@ -31,7 +31,7 @@ def relative(base: str, target: str) -> str:
 
 
 def link(endpoint: str, **values: Any) -> str:
-    """Return the relative link from the current request to `endpoint`; the arguments are those of `url_for`."""
+    """Return the relative link from the current request to `endpoint`; arguments as for `url_for`."""
     return relative(requested_path(), url_for(endpoint, **values))
 
 
@@ -41,4 +41,6 @@ def requested_path() -> str:
     `request.path` is decoded: an escaped slash in it would look like one folder more than the browser counts.
     """
     written = str(request.environ.get("REQUEST_URI") or "").partition("?")[0]
-    return written if written.startswith("/") else request.root_path + request.path
+    if not written.startswith("/"):
+        return request.root_path + request.path
+    return written if written.startswith(request.root_path + "/") else request.root_path + written

@@ -1,4 +1,4 @@
-"""Counters and durations for Prometheus, in a registry of their own (so that many apps can live in one process)."""
+"""Counters and durations for Prometheus, in a registry of their own: many apps can live in one process."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 

@@ -81,7 +81,7 @@ class Models:
         return self._segmenters[wanted]
 
     def colors(self, name: str, classes: int) -> tuple[str, ...]:
-        """Return one colour per class: the pack's, or a palette where the pack is gone or has other classes."""
+        """Return one colour per class: the pack's, or a palette where the pack is gone."""
         pack = self.packs().get(name)
         if pack is not None and len(pack.manifest.classes) >= classes:
             return tuple(entry.color for entry in pack.manifest.classes)

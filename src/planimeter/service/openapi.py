@@ -1,4 +1,4 @@
-"""`/openapi.json`, made from the very models that check options and make answers, and `/docs`, made from it."""
+"""`/openapi.json`, made from the models that check options and make answers; `/docs`, made from it."""
 
 from importlib.metadata import version
 from typing import Any
@@ -70,9 +70,9 @@ def describe() -> Json:
             "version": version("planimeter"),
             "summary": "How much of this picture is covered?",
             "description": (
-                "Send a picture; every instance of what the model knows is found, masked and measured, the picture is "
-                "drawn, and all is kept. Coverage is the exact union of the masks: overlapping masks never count "
-                "twice. All links in answers are relative to the address that was requested."
+                "Send a picture; every instance of what the model knows is found, masked and measured, the "
+                "picture is drawn, and all is kept. Coverage is the exact union of the masks: overlapping "
+                "masks never count twice. All links in answers are relative to the address that was requested."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -106,7 +106,12 @@ def _paths() -> Json:
             "get": _operation(
                 "Get the picture as it was uploaded",
                 options.NoOptions,
-                {"200": {"description": "The bytes.", "content": dict.fromkeys(MEDIA_TYPES.values(), PICTURE)}},
+                {
+                    "200": {
+                        "description": "The bytes.",
+                        "content": dict.fromkeys(MEDIA_TYPES.values(), PICTURE),
+                    }
+                },
                 errors=(400, 404),
                 path="id",
             )
@@ -133,14 +138,22 @@ def _paths() -> Json:
             "get": _operation(
                 "Get the measurement as a COCO data set of one picture",
                 options.NoOptions,
-                {"200": {"description": "As pycocotools reads it.", "content": {"application/json": _object()}}},
+                {
+                    "200": {
+                        "description": "As pycocotools reads it.",
+                        "content": {"application/json": _object()},
+                    }
+                },
                 errors=(400, 404),
                 path="id",
             )
         },
         "/api/v1/models": {
             "get": _operation(
-                "List the models", options.NoOptions, {"200": _answer("All models.", answers.ModelList)}, errors=(400,)
+                "List the models",
+                options.NoOptions,
+                {"200": _answer("All models.", answers.ModelList)},
+                errors=(400,),
             )
         },
         "/api/v1/models/{name}": {
@@ -164,7 +177,10 @@ def _create() -> Json:
     created = _answer("Measured and stored.", answers.MeasurementAnswer)
     created["content"] |= {"image/png": drawn, "image/jpeg": drawn}
     created["headers"] = {
-        "Location": {"description": "Of the measurement.", "schema": {"type": "string", "format": "uri-reference"}},
+        "Location": {
+            "description": "Of the measurement.",
+            "schema": {"type": "string", "format": "uri-reference"},
+        },
         PERCENT_HEADER: {"description": "Percent of the picture masked.", "schema": {"type": "number"}},
     }
     operation = _operation(
@@ -174,8 +190,8 @@ def _create() -> Json:
         errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
     )
     operation["description"] = (
-        "Options go into the query or, with multipart, into form fields. With `Accept: image/png` or `image/jpeg` the "
-        f"answer is the drawn picture itself and the header {PERCENT_HEADER} gives the number."
+        "Options go into the query or, with multipart, into form fields. With `Accept: image/png` "
+        f"or `image/jpeg` the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
     )
     operation["requestBody"] = {
         "required": True,
@@ -197,13 +213,20 @@ def _list() -> Json:
 
 
 def _probes() -> Json:
-    metrics = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    metrics = {
+        "description": "Prometheus' text format.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
     return {
         "/healthz": {
-            "get": _operation("Is the process alive?", None, {"200": _answer("It is.", answers.Health)}, errors=())
+            "get": _operation(
+                "Is the process alive?", None, {"200": _answer("It is.", answers.Health)}, errors=()
+            )
         },
         "/readyz": {
-            "get": _operation("Can it measure and store?", None, {"200": _answer("Yes.", answers.Health)}, errors=(503,))
+            "get": _operation(
+                "Can it measure and store?", None, {"200": _answer("Yes.", answers.Health)}, errors=(503,)
+            )
         },
         "/metrics": {"get": _operation("How does it go?", None, {"200": metrics}, errors=())},
     }
@@ -238,7 +261,9 @@ def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
 
 def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Json:
     schema = kind.model_json_schema(by_alias=True)
-    properties = {name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out}
+    properties = {
+        name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out
+    }
     return {"type": "object", "properties": properties}
 
 

@@ -42,7 +42,9 @@ class UploadOptions(AnswerOptions):
         description="Instances below this score are left out; without it, the model's own threshold.",
     )
     filename: str | None = Field(
-        None, max_length=255, description="Name of a picture sent as raw bytes; a multipart field carries its own."
+        None,
+        max_length=255,
+        description="Name of a picture sent as raw bytes; a multipart field carries its own.",
     )
 
 
@@ -73,8 +75,8 @@ class MaskOptions(RequestOptions):
 
     kind: Literal["binary", "class", "instance"] = Field(
         "binary",
-        description="0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where masks "
-        "overlap, the higher score wins.",
+        description="0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where "
+        "masks overlap, the higher score wins.",
     )
 
 
@@ -115,7 +117,9 @@ def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
     unknown = [repr(str(problem["loc"][0])) for problem in problems if problem["type"] == "extra_forbidden"]
     if unknown:
         known = ", ".join(option_names(kind)) or "none"
-        return f"unknown {'options' if len(unknown) > 1 else 'option'} {', '.join(unknown)}; known here: {known}"
+        return (
+            f"unknown {'options' if len(unknown) > 1 else 'option'} {', '.join(unknown)}; known here: {known}"
+        )
     return "; ".join(
         f"{problem['loc'][0]} is {problem['input']!r}: {problem['msg'].replace('Input', 'it', 1)}"
         for problem in problems

@@ -55,7 +55,7 @@ def answer_planimeter_error(error: errors.PlanimeterError) -> AnyResponse:
 def answer_http_error(error: HTTPException) -> AnyResponse:
     """Answer what Flask and Werkzeug refuse by themselves: unknown routes, wrong methods, too long bodies."""
     if error.code is None or error.code < 400:
-        return error.get_response(request.environ)  # type: ignore[return-value]
+        return error.get_response(request.environ)
     if isinstance(error, RequestEntityTooLarge):
         return answer_planimeter_error(errors.TooManyBytes(too_many_bytes(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
@@ -67,7 +67,9 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
 def answer_crash(error: Exception) -> AnyResponse:
     """Answer a defect of ours, telling the log all and the client nothing of it."""
     log.error("%s %s crashed", request.method, request.path, exc_info=error)
-    return _answer(500, "internal_error", "something failed inside the service, not in the request; its log says what")
+    return _answer(
+        500, "internal_error", "something failed inside the service, not in the request; its log says what"
+    )
 
 
 def status_of(error: errors.PlanimeterError) -> int:
@@ -77,7 +79,8 @@ def status_of(error: errors.PlanimeterError) -> int:
 
 def too_many_bytes(limit: int) -> str:
     """Return the sentence for a body that is too long."""
-    return f"the upload is larger than the limit of {limit:,} bytes ({limit / 2**20:.3g} MiB); send a smaller file"
+    size = f"{limit:,} bytes ({limit / 2**20:.3g} MiB)"
+    return f"the upload is larger than the limit of {size}; send a smaller file"
 
 
 def _sentence(error: HTTPException) -> str:
@@ -94,14 +97,16 @@ def _answer(status: int, code: str, message: str) -> Response:
         answer = jsonify(ErrorAnswer(error=Problem(code=code, message=message)).model_dump())
     else:
         title = HTTPStatus(status).phrase
-        answer = Response(render_template("error.html", status=status, title=title, code=code, message=message))
+        answer = Response(
+            render_template("error.html", status=status, title=title, code=code, message=message)
+        )
     answer.status_code = status
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
 def wants_json() -> bool:
-    """Return whether the client of the current request is a program: by the route, else by what it accepts."""
+    """Return whether the client is a program: by the route, else by what it accepts."""
     if request.path == "/api" or request.path.startswith(PROGRAM_PATHS):
         return True
     accepted = request.accept_mimetypes

@@ -78,8 +78,8 @@ class Queue:
                 return
             self._waiting.remove(called)
         raise DeadlineExceeded(
-            f"the picture waited {self._deadline:g} s for the model and was not measured; try again when there "
-            "is less to do, or start the service with a longer --deadline"
+            f"the picture waited {self._deadline:g} s for the model and was not measured; try again when "
+            "there is less to do, or start the service with a longer --deadline"
         )
 
     def _pass_on(self, seconds: float) -> None:

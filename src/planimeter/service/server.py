@@ -26,7 +26,7 @@ BROKEN_REQUESTS = {413: "too_many_bytes", 500: "internal_error"}
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers requests that never reach the app (broken HTTP, far too long bodies) in the API's error shape."""
+    """Answers requests that never reach the app (broken HTTP, far too long) in the API's error shape."""
 
     def execute(self) -> None:
         """Write the answer."""
@@ -68,8 +68,8 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise NotReady(
-            f"cannot listen on {host} port {port}: {error.strerror or error}; stop what uses that port, or choose "
-            "another with --port (0 takes a free one)"
+            f"cannot listen on {host} port {port}: {error.strerror or error}; stop what uses that port, or "
+            "choose another with --port (0 takes a free one)"
         ) from error
     return listening
 
@@ -88,8 +88,8 @@ class Server:
     def __init__(self, app: Flask, settings: Settings, listening: socket.socket) -> None:
         """Threads: `settings.threads` that answer, and one more for each picture that may wait for the model.
 
-        So a full queue neither blocks the pages and probes, nor hides behind a queue of threads where it would
-        never be found full.
+        So a full queue neither blocks the pages and probes, nor hides behind a queue of threads where it
+        would never be found full.
         """
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
@@ -98,7 +98,7 @@ class Server:
             map=self._sockets,
             sockets=[listening],
             threads=settings.threads + settings.queue_size + 1,
-            # Far above our own limit: the app then reads the body to its end and its refusal reaches the client.
+            # Far above our own limit: a body that is read to its end lets the refusal reach the client.
             max_request_body_size=2 * settings.max_bytes + BODY_SLACK,
             connection_limit=1000,
             asyncore_use_poll=True,

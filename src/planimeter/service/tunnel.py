@@ -63,7 +63,7 @@ def _sdk() -> ModuleType:
 
 
 def _in_time(call: Any, patience: float) -> Any:
-    """Return what `call` returns or the exception it raises; None when that takes longer than `patience` seconds.
+    """Return what `call` returns or the exception it raises; None where `patience` seconds are not enough.
 
     The SDK has no timeout of its own, so it runs in a thread that the process does not wait for.
     """

@@ -29,11 +29,13 @@ def read_upload(request: Request, max_bytes: int) -> tuple[bytes, str, UploadOpt
             raise MissingPicture(f"the body is empty; send the bytes of a picture, {EXAMPLE}")
     elif request.content_length or request.headers.get("Transfer-Encoding"):
         raise UnsupportedPicture(
-            f"the body has the content type {kind or 'none'!r}; send the picture as the multipart field {FIELD!r} "
-            f"({EXAMPLE}) or as raw bytes with its own type, like image/png, or application/octet-stream"
+            f"the body has the content type {kind or 'none'!r}; send the picture as the multipart field "
+            f"{FIELD!r} ({EXAMPLE}) or as raw bytes with its own type, like image/png"
         )
     else:
-        raise MissingPicture(f"there is no picture in the request; send it as the multipart field {FIELD!r}, {EXAMPLE}")
+        raise MissingPicture(
+            f"there is no picture in the request; send it as the multipart field {FIELD!r}, {EXAMPLE}"
+        )
     if len(data) > max_bytes:
         raise TooManyBytes(too_many_bytes(max_bytes))
     return data, filename, options
@@ -51,8 +53,8 @@ def _field(request: Request) -> FileStorage:
         return files[0]
     if FIELD in request.form:
         raise MissingPicture(
-            f"the field {FIELD!r} came as text, not as a file; with curl, write an @ before the path of the file, "
-            + EXAMPLE
+            f"the field {FIELD!r} came as text, not as a file; with curl, write an @ before the path of the "
+            f"file, {EXAMPLE}"
         )
     came = [repr(name) for name in dict.fromkeys([*request.files, *request.form])]
     raise MissingPicture(
