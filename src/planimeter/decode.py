@@ -260,10 +260,10 @@ def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.
     if mode == "CMYK":
         notes.append("CMYK converted to RGB without a colour profile")
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"))
+        rgba = np.asarray(image if mode == "RGBA" else image.convert("RGBA"))
         _note_alpha(rgba[..., 3], notes)
         return np.array(rgba[..., :3], order="C")
-    return np.array(image.convert("RGB"), order="C")
+    return np.array(image if mode == "RGB" else image.convert("RGB"), order="C")
 
 
 def _deep_grey(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
