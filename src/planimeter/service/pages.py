@@ -7,6 +7,7 @@ State-changing forms are protected from other sites without cookies or sessions,
 
 import secrets
 import shlex
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
 from io import BytesIO
@@ -44,6 +45,21 @@ LARGE_PIXELS = 2_000_000
 KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
 """What was stored once is shown also after the limits on uploads were lowered."""
 NEVER_CHANGES = "private, max-age=31536000, immutable"
+FIGURES = {
+    "mean_absolute_error": ("Percent masked: mean absolute error", 2, " points"),
+    "bias": ("Percent masked: bias", 2, " points"),
+    "limits_of_agreement": ("Percent masked: 95 % of errors", 2, ""),
+    "mask_ap": ("Mask AP", 3, ""),
+    "mask_ap50": ("Mask AP50", 3, ""),
+    "mask_ap75": ("Mask AP75", 3, ""),
+    "ap50_by_class": ("AP50", 3, ""),
+    "precision": ("Precision at IoU 0.5", 3, ""),
+    "recall": ("Recall at IoU 0.5", 3, ""),
+    "f1": ("F1 at IoU 0.5", 3, ""),
+    "pixel_iou_by_class": ("Pixel IoU", 3, ""),
+    "score_threshold": ("Score threshold", 2, ""),
+}
+"""How the figures of an evaluation are written: name, decimals, unit."""
 PAGE_TOKEN = secrets.token_urlsafe(24)
 
 
@@ -166,10 +182,10 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         colors=_colors(measured),
         styles=STYLES,
         style=style if style in names else "fill",
-        small=max(measured.image.width, measured.image.height) <= 400,
+        typical_error=_typical_error(parts.models.packs().get(measured.model.name)),
         pictures=_pictures(record),
         urls=_downloads(record),
-        timings=list(measured.timing_ms.model_dump().items()),
+        timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
         curl_parts=_curl_parts(measured, sample),
     )
 
@@ -215,8 +231,12 @@ def sample_thumbnail(name: str) -> AnyResponse:
 def models() -> str:
     """List the models."""
     parts = context()
+    packs = parts.models.packs()
     return render_template(
-        "models.html", packs=list(parts.models.packs().values()), default_model=parts.models.default
+        "models.html",
+        packs=list(packs.values()),
+        default_model=parts.models.default,
+        errors={name: _typical_error(pack) for name, pack in packs.items()},
     )
 
 
@@ -233,22 +253,37 @@ def render_card(card: str) -> Markup:
     return Markup(markdown.render(card))  # noqa: S704  markdown-it escapes everything, see above
 
 
-def _metrics(pack: Pack) -> list[tuple[str, str]]:
-    """Return the figures of a pack as they are to be read: plain ones first, nested ones by their path."""
+def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the figures of a pack as they are to be read: one table per set of pictures, by its title."""
+    tables = []
+    for split, figures in pack.manifest.metrics.items():
+        if isinstance(figures, dict):
+            tables.append((f"Measured on its {split} pictures", list(_figures(figures))))
+    loose = {name: value for name, value in pack.manifest.metrics.items() if not isinstance(value, dict)}
+    return [*tables, ("Measured", list(_figures(loose)))] if loose else tables
 
-    def flatten(values: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
-        rows = []
-        for key, value in values.items():
-            name = f"{path}{key.replace('_', ' ')}"
-            if isinstance(value, dict):
-                rows += flatten(value, f"{name}, ")
-            elif isinstance(value, float):
-                rows.append((name, f"{value:.3f}".rstrip("0").rstrip(".")))
-            else:
-                rows.append((name, str(value)))
-        return rows
 
-    return [(name[:1].upper() + name[1:], value) for name, value in flatten(pack.manifest.metrics)]
+def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in figures.items():
+        name, decimals, unit = FIGURES.get(key, (key.replace("_", " ").capitalize(), 3, ""))
+        if isinstance(value, dict):
+            yield from (
+                (f"{name}, {inner}" if key != "coverage" else inner, text) for inner, text in _figures(value)
+            )
+        elif isinstance(value, list):
+            yield name, " to ".join(f"{part:+.{decimals}f}{unit}" for part in value)
+        elif isinstance(value, float):
+            yield name, f"{value:.{decimals}f}{unit}"
+        else:
+            yield name, f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _typical_error(pack: Pack | None) -> float | None:
+    """Return the mean absolute error of the percentage, in points, on the most independent pictures there are."""
+    metrics = pack.manifest.metrics if pack else {}
+    figures = metrics.get("test") or metrics.get("validation") or {}
+    error = figures.get("coverage", {}).get("mean_absolute_error")
+    return float(error) if isinstance(error, (int, float)) else None
 
 
 def _colors(measured: Measurement) -> dict[int, str]:
@@ -334,6 +369,13 @@ def write_signed(value: float) -> str:
     """Write a difference of percentages with its sign, a true minus: +0.21, 0.00."""
     text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
     return text if text[1:] != "0.00" else "0.00"
+
+
+@blueprint.app_template_filter("sentence")
+def write_sentence(message: str) -> str:
+    """Write a message of an error or a note as a sentence of a page."""
+    text = message[:1].upper() + message[1:]
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 @blueprint.app_template_filter("grouped")

@@ -173,7 +173,7 @@ class PictureDrop extends HTMLElement {
     this.request = null;
     this.rest();
     const error = this.one(".drop-error");
-    error.textContent = message.charAt(0).toUpperCase() + message.slice(1);
+    error.textContent = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?…]$/.test(message) ? "" : ".");
     error.hidden = false;
     this.one("#image").focus();
   }
