@@ -152,7 +152,7 @@ def _block_network() -> bytes:
     half = constant("half", np.float32(0.5).reshape(1))
     one = constant("one", np.ones(1, np.int64))
     boxes = [constant("sentinel_box", np.zeros((1, 4), np.float32))]
-    scores = [constant("sentinel_score", np.float32([SENTINEL_SCORE]))]
+    scores = [constant("sentinel_score", np.array([SENTINEL_SCORE], np.float32))]
     for index, score in enumerate(SCORES):
         ends = [
             constant(f"{edge}{index}", np.array([value]))
@@ -174,7 +174,9 @@ def _block_network() -> bytes:
         )
         found = node("ReduceMax", [bright], f"found{index}", axes=[0, 1, 2, 3], keepdims=0)
         flat = node("Unsqueeze", [found, "zero"], f"flat{index}")
-        scores.append(node("Mul", [flat, constant(f"top{index}", np.float32([score]))], f"score{index}"))
+        scores.append(
+            node("Mul", [flat, constant(f"top{index}", np.array([score], np.float32))], f"score{index}")
+        )
     constant("zero", np.zeros(1, np.int64))
     node("Concat", boxes, "boxes", axis=0)
     node("Concat", scores, "scores", axis=0)
