@@ -155,6 +155,10 @@ class TestRefusals:
         with pytest.raises(UndecodablePicture, match=r"floating-point.* convert it to 8- or 16-bit grey"):
             decode(encode(np.zeros((4, 4), np.float32), "TIFF"))
 
+    def test_cielab_is_refused_with_a_remedy(self) -> None:
+        with pytest.raises(UndecodablePicture, match="CIELAB.* convert it to RGB"):
+            decode(encode(Image.new("LAB", (4, 4)), "TIFF"))
+
     def test_32_bit_values_that_do_not_fit_into_16_are_refused(self) -> None:
         with pytest.raises(UndecodablePicture, match="from 0 to 65536"):
             decode(encode(np.array([[0, 65_536]], np.int32), "TIFF"))

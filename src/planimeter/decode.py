@@ -253,6 +253,8 @@ def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.
             "the picture has floating-point pixels, and no rule says which value is white; "
             "convert it to 8- or 16-bit grey first"
         )
+    if mode == "LAB":  # which Pillow converts, and how, depends on its release
+        raise UndecodablePicture("the picture has CIELAB colours; convert it to RGB first")
     if mode.startswith("I"):
         return _grey_to_rgb(_deep_grey(image, notes))
     if stored_depth > 8:
