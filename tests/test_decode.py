@@ -156,7 +156,7 @@ class TestRefusals:
             decode(encode(np.zeros((4, 4), np.float32), "TIFF"))
 
     def test_cielab_is_refused_with_a_remedy(self) -> None:
-        with pytest.raises(UndecodablePicture, match="CIELAB.* convert it to RGB"):
+        with pytest.raises(UndecodablePicture, match=r"CIELAB.* convert it to RGB"):
             decode(encode(Image.new("LAB", (4, 4)), "TIFF"))
 
     def test_32_bit_values_that_do_not_fit_into_16_are_refused(self) -> None:
