@@ -25,6 +25,8 @@ HALO_OPACITY = 0.35
 SPLASH_BRIGHTNESS = 0.45
 MOST_LABELS = 40
 """With more instances than this, labels would hide what they name."""
+MOST_BARE_SCORES = 20
+"""The same where there is one class, so that a label is a score alone and says less."""
 
 _LUMA = np.array([77, 150, 29], np.uint16)  # ITU-R BT.601 in 1/256
 # How far an instance's colour may leave its class's, in OKLCH: (turn of the hue in degrees, change of the
@@ -89,7 +91,7 @@ def draw(
     if show_boxes:
         for box, paint in zip(reversed(boxes), reversed(paints), strict=True):
             _frame(canvas, box, paint, max(1, line // 2))
-    if show_labels and len(masks) <= MOST_LABELS:
+    if show_labels and len(masks) <= (MOST_LABELS if len(names) > 1 else MOST_BARE_SCORES):
         # Sized letters exist only as FreeType's; Pillow raises where it was built without.
         font = cast("Font", ImageFont.load_default(round(min(max(math.sqrt(height * width) / 45, 11), 72))))
         texts = _texts(labels, names, scores)
