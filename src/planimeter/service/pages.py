@@ -58,6 +58,8 @@ FIGURES = {
     "f1": ("F1 at IoU 0.5", 3, ""),
     "pixel_iou_by_class": ("Pixel IoU", 3, ""),
     "score_threshold": ("Score threshold", 2, ""),
+    "pictures": ("Pictures", 0, ""),
+    "instances": ("Instances", 0, ""),
 }
 """How the figures of an evaluation are written: name, decimals, unit."""
 PAGE_TOKEN = secrets.token_urlsafe(24)
@@ -248,9 +250,16 @@ def model(name: str) -> str:
 
 
 def render_card(card: str) -> Markup:
-    """Return a model card as HTML. HTML inside it is shown as text, and pictures as their description."""
+    """Return a model card as HTML, without its first heading: the page has the title already.
+
+    HTML inside the card is shown as text, and pictures as their description.
+    """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image"])
-    return Markup(markdown.render(card))  # noqa: S704  markdown-it escapes everything, see above
+    tokens = markdown.parse(card)
+    if tokens and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # its start, its text, its end
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    return Markup(html)  # noqa: S704  markdown-it has escaped everything
 
 
 def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -265,7 +274,7 @@ def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in figures.items():
-        name, decimals, unit = FIGURES.get(key, (key.replace("_", " ").capitalize(), 3, ""))
+        name, decimals, unit = FIGURES.get(key, (key.replace("_", " "), 3, ""))
         if isinstance(value, dict):
             yield from (
                 (f"{name}, {inner}" if key != "coverage" else inner, text) for inner, text in _figures(value)
@@ -318,11 +327,18 @@ def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
     return [
         shlex.quote(part)
         for part in (
-            f"image=@{filename}",
+            f"image=@{_quoted_for_curl(filename)}",
             f"model={measured.model.name}",
             f"score_threshold={measured.options.score_threshold:g}",
         )
     ]
+
+
+def _quoted_for_curl(filename: str) -> str:
+    """Return a file name as curl's own -F syntax needs it: there a comma or a semicolon ends a bare name."""
+    if not set(filename) & set(',;"'):
+        return filename
+    return '"' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _limits_in_words() -> str:
@@ -373,8 +389,8 @@ def write_signed(value: float) -> str:
 
 @blueprint.app_template_filter("sentence")
 def write_sentence(message: str) -> str:
-    """Write a message of an error or a note as a sentence of a page."""
-    text = message[:1].upper() + message[1:]
+    """Write a message of an error or a note as a sentence of a page; a name like score_threshold stays."""
+    text = message if "_" in message.partition(" ")[0] else message[:1].upper() + message[1:]
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 

@@ -173,7 +173,7 @@ class PictureDrop extends HTMLElement {
     this.request = null;
     this.rest();
     const error = this.one(".drop-error");
-    error.textContent = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?…]$/.test(message) ? "" : ".");
+    error.textContent = sentence(message);
     error.hidden = false;
     this.one("#image").focus();
   }
@@ -218,6 +218,15 @@ class PictureDrop extends HTMLElement {
     if (!(found instanceof HTMLElement)) throw new Error(`the page lacks ${selector}`);
     return found;
   }
+}
+
+/**
+ * The service writes its messages for programs too, which put something before them: here they stand alone.
+ * @param {string} message
+ */
+function sentence(message) {
+  const isName = /^\S*_/.test(message);
+  return (isName ? message : message.charAt(0).toUpperCase() + message.slice(1)) + (/[.!?…]$/.test(message) ? "" : ".");
 }
 
 customElements.define("picture-drop", PictureDrop);

@@ -1,0 +1,352 @@
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+import planimeter.service
+from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
+from planimeter.packs import Pack
+from planimeter.samples import find_sample, list_samples
+from planimeter.segmenter import Segmenter
+from planimeter.service.app import create_app
+from planimeter.service.models import Models
+from planimeter.service.pages import PAGE_TOKEN, render_card, write_percent, write_sentence, write_signed
+from planimeter.settings import Settings
+from planimeter.store import Store
+
+HALF = blocks(red=(0, 0, 64, 32))
+OVERLAPPING = blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32))
+HOSTILE = "<img src=x onerror=alert(1)>'\"; rm -rf .png"
+ADDRESSES = ("href", "src", "action", "data-api", "data-result", "data-address", "data-picture")
+
+
+class Addresses(HTMLParser):
+    """Collects every address in a page, and its inline scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.inline: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.found += [(tag, given[name] or "") for name in ADDRESSES if name in given]
+        self.inline += [name for name in given if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+
+def measure(
+    client: FlaskClient, pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]" = HALF, **more: str
+) -> str:
+    """Measure a picture through the form and return the path of its page."""
+    filename = more.pop("filename", "half.png")
+    data = {"image": (BytesIO(encoded(pixels)), filename), **more}
+    answer = client.post("/measure", data=data)
+    assert answer.status_code == 303, answer.text
+    return urlsplit(urljoin("http://localhost/measure", answer.location)).path
+
+
+def shown(answer: TestResponse) -> str:
+    """Return the text of a page as it reads, without tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text))
+
+
+@pytest.fixture
+def sample_client(settings: Settings, store: Store) -> FlaskClient:
+    """A service whose model has the name for which the samples were made."""
+
+    def find(_: Path | None) -> dict[str, Pack]:
+        return {"nuclei": block_pack("nuclei"), MODEL: block_pack()}
+
+    models = Models(settings, find=find, load=lambda pack, _: Segmenter(pack, BlockRuntime()))
+    return create_app(settings, store, models).test_client()
+
+
+def pages(client: FlaskClient) -> Iterator[str]:
+    """Yield the path of every kind of page, after measuring something to show on them."""
+    result = measure(client, OVERLAPPING)
+    yield from (
+        "/",
+        "/measurements",
+        result,
+        f"{result}?style=splash",
+        f"/models/{MODEL}",
+        "/models",
+        "/docs",
+    )
+    yield from ("/measurements/none", "/deep/down/nowhere")
+
+
+def test_every_page_answers_and_is_html(client: FlaskClient) -> None:
+    statuses = {path: client.get(path).status_code for path in pages(client)}
+    missing = {"/measurements/none", "/deep/down/nowhere"}
+    assert {path for path, status in statuses.items() if status == 404} == missing
+    assert {status for path, status in statuses.items() if path not in missing} == {200}
+
+
+def test_no_page_holds_an_absolute_address_or_an_inline_script_or_style(client: FlaskClient) -> None:
+    for path in pages(client):
+        html = client.get(path).text
+        addresses = Addresses(html)
+        assert addresses.found
+        for tag, address in addresses.found:
+            assert not re.match(r"/|[a-z]+:", address), (path, tag, address)
+        assert addresses.inline == []
+        assert "://" not in html.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_every_link_of_every_page_leads_somewhere(client: FlaskClient) -> None:
+    checked = set()
+    for path in pages(client):
+        for tag, address in Addresses(client.get(path).text).found:
+            target = urlsplit(urljoin(f"http://localhost{path}", address))
+            if tag in {"a", "img", "link", "script"} and not target.fragment:
+                checked.add(target.path + (f"?{target.query}" if target.query else ""))
+    assert len(checked) > 20
+    assert {path: client.get(path, buffered=True).status_code for path in checked} == dict.fromkeys(
+        checked, 200
+    )
+
+
+def test_links_stay_below_the_prefix_that_a_proxy_adds(client: FlaskClient) -> None:
+    for path in pages(client):
+        for _, address in Addresses(client.get(path).text).found:
+            target = urljoin(f"https://public.example/some/prefix{path}", address)
+            assert target.startswith("https://public.example/some/prefix/"), (path, address)
+
+
+def test_style_sheet_and_modules_load_nothing_from_elsewhere() -> None:
+    folder = Path(planimeter.service.__file__).parent / "static"
+    files = [path for path in folder.iterdir() if path.suffix in {".css", ".js", ".svg"}]
+    assert len(files) >= 8
+    for path in files:
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|url\(\s*['\"]?/|from ['\"]/|import ['\"]/|@import", text), path.name
+
+
+def test_the_form_without_script_leads_to_the_percent_in_large_type(client: FlaskClient) -> None:
+    page = client.get(measure(client))
+    assert '<p class="reading-number">50.00<' in page.text
+    assert "2,048 of 4,096" in shown(page)
+    assert "half.png" in page.text
+
+
+def test_overlap_and_classes_are_shown_as_counted(client: FlaskClient) -> None:
+    page = shown(client.get(measure(client, OVERLAPPING)))
+    # 32 x 32 each, 16 x 32 shared: the union is 1536 of 4096, not 2048.
+    assert "37.50" in page
+    assert "1,536 of 4,096" in page
+    assert "Under two masks or more 512 px" in page
+    assert re.search(r"red 1 1,024 25\.00", page)
+    assert re.search(r"green 1 1,024 25\.00", page)
+
+
+def test_a_picture_without_instances_says_so_and_what_to_do(client: FlaskClient) -> None:
+    page = shown(client.get(measure(client, blocks())))
+    assert "0.00" in page
+    assert "found nothing in this picture that scores 0.50 or more" in page
+
+
+def test_options_of_the_form_reach_the_measurement(client: FlaskClient) -> None:
+    path = measure(client, OVERLAPPING, model=MODEL, score_threshold="0.7")
+    page = client.get(path)
+    assert '<p class="reading-number">25.00<' in page.text  # green scores 0.6
+    assert "score_threshold=0.7" in page.text
+
+
+def test_a_sample_is_measured_by_one_field_and_shown_beside_its_truth(sample_client: FlaskClient) -> None:
+    home = sample_client.get("/").text
+    assert [f'value="{sample.name}"' in home for sample in list_samples()] == [True] * 3
+    answer = sample_client.post("/measure", data={"sample": "nuclei-dense", "model": MODEL})
+    assert answer.status_code == 303
+    page = shown(sample_client.get(urljoin("/measure", answer.location)))
+    assert f"True percent {write_percent(find_sample('nuclei-dense').percent_true)}" in page
+    assert "of 210 true" in page
+    assert "nuclei version 1" in page  # the sample's own model, whatever was chosen
+
+
+def test_samples_are_not_offered_where_their_model_is_missing(client: FlaskClient) -> None:
+    assert 'name="sample"' not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "reason"),
+    [
+        ({}, 400, "No picture was chosen"),
+        ({"image": (b"", "empty.png")}, 400, "empty"),
+        ({"image": (b"not a picture", "text.png")}, 415, "JPEG"),
+        ({"image": (encoded(HALF)[:60], "cut.png")}, 422, "decode"),
+        ({"image": (encoded(HALF), "a.png"), "score_threshold": "7"}, 400, "score_threshold"),
+        ({"image": (encoded(HALF), "a.png"), "model": "cats"}, 404, "cats"),
+        ({"sample": "cats"}, 404, "cats"),
+    ],
+)
+def test_a_form_that_cannot_be_measured_comes_back_with_the_reason(
+    client: FlaskClient, store: Store, data: dict[str, str | tuple[bytes, str]], status: int, reason: str
+) -> None:
+    fields = {
+        name: (BytesIO(value[0]), value[1]) if isinstance(value, tuple) else value
+        for name, value in data.items()
+    }
+    answer = client.post("/measure", data=fields, content_type="multipart/form-data")
+    assert answer.status_code == status
+    message = re.search(r'role="alert">([^<]*)<', answer.text)
+    assert message
+    assert reason in message[1]
+    assert 'type="file"' in answer.text
+    assert store.count() == 0
+
+
+def test_a_hostile_file_name_is_shown_as_text_everywhere(client: FlaskClient) -> None:
+    path = measure(client, filename=HOSTILE)
+    for page in (path, "/", "/measurements"):
+        html = client.get(page).text
+        assert "<img src=x" not in html
+        assert "&lt;img src=x onerror=alert(1)&gt;" in html
+        assert "onerror" not in " ".join(Addresses(html).inline)
+
+
+def test_the_curl_of_a_hostile_file_name_is_quoted_for_the_shell(client: FlaskClient) -> None:
+    html = client.get(measure(client, filename="a; touch b.png")).text
+    assert "-F &#39;image=@&#34;a; touch b.png&#34;&#39;" in html
+
+
+def test_unknown_measurements_and_routes_get_a_helpful_page(client: FlaskClient) -> None:
+    answer = client.get("/measurements/none")
+    assert answer.status_code == 404
+    assert "There is no measurement &#39;none&#39;" in answer.text
+    assert "Measure a picture" in client.get("/nowhere").text
+
+
+def test_deleting_removes_the_record_and_its_files(client: FlaskClient, settings: Settings) -> None:
+    path = measure(client)
+    assert client.get(f"{path}/thumbnail").status_code == 200
+    answer = client.post(f"{path}/delete")
+    assert answer.status_code == 303
+    assert client.get(path).status_code == 404
+    assert client.get(f"{path}/thumbnail").status_code == 404
+    left = [*settings.upload_folder.glob("*.png"), *settings.output_folder.glob("*.png")]
+    assert left == []
+
+
+def test_a_link_alone_never_deletes(client: FlaskClient) -> None:
+    path = measure(client)
+    assert client.get(f"{path}/delete").status_code == 405
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "token", "status"),
+    [
+        ({}, "", 303),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://public.example"}, "", 303),
+        ({"Sec-Fetch-Site": "none"}, "", 303),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, "", 403),
+        ({"Sec-Fetch-Site": "same-site"}, "guessed", 403),
+        ({"Origin": "http://localhost"}, "", 303),
+        ({"Origin": "http://evil.example"}, "", 403),
+        ({"Origin": "null"}, "", 403),
+        ({"Origin": "http://renamed-by-a-proxy.example"}, PAGE_TOKEN, 303),
+    ],
+)
+def test_forms_of_other_sites_are_refused_and_ours_pass_also_behind_a_proxy(
+    client: FlaskClient, headers: dict[str, str], token: str, status: int
+) -> None:
+    path = measure(client)
+    answer = client.post(f"{path}/delete", headers=headers, data={"page_token": token})
+    assert answer.status_code == status
+    assert client.get(path).status_code == (404 if status == 303 else 200)
+
+
+def test_every_form_carries_the_token_of_the_page(client: FlaskClient) -> None:
+    for page in ("/", measure(client)):
+        html = client.get(page).text
+        assert html.count("<form") == html.count(f'name="page_token" value="{PAGE_TOKEN}"') == 1
+
+
+def test_history_pages_by_cursor_and_filters_by_model(app: Flask, client: FlaskClient, store: Store) -> None:
+    first = store.get(measure(client).rsplit("/", 1)[1])
+    for number in range(44):
+        store.add(
+            first.measurement.model_copy(
+                update={"image": first.measurement.image.model_copy(update={"filename": f"n{number}.png"})}
+            ),
+            picture=encoded(HALF),
+            overlay_png=encoded(HALF),
+            mask_png=encoded(HALF),
+        )
+    page = client.get("/measurements").text
+    assert page.count('class="history-file"') == 40
+    assert "45 measurements" in page
+    older = re.search(r'href="([^"]*before=[^"]*)"', page)
+    assert older
+    rest = client.get(urljoin("/measurements", older[1].replace("&amp;", "&"))).text
+    assert rest.count('class="history-file"') == 5
+    assert "half.png" in rest
+    assert "Older" not in rest
+    assert client.get("/measurements?model=other").text.count('class="history-file"') == 0
+    assert app.test_client().get(f"/measurements?model={MODEL}").text.count('class="history-file"') == 40
+
+
+def test_pictures_of_a_page_are_small_or_as_measured(client: FlaskClient) -> None:
+    pixels = blocks(red=(0, 0, 640, 480), width=640, height=480)
+    path = measure(client, pixels)
+    thumbnail = Image.open(BytesIO(client.get(f"{path}/thumbnail").data))
+    assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
+    picture = np.asarray(Image.open(BytesIO(client.get(f"{path}/picture").data)))
+    assert np.array_equal(picture, pixels)
+
+
+def test_a_tiff_is_shown_as_a_picture_that_browsers_know(client: FlaskClient) -> None:
+    answer = client.post("/measure", data={"image": (BytesIO(encoded(HALF, "TIFF")), "half.tif")})
+    picture = client.get(urljoin("/measure", answer.location) + "/picture")
+    assert picture.mimetype == "image/png"
+    assert np.array_equal(np.asarray(Image.open(BytesIO(picture.data))), HALF)
+
+
+def test_a_model_page_shows_classes_figures_and_licence(client: FlaskClient) -> None:
+    page = client.get(f"/models/{MODEL}")
+    assert '<rect width="12" height="12" rx="3" fill="#d55e00"/></svg>red' in page.text
+    assert "CC0-1.0" in page.text
+    assert "0" * 64 in page.text
+
+
+def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:
+    html = render_card(
+        "# Title\n\nSees **nuclei**. <script>x</script> [go](javascript:alert(1)) ![pic](http://a/b.png)\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    )
+    assert "<strong>nuclei</strong>" in html
+    assert "<td>2</td>" in html
+    assert "Title" not in html  # the page says it already
+    assert "<script" not in html
+    assert "<img" not in html
+    assert 'href="javascript' not in html
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.00"), (0.001, "<0.01"), (12.454, "12.45"), (99.999, ">99.99"), (100.0, "100.00")],
+)
+def test_a_percentage_is_never_written_as_a_false_zero_or_hundred(value: float, text: str) -> None:
+    assert write_percent(value) == text
+
+
+def test_differences_have_a_sign_and_messages_are_sentences() -> None:
+    assert [write_signed(value) for value in (0.207, -0.104, -0.001)] == [
+        "+0.21",
+        "\N{MINUS SIGN}0.10",
+        "0.00",
+    ]
+    assert write_sentence("alpha dropped") == "Alpha dropped."
