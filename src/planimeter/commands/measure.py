@@ -14,6 +14,7 @@ from rich.table import Table
 
 from planimeter import load
 from planimeter.commands.options import options_of
+from planimeter.commands.printing import console
 from planimeter.decode import Limits
 from planimeter.drawing import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
@@ -213,7 +214,7 @@ def _print_table(results: list[Result]) -> None:
             f"{coverage.pixels_counted:,}",
             f"{measurement.timing_ms.total:.0f}",
         )
-    Console(highlight=False, markup=False).print(table)
+    console().print(table)
     notes = [
         f"{result.path}: {note}"
         for result in results

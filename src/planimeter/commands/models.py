@@ -1,11 +1,11 @@
 """`planimeter models`: which models there are, and what each knows."""
 
 import click
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
 from planimeter.commands.options import options_of
+from planimeter.commands.printing import console
 from planimeter.packs import find_pack, find_packs
 from planimeter.settings import Settings
 
@@ -19,13 +19,15 @@ def models() -> None:
 @options_of(Settings, "settings", only=("packs_folder",))
 def list_models(settings: Settings) -> None:
     """List all models."""
-    table = Table("Name", "Version", "Title", "Classes", "From", box=None, header_style="bold")
+    table = Table(
+        "Name", "Version", "Title", "Classes", "From", box=None, header_style="bold", pad_edge=False
+    )
     for pack in find_packs(settings.packs_folder).values():
         manifest = pack.manifest
         classes = ", ".join(entry.name for entry in manifest.classes)
         origin = "bundled" if pack.bundled else str(pack.folder)
         table.add_row(pack.name, manifest.version, manifest.title, classes, origin)
-    _console().print(
+    console().print(
         table if table.row_count else f"There are no models, neither bundled nor in {settings.packs_folder}."
     )
 
@@ -41,7 +43,7 @@ def show_model(name: str, as_json: bool, settings: Settings) -> None:
     if as_json:
         click.echo(manifest.model_dump_json(indent=2))
         return
-    console = _console()
+    printer = console()
     table = Table.grid(padding=(0, 2))
     for title, value in (
         ("Name", f"{manifest.name} {manifest.version}"),
@@ -54,11 +56,7 @@ def show_model(name: str, as_json: bool, settings: Settings) -> None:
         ("Folder", str(pack.folder)),
     ):
         table.add_row(title, value)
-    console.print(table)
+    printer.print(table)
     if pack.card:
-        console.print()
-        console.print(Markdown(pack.card))
-
-
-def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
+        printer.print()
+        printer.print(Markdown(pack.card))

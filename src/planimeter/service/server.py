@@ -124,8 +124,9 @@ class Server:
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
-        self._stopping.set()
-        self._waitress.pull_trigger()
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._waitress.pull_trigger()
 
     def _poll(self, seconds: float) -> None:
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._sockets, count=1)

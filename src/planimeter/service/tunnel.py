@@ -18,13 +18,18 @@ PATIENCE = 20.0
 class Tunnel:
     """An open tunnel."""
 
-    url: str
-    """The public address, with no slash at its end."""
+    address: str
+    """As ngrok gave it."""
     _ngrok: Any
+
+    @property
+    def url(self) -> str:
+        """The public address, with no slash at its end."""
+        return self.address.rstrip("/")
 
     def close(self) -> None:
         """Close the tunnel; takes a moment at most, as the process ends anyway."""
-        _in_time(lambda: self._ngrok.disconnect(self.url), patience=3.0)
+        _in_time(lambda: self._ngrok.disconnect(self.address), patience=3.0)
 
 
 def open_tunnel(host: str, port: int, *, patience: float = PATIENCE) -> Tunnel:
@@ -42,7 +47,7 @@ def open_tunnel(host: str, port: int, *, patience: float = PATIENCE) -> Tunnel:
         )
     outcome = _in_time(lambda: ngrok.forward(f"{host}:{port}", authtoken=token).url(), patience)
     if isinstance(outcome, str):
-        return Tunnel(outcome.rstrip("/"), ngrok)
+        return Tunnel(outcome, ngrok)
     if outcome is None:
         reason = f"no answer within {patience:g} s"
     else:
