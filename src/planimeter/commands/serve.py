@@ -45,6 +45,7 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
         closing.callback(store.close)
         models = models or Models(settings)
+        console.print(f"Loading the model {escape(models.default)} …")
         models.get()
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url

@@ -33,6 +33,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app = Flask("planimeter.service")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes + FORM_OVERHEAD
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     # A redirect to the "right" number of slashes would carry an absolute address, wrong behind a proxy.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

@@ -190,8 +190,8 @@ def _create() -> Json:
         errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
     )
     operation["description"] = (
-        "Options go into the query or, with multipart, into form fields. With `Accept: image/png` "
-        f"or `image/jpeg` the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
+        "Options go into the query or, with multipart, into form fields. With Accept: image/png "
+        f"or image/jpeg the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
     )
     operation["requestBody"] = {
         "required": True,
