@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from planimeter.errors import InvalidPack, UnknownModel
 
 SCHEMA_VERSION = 1
 MANIFEST = "pack.json"
+CARD = "CARD.md"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -100,7 +101,18 @@ class Manifest(_Manifest):
     onnx: PackFile
     weights: PackFile | None = None
     training_data: TrainingData
-    metrics: dict[str, Any] = Field(default_factory=dict)
+    limitations: str = Field(default="", description="Where it fails, for the card; Markdown.")
+    metrics: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Figures by part: validation, test; see planimeter.training.evaluation.",
+    )
+
+    @model_validator(mode="after")
+    def _class_names_differ(self) -> "Manifest":
+        names = [entry.name for entry in self.classes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two classes have the same name: {', '.join(names)}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,7 @@ class Pack:
     @property
     def card(self) -> str:
         """The model card, Markdown; empty where the pack has none."""
-        path = self.folder / "CARD.md"
+        path = self.folder / CARD
         return path.read_text("utf-8") if path.is_file() else ""
 
 

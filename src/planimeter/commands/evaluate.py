@@ -30,6 +30,9 @@ from planimeter.training.evaluation import Metrics, compare, summarise
 @click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", show_default=True)
 @click.option("--infer-with-cpu", is_flag=True, help="Measure on the CPU even where a GPU could.")
 @click.option(
+    "--record", "part", help="Write the figures into the pack and its card, under this name (test)."
+)
+@click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
 )
 def evaluate(
@@ -40,6 +43,7 @@ def evaluate(
     score_threshold: float | None,
     precision: Precision,
     infer_with_cpu: bool,
+    part: str | None,
     output: Path | None,
 ) -> None:
     """Compare PACK (a name or a folder) with the truth in DATA, a COCO json with its pictures beside it."""
@@ -60,6 +64,10 @@ def evaluate(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(metrics.model_dump(mode="json"), indent=2) + "\n", "utf-8")
+    if part is not None:
+        from planimeter.training.export import record_metrics  # noqa: PLC0415 - needs the train extra
+
+        record_metrics(segmenter.pack, part, metrics)
     Console().print(_table(metrics, segmenter.pack.name))
 
 

@@ -18,6 +18,7 @@ from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
 from planimeter.packs import (
+    CARD,
     MANIFEST,
     NAME_PATTERN,
     Architecture,
@@ -30,12 +31,14 @@ from planimeter.packs import (
     TrainingData,
 )
 from planimeter.segmenter import network_size
+from planimeter.training.card import write_card
 from planimeter.training.coco import LabelledPictures
 from planimeter.training.evaluation import Metrics
 from planimeter.training.network import BoxSpaceNetwork
 
-# Okabe and Ito's palette: told apart with every kind of colour vision.
-_PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+# Okabe and Ito's palette, told apart with every kind of colour vision; its light blue made a cyan that
+# also stands out on black fluorescence.
+_PALETTE = ("#22d3ee", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#0072b2", "#cc79a7")
 _ONNX, _WEIGHTS = "model.onnx", "weights.safetensors"
 _UNKNOWN_FILE = PackFile(name=_ONNX, sha256="0" * 64)
 
@@ -48,6 +51,8 @@ class PackPlan(BaseModel):
     name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")
     version: str = Field("1", description="Version of the new model.")
     title: str = Field("", description="One line for people; the name where empty.")
+    summary: str = Field("", description="What the model sees, in a sentence or two, for the card.")
+    limitations: str = Field("", description="Where the model fails, for the card.")
     data_name: str = Field("own pictures", description="What the pictures are, for the card.")
     data_licence: str = Field("not stated", description="Licence of the pictures, for the card.")
     shortest_edge: int = Field(
@@ -67,7 +72,8 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
         name=plan.name,
         version=plan.version,
         title=plan.title or plan.name,
-        summary=f"Finds {', '.join(train.classes)}.",
+        summary=plan.summary or f"Finds {', '.join(train.classes)}.",
+        limitations=plan.limitations,
         classes=tuple(
             PackClass(name=name, color=_PALETTE[index % len(_PALETTE)])
             for index, name in enumerate(train.classes)
@@ -106,9 +112,7 @@ def match_anchors(
     return (least, 2 * least, 4 * least, 8 * least, 16 * least), (low, middle, high)
 
 
-def write_pack(
-    network: MaskRCNN, draft: Pack, *, score_threshold: float, validation: Metrics, card: str = ""
-) -> Pack:
+def write_pack(network: MaskRCNN, draft: Pack, *, score_threshold: float, validation: Metrics) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
     Weights are rounded to float16 first: the files halve, and both runtimes start from the same numbers.
@@ -116,12 +120,14 @@ def write_pack(
     target = draft.folder
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    aside.chmod(0o755)  # mkdtemp makes it private; a pack is for every reader
     try:
         state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
         network.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )
         save_file(state, aside / _WEIGHTS)
+        (aside / _WEIGHTS).chmod(0o644)
         export_onnx(BoxSpaceNetwork(network, draft.manifest.architecture), aside / _ONNX)
         manifest = draft.manifest.model_copy(
             update={
@@ -132,8 +138,6 @@ def write_pack(
             }
         )
         write_manifest(aside, manifest)
-        if card:
-            (aside / "CARD.md").write_text(card, "utf-8")
         _swap(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -141,8 +145,15 @@ def write_pack(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `pack.json`."""
+    """Write `pack.json`, and the card that follows from it."""
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    (folder / CARD).write_text(write_card(manifest), "utf-8")
+
+
+def record_metrics(pack: Pack, part: str, metrics: Metrics) -> None:
+    """Add the figures of an evaluation to a pack's manifest and card."""
+    recorded = {**pack.manifest.metrics, part: metrics.model_dump(mode="json")}
+    write_manifest(pack.folder, pack.manifest.model_copy(update={"metrics": recorded}))
 
 
 def export_onnx(network: nn.Module, path: Path) -> None:

@@ -1,0 +1,43 @@
+# Everything happens in .venv; nothing is installed elsewhere. PYTHON chooses the interpreter (3.10 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SERVE ?=
+
+.PHONY: serve test test-fast lint bench notebook clean
+
+serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
+	$(BIN)/planimeter serve $(SERVE)
+
+test: $(VENV)/dev.installed  ## All tests, with PyTorch for those of training
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/dev.installed  ## The tests that take no more than a few seconds each
+	$(BIN)/python -m pytest -m "not slow and not browser and not training"
+
+lint: $(VENV)/dev.installed  ## Style, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its network alone
+	$(BIN)/python bench/post.py
+
+notebook: $(VENV)/dev.installed  ## Run the Colab notebook here
+	$(BIN)/python -m pytest tests/test_notebook.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Planimeter needs Python 3.10 or newer; name one with make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/serve.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/dev.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	touch $@ $(VENV)/serve.installed
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,60 @@
+"""The model card: what a pack sees, what it was trained on, how good it is and where it fails, as Markdown.
+
+After Mitchell et al., "Model Cards for Model Reporting" (2019), arXiv:1810.03993, at the length people read.
+"""
+
+from typing import Any
+
+from planimeter.packs import Manifest
+
+_PARTS = {
+    "test": "Test pictures, never used for any choice",
+    "validation": "Validation pictures, which chose the checkpoint and the threshold",
+}
+
+
+def write_card(manifest: Manifest) -> str:
+    """Return the card of a pack, from nothing but its manifest."""
+    data, architecture, scaling = manifest.training_data, manifest.architecture, manifest.preprocessing
+    lines = [
+        f"# {manifest.title}",
+        "",
+        manifest.summary,
+        "",
+        f"- **Classes:** {', '.join(entry.name for entry in manifest.classes)}",
+        f"- **Trained on:** {data.name}; {data.pictures} pictures, {data.instances} instances; "
+        f"licence: {data.licence}",
+        f"- **Network:** Mask R-CNN, {architecture.backbone} with a feature pyramid; a picture's shorter side is "
+        f"scaled to {scaling.shortest_edge} px, its longer side to {scaling.longest_edge} px at most",
+        f"- **At most** {architecture.detections} instances in one picture; the answer says so when it is reached",
+        f"- **Default score threshold:** {manifest.thresholds.score:g}, chosen on validation for the smallest error of "
+        "the percentage",
+        "",
+    ]
+    for part, title in _PARTS.items():
+        if part in manifest.metrics:
+            lines += [f"## {title}", "", *_figures(manifest.metrics[part]), ""]
+    if manifest.limitations:
+        lines += ["## Where it fails", "", manifest.limitations, ""]
+    return "\n".join(lines)
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    coverage = metrics["coverage"]
+    low, high = coverage["limits_of_agreement"]
+    return [
+        "| figure | value |",
+        "|---|---|",
+        f"| pictures, instances | {metrics['pictures']}, {metrics['instances']} |",
+        f"| percent masked: mean absolute error | {coverage['mean_absolute_error']:.2f} points |",
+        f"| percent masked: bias (measured - true) | {coverage['bias']:+.2f} points |",
+        f"| percent masked: 95 % limits of agreement | {low:+.2f} to {high:+.2f} points |",
+        f"| mask AP, AP50, AP75 (COCO, up to 1000 detections) | {metrics['mask_ap']:.3f}, "
+        f"{metrics['mask_ap50']:.3f}, {metrics['mask_ap75']:.3f} |",
+        f"| precision, recall, F1 at IoU 0.5 | {metrics['precision']:.3f}, {metrics['recall']:.3f}, "
+        f"{metrics['f1']:.3f} |",
+        *(
+            f"| pooled pixel IoU, {name} | {value:.3f} |"
+            for name, value in metrics["pixel_iou_by_class"].items()
+        ),
+    ]

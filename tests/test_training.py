@@ -1,0 +1,211 @@
+"""From labelled pictures to a pack that serves, through the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
+from planimeter.commands import main
+from planimeter.decode import decode
+from planimeter.packs import BUNDLED_FOLDER, find_pack, read_pack
+from planimeter.runtimes import RawDetections
+from planimeter.runtimes.openvino import OpenVinoRuntime
+from planimeter.segmenter import Segmenter, load, preprocess
+
+pytest.importorskip("torchvision", reason="the train extra is not installed")
+
+import torch
+
+from planimeter.errors import TrainingError
+from planimeter.runtimes.torch import TorchRuntime
+from planimeter.training.coco import LabelledPictures, read_coco, split
+from planimeter.training.crops import Augmentation, Crops
+from planimeter.training.engine import Recipe, Trainer
+from planimeter.training.evaluation import compare, summarise
+from planimeter.training.export import PackPlan, draft_pack, export_onnx
+from planimeter.training.network import BoxSpaceNetwork, build_network
+
+pytestmark = pytest.mark.training
+
+# Both runtimes compute in float32, in another order: what they agree on, stated and kept.
+SCORE_TOLERANCE = 1e-3
+BOX_TOLERANCE_PX = 0.05
+MASK_TOLERANCE = 0.01
+PERCENT_TOLERANCE = 0.02
+
+
+def train(folder: Path, data: Path, *options: str) -> str:
+    command = [
+        "train", str(data), "--name", "blobs", "--packs-folder", str(folder / "packs"),
+        "--work-folder", str(folder / "work"), "--backbone-weights", "none", "--shortest-edge", "96",
+        "--crop", "96", "--batch", "2", "--workers", "0", "--validation-fraction", "0.25", "--infer-with-cpu",
+        *options,
+    ]  # fmt: skip
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.slow
+def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=8)
+    output = train(tmp_path, data, "--epochs", "1")
+    assert "8 pictures, 14 instances of blob" in output
+    pack = read_pack(tmp_path / "packs" / "blobs")
+    assert pack.manifest.training_data.instances == 14
+    assert pack.manifest.metrics["validation"]["pictures"] in (1, 2, 3)
+    measured = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True).measure(
+        np.full((96, 96, 3), 30, np.uint8)
+    )
+    assert 0 <= measured.coverage.percent_masked <= 100
+    again = train(tmp_path, data, "--epochs", "2")
+    assert "resumed from" in again
+    evaluated = CliRunner().invoke(
+        main, ["evaluate", str(tmp_path / "packs" / "blobs"), str(data), "--output", str(tmp_path / "m.json")]
+    )
+    assert evaluated.exit_code == 0, evaluated.output
+    assert (tmp_path / "m.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    data = read_coco(write_dataset(tmp_path, pictures=6))
+    learn, validate = split(data, 0.2, 0)
+    plan = PackPlan(name="blobs", shortest_edge=96, packs_folder=tmp_path)
+    pack = draft_pack(plan, learn, validate)
+    trainer = Trainer(
+        build_network(pack.manifest.architecture, 1),
+        pack,
+        Recipe(epochs=1, crop=96, workers=0),
+        tmp_path / "w",
+        "cpu",
+    )
+    trainer.save("last.pt")
+    with torch.no_grad():
+        trainer.network.rpn.head.cls_logits.weight.fill_(torch.nan)
+    with pytest.raises(TrainingError, match="not finite at step 0"):
+        trainer.run(learn, validate, lambda _: None, lambda *_: None)
+    assert (tmp_path / "w" / "last.pt").is_file()
+
+
+def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
+    data = read_coco(write_dataset(tmp_path, pictures=6))
+    learn, validate = split(data, 0.2, 0)
+    pack = draft_pack(PackPlan(name="blobs", shortest_edge=96), learn, validate)
+    plain = Augmentation(scale=(1, 1), brightness=0, contrast=0, gamma=0, tint=0, noise=0)
+    crops = Crops(learn, pack.manifest.preprocessing, 64, 0, plain)
+    checked = 0
+    for index in range(20):
+        image, target = crops[index]
+        for mask, box in zip(target["masks"].numpy().astype(bool), target["boxes"].tolist(), strict=True):
+            # Ellipses are 150 grey levels brighter than their ground: 2.6 standard deviations.
+            assert image[0].numpy()[mask].mean() > 0.5
+            rows, columns = np.nonzero(mask)
+            assert box == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            checked += 1
+    assert checked > 10
+
+
+def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:
+    data = read_coco(write_dataset(tmp_path, pictures=6))
+    preprocessing = draft_pack(PackPlan(name="blobs"), *split(data, 0.2, 0)).manifest.preprocessing
+    one, other = (Crops(data, preprocessing, 64, 5, Augmentation())[17] for _ in range(2))
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1]["masks"], other[1]["masks"])
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Segmenter, Segmenter]:
+    """The bundled model in OpenVINO and in PyTorch."""
+    pack = find_pack("nuclei")
+    onnx = pack.file(pack.manifest.onnx)
+    return Segmenter(pack, OpenVinoRuntime(onnx)), Segmenter(pack, TorchRuntime.from_pack(pack, "cpu"))
+
+
+def assert_same_instances(one: RawDetections, other: RawDetections, threshold: float) -> None:
+    """Compare what is answered. Further down, two boxes that tie can swap places in the suppression."""
+    kept, others = np.flatnonzero(one.scores >= threshold), np.flatnonzero(other.scores >= threshold)
+    assert len(kept) == len(others)
+    if not len(kept):
+        return
+    # Scores that differ by less than the tolerance may stand in either order: pair instances by their boxes.
+    distances = np.abs(one.boxes[kept, None] - other.boxes[None, others]).max(axis=2)
+    partners = others[distances.argmin(axis=1)]
+    assert sorted(partners) == sorted(others)
+    assert one.labels[kept].tolist() == other.labels[partners].tolist()
+    np.testing.assert_allclose(one.boxes[kept], other.boxes[partners], atol=BOX_TOLERANCE_PX)
+    np.testing.assert_allclose(one.scores[kept], other.scores[partners], atol=SCORE_TOLERANCE)
+    np.testing.assert_allclose(one.masks[kept], other.masks[partners], atol=MASK_TOLERANCE)
+
+
+def compare_runtimes(both: tuple[Segmenter, Segmenter], pixels: NDArray[np.uint8]) -> int:
+    openvino, pytorch = both
+    image, _ = preprocess(pixels, openvino.pack.manifest.preprocessing)
+    raw = openvino._runtime.run(image)
+    assert_same_instances(raw, pytorch._runtime.run(image), openvino.default_threshold)
+    one, other = openvino.measure(pixels), pytorch.measure(pixels)
+    assert len(one.instances) == len(other.instances)
+    assert one.coverage.percent_masked == pytest.approx(other.coverage.percent_masked, abs=PERCENT_TOLERANCE)
+    return len(one.instances)
+
+
+@pytest.mark.slow
+def test_torch_and_openvino_find_the_same_instances(both: tuple[Segmenter, Segmenter]) -> None:
+    masks = [ellipse(240, 320, (40 + 60 * n, 60 + 30 * n), (14 + n, 11)) for n in range(5)]
+    assert compare_runtimes(both, draw_ellipses(masks, 240, 320, seed=1)) >= 4
+
+
+@pytest.mark.slow
+def test_torch_and_openvino_agree_on_a_picture_with_nothing_in_it(both: tuple[Segmenter, Segmenter]) -> None:
+    assert compare_runtimes(both, np.zeros((256, 256, 3), np.uint8)) == 0
+
+
+@pytest.mark.slow
+def test_torch_and_openvino_agree_on_real_nuclei(both: tuple[Segmenter, Segmenter]) -> None:
+    data = read_coco_part(6)
+    assert sum(compare_runtimes(both, pixels) for pixels in data) > 50
+
+
+def read_coco_part(count: int) -> list[NDArray[np.uint8]]:
+    files = sorted((shared_dataset("nuclei") / "images").glob("*.png"), key=lambda path: path.stat().st_size)
+    return [decode(path.read_bytes()).pixels for path in files[: 40 * count : 40]]
+
+
+@pytest.mark.slow
+def test_a_network_that_finds_nothing_at_all_answers_no_rows_in_both_runtimes(tmp_path: Path) -> None:
+    pack = find_pack("nuclei")
+    architecture = pack.manifest.architecture.model_copy(update={"score_floor": 0.9999})
+    network = build_network(architecture, 1)
+    export_onnx(BoxSpaceNetwork(network, architecture), tmp_path / "empty.onnx")
+    image = np.zeros((1, 3, 128, 192), np.float32)
+    for runtime in (
+        OpenVinoRuntime(tmp_path / "empty.onnx"),
+        TorchRuntime(BoxSpaceNetwork(network, architecture).eval(), "cpu"),
+    ):
+        raw = runtime.run(image)
+        assert raw.boxes.shape == (0, 4)
+        assert raw.masks.shape[0] == raw.scores.shape[0] == 0
+
+
+def test_the_bundled_pack_is_complete_and_small() -> None:
+    pack = find_pack("nuclei")
+    assert pack.bundled
+    assert pack.file(pack.manifest.onnx).stat().st_size < 10 * 2**20
+    assert sum(path.stat().st_size for path in (BUNDLED_FOLDER / "nuclei").rglob("*")) < 20 * 2**20
+    assert "CC0" in pack.card
+
+
+@pytest.mark.slow
+def test_the_bundled_model_is_as_good_on_unseen_pictures_as_its_card_says() -> None:
+    data = read_coco(shared_dataset("nuclei") / "test.json")
+    small = LabelledPictures(
+        data.classes, tuple(picture for picture in data.pictures if picture.pixels.shape[0] <= 256)[:30]
+    )
+    segmenter = load("nuclei", infer_with_cpu=True)
+    metrics = summarise(compare(segmenter, small), data.classes, segmenter.default_threshold)
+    assert metrics.mask_ap50 >= 0.65
+    assert metrics.coverage.mean_absolute_error <= 1.5
+    assert abs(metrics.coverage.bias) <= 0.5
