@@ -5,6 +5,7 @@ the same weights for PyTorch. Nothing in a pack is ever unpickled.
 """
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ MANIFEST = "pack.json"
 CARD = "CARD.md"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Manifest(BaseModel):
@@ -165,14 +169,21 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
 
 
 def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
-    """Return every pack by name: the bundled ones, then those in `packs_folder`, which win over a bundled one."""
+    """Return every pack by name: the bundled ones, then those in `packs_folder`, which win over a bundled one.
+
+    A pack that cannot be read is left out with a warning in the log: it must not stop the others from serving.
+    """
     packs: dict[str, Pack] = {}
     for root, bundled in ((BUNDLED_FOLDER, True), (packs_folder, False)):
         if root is None or not root.is_dir():
             continue
         for manifest in sorted(root.glob(f"*/{MANIFEST}")):
-            pack = read_pack(manifest.parent, bundled=bundled)
-            packs[pack.name] = pack
+            try:
+                pack = read_pack(manifest.parent, bundled=bundled)
+            except InvalidPack as error:
+                _log.warning("left out: %s", error)
+            else:
+                packs[pack.name] = pack
     return packs
 
 
@@ -181,6 +192,7 @@ def find_pack(name: str, packs_folder: Path | None = None) -> Pack:
     packs = find_packs(packs_folder)
     if re.match(NAME_PATTERN, name) and name in packs:
         return packs[name]
-    if (Path(name) / MANIFEST).is_file():
-        return read_pack(Path(name))
+    for folder in (Path(name), *([packs_folder / name] if packs_folder else [])):
+        if (folder / MANIFEST).is_file():
+            return read_pack(folder)
     raise UnknownModel(f"there is no model {name!r}; known: {', '.join(packs) or 'none'}")

@@ -154,16 +154,16 @@ class Segmenter:
             raw = self._runtime.run(image)
         watch.lap("inference")
         limit_reached = len(raw.scores) >= manifest.architecture.detections
-        order = [index for index in np.argsort(-raw.scores, kind="stable") if raw.scores[index] >= threshold]
+        # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
+        scores = raw.scores.astype(np.float64).round(6)
+        order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
         boxes = raw.boxes[order].astype(np.float64) / (scale[0], scale[1], scale[0], scale[1])
-        boxes = np.clip(boxes, 0, (width, height, width, height))
+        boxes = np.clip(boxes, 0, (width, height, width, height)).round(3)
         masks = [
             paste(raw.masks[index], tuple(box), height, width, manifest.thresholds.mask)
             for index, box in zip(order, boxes.tolist(), strict=True)
         ]
-        return Segmentation(
-            boxes, raw.labels[order].tolist(), raw.scores[order].astype(float).tolist(), masks, limit_reached
-        )
+        return Segmentation(boxes, raw.labels[order].tolist(), scores[order].tolist(), masks, limit_reached)
 
     def _notes(self, found: Segmentation, threshold: float) -> list[str]:
         architecture = self.pack.manifest.architecture
@@ -283,7 +283,7 @@ def list_instances(
             class_name=classes[label - 1],
             class_id=label,
             score=score,
-            bbox=(x0, y0, x1 - x0, y1 - y0),
+            bbox=(x0, y0, round(x1 - x0, 3), round(y1 - y0, 3)),
             area_px=mask.area,
             percent=percent(mask.area, height * width),
             mask=_encode(mask, height, width, mask_format),
