@@ -2,7 +2,9 @@
 
 import json
 import socket
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -52,6 +54,27 @@ def test_the_address_of_the_repository_stands_in_one_place(notebook: NotebookNod
     assert [line for line in lines if ".git" in line] == [
         'REPOSITORY = "https://github.com/OWNER/planimeter.git"  # change it to where your copy lives'
     ]
+
+
+def test_in_colab_the_page_is_shown_through_colabs_own_proxy(
+    notebook: NotebookNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int]] = []
+
+    def as_iframe(port: int, path: str = "/", width: str = "100%", height: str = "400") -> None:
+        assert (path, width, int(height) >= 400) == ("/", "100%", True)
+        shown.append(("iframe", port))
+
+    def as_window(port: int, path: str = "/", anchor_text: str | None = None) -> None:
+        assert path == "/"
+        assert anchor_text
+        shown.append(("window", port))
+
+    output = SimpleNamespace(serve_kernel_port_as_iframe=as_iframe, serve_kernel_port_as_window=as_window)
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(output=output))
+    page = next(cell for cell in notebook.cells if cell.id == "page")
+    exec(page.source, {"sys": sys, "port": 4711, "url": "http://127.0.0.1:4711"})  # noqa: S102  our own notebook
+    assert shown == [("iframe", 4711), ("window", 4711)]
 
 
 @pytest.mark.slow
