@@ -20,13 +20,14 @@ pytest.importorskip("torchvision", reason="the train extra is not installed")
 import torch
 
 from planimeter.errors import TrainingError
+from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.coco import LabelledPictures, read_coco, split
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Recipe, Trainer
 from planimeter.training.evaluation import compare, summarise
 from planimeter.training.export import PackPlan, draft_pack, export_onnx
-from planimeter.training.network import BoxSpaceNetwork, build_network
+from planimeter.training.start import load_backbone_weights
 
 pytestmark = pytest.mark.training
 
@@ -209,3 +210,18 @@ def test_the_bundled_model_is_as_good_on_unseen_pictures_as_its_card_says() -> N
     assert metrics.mask_ap50 >= 0.65
     assert metrics.coverage.mean_absolute_error <= 1.5
     assert abs(metrics.coverage.bias) <= 0.5
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all", b"PK\x03\x04 torn"])
+def test_a_file_that_holds_no_backbone_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "weights.pth").write_bytes(content)
+    network = build_network(find_pack("nuclei").manifest.architecture, 1)
+    with pytest.raises(TrainingError, match=r"weights\.pth cannot be read"):
+        load_backbone_weights(network, tmp_path / "weights.pth")
+
+
+def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
+    torch.save({"features.0.0.weight": torch.zeros(3)}, tmp_path / "weights.pth")
+    network = build_network(find_pack("nuclei").manifest.architecture, 1)
+    with pytest.raises(TrainingError, match="does not hold torchvision's MobileNetV2"):
+        load_backbone_weights(network, tmp_path / "weights.pth")

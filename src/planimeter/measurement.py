@@ -105,7 +105,7 @@ class Timing(Part):
     queue: float = 0.0
     inference: float = 0.0
     postprocess: float = 0.0
-    store: float = 0.0
+    store: float = Field(0.0, description="Only in the answer to the POST: a record cannot time itself.")
     total: float = 0.0
 
 

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from planimeter.errors import InvalidPack
+from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.packs import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
-from planimeter.training.network import BoxSpaceNetwork, build_network
 
 
 def cuda_is_available() -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
+from planimeter.network import BoxSpaceNetwork
 from planimeter.packs import (
     CARD,
     MANIFEST,
@@ -34,7 +35,6 @@ from planimeter.segmenter import network_size
 from planimeter.training.card import write_card
 from planimeter.training.coco import LabelledPictures
 from planimeter.training.evaluation import Metrics
-from planimeter.training.network import BoxSpaceNetwork
 
 # Okabe and Ito's palette, told apart with every kind of colour vision; its light blue made a cyan that
 # also stands out on black fluorescence.

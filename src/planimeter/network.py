@@ -5,11 +5,9 @@ Lin et al. (2017), arXiv:1612.03144, both as torchvision implements them. The ba
 (Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs.
 """
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+from torchvision.models import mobilenet_v2
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -20,7 +18,6 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms
 from torchvision.ops.boxes import clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from planimeter.errors import TrainingError
 from planimeter.packs import Architecture
 
 # MobileNetV2's last layers at strides 4, 8, 16 and 32, and their channels.
@@ -34,8 +31,6 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
 
     The network's own resizing and normalising are never used: pictures come in at network size, normalised.
     """
-    if architecture.backbone != "mobilenet_v2":
-        raise TrainingError(f"architecture {architecture.backbone!r} is not known; known: mobilenet_v2")
     channels = architecture.fpn_channels
     backbone = BackboneWithFPN(
         mobilenet_v2(weights=None).features[:18],
@@ -69,28 +64,6 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
         mask_head=MaskRCNNHeads(channels, [architecture.mask_channels] * 4, 1),
         mask_predictor=MaskRCNNPredictor(architecture.mask_channels, architecture.mask_channels, classes + 1),
     )
-
-
-def load_backbone_weights(network: MaskRCNN, file: Path | None) -> None:
-    """Start the backbone from torchvision's ImageNet weights, downloaded or from the same `file`."""
-    if file is None:
-        try:
-            state = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-        except OSError as error:
-            raise TrainingError(
-                f"the ImageNet weights could not be downloaded ({error}); fetch mobilenet_v2-b0353104.pth "
-                "elsewhere and name it with --backbone-weights FILE, or train from scratch with "
-                "--backbone-weights none"
-            ) from error
-    else:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    body = network.backbone.body
-    kept = {
-        name.removeprefix("features."): tensor
-        for name, tensor in state.items()
-        if name.startswith("features.") and not name.startswith("features.18.")
-    }
-    body.load_state_dict(kept)
 
 
 class BoxSpaceNetwork(nn.Module):
@@ -144,8 +117,3 @@ class BoxSpaceNetwork(nn.Module):
         chosen = batched_nms(boxes, scores, labels, self.architecture.nms_iou)
         chosen = chosen[: self.architecture.detections + 1]
         return boxes[chosen], labels[chosen], scores[chosen]
-
-
-def choose_device(*, cpu_only: bool = False) -> str:
-    """Return "cuda" where a usable GPU is present and not refused, else "cpu"."""
-    return "cuda" if not cpu_only and torch.cuda.is_available() else "cpu"
