@@ -132,7 +132,9 @@ def main(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     with serving(options) as port, progress:
-        task = progress.add_task("Measuring", total=len(pictures) * (3 * number + 2 * WARM_UP))
+        task = progress.add_task(
+            "Measuring", total=len(pictures) * ((2 + (clients > 1)) * number + 3 * WARM_UP)
+        )
         results = [
             measure(
                 segmenter, picture, port, number=number, clients=clients, count=lambda: progress.advance(task)
@@ -225,22 +227,26 @@ def measure(
     clients: int,
     count: Count,
 ) -> Result:
-    """Time the network alone, then POSTs one after the other, then from several clients."""
+    """Time POSTs one after the other, the network alone before and after them, then several clients."""
     encoded = BytesIO()
     Image.fromarray(pixels).save(encoded, "PNG")
     data = encoded.getvalue()
-    network = time_network(segmenter, pixels, number, count)
     with Client(port) as client:
         instances = [client.post(data, count).instances for _ in range(WARM_UP)][-1]
-    runs = [time_posts(port, data, number, among, count) for among in dict.fromkeys((1, clients))]
+    # Half before and half after the run that it is compared with: a machine that drifts does so for both.
+    before = time_network(segmenter, pixels, number - number // 2, count)
+    runs = [time_posts(port, data, number, 1, count)]
+    after = time_network(segmenter, pixels, number // 2, count)
+    if clients > 1:
+        runs.append(time_posts(port, data, number, clients, count))
     height, width = pixels.shape
-    return Result(width, height, len(data), instances, network, runs)
+    return Result(width, height, len(data), instances, Spread.of(before + after), runs)
 
 
 def time_network(
     segmenter: Segmenter, pixels: np.ndarray[Any, np.dtype[np.uint8]], number: int, count: Count
-) -> Spread:
-    """Return the time of the network on its own input, made beforehand."""
+) -> list[float]:
+    """Return the milliseconds that the network takes on its own input, made beforehand."""
     image, _ = preprocess(
         np.repeat(pixels[:, :, np.newaxis], 3, axis=2), segmenter.pack.manifest.preprocessing
     )
@@ -251,7 +257,7 @@ def time_network(
         network.run(image)
         times.append(1000 * (time.perf_counter() - started))
         count()
-    return Spread.of(times[WARM_UP:])
+    return times[WARM_UP:]
 
 
 def time_posts(port: int, data: bytes, number: int, clients: int, count: Count) -> Run:

@@ -19,6 +19,9 @@ SCHEMA_VERSION = 1
 MANIFEST = "pack.json"
 CARD = "CARD.md"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+# Okabe and Ito's palette (2008), told apart with every kind of colour vision; its light blue made a cyan that
+# also stands out on black fluorescence.
+PALETTE = ("#22d3ee", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#0072b2", "#cc79a7")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 

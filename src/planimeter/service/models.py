@@ -6,12 +6,9 @@ from pathlib import Path
 
 import planimeter
 from planimeter.errors import UnknownModel
-from planimeter.packs import MANIFEST, Pack, find_packs, read_pack
+from planimeter.packs import MANIFEST, PALETTE, Pack, find_packs, read_pack
 from planimeter.segmenter import Segmenter
 from planimeter.settings import Settings
-
-# Okabe and Ito's palette (2008), told apart with any colour vision: for records whose model is gone.
-PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 
 
 def load_pack(pack: Pack, settings: Settings) -> Segmenter:

@@ -62,9 +62,7 @@ def _sdk() -> ModuleType:
     try:
         return importlib.import_module("ngrok")
     except ImportError as error:
-        raise TunnelFailed(
-            "--use-ngrok needs the ngrok package: pip install 'planimeter[ngrok]' (or: pip install ngrok)"
-        ) from error
+        raise TunnelFailed("--use-ngrok needs the ngrok package: pip install ngrok") from error
 
 
 def _in_time(call: Any, patience: float) -> Any:

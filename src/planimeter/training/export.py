@@ -22,6 +22,7 @@ from planimeter.packs import (
     CARD,
     MANIFEST,
     NAME_PATTERN,
+    PALETTE,
     Architecture,
     Manifest,
     Pack,
@@ -36,9 +37,6 @@ from planimeter.training.card import write_card
 from planimeter.training.coco import LabelledPictures
 from planimeter.training.evaluation import Metrics
 
-# Okabe and Ito's palette, told apart with every kind of colour vision; its light blue made a cyan that
-# also stands out on black fluorescence.
-_PALETTE = ("#22d3ee", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#0072b2", "#cc79a7")
 _ONNX, _WEIGHTS = "model.onnx", "weights.safetensors"
 _UNKNOWN_FILE = PackFile(name=_ONNX, sha256="0" * 64)
 
@@ -75,7 +73,7 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
         summary=plan.summary or f"Finds {', '.join(train.classes)}.",
         limitations=plan.limitations,
         classes=tuple(
-            PackClass(name=name, color=_PALETTE[index % len(_PALETTE)])
+            PackClass(name=name, color=PALETTE[index % len(PALETTE)])
             for index, name in enumerate(train.classes)
         ),
         preprocessing=preprocessing,
