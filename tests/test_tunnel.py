@@ -48,7 +48,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "ngrok", None)
-    with pytest.raises(TunnelFailed, match=r"pip install 'planimeter\[ngrok\]'"):
+    with pytest.raises(TunnelFailed, match="pip install ngrok"):
         open_tunnel("127.0.0.1", 8000)
 
 
