@@ -8,9 +8,9 @@ import pytest
 
 from labelled import ellipse, write_dataset
 from planimeter.errors import DataError
+from planimeter.labels import LabelledPicture, read_coco, split
 from planimeter.masks import WindowMask
 from planimeter.segmenter import Segmentation
-from planimeter.training.coco import LabelledPicture, read_coco, split
 from planimeter.training.evaluation import Compared, best_threshold, coverage_error, summarise, window_iou
 
 CLASSES = ("square", "other")

@@ -20,9 +20,9 @@ pytest.importorskip("torchvision", reason="the train extra is not installed")
 import torch
 
 from planimeter.errors import TrainingError
+from planimeter.labels import LabelledPictures, read_coco, split
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
-from planimeter.training.coco import LabelledPictures, read_coco, split
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Recipe, Trainer
 from planimeter.training.evaluation import compare, summarise

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from planimeter.labels import read_coco
 from planimeter.segmenter import load
 from planimeter.settings import Precision
-from planimeter.training.coco import read_coco
 from planimeter.training.evaluation import Metrics, compare, summarise
 
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from planimeter.commands.options import options_of
+from planimeter.labels import read_coco, split
 from planimeter.network import build_network
-from planimeter.training.coco import read_coco, split
 from planimeter.training.engine import LAST, Recipe, Status, Trainer
 from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.training.export import PackPlan, draft_pack, write_pack

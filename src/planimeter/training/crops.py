@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks import WindowMask
 from planimeter.packs import Preprocessing
 from planimeter.segmenter import network_size, normalise
-from planimeter.training.coco import LabelledPicture, LabelledPictures
 
 Target = dict[str, Tensor]
 

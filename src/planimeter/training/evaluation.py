@@ -17,9 +17,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from pydantic import BaseModel, ConfigDict, Field
 
+from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks import WindowMask, count_coverage, rle_encode
 from planimeter.segmenter import Segmentation, Segmenter
-from planimeter.training.coco import LabelledPicture, LabelledPictures
 
 MAX_DETECTIONS = 1000
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))

@@ -17,6 +17,7 @@ from torch import nn
 from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
+from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
 from planimeter.packs import (
     CARD,
@@ -34,7 +35,6 @@ from planimeter.packs import (
 )
 from planimeter.segmenter import network_size
 from planimeter.training.card import write_card
-from planimeter.training.coco import LabelledPictures
 from planimeter.training.evaluation import Metrics
 
 _ONNX, _WEIGHTS = "model.onnx", "weights.safetensors"

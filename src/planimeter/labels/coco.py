@@ -1,43 +1,17 @@
-"""Labelled pictures in COCO json: reading, checking, splitting."""
+"""Labels in COCO json: polygons, and run-length encoding compressed or not."""
 
 import json
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from planimeter.decode import Limits, decode
 from planimeter.errors import DataError, PlanimeterError
+from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 from planimeter.masks import WindowMask, rle_window
 from planimeter.measurement import Rle
-
-
-@dataclass(frozen=True)
-class LabelledPicture:
-    """One picture with its true instances; pixels uint8 [H, W, 3] RGB, labels are class ids from 1."""
-
-    name: str
-    pixels: NDArray[np.uint8]
-    labels: tuple[int, ...]
-    masks: tuple[WindowMask, ...]
-
-
-@dataclass(frozen=True)
-class LabelledPictures:
-    """A data set in memory: its classes, in the order of their ids, and its pictures."""
-
-    classes: tuple[str, ...]
-    pictures: tuple[LabelledPicture, ...]
-
-    @property
-    def instances(self) -> int:
-        """How many instances all pictures have."""
-        return sum(len(picture.labels) for picture in self.pictures)
 
 
 def read_coco(file: Path, images: Path | None = None) -> LabelledPictures:
@@ -70,29 +44,6 @@ def read_coco(file: Path, images: Path | None = None) -> LabelledPictures:
         _read_picture(file, folder, entry, by_picture[entry["id"]], label_of) for entry in entries
     )
     return LabelledPictures(tuple(entry["name"] for entry in categories), pictures)
-
-
-def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:
-    """Split off a validation part: every picture size gives its share, so that both parts look alike."""
-    groups: dict[tuple[int, ...], list[LabelledPicture]] = {}
-    for picture in data.pictures:
-        groups.setdefault(picture.pixels.shape, []).append(picture)
-    chooser = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    train: list[LabelledPicture] = []
-    validation: list[LabelledPicture] = []
-    for shape in sorted(groups):
-        group = sorted(groups[shape], key=lambda picture: picture.name)
-        chooser.shuffle(group)
-        # Rounded at random, so that sizes that are rare are not always on the same side.
-        take = int(len(group) * fraction + chooser.random())
-        validation += group[:take]
-        train += group[take:]
-    if not train or not validation:
-        raise DataError(
-            f"{len(data.pictures)} pictures cannot be split into training and validation with "
-            f"a validation fraction of {fraction}; label more pictures or change the fraction"
-        )
-    return LabelledPictures(data.classes, tuple(train)), LabelledPictures(data.classes, tuple(validation))
 
 
 def _read_picture(
