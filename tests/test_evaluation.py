@@ -8,7 +8,7 @@ import pytest
 
 from labelled import ellipse, write_dataset
 from planimeter.errors import DataError
-from planimeter.labels import LabelledPicture, read_coco, split
+from planimeter.labels import LabelledPicture, read_labels, split
 from planimeter.masks import WindowMask
 from planimeter.segmenter import Segmentation
 from planimeter.training.evaluation import Compared, best_threshold, coverage_error, summarise, window_iou
@@ -84,7 +84,7 @@ def test_a_class_without_truth_is_left_out_of_ap() -> None:
 
 
 def test_coco_labels_are_read_with_their_pictures_and_negatives_are_kept(tmp_path: Path) -> None:
-    data = read_coco(write_dataset(tmp_path, pictures=4))
+    data = read_labels(write_dataset(tmp_path, pictures=4))
     assert data.classes == ("blob",)
     assert [len(picture.labels) for picture in data.pictures] == [0, 2, 2, 2]
     assert data.instances == 6
@@ -92,7 +92,7 @@ def test_coco_labels_are_read_with_their_pictures_and_negatives_are_kept(tmp_pat
 
 
 def test_the_split_keeps_every_picture_on_one_side(tmp_path: Path) -> None:
-    data = read_coco(write_dataset(tmp_path, pictures=8))
+    data = read_labels(write_dataset(tmp_path, pictures=8))
     train, validation = split(data, 0.25, seed=1)
     names = [picture.name for part in (train, validation) for picture in part.pictures]
     assert sorted(names) == sorted(picture.name for picture in data.pictures)
@@ -114,4 +114,4 @@ def test_labels_that_do_not_fit_are_refused_with_the_object_named(
     path = write_dataset(tmp_path, pictures=4)
     path.write_text(path.read_text("utf-8").replace(*damage), "utf-8")
     with pytest.raises(DataError, match=named):
-        read_coco(path)
+        read_labels(path)

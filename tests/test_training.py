@@ -20,7 +20,7 @@ pytest.importorskip("torchvision", reason="the train extra is not installed")
 import torch
 
 from planimeter.errors import TrainingError
-from planimeter.labels import LabelledPictures, read_coco, split
+from planimeter.labels import LabelledPictures, read_labels, split
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
@@ -73,7 +73,7 @@ def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
-    data = read_coco(write_dataset(tmp_path, pictures=6))
+    data = read_labels(write_dataset(tmp_path, pictures=6))
     learn, validate = split(data, 0.2, 0)
     plan = PackPlan(name="blobs", shortest_edge=96, packs_folder=tmp_path)
     pack = draft_pack(plan, learn, validate)
@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
 
 
 def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
-    data = read_coco(write_dataset(tmp_path, pictures=6))
+    data = read_labels(write_dataset(tmp_path, pictures=6))
     learn, validate = split(data, 0.2, 0)
     pack = draft_pack(PackPlan(name="blobs", shortest_edge=96), learn, validate)
     plain = Augmentation(scale=(1, 1), brightness=0, contrast=0, gamma=0, tint=0, noise=0)
@@ -111,7 +111,7 @@ def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:
-    data = read_coco(write_dataset(tmp_path, pictures=6))
+    data = read_labels(write_dataset(tmp_path, pictures=6))
     preprocessing = draft_pack(PackPlan(name="blobs"), *split(data, 0.2, 0)).manifest.preprocessing
     one, other = (Crops(data, preprocessing, 64, 5, Augmentation())[17] for _ in range(2))
     assert torch.equal(one[0], other[0])
@@ -201,7 +201,7 @@ def test_the_bundled_pack_is_complete_and_small() -> None:
 
 @pytest.mark.slow
 def test_the_bundled_model_is_as_good_on_unseen_pictures_as_its_card_says() -> None:
-    data = read_coco(shared_dataset("nuclei") / "test.json")
+    data = read_labels(shared_dataset("nuclei") / "test.json")
     small = LabelledPictures(
         data.classes, tuple(picture for picture in data.pictures if picture.pixels.shape[0] <= 256)[:30]
     )

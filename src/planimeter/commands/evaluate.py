@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from planimeter.labels import read_coco
+from planimeter.labels import read_labels
 from planimeter.segmenter import load
 from planimeter.settings import Precision
 from planimeter.training.evaluation import Metrics, compare, summarise
@@ -49,11 +49,7 @@ def evaluate(
     """Compare PACK (a name or a folder) with the truth in DATA, a COCO json with its pictures beside it."""
     console = Console(stderr=True)
     segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
-    labelled = read_coco(data, images)
-    if labelled.classes != segmenter.classes:
-        raise click.UsageError(
-            f"{data} has the classes {', '.join(labelled.classes)}; {pack} knows {', '.join(segmenter.classes)}"
-        )
+    labelled = read_labels(data, images).with_classes(segmenter.classes)
     compared = compare(
         segmenter,
         labelled,

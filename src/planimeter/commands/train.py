@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from planimeter.commands.options import options_of
-from planimeter.labels import read_coco, split
+from planimeter.labels import read_labels, split
 from planimeter.network import build_network
 from planimeter.training.engine import LAST, Recipe, Status, Trainer
 from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
@@ -54,7 +54,7 @@ def train(
     console = Console()
     device = choose_device(cpu_only=infer_with_cpu)
     torch.manual_seed(recipe.seed)
-    labelled = read_coco(data, images)
+    labelled = read_labels(data, images)
     learn, validate = split(labelled, recipe.validation_fraction, recipe.seed)
     console.print(
         f"{len(labelled.pictures)} pictures, {labelled.instances} instances of {', '.join(labelled.classes)}; "

@@ -1,6 +1,27 @@
 """Labelled pictures, read from the formats that labelling tools write."""
 
-from planimeter.labels.coco import read_coco
+from pathlib import Path
+
+from planimeter.labels.entries import Finding, LabelSet, Report
+from planimeter.labels.formats import open_labels
 from planimeter.labels.pictures import LabelledPicture, LabelledPictures, split
 
-__all__ = ["LabelledPicture", "LabelledPictures", "read_coco", "split"]
+__all__ = [
+    "Finding",
+    "LabelSet",
+    "LabelledPicture",
+    "LabelledPictures",
+    "Report",
+    "open_labels",
+    "read_labels",
+    "split",
+]
+
+
+def read_labels(path: Path, images: Path | None = None) -> LabelledPictures:
+    """Return the labelled pictures at `path`, in whichever of the formats they are (`docs/labels.md`).
+
+    `images` is the folder of the pictures, where it is not the one that the format has beside its labels.
+    Raises `DataError`, naming the file and the object, for anything that does not fit together.
+    """
+    return open_labels(path, images).load()

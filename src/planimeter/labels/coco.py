@@ -1,90 +1,90 @@
-"""Labels in COCO json: polygons, and run-length encoding compressed or not."""
+"""COCO json: polygons, and run-length encoding compressed or not (https://cocodataset.org/#format-data)."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from planimeter.decode import Limits, decode
 from planimeter.errors import DataError, PlanimeterError
-from planimeter.labels.pictures import LabelledPicture, LabelledPictures
-from planimeter.masks import WindowMask, rle_window
+from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
+from planimeter.labels.files import read_json
+from planimeter.labels.shapes import Shape, polygon
+from planimeter.masks import rle_window
 from planimeter.measurement import Rle
 
+FORMAT = "COCO json"
 
-def read_coco(file: Path, images: Path | None = None) -> LabelledPictures:
-    """Read a COCO json and the pictures it names, from `images` or the folder `images` beside the json.
 
-    Raises `DataError`, naming the file and the object, for anything that does not fit together.
-    """
+def open_coco(file: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read a COCO json whose pictures are in `images`, or in the folder `images` beside it, or beside it."""
     folder = images or (file.parent / "images" if (file.parent / "images").is_dir() else file.parent)
+    document = read_json(file)
     try:
-        document = json.loads(file.read_text("utf-8"))
         categories = sorted(document["categories"], key=lambda entry: int(entry["id"]))
-        entries = document["images"]
-        annotations = document["annotations"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        class_of = {entry["id"]: str(entry["name"]) for entry in categories}
+        by_picture: dict[Any, list[ObjectEntry]] = {entry["id"]: [] for entry in document["images"]}
+        names = {entry["id"]: str(entry["file_name"]) for entry in document["images"]}
+        sizes = {entry["id"]: (int(entry["height"]), int(entry["width"])) for entry in document["images"]}
+        annotations = list(document["annotations"])
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} cannot be read as COCO json: {error!r}") from error
-    label_of = {entry["id"]: label for label, entry in enumerate(categories, start=1)}
-    by_picture: dict[Any, list[Any]] = {entry["id"]: [] for entry in entries}
-    for annotation in annotations:
-        if annotation["image_id"] not in by_picture:
-            raise DataError(
-                f"{file}: annotation {annotation['id']} names picture {annotation['image_id']}: not listed"
-            )
-        if annotation["category_id"] not in label_of:
-            raise DataError(
-                f"{file}: annotation {annotation['id']} has class {annotation['category_id']}: not listed"
-            )
-        if not annotation.get("iscrowd"):
-            by_picture[annotation["image_id"]].append(annotation)
-    pictures = tuple(
-        _read_picture(file, folder, entry, by_picture[entry["id"]], label_of) for entry in entries
-    )
-    return LabelledPictures(tuple(entry["name"] for entry in categories), pictures)
-
-
-def _read_picture(
-    file: Path, folder: Path, entry: Any, annotations: Sequence[Any], label_of: dict[Any, int]
-) -> LabelledPicture:
-    path = folder / str(entry["file_name"])
-    try:
-        pixels = decode(path.read_bytes(), filename=path.name, limits=Limits()).pixels
-    except (OSError, PlanimeterError) as error:
-        raise DataError(f"{file}: picture {entry['file_name']}: {error}") from error
-    height, width = pixels.shape[:2]
-    if (height, width) != (entry["height"], entry["width"]):
-        raise DataError(
-            f"{file}: picture {entry['file_name']} is {width} x {height}, the json says "
-            f"{entry['width']} x {entry['height']}"
-        )
-    masks = [_read_mask(file, annotation, height, width) for annotation in annotations]
-    labels = [label_of[annotation["category_id"]] for annotation in annotations]
-    filled = [index for index, mask in enumerate(masks) if mask.area]
-    return LabelledPicture(
-        path.name, pixels, tuple(labels[index] for index in filled), tuple(masks[index] for index in filled)
-    )
-
-
-def _read_mask(file: Path, annotation: Any, height: int, width: int) -> WindowMask:
-    where = f"{file}: annotation {annotation['id']}"
-    segmentation = annotation.get("segmentation")
-    try:
-        if isinstance(segmentation, list):
-            parts = coco_mask.frPyObjects(segmentation, height, width)
-            encoded = coco_mask.merge(parts)
-        elif isinstance(segmentation["counts"], list):
-            encoded = coco_mask.frPyObjects(segmentation, height, width)
+    if len(set(class_of.values())) < len(class_of):
+        raise DataError(f"{file}: two classes have the same name: {', '.join(class_of.values())}")
+    for position, annotation in enumerate(annotations):
+        picture, item = _object(file, position, annotation, class_of, report)
+        if item is None:
+            continue
+        if picture in by_picture:
+            by_picture[picture].append(item)
         else:
-            encoded = segmentation
-        counts = encoded["counts"]
-        rle = Rle(
-            size=tuple(encoded["size"]), counts=counts.decode() if isinstance(counts, bytes) else counts
-        )
-    except (TypeError, KeyError, ValueError, IndexError) as error:
-        raise DataError(f"{where}: its segmentation is neither polygons nor RLE ({error!r})") from error
-    if rle.size != (height, width):
-        raise DataError(f"{where}: its mask is {rle.size[1]} x {rle.size[0]}, its picture {width} x {height}")
-    return rle_window(rle)
+            report.broken(file, f"names picture {picture}: not listed", item.name)
+    pictures = tuple(
+        PictureEntry(Path(name).name, file, folder / name, tuple(by_picture[key]), sizes[key])
+        for key, name in names.items()
+    )
+    return LabelSet(FORMAT, tuple(class_of.values()), pictures)
+
+
+def _object(
+    file: Path, position: int, annotation: Any, class_of: dict[Any, str], report: Report
+) -> tuple[Any, ObjectEntry | None]:
+    """Return the picture's id and the object, or None where it cannot be used."""
+    if not isinstance(annotation, dict) or not {"image_id", "category_id"} <= annotation.keys():
+        report.broken(file, f"entry {position} of its annotations has no image_id or no category_id")
+        return None, None
+    name = f"annotation {annotation.get('id', f'at position {position}')}"
+    if annotation["category_id"] not in class_of:
+        report.broken(file, f"has class {annotation['category_id']}: not listed", name)
+        return None, None
+    if annotation.get("iscrowd"):
+        report.doubtful(file, "is a crowd, which is no instance: left out", name)
+        return None, None
+    try:
+        shapes = _shapes(annotation.get("segmentation"))
+    except (TypeError, KeyError, ValueError, IndexError, PlanimeterError) as error:
+        report.broken(file, f"its segmentation is neither polygons nor RLE ({error})", name)
+        return None, None
+    area = annotation.get("area")
+    stated = float(area) if isinstance(area, int | float) else None
+    return annotation["image_id"], ObjectEntry(name, class_of[annotation["category_id"]], shapes, stated)
+
+
+def _shapes(segmentation: Any) -> tuple[Shape, ...]:
+    if isinstance(segmentation, list):
+        return tuple(polygon(points) for points in segmentation)
+    height, width = (int(side) for side in segmentation["size"])
+    counts = segmentation["counts"]
+    if isinstance(counts, list):
+        plain: Any = {"size": [height, width], "counts": counts}
+        packed: Any = coco_mask.frPyObjects(plain, height, width)
+        counts = packed["counts"].decode("ascii")
+    mask = rle_window(Rle(size=(height, width), counts=counts))
+
+    def draw(picture_height: int, picture_width: int) -> Any:
+        if (height, width) != (picture_height, picture_width):
+            raise ValueError(
+                f"its mask is {width} x {height}, its picture {picture_width} x {picture_height}"
+            )
+        return mask
+
+    return (Shape((0, 0, 0, 0), draw),)

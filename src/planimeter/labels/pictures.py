@@ -1,7 +1,7 @@
 """Labelled pictures in memory, and their split into a part to learn from and one to validate on."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,27 @@ class LabelledPictures:
 
     classes: tuple[str, ...]
     pictures: tuple[LabelledPicture, ...]
+    format: str = ""
+    """What it was read from, for people."""
 
     @property
     def instances(self) -> int:
         """How many instances all pictures have."""
         return sum(len(picture.labels) for picture in self.pictures)
+
+    def with_classes(self, classes: tuple[str, ...]) -> "LabelledPictures":
+        """Return the same with the class ids of a model, whose list may be longer or in another order."""
+        unknown = set(self.classes) - set(classes)
+        if unknown:
+            raise DataError(
+                f"the labels have classes that the model does not know: {', '.join(sorted(unknown))}; "
+                f"it knows {', '.join(classes)}"
+            )
+        to = {old: classes.index(name) + 1 for old, name in enumerate(self.classes, start=1)}
+        pictures = tuple(
+            replace(picture, labels=tuple(to[label] for label in picture.labels)) for picture in self.pictures
+        )
+        return LabelledPictures(classes, pictures, self.format)
 
 
 def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:
@@ -53,4 +69,4 @@ def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledP
             f"{len(data.pictures)} pictures cannot be split into training and validation with "
             f"a validation fraction of {fraction}; label more pictures or change the fraction"
         )
-    return LabelledPictures(data.classes, tuple(train)), LabelledPictures(data.classes, tuple(validation))
+    return replace(data, pictures=tuple(train)), replace(data, pictures=tuple(validation))

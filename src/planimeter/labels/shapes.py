@@ -1,0 +1,123 @@
+"""Shapes that labelling tools draw, as pixels: a pixel belongs to a shape that holds its centre.
+
+Coordinates are pixels of the picture, where pixel i spans [i, i + 1].
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import cos, sin
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from planimeter.masks import EMPTY, WindowMask, rle_window
+from planimeter.measurement import Rle
+
+Bounds = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A part of an object."""
+
+    bounds: Bounds
+    draw: Callable[[int, int], WindowMask]
+    """Takes the picture's height and width; raises `ValueError` where the shape is none."""
+
+
+def unite(masks: Sequence[WindowMask]) -> WindowMask:
+    """Return the union as the smallest window that holds it."""
+    filled = [mask for mask in masks if mask.pixels.any()]
+    if not filled:
+        return EMPTY
+    x, y = min(mask.x for mask in filled), min(mask.y for mask in filled)
+    right = max(mask.x + mask.pixels.shape[1] for mask in filled)
+    bottom = max(mask.y + mask.pixels.shape[0] for mask in filled)
+    pixels = np.zeros((bottom - y, right - x), bool)
+    for mask in filled:
+        pixels[WindowMask(mask.x - x, mask.y - y, mask.pixels).window] |= mask.pixels
+    return _trim(x, y, pixels)
+
+
+def polygon(points: Any) -> Shape:
+    """Return a polygon from its corners, [N, 2] or flat x0, y0, x1, y1, …; raises `ValueError`."""
+    flat = _numbers(points).ravel()
+    if len(flat) < 6 or len(flat) % 2:
+        raise ValueError(f"a polygon needs three corners or more, this one has {len(flat) / 2:g}")
+    corners = flat.reshape(-1, 2)
+
+    def draw(height: int, width: int) -> WindowMask:
+        encoded: Any = coco.frPyObjects([corners.ravel().tolist()], height, width)
+        return rle_window(Rle(size=(height, width), counts=encoded[0]["counts"].decode("ascii")))
+
+    return Shape((*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()), draw)
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
+    """Return an upright rectangle."""
+    left, top, right, bottom = _numbers([left, top, right, bottom]).tolist()
+    left, right, top, bottom = min(left, right), max(left, right), min(top, bottom), max(top, bottom)
+
+    def draw(height: int, width: int) -> WindowMask:
+        (first, last), (low, high) = _span(left, right, width), _span(top, bottom, height)
+        return WindowMask(first, low, np.ones((max(high - low, 0), max(last - first, 0)), bool))
+
+    return Shape((left, top, right, bottom), draw)
+
+
+def ellipse(x: float, y: float, radius_x: float, radius_y: float, theta: float = 0.0) -> Shape:
+    """Return a filled ellipse around (x, y), turned clockwise on the screen by `theta` radians."""
+    x, y, radius_x, radius_y, theta = _numbers([x, y, radius_x, radius_y, theta]).tolist()
+    if radius_x <= 0 or radius_y <= 0:
+        raise ValueError(f"its radii are {radius_x:g} and {radius_y:g} and must be above 0")
+    half_width = float(np.hypot(radius_x * cos(theta), radius_y * sin(theta)))
+    half_height = float(np.hypot(radius_x * sin(theta), radius_y * cos(theta)))
+    bounds = (x - half_width, y - half_height, x + half_width, y + half_height)
+
+    def draw(height: int, width: int) -> WindowMask:
+        (first, last), (low, high) = _span(bounds[0], bounds[2], width), _span(bounds[1], bounds[3], height)
+        across = np.arange(first, last)[None] + 0.5 - x
+        down = np.arange(low, high)[:, None] + 0.5 - y
+        along = (across * cos(theta) + down * sin(theta)) / radius_x
+        aside = (down * cos(theta) - across * sin(theta)) / radius_y
+        return _trim(first, low, along**2 + aside**2 <= 1)
+
+    return Shape(bounds, draw)
+
+
+def bitmap(x: int, y: int, pixels: NDArray[np.bool_]) -> Shape:
+    """Return the pixels [h, w] with their upper left one at (x, y) of the picture."""
+
+    def draw(height: int, width: int) -> WindowMask:
+        inside = pixels[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
+        return _trim(max(x, 0), max(y, 0), inside)
+
+    return Shape((x, y, x + pixels.shape[1], y + pixels.shape[0]), draw)
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Return numbers, all of them finite; raises `ValueError`."""
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its coordinates are not all numbers ({error})") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError("a coordinate is not finite")
+    return numbers
+
+
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the pixels [first, last) of 0..size whose centres lie in [low, high)."""
+    first, last = np.clip(np.ceil([low - 0.5, high - 0.5]), 0, size)
+    return int(first), int(last)
+
+
+def _trim(x: int, y: int, pixels: NDArray[np.bool_]) -> WindowMask:
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not len(rows):
+        return EMPTY
+    top, left = int(rows[0]), int(columns[0])
+    return WindowMask(x + left, y + top, pixels[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].copy())
