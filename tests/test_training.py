@@ -1,5 +1,10 @@
 """From labelled pictures to a pack that serves, through the command line."""
 
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +95,31 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
     with pytest.raises(TrainingError, match="not finite at step 0"):
         trainer.run(learn, validate, lambda _: None, lambda *_: None)
     assert (tmp_path / "w" / "last.pt").is_file()
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_is_saved_and_goes_on_from_there(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=8)
+    command = [
+        sys.executable, "-m", "planimeter", "train", str(data), "--name", "blobs", "--packs-folder", str(tmp_path),
+        "--work-folder", str(tmp_path / "work"), "--backbone-weights", "none", "--shortest-edge", "96", "--crop", "96",
+        "--batch", "2", "--workers", "0", "--epochs", "9999", "--infer-with-cpu",
+    ]  # fmt: skip
+    log = tmp_path / "log"
+    with (
+        log.open("w") as stream,
+        subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process,
+    ):
+        deadline = time.monotonic() + 300
+        while "step 1 " not in log.read_text() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) == 130, log.read_text()
+    stopped = re.search(r"stopped at step (\d+)", log.read_text())
+    assert stopped is not None
+    assert int(stopped[1]) >= 1
+    state = torch.load(tmp_path / "work" / "last.pt", weights_only=True)
+    assert state["step"] == int(stopped[1])
 
 
 def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`planimeter train`: from labelled pictures to a pack."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -68,8 +69,13 @@ def train(
     elif backbone_weights != "none":
         load_backbone_weights(network, None if backbone_weights == "imagenet" else Path(backbone_weights))
         trainer.restart_average()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: trainer.stop())
     with _Report(console) as report:
-        trainer.run(learn, validate, report.step, report.validation)
+        finished = trainer.run(learn, validate, report.step, report.validation)
+    if not finished:
+        console.print(f"stopped at step {trainer.step}; the same command goes on from there")
+        raise click.exceptions.Exit(130)
     trainer.load_best()
     segmenter = trainer.segmenter()
     compared = compare(segmenter, validate)
@@ -108,7 +114,7 @@ class _Report:
             f"rate {status.rate:.2e} {status.pictures_per_second:.1f} pictures/s"
         )
         self._progress.update(self._task, completed=status.fraction, description=line)
-        if not self._console.is_terminal and status.step % 25 == 0:
+        if not self._console.is_terminal and (status.step == 1 or status.step % 25 == 0):
             left = status.elapsed * (1 - status.fraction) / max(status.fraction, 1e-6)
             self._console.print(f"{status.fraction:4.0%} {line}, {left / 60:.0f} min left", soft_wrap=True)
 

@@ -51,6 +51,7 @@ class TorchRuntime:
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
-        with torch.inference_mode():
+        # TF32 would round inputs to 10 bits on GPUs that have it: not the float32 that the answer names.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             answer = self._network(torch.from_numpy(image).to(self.device))
         return without_sentinel(*(tensor.cpu().numpy() for tensor in answer))

@@ -81,6 +81,7 @@ class Trainer:
         self.step = 0
         self.elapsed = 0.0
         self.best: float | None = None
+        self._stopping = False
 
     def resume(self) -> bool:
         """Go on from the folder's last checkpoint; returns whether there is one."""
@@ -124,8 +125,8 @@ class Trainer:
         validation: LabelledPictures,
         on_step: Callable[[Status], None],
         on_validation: Callable[[Status, Metrics], None],
-    ) -> None:
-        """Train to the end of the recipe, from the step where this trainer stands."""
+    ) -> bool:
+        """Train to the end of the recipe, from the step where this trainer stands; false where it was stopped."""
         crops = Crops(
             train, self.pack.manifest.preprocessing, self.recipe.crop, self.recipe.seed, Augmentation()
         )
@@ -159,12 +160,20 @@ class Trainer:
                 elapsed=self.elapsed,
             )
             on_step(status)
+            if self._stopping:
+                self.save(LAST)
+                return False
             if self.elapsed - validated >= 60 * self.recipe.validate_every:
                 validated = self.elapsed
                 self._validate(validation, status, on_validation)
                 started = time.perf_counter()  # validation is no training time
         if status is not None:
             self._validate(validation, status, on_validation)
+        return True
+
+    def stop(self) -> None:
+        """Make `run` save and return after the step under way; may be called from a signal handler."""
+        self._stopping = True
 
     def _fraction(self, steps: int) -> float:
         if self.recipe.minutes is not None:
