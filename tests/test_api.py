@@ -302,15 +302,25 @@ def test_too_many_bytes_are_413_whether_flask_or_we_count_them(small_client: Fla
     assert_problem(raw, 413, "too_many_bytes", "10,000 bytes")
 
 
-def test_another_sites_page_cannot_upload_through_a_visitors_browser(client: FlaskClient) -> None:
-    forged = client.post(
-        MEASUREMENTS, data=OVERLAPPING, content_type="image/png", headers={"Sec-Fetch-Site": "cross-site"}
-    )
-    assert_problem(forged, 403, "forbidden", "another site")
-    own = client.post(
-        MEASUREMENTS, data=OVERLAPPING, content_type="image/png", headers={"Sec-Fetch-Site": "same-origin"}
-    )
-    assert own.status_code == 201
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "http://evil.example"}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://public.example"}, True),
+        ({"Origin": "http://localhost"}, True),
+        ({}, True),
+    ],
+)
+def test_another_sites_page_cannot_upload_through_a_visitors_browser(
+    client: FlaskClient, headers: dict[str, str], *, allowed: bool
+) -> None:
+    answer = client.post(MEASUREMENTS, data=OVERLAPPING, content_type="image/png", headers=headers)
+    if allowed:
+        assert answer.status_code == 201
+    else:
+        assert_problem(answer, 403, "forbidden", "another site")
 
 
 # ---- One shape for every error

@@ -33,6 +33,7 @@ from planimeter.service.options import (
     OverlayOptions,
     parse,
 )
+from planimeter.service.origin import from_other_site
 from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 from planimeter.tables import row, to_csv
@@ -54,8 +55,7 @@ CSV_BATCH = 200
 @blueprint.before_request
 def refuse_foreign_pages() -> None:
     """Keep the pages of other sites from uploading or deleting here through a visitor's browser (CSRF)."""
-    came_from = request.headers.get("Sec-Fetch-Site", "none")
-    if request.method not in {"GET", "HEAD", "OPTIONS"} and came_from == "cross-site":
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and from_other_site():
         raise Forbidden("a page of another site sent this request; open Planimeter's own page instead")
 
 

@@ -13,7 +13,6 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file
 from markdown_it import MarkdownIt
@@ -30,6 +29,7 @@ from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha2
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.origin import from_other_site
 from planimeter.service.problems import status_of
 from planimeter.store import Record, Store
 
@@ -71,11 +71,10 @@ def refuse_other_sites() -> None:
 
     There are no sessions and no cookies, so a forged request gains no rights that its sender does not have;
     what is left to protect is a service that only the visitor can reach (this machine, a company's network).
-    Browsers say where a form comes from: by `Sec-Fetch-Site`, or on plain http by `Origin`. Programs such as
-    curl send neither and are no danger. Where a proxy has changed the host name and says so nowhere, `Origin`
+    Where a proxy has changed the host name and says so nowhere, `Origin`
     cannot be compared; then the token in the form decides, which only a page of this service can have read.
     """
-    if request.method != "POST" or not _from_other_site():
+    if request.method != "POST" or not from_other_site():
         return
     if secrets.compare_digest(request.form.get("page_token", "").encode(), PAGE_TOKEN.encode()):
         return
@@ -83,14 +82,6 @@ def refuse_other_sites() -> None:
         403,
         "This form came from another site, or the page is older than the service. Reload it and try again.",
     )
-
-
-def _from_other_site() -> bool:
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site not in {"same-origin", "none"}
-    origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.host
 
 
 @blueprint.get("/")

@@ -1,0 +1,22 @@
+"""Where a request comes from: from a page of this service or a program, or from another site's page (CSRF).
+
+Browsers say so by `Sec-Fetch-Site`, or, on plain http, by `Origin`. Programs such as curl send neither, and are
+no danger: nobody else makes them send a request.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import request
+
+
+def from_other_site() -> bool:
+    """Return whether a page of another site sent the request under way through a visitor's browser.
+
+    Behind a proxy that replaces the host name, on plain http, this is true for our own pages too: they carry a
+    token to tell them apart.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host
