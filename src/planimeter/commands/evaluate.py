@@ -16,7 +16,7 @@ from planimeter.training.evaluation import Metrics, compare, summarise
 
 @click.command()
 @click.argument("pack")
-@click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
@@ -46,7 +46,7 @@ def evaluate(
     part: str | None,
     output: Path | None,
 ) -> None:
-    """Compare PACK (a name or a folder) with the truth in DATA, a COCO json with its pictures beside it."""
+    """Compare PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`."""
     console = Console(stderr=True)
     segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
     labelled = read_labels(data, images).with_classes(segmenter.classes)

@@ -18,7 +18,7 @@ from planimeter.training.start import choose_device, load_backbone_weights
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
@@ -47,7 +47,7 @@ def train(
     plan: PackPlan,
     recipe: Recipe,
 ) -> None:
-    """Train a model on labelled pictures, DATA: a COCO json with its pictures beside it.
+    """Train a model on labelled pictures, DATA: COCO, VIA or LabelMe json, a YOLO folder, or masks.
 
     Part of the pictures is kept for validation: it chooses the checkpoint and the score threshold. The result
     is a pack in the packs folder, ready for `planimeter serve --model NAME`.

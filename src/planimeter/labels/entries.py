@@ -135,7 +135,9 @@ def _draw(entry: PictureEntry, item: ObjectEntry, size: tuple[int, int], report:
         report.broken(entry.labels, str(error), where)
         return None
     for shape in item.shapes:
-        left, top, right, bottom = shape.bounds
+        across, down = (width, height) if shape.shares else (1, 1)
+        left, right = shape.bounds[0] * across, shape.bounds[2] * across
+        top, bottom = shape.bounds[1] * down, shape.bounds[3] * down
         # A tool may round a point at the edge to the pixel beyond it.
         if left < -1 or top < -1 or right > width + 1 or bottom > height + 1:
             report.doubtful(

@@ -1,38 +1,96 @@
 """Which format labels have, told by what is in them."""
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from planimeter.errors import DataError
 from planimeter.labels.coco import open_coco
 from planimeter.labels.entries import LabelSet, Report
 from planimeter.labels.files import read_json
+from planimeter.labels.labelme import is_labelme, open_labelme
+from planimeter.labels.via import is_via, open_via
 
-KNOWN = "a COCO json"
-
-Open = Callable[[Path, Path | None, Report], LabelSet]
+KNOWN = (
+    "a COCO json, a VIA json, a folder of LabelMe json, a YOLO segmentation folder (data.yaml, or images/ and "
+    "labels/), or a folder of masks (images/ and masks/ or instances/); docs/labels.md shows each"
+)
 
 
 def open_labels(path: Path, images: Path | None = None, report: Report | None = None) -> LabelSet:
-    """Read the label files at `path`, but no picture yet. Broken things go to `report`, or raise `DataError`."""
-    found = _detect(path)(path, images, report or Report())
+    """Read the label files at `path`, but no picture yet.
+
+    Broken things go to `report`, or raise `DataError` where it is not given.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
+    report = report or Report()
+    found = _open_folder(path, images, report) if path.is_dir() else _open_file(path, images, report)
+    if found is None:
+        raise DataError(f"{path} is none of the formats that are read: {KNOWN}")
     if not found.pictures:
         raise DataError(f"{path} was read as {found.format} and has no pictures")
     return found
 
 
-def _detect(path: Path) -> Open:
-    if path.suffix.lower() == ".json":
-        reader = _json_reader(read_json(path))
-        if reader:
-            return reader
-    raise DataError(f"{path} is none of the formats that are read: {KNOWN}")
-
-
-def _json_reader(document: Any) -> Open | None:
-    if not isinstance(document, dict):
-        return None
-    if "annotations" in document and "images" in document:
-        return open_coco
+def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | None:
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return _open_extra("yolo", path, images, report)
+    document = read_json(path)
+    if _is_coco(document):
+        return open_coco(path, images, report)
+    if is_via(document):
+        return open_via(path, images, report)
+    if is_labelme(document):
+        return open_labelme(path, images, report)
     return None
+
+
+def _open_folder(path: Path, images: Path | None, report: Report) -> LabelSet | None:
+    entries = {entry.name: entry for entry in path.iterdir() if not entry.name.startswith(".")}
+    json_files = [entry for name, entry in sorted(entries.items()) if name.lower().endswith(".json")]
+    if {"images", "labels"} <= entries.keys() and any(entries["labels"].glob("*.json")):
+        return open_labelme(entries["labels"], images, report)
+    if _is_yolo(path, entries.keys(), json_files):
+        return _open_extra("yolo", path, images, report)
+    if {"masks", "instances"} & entries.keys() or any((item / "masks").is_dir() for item in entries.values()):
+        return _open_extra("mask_files", path, images, report)
+    return _open_json_folder(path, json_files, images, report) if json_files else None
+
+
+def _is_yolo(path: Path, names: Collection[str], json_files: list[Path]) -> bool:
+    if "data.yaml" in names or "data.yml" in names or ("images" in names and "labels" in names):
+        return True
+    # A part of a YOLO folder: images/test, whose labels are in labels/test.
+    part_of = "images" in path.parts and not json_files
+    return part_of and Path(*("labels" if part == "images" else part for part in path.parts)).is_dir()
+
+
+def _open_json_folder(path: Path, files: list[Path], images: Path | None, report: Report) -> LabelSet | None:
+    whole: list[Path] = []
+    for file in files:
+        try:
+            document = read_json(file)
+        except DataError:
+            continue  # reported by the reader of its format
+        if is_labelme(document):
+            return open_labelme(path, images, report)
+        if _is_coco(document) or is_via(document):
+            whole.append(file)
+    if len(whole) > 1:
+        raise DataError(f"{path} has {len(whole)} label files; name one: {', '.join(map(str, whole))}")
+    return _open_file(whole[0], images, report) if whole else None
+
+
+def _is_coco(document: Any) -> bool:
+    return isinstance(document, dict) and {"images", "annotations"} <= document.keys()
+
+
+def _open_extra(module: str, path: Path, images: Path | None, report: Report) -> LabelSet:
+    """Open with a reader whose library only the `train` extra installs."""
+    try:
+        reader = importlib.import_module(f"planimeter.labels.{module}")
+    except ModuleNotFoundError as error:
+        raise DataError(f"reading {path} needs {error.name}: pip install 'planimeter[train]'") from error
+    return cast("LabelSet", getattr(reader, f"open_{module}")(path, images, report))

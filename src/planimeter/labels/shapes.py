@@ -26,6 +26,8 @@ class Shape:
     bounds: Bounds
     draw: Callable[[int, int], WindowMask]
     """Takes the picture's height and width; raises `ValueError` where the shape is none."""
+    shares: bool = False
+    """Whether the bounds are shares of the picture's width and height instead of pixels."""
 
 
 def unite(masks: Sequence[WindowMask]) -> WindowMask:
@@ -42,18 +44,23 @@ def unite(masks: Sequence[WindowMask]) -> WindowMask:
     return _trim(x, y, pixels)
 
 
-def polygon(points: Any) -> Shape:
-    """Return a polygon from its corners, [N, 2] or flat x0, y0, x1, y1, …; raises `ValueError`."""
+def polygon(points: Any, *, shares: bool = False) -> Shape:
+    """Return a polygon from its corners, [N, 2] or flat x0, y0, x1, y1, …; raises `ValueError`.
+
+    Coordinates may be `shares` of the picture's width and height, as YOLO has them.
+    """
     flat = _numbers(points).ravel()
     if len(flat) < 6 or len(flat) % 2:
         raise ValueError(f"a polygon needs three corners or more, this one has {len(flat) / 2:g}")
     corners = flat.reshape(-1, 2)
 
     def draw(height: int, width: int) -> WindowMask:
-        encoded: Any = coco.frPyObjects([corners.ravel().tolist()], height, width)
+        scaled = corners * (width, height) if shares else corners
+        encoded: Any = coco.frPyObjects([scaled.ravel().tolist()], height, width)
         return rle_window(Rle(size=(height, width), counts=encoded[0]["counts"].decode("ascii")))
 
-    return Shape((*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()), draw)
+    left, top, right, bottom = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).tolist()
+    return Shape((left, top, right, bottom), draw, shares)
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:

@@ -1,0 +1,195 @@
+"""Masks as picture files: a map of classes, a map of instances, or a file for each object.
+
+A folder has its pictures in `images` and, under the same names, either `masks/NAME.png` (each pixel's class,
+the order of classes in `classes.txt`; instances are the connected components), `instances/NAME.png` (each
+pixel's instance), or `masks/NAME/*.png` (one object a file). The layout of the 2018 Data Science Bowl, a
+folder for each picture with `images` and `masks` in it, is read too.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from planimeter.errors import DataError
+from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
+from planimeter.labels.files import PICTURE_ENDINGS, pictures_in
+from planimeter.labels.shapes import Shape, bitmap
+
+CLASS_MAPS = "class masks (instances are connected components)"
+INSTANCE_MAPS = "instance masks"
+OBJECT_FILES = "one mask file per object"
+ONLY_CLASS = "object"
+"""Where there is no `classes.txt`."""
+
+_NEIGHBOURS = np.ones((3, 3), bool)
+"""Pixels that touch at a corner belong together: a thin scratch stays one."""
+
+
+def open_mask_files(path: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read a folder of mask files; see the module for the layouts."""
+    if not (path / "masks").is_dir() and not (path / "instances").is_dir():
+        return _open_bowl(path, report)
+    classes = _classes(path)
+    pictures = pictures_in(images or path / "images")
+    folder = path / ("instances" if (path / "instances").is_dir() else "masks")
+    _report_strays(folder, {picture.stem for picture in pictures}, report)
+    if folder.name == "instances":
+        if len(classes) > 1:
+            raise DataError(
+                f"{folder} holds instances of one class, and classes.txt names {len(classes)}; use masks/ with "
+                "a folder of object files for each picture instead"
+            )
+        entries = [_mapped(picture, folder, classes, report, by_instance=True) for picture in pictures]
+        return LabelSet(INSTANCE_MAPS, classes, tuple(entries))
+    if any(entry.is_dir() for entry in folder.iterdir()):
+        entries = [_separate(picture, folder / picture.stem, classes, report) for picture in pictures]
+        return LabelSet(OBJECT_FILES, classes, tuple(entries))
+    entries = [_mapped(picture, folder, classes, report, by_instance=False) for picture in pictures]
+    return LabelSet(CLASS_MAPS, classes, tuple(entries))
+
+
+def is_bowl(path: Path) -> bool:
+    """Tell whether a folder holds a folder for each picture, with `images` and `masks` in it."""
+    return any((entry / "masks").is_dir() and (entry / "images").is_dir() for entry in path.iterdir())
+
+
+def _open_bowl(path: Path, report: Report) -> LabelSet:
+    entries = []
+    for folder in sorted(entry for entry in path.iterdir() if (entry / "images").is_dir()):
+        entries += [
+            _separate(picture, folder / "masks", (ONLY_CLASS,), report)
+            for picture in pictures_in(folder / "images")
+        ]
+    return LabelSet(OBJECT_FILES, (ONLY_CLASS,), tuple(entries))
+
+
+def _classes(path: Path) -> tuple[str, ...]:
+    file = path / "classes.txt"
+    if not file.is_file():
+        return (ONLY_CLASS,)
+    names = tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
+    if len(set(names)) < len(names) or not names:
+        raise DataError(f"{file} must name each class once, one a line")
+    return names
+
+
+def _report_strays(folder: Path, stems: set[str], report: Report) -> None:
+    for entry in sorted(folder.iterdir()):
+        named = entry.stem if entry.is_file() else entry.name
+        if named not in stems and not entry.name.startswith(".") and (entry.is_dir() or _is_picture(entry)):
+            report.broken(entry, "no picture has its name")
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_ENDINGS
+
+
+def _mapped(
+    picture: Path, folder: Path, classes: tuple[str, ...], report: Report, *, by_instance: bool
+) -> PictureEntry:
+    """Read one map of classes or of instances."""
+    file = next(
+        (
+            path
+            for ending in (".png", ".tif", ".tiff", ".bmp")
+            if (path := folder / f"{picture.stem}{ending}").is_file()
+        ),
+        None,
+    )
+    if file is None:
+        missing = folder / f"{picture.stem}.png"
+        report.broken(
+            missing, f"is missing; for a picture without objects ({picture.name}), make it all black"
+        )
+        return PictureEntry(picture.name, missing, picture)
+    values = _values(file, report)
+    if values is None:
+        return PictureEntry(picture.name, file, picture)
+    objects = _instances(values, classes) if by_instance else _components(file, values, classes, report)
+    return PictureEntry(picture.name, file, picture, tuple(objects), _size(values))
+
+
+def _size(values: NDArray[Any]) -> tuple[int, int]:
+    return int(values.shape[0]), int(values.shape[1])
+
+
+def _values(file: Path, report: Report) -> NDArray[Any] | None:
+    """Return the stored values [H, W]: indices of a palette, 8 or 16 bits of grey, never converted."""
+    try:
+        with Image.open(file) as image:
+            if image.mode not in {"1", "L", "P", "I", "I;16", "I;16B"}:
+                report.broken(file, f"has colours (mode {image.mode}); a mask has one channel of numbers")
+                return None
+            return np.asarray(image).astype(np.int64)
+    except (OSError, ValueError, SyntaxError) as error:
+        report.broken(file, f"cannot be read as a mask: {error}")
+        return None
+
+
+def _instances(values: NDArray[Any], classes: tuple[str, ...]) -> list[ObjectEntry]:
+    numbers, dense = np.unique(values, return_inverse=True)
+    windows = ndimage.find_objects(dense.reshape(values.shape) + 1)
+    return [
+        ObjectEntry(f"instance {number}", classes[0], (_at(values[window] == number, window),))
+        for number, window in zip(numbers.tolist(), windows, strict=True)
+        if number
+    ]
+
+
+def _components(
+    file: Path, values: NDArray[Any], classes: tuple[str, ...], report: Report
+) -> list[ObjectEntry]:
+    found = sorted(set(np.unique(values).tolist()) - {0})
+    # A mask of one class may have any value: 1, True or white.
+    class_of = (
+        {found[0]: classes[0]} if len(classes) == len(found) == 1 else dict(enumerate(classes, start=1))
+    )
+    objects = []
+    for value in found:
+        if value not in class_of:
+            report.broken(
+                file,
+                f"has the value {value}, and classes are numbered from 1 to {len(classes)}; name them in "
+                "classes.txt, or call the folder instances/ if these are instances",
+            )
+            continue
+        components, _ = ndimage.label(values == value, _NEIGHBOURS)
+        for number, window in enumerate(ndimage.find_objects(components), start=1):
+            shape = _at(components[window] == number, window)
+            objects.append(ObjectEntry(f"component {number} of value {value}", class_of[value], (shape,)))
+    return objects
+
+
+def _at(pixels: NDArray[np.bool_], window: tuple[slice, slice]) -> Shape:
+    return bitmap(int(window[1].start), int(window[0].start), pixels.copy())
+
+
+def _separate(picture: Path, folder: Path, classes: tuple[str, ...], report: Report) -> PictureEntry:
+    """Read one file for each object; a picture without a folder has none."""
+    objects = []
+    sizes = set()
+    for file in pictures_in(folder) if folder.is_dir() else []:
+        values = _values(file, report)
+        class_name = _class_of(file, classes)
+        if class_name is None:
+            report.broken(file, f"starts with none of the classes ({', '.join(classes)})")
+        if values is None or class_name is None:
+            continue
+        sizes.add(_size(values))
+        objects.append(ObjectEntry(file.name, class_name, (bitmap(0, 0, values > 0),)))
+    if len(sizes) > 1:
+        report.broken(folder, f"its masks have different sizes: {', '.join(map(str, sorted(sizes)))}")
+    return PictureEntry(picture.name, folder, picture, tuple(objects), next(iter(sizes), None))
+
+
+def _class_of(file: Path, classes: tuple[str, ...]) -> str | None:
+    """Return the class in a name such as `scratch_12.png`; with one class, names may be anything."""
+    if len(classes) == 1:
+        return classes[0]
+    name = re.sub(r"[ _-]*\d*$", "", file.stem)
+    return name if name in classes else None

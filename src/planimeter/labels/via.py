@@ -1,0 +1,101 @@
+"""VGG Image Annotator 1 and 2: a project or its exported annotations, as json (https://www.robots.ox.ac.uk/~vgg/software/via/)."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from planimeter.errors import DataError
+from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
+from planimeter.labels.files import find_picture, ordered, read_json
+from planimeter.labels.shapes import Shape, ellipse, polygon, rectangle
+
+FORMAT = "VIA json"
+CLASS_ATTRIBUTES = ("class", "label", "name", "type", "category")
+"""Which region attribute names the class, where there are several: the first of these."""
+ONLY_CLASS = "object"
+"""Of regions without any attribute."""
+
+
+def is_via(document: Any) -> bool:
+    """Tell whether a json document is a VIA project or export."""
+    if not isinstance(document, dict):
+        return False
+    if "_via_img_metadata" in document:
+        return True
+    values = list(document.values())
+    return bool(values) and all(isinstance(value, dict) and "regions" in value for value in values)
+
+
+def open_via(file: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read a VIA json whose pictures are in `images`, or beside it, or in the folder `images` beside it."""
+    document = read_json(file)
+    entries = document.get("_via_img_metadata", document)
+    if not isinstance(entries, dict):
+        raise DataError(f"{file} cannot be read as VIA json: _via_img_metadata is no object")
+    regions_of = {key: _regions(entry) for key, entry in entries.items()}
+    attribute = _class_attribute(file, [region for regions in regions_of.values() for region in regions])
+    pictures = []
+    for key, entry in entries.items():
+        name = str(entry.get("filename", key)) if isinstance(entry, dict) else str(key)
+        objects = []
+        for number, region in enumerate(regions_of[key], start=1):
+            try:
+                class_name = _class_name(region, attribute)
+                objects.append(ObjectEntry(f"region {number}", class_name, (_shape(region),)))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                report.broken(file, reason, f"region {number} in picture {name}")
+        source = find_picture(name, images, file.parent, file.parent / "images")
+        pictures.append(PictureEntry(source.name, file, source, tuple(objects)))
+    classes = ordered({item.class_name for picture in pictures for item in picture.objects})
+    return LabelSet(FORMAT, classes, tuple(pictures))
+
+
+def _regions(entry: Any) -> list[Any]:
+    """Return the regions: a list in VIA 2, an object with running numbers in VIA 1."""
+    regions = entry.get("regions", []) if isinstance(entry, dict) else []
+    return list(regions.values()) if isinstance(regions, dict) else list(regions or [])
+
+
+def _class_attribute(file: Path, regions: list[Any]) -> str | None:
+    used: Counter[str] = Counter()
+    for region in regions:
+        attributes = region.get("region_attributes") if isinstance(region, dict) else None
+        used.update(name for name, value in (attributes or {}).items() if value)
+    if len(used) <= 1:
+        return next(iter(used), None)
+    for name in CLASS_ATTRIBUTES:
+        if name in used:
+            return name
+    raise DataError(
+        f"{file}: regions have the attributes {', '.join(sorted(used))}, and none says that it is the class; "
+        "rename that one to 'class'"
+    )
+
+
+def _class_name(region: Any, attribute: str | None) -> str:
+    if attribute is None:
+        return ONLY_CLASS
+    value = (region.get("region_attributes") or {}).get(attribute)
+    if isinstance(value, dict):  # a checkbox
+        chosen = [name for name, ticked in value.items() if ticked]
+        value = chosen[0] if len(chosen) == 1 else None
+    if not value:
+        raise ValueError(f"its attribute '{attribute}' names no class, or more than one")
+    return str(value).strip()
+
+
+def _shape(region: Any) -> Shape:
+    shape = region["shape_attributes"]
+    kind = shape["name"]
+    if kind == "polygon":
+        xs, ys = shape["all_points_x"], shape["all_points_y"]
+        return polygon(list(zip(xs, ys, strict=True)))
+    if kind == "rect":
+        x, y = float(shape["x"]), float(shape["y"])
+        return rectangle(x, y, x + float(shape["width"]), y + float(shape["height"]))
+    if kind == "circle":
+        return ellipse(shape["cx"], shape["cy"], shape["r"], shape["r"])
+    if kind == "ellipse":
+        return ellipse(shape["cx"], shape["cy"], shape["rx"], shape["ry"], shape.get("theta", 0))
+    raise ValueError(f"a {kind} has no area; read are polygon, rect, circle and ellipse")
