@@ -52,7 +52,6 @@ def show_model(name: str, as_json: bool, settings: Settings) -> None:
         ("Classes", ", ".join(entry.name for entry in manifest.classes)),
         ("Score threshold", f"{manifest.thresholds.score:g}"),
         ("Trained on", f"{manifest.training_data.name} ({manifest.training_data.licence})"),
-        *((name.replace("_", " "), str(value)) for name, value in manifest.metrics.items()),
         ("Folder", str(pack.folder)),
     ):
         table.add_row(title, value)
