@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
 
-.PHONY: serve test test-fast lint bench notebook clean
+.PHONY: serve test test-fast lint bench notebook train-extra clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -27,12 +27,18 @@ bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its n
 notebook: $(VENV)/dev.installed  ## Run the Colab notebook here
 	$(BIN)/python -m pytest tests/test_notebook.py
 
+train-extra: $(VENV)/train.installed  ## Add PyTorch to .venv: for training, and for GPUs
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Planimeter needs Python 3.10 or newer; name one with make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/serve.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/train.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
 	touch $@
 
 $(VENV)/dev.installed: pyproject.toml | $(VENV)/bin/python
