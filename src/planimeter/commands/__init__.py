@@ -11,6 +11,7 @@ COMMANDS = {
     "serve": "Start the service: the page and the REST API.",
     "measure": "Measure pictures, or all pictures in folders.",
     "models": "List and show the models.",
+    "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",
     "evaluate": "Compare a model with labelled pictures.",
 }

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from planimeter.commands.printing import census_tables
 from planimeter.labels import read_labels
+from planimeter.labels.census import count
 from planimeter.segmenter import load
 from planimeter.settings import Precision
 from planimeter.training.evaluation import Metrics, compare, summarise
@@ -50,6 +52,8 @@ def evaluate(
     console = Console(stderr=True)
     segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
     labelled = read_labels(data, images).with_classes(segmenter.classes)
+    for line in census_tables(count(labelled)):
+        console.print(line)
     compared = compare(
         segmenter,
         labelled,

@@ -1,8 +1,12 @@
 """Printing for people at a terminal, and for the pipes and logs behind it."""
 
 import shutil
+from itertools import pairwise
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from planimeter.labels.census import SIZE_EDGES, Census
 
 WIDE = 250
 
@@ -13,3 +17,27 @@ def console() -> Console:
     if not found.is_terminal:
         found.width = max(WIDE, shutil.get_terminal_size().columns)
     return found
+
+
+def census_tables(census: Census) -> list[RenderableType]:
+    """Return what was understood of labelled pictures: a line, the classes, and how large instances are."""
+    sizes = census.picture_sizes.most_common(3)
+    shown = ", ".join(f"{width} x {height}" for (height, width), _ in sizes)
+    more = len(census.picture_sizes) - len(sizes)
+    line = (
+        f"{census.format}: {census.pictures} pictures ({shown}{f' and {more} other sizes' if more else ''}), "
+        f"{census.empty} without an object, {census.instances} instances"
+    )
+    table = Table("class", box=None, header_style="bold", pad_edge=False)
+    for title in ("instances", "pictures", "median", *_bin_titles()):
+        table.add_column(title, justify="right")
+    for name in census.classes:
+        counts = (str(number or "") for number in census.histogram(name))
+        total, held = len(census.sizes[name]), census.pictures_with[name]
+        table.add_row(name, str(total), str(held), f"{census.median_size(name):.0f}", *counts)
+    return [line, table, "sizes are square roots of areas, in pixels"]
+
+
+def _bin_titles() -> list[str]:
+    between = [f"{low}-{high}" for low, high in pairwise(SIZE_EDGES)]
+    return [f"<{SIZE_EDGES[0]}", *between, f">={SIZE_EDGES[-1]}"]

@@ -1,0 +1,42 @@
+"""`planimeter data`: look at labelled pictures before anything is trained on them."""
+
+from pathlib import Path
+
+import click
+
+from planimeter.commands.printing import census_tables, console
+from planimeter.labels.audit import audit
+
+
+@click.group()
+def data() -> None:
+    """Check labelled pictures."""
+
+
+@data.command("check")
+@click.argument("labels", metavar="DATA", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True),
+    help="Another part of the data, such as the test set: no picture may be in both.",
+)
+def check(labels: Path, images: Path | None, against: Path | None) -> None:
+    """Say what is understood of DATA, then what is wrong with it.
+
+    DATA is a COCO, VIA or LabelMe json, a YOLO segmentation folder, or a folder of masks. The exit status is 1
+    when something is broken, that is, when DATA cannot be used as it is.
+    """
+    printer = console()
+    result = audit(labels, images, against)
+    for table in census_tables(result.census):
+        printer.print(table)
+    broken = sum(finding.broken for finding in result.findings)
+    for finding in result.findings:
+        printer.print(f"{'broken' if finding.broken else 'doubtful'}  {finding}")
+    doubtful = len(result.findings) - broken
+    printer.print(f"{broken} broken, {doubtful} doubtful" if result.findings else "nothing found")
+    if result.broken:
+        raise click.exceptions.Exit(1)
