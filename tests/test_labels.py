@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -300,6 +301,21 @@ def test_class_ids_follow_the_model_that_is_compared(truth: LabelledPictures) ->
     assert {label for picture in moved.pictures for label in picture.labels} == {2}
     with pytest.raises(DataError, match="blob"):
         truth.with_classes(("scratch",))
+
+
+DOCUMENTED = re.findall(
+    r"```json\n(.*?)```", (Path(__file__).parents[1] / "docs/labels.md").read_text("utf-8"), re.DOTALL
+)
+
+
+@pytest.mark.parametrize("example", DOCUMENTED)
+def test_the_examples_of_the_documentation_are_read(tmp_path: Path, example: str) -> None:
+    Image.new("RGB", (640, 480)).save(tmp_path / "a.png")
+    (tmp_path / "labels.json").write_text(example, "utf-8")
+    data = read_labels(tmp_path)
+    assert data.format.split()[0] in {"COCO", "VIA", "LabelMe"}
+    assert data.instances == 1
+    assert data.pictures[0].masks[0].area > 50
 
 
 # ---- Shapes
