@@ -357,10 +357,11 @@ def test_the_union_of_shapes_that_lie_apart_is_one_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    "points", [[], [1, 2, 3, 4], [1, 2, 3, 4, 5, float("nan")], [1, 2, 3, 4, "x", 6], [1] * 7]
+    "points",
+    [[], [1, 2, 3, 4], [1, 2, 3, 4, 5, float("nan")], [1, 2, 3, 4, "x", 6], [1] * 7, [1, 2, 3, 4, 5, 1e300]],
 )
 def test_what_is_no_polygon_is_refused(points: list[Any]) -> None:
-    with pytest.raises(ValueError, match=r"corners|finite|numbers"):
+    with pytest.raises(ValueError, match=r"corners|finite|numbers|far outside"):
         polygon(points)
 
 
@@ -429,6 +430,16 @@ DAMAGES: dict[str, tuple[Write, Callable[[Path], object], str]] = {
             folder / "all.json", '"segmentation": {', '"segmentation": [[1, 2, 3, 4]], "x": {'
         ),
         r"all\.json: annotation 100: .*three corners",
+    ),
+    "a mask larger than any picture": (
+        write_coco_rle,
+        lambda folder: edit(folder / "all.json", '"size": [96, 96]', '"size": [1000000, 1000000]'),
+        r"all\.json: annotation 100: .*its size is 1000000 x 1000000",
+    ),
+    "an annotation of no picture": (
+        write_coco_rle,
+        lambda folder: edit(folder / "all.json", '"image_id": 1', '"image_id": {}'),
+        r"all\.json: entry 0 of its annotations has no image_id",
     ),
     "a YOLO class without a name": (
         write_yolo,

@@ -5,6 +5,7 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
+from planimeter.decode import Limits
 from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import read_json
@@ -26,7 +27,7 @@ def open_coco(file: Path, images: Path | None, report: Report) -> LabelSet:
         names = {entry["id"]: str(entry["file_name"]) for entry in document["images"]}
         sizes = {entry["id"]: (int(entry["height"]), int(entry["width"])) for entry in document["images"]}
         annotations = list(document["annotations"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"{file} cannot be read as COCO json: {error!r}") from error
     if len(set(class_of.values())) < len(class_of):
         raise DataError(f"{file}: two classes have the same name: {', '.join(class_of.values())}")
@@ -49,7 +50,10 @@ def _object(
     file: Path, position: int, annotation: Any, class_of: dict[Any, str], report: Report
 ) -> tuple[Any, ObjectEntry | None]:
     """Return the picture's id and the object, or None where it cannot be used."""
-    if not isinstance(annotation, dict) or not {"image_id", "category_id"} <= annotation.keys():
+    ids = [
+        annotation.get(key) if isinstance(annotation, dict) else None for key in ("image_id", "category_id")
+    ]
+    if not all(isinstance(entry, int | str) for entry in ids):
         report.broken(file, f"entry {position} of its annotations has no image_id or no category_id")
         return None, None
     name = f"annotation {annotation.get('id', f'at position {position}')}"
@@ -61,7 +65,7 @@ def _object(
         return None, None
     try:
         shapes = _shapes(annotation.get("segmentation"))
-    except (TypeError, KeyError, ValueError, IndexError, PlanimeterError) as error:
+    except (TypeError, KeyError, ValueError, IndexError, OverflowError, PlanimeterError) as error:
         report.broken(file, f"its segmentation is neither polygons nor RLE ({error})", name)
         return None, None
     area = annotation.get("area")
@@ -73,6 +77,8 @@ def _shapes(segmentation: Any) -> tuple[Shape, ...]:
     if isinstance(segmentation, list):
         return tuple(polygon(points) for points in segmentation)
     height, width = (int(side) for side in segmentation["size"])
+    if not 0 < height * width <= Limits().max_pixels:
+        raise ValueError(f"its size is {width} x {height}")
     counts = segmentation["counts"]
     if isinstance(counts, list):
         plain: Any = {"size": [height, width], "counts": counts}

@@ -60,7 +60,7 @@ def _picture(file: Path, document: dict[str, Any], images: Path | None, report: 
             continue
         # Shapes of one label and group are the parts of one object, as in LabelMe's own export to COCO.
         group = shape.get("group_id")
-        key = (label, number) if group is None else (label, "group", group)
+        key = (label, number) if group is None else (label, "group", repr(group))
         parts.setdefault(key, []).append(made)
         names.setdefault(key, where)
     objects = tuple(ObjectEntry(names[key], key[0], tuple(shapes)) for key, shapes in parts.items())

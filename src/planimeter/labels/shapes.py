@@ -17,6 +17,8 @@ from planimeter.measurement import Rle
 
 Bounds = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+FARTHEST = 1e6
+"""Pixels: pycocotools needs memory in proportion to an outline's length, even where no picture is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def polygon(points: Any, *, shares: bool = False) -> Shape:
     corners = flat.reshape(-1, 2)
 
     def draw(height: int, width: int) -> WindowMask:
-        scaled = corners * (width, height) if shares else corners
+        scaled = _numbers(corners * (width, height)) if shares else corners
         encoded: Any = coco.frPyObjects([scaled.ravel().tolist()], height, width)
         return rle_window(Rle(size=(height, width), counts=encoded[0]["counts"].decode("ascii")))
 
@@ -109,10 +111,12 @@ def _numbers(values: Any) -> NDArray[np.float64]:
     """Return numbers, all of them finite; raises `ValueError`."""
     try:
         numbers = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"its coordinates are not all numbers ({error})") from error
     if not np.isfinite(numbers).all():
         raise ValueError("a coordinate is not finite")
+    if (np.abs(numbers) > FARTHEST).any():
+        raise ValueError(f"a coordinate of {np.abs(numbers).max():g} is far outside of any picture")
     return numbers
 
 

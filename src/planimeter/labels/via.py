@@ -54,14 +54,17 @@ def open_via(file: Path, images: Path | None, report: Report) -> LabelSet:
 def _regions(entry: Any) -> list[Any]:
     """Return the regions: a list in VIA 2, an object with running numbers in VIA 1."""
     regions = entry.get("regions", []) if isinstance(entry, dict) else []
-    return list(regions.values()) if isinstance(regions, dict) else list(regions or [])
+    if isinstance(regions, dict):
+        return list(regions.values())
+    return regions if isinstance(regions, list) else [regions]  # of which none is a region: named as broken
 
 
 def _class_attribute(file: Path, regions: list[Any]) -> str | None:
     used: Counter[str] = Counter()
     for region in regions:
         attributes = region.get("region_attributes") if isinstance(region, dict) else None
-        used.update(name for name, value in (attributes or {}).items() if value)
+        if isinstance(attributes, dict):
+            used.update(name for name, value in attributes.items() if value)
     if len(used) <= 1:
         return next(iter(used), None)
     for name in CLASS_ATTRIBUTES:
