@@ -296,6 +296,14 @@ def test_yolo_labels_in_a_roboflow_test_folder_are_read(tmp_path: Path, truth: L
     assert read_labels(tmp_path / "data" / "train").instances == 6
 
 
+def test_what_is_read_but_doubtful_is_kept_with_the_pictures(tmp_path: Path, truth: LabelledPictures) -> None:
+    file = write_coco_rle(tmp_path / "data", truth)
+    edit(file, '"segmentation": {', '"segmentation": [[200, 200, 210, 200, 210, 210]], "x": {')
+    data = read_labels(file)
+    assert data.instances == 5
+    assert any("annotation 100 " in doubt and "left out" in doubt for doubt in data.doubts)
+
+
 def test_class_ids_follow_the_model_that_is_compared(truth: LabelledPictures) -> None:
     moved = truth.with_classes(("scratch", "blob"))
     assert {label for picture in moved.pictures for label in picture.labels} == {2}
@@ -445,6 +453,11 @@ DAMAGES: dict[str, tuple[Write, Callable[[Path], object], str]] = {
         write_yolo,
         lambda folder: edit(folder / "labels/train/picture_2.txt", "0 ", "4 "),
         r"picture_2\.txt: line 1: has class 4",
+    ),
+    "no folder of labels": (
+        write_yolo,
+        lambda folder: shutil.rmtree(folder / "labels"),
+        r"labels/train: is missing",
     ),
     "a YOLO box": (
         write_yolo,

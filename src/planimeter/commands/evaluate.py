@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from planimeter.commands.printing import census_tables
+from planimeter.commands.printing import understood
 from planimeter.labels import read_labels
-from planimeter.labels.census import count
 from planimeter.segmenter import load
 from planimeter.settings import Precision
 from planimeter.training.evaluation import Metrics, compare, summarise
@@ -52,7 +51,7 @@ def evaluate(
     console = Console(stderr=True)
     segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
     labelled = read_labels(data, images).with_classes(segmenter.classes)
-    for line in census_tables(count(labelled)):
+    for line in understood(labelled):
         console.print(line)
     compared = compare(
         segmenter,

@@ -4,11 +4,14 @@ import shutil
 from itertools import pairwise
 
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
-from planimeter.labels.census import SIZE_EDGES, Census
+from planimeter.labels.census import SIZE_EDGES, Census, count
+from planimeter.labels.pictures import LabelledPictures
 
 WIDE = 250
+SHOWN_DOUBTS = 5
 
 
 def console() -> Console:
@@ -17,6 +20,14 @@ def console() -> Console:
     if not found.is_terminal:
         found.width = max(WIDE, shutil.get_terminal_size().columns)
     return found
+
+
+def understood(data: LabelledPictures) -> list[RenderableType]:
+    """Return what was understood of labelled pictures in memory, and the first doubts about them."""
+    doubts = [f"doubtful  {doubt}" for doubt in data.doubts[:SHOWN_DOUBTS]]
+    if len(data.doubts) > SHOWN_DOUBTS:
+        doubts.append(f"and {len(data.doubts) - SHOWN_DOUBTS} more: see planimeter data check")
+    return [*census_tables(count(data)), *map(escape, doubts)]
 
 
 def census_tables(census: Census) -> list[RenderableType]:

@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from planimeter.commands.options import options_of
-from planimeter.commands.printing import census_tables
+from planimeter.commands.printing import understood
 from planimeter.labels import read_labels, split
-from planimeter.labels.census import count
 from planimeter.network import build_network
 from planimeter.training.engine import LAST, Recipe, Status, Trainer
 from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
@@ -58,7 +57,7 @@ def train(
     device = choose_device(cpu_only=infer_with_cpu)
     torch.manual_seed(recipe.seed)
     labelled = read_labels(data, images)
-    for line in census_tables(count(labelled)):
+    for line in understood(labelled):
         console.print(line)
     learn, validate = split(labelled, recipe.validation_fraction, recipe.seed)
     console.print(

@@ -24,4 +24,5 @@ def read_labels(path: Path, images: Path | None = None) -> LabelledPictures:
     `images` is the folder of the pictures, where it is not the one that the format has beside its labels.
     Raises `DataError`, naming the file and the object, for anything that does not fit together.
     """
-    return open_labels(path, images).load()
+    report = Report()
+    return open_labels(path, images, report).load(report)

@@ -86,9 +86,10 @@ class LabelSet:
             if picture is not None:
                 yield picture
 
-    def load(self) -> LabelledPictures:
-        """Return all pictures in memory; raises `DataError` at the first thing that is broken."""
-        return LabelledPictures(self.classes, tuple(self.read(Report())), self.format)
+    def load(self, report: Report) -> LabelledPictures:
+        """Return all pictures in memory, with what `report` holds or receives as doubts."""
+        pictures = tuple(self.read(report))
+        return LabelledPictures(self.classes, pictures, self.format, tuple(map(str, report.findings)))
 
 
 def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report) -> LabelledPicture | None:

@@ -28,6 +28,8 @@ class LabelledPictures:
     pictures: tuple[LabelledPicture, ...]
     format: str = ""
     """What it was read from, for people."""
+    doubts: tuple[str, ...] = ()
+    """What was read, or left out, but is likely not meant; each names file and object."""
 
     @property
     def instances(self) -> int:
@@ -46,7 +48,7 @@ class LabelledPictures:
         pictures = tuple(
             replace(picture, labels=tuple(to[label] for label in picture.labels)) for picture in self.pictures
         )
-        return LabelledPictures(classes, pictures, self.format)
+        return replace(self, classes=classes, pictures=pictures)
 
 
 def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:

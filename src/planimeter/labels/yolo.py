@@ -29,6 +29,8 @@ def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
     pictures = []
     for folder in folders:
         labels = _labels_folder(folder) if images is None else _labels_folder(path / "images")
+        if not labels.is_dir():
+            report.broken(labels, f"is missing; it must hold the labels of {folder}")
         pictures += [
             _picture(file, labels / f"{file.stem}.txt", names, report) for file in pictures_in(folder)
         ]
