@@ -232,6 +232,18 @@ def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:
     return int(np.count_nonzero(union)), int(np.count_nonzero(again))
 
 
+def count_common(one: WindowMask, other: WindowMask) -> int:
+    """Return how many pixels two masks of the same picture share."""
+    x0, y0 = max(one.x, other.x), max(one.y, other.y)
+    x1 = min(one.x + one.pixels.shape[1], other.x + other.pixels.shape[1])
+    y1 = min(one.y + one.pixels.shape[0], other.y + other.pixels.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return 0
+    mine = one.pixels[y0 - one.y : y1 - one.y, x0 - one.x : x1 - one.x]
+    others = other.pixels[y0 - other.y : y1 - other.y, x0 - other.x : x1 - other.x]
+    return int(np.count_nonzero(mine & others))
+
+
 def union_mask(masks: Sequence[WindowMask], height: int, width: int) -> Bools:
     """Return [H, W]: the pixels under any mask."""
     _check(masks, height, width)

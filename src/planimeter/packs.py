@@ -50,6 +50,20 @@ class Preprocessing(_Manifest):
     shortest_edge: int = Field(ge=32, le=4096)
     longest_edge: int = Field(ge=32, le=8192)
     multiple: int = Field(default=32, ge=1)
+    least_scale: float = Field(
+        default=0.0,
+        ge=0,
+        description="A picture that would be scaled further down is measured in overlapping tiles; 0 never does.",
+    )
+    tile_scale: float = Field(
+        default=1.0, gt=0, description="The scale of those tiles, and so of their objects."
+    )
+    tile: int = Field(default=1024, ge=256, description="Side of such a tile in the network, in pixels.")
+    tile_overlap: int = Field(
+        default=256,
+        ge=0,
+        description="What two tiles share, in network pixels: the largest object found whole.",
+    )
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
 

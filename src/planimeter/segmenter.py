@@ -34,6 +34,7 @@ from planimeter.packs import Pack, Preprocessing, find_pack
 from planimeter.runtimes import Runtime
 from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.settings import Precision
+from planimeter.tiles import Found, Tile, list_tiles, merge
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Segmentation:
     scores: list[float]
     masks: list[WindowMask]
     limit_reached: bool = False
+    tiles: int = 1
 
     def above(self, threshold: float) -> "Segmentation":
         """Return the instances with a score of at least `threshold`."""
@@ -147,23 +149,55 @@ class Segmenter:
         return measured.with_picture(picture.pixels, self.colors, found.masks)
 
     def _segment(self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch") -> Segmentation:
+        preprocessing = self.pack.manifest.preprocessing
+        height, width = pixels.shape[:2]
+        tiles, scale = choose_tiles(height, width, preprocessing)
+        parts, limit_reached = [], False
+        for tile in tiles:
+            found, full = self._find(pixels, tile, scale, threshold, watch)
+            parts.append((tile, found))
+            limit_reached |= full
+        instances = merge(parts, height, width) if len(tiles) > 1 else parts[0][1]
+        return Segmentation(
+            np.array([entry.box for entry in instances]).reshape(-1, 4),
+            [entry.label for entry in instances],
+            [entry.score for entry in instances],
+            [entry.mask for entry in instances],
+            limit_reached,
+            len(tiles),
+        )
+
+    def _find(
+        self, pixels: NDArray[np.uint8], tile: Tile, scale: float | None, threshold: float, watch: "Stopwatch"
+    ) -> tuple[list[Found], bool]:
+        """Return what the network finds in one tile, by falling score, and whether its limit cut that short."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        image, scale = preprocess(pixels, manifest.preprocessing)
+        image, (across, down) = preprocess(
+            pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
+        )
+        watch.lap("postprocess")
         with self._one_at_a_time:
             raw = self._runtime.run(image)
         watch.lap("inference")
-        limit_reached = len(raw.scores) >= manifest.architecture.detections
         # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
         scores = raw.scores.astype(np.float64).round(6)
         order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
-        boxes = raw.boxes[order].astype(np.float64) / (scale[0], scale[1], scale[0], scale[1])
-        boxes = np.clip(boxes, 0, (width, height, width, height)).round(3)
-        masks = [
-            paste(raw.masks[index], tuple(box), height, width, manifest.thresholds.mask)
-            for index, box in zip(order, boxes.tolist(), strict=True)
+        boxes = raw.boxes[order].astype(np.float64) / (across, down, across, down)
+        boxes += (tile.x0, tile.y0, tile.x0, tile.y0)
+        boxes = np.clip(
+            boxes, (tile.x0, tile.y0, tile.x0, tile.y0), (tile.x1, tile.y1, tile.x1, tile.y1)
+        ).round(3)
+        found = [
+            Found(
+                (x0, y0, x1, y1),
+                int(raw.labels[index]),
+                float(scores[index]),
+                paste(raw.masks[index], (x0, y0, x1, y1), height, width, manifest.thresholds.mask),
+            )
+            for index, (x0, y0, x1, y1) in zip(order, boxes.tolist(), strict=True)
         ]
-        return Segmentation(boxes, raw.labels[order].tolist(), scores[order].tolist(), masks, limit_reached)
+        return found, len(found) >= manifest.architecture.detections
 
     def _notes(self, found: Segmentation, threshold: float) -> list[str]:
         architecture = self.pack.manifest.architecture
@@ -172,6 +206,11 @@ class Segmenter:
             notes.append(
                 f"the model's limit of {architecture.detections} instances was reached: there may be more; "
                 "cut the picture into parts to find them"
+            )
+        if found.tiles > 1:
+            notes.append(
+                f"a large picture, measured in {found.tiles} overlapping tiles so that objects keep their size; an "
+                "object larger than the overlap counts as several instances, but its area once"
             )
         if threshold < architecture.score_floor:
             notes.append(
@@ -190,7 +229,7 @@ class Stopwatch:
     def lap(self, step: str) -> None:
         """End `step` now."""
         now = time.perf_counter()
-        self._steps[step] = 1000 * (now - self._last)
+        self._steps[step] = self._steps.get(step, 0.0) + 1000 * (now - self._last)
         self._last = now
 
     def timing(self) -> Timing:
@@ -229,12 +268,30 @@ def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple[list[Tile], float | None]:
+    """Return the windows in which a picture is measured, and their scale where it is not the pack's usual one.
+
+    That is the whole picture, or tiles where its objects would otherwise become too small for the network.
+    """
+    if network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
+        return [Tile(0, 0, width, height)], None
+    scale = preprocessing.tile_scale
+    side, overlap = round(preprocessing.tile / scale), round(preprocessing.tile_overlap / scale)
+    return list_tiles(height, width, side, overlap), scale
+
+
 def preprocess(
-    pixels: NDArray[np.uint8], preprocessing: Preprocessing
+    pixels: NDArray[np.uint8], preprocessing: Preprocessing, scale: float | None = None
 ) -> tuple[NDArray[np.float32], tuple[float, float]]:
-    """Return the network's input, float32 [1, 3, H, W], and the horizontal and vertical scale used."""
+    """Return the network's input, float32 [1, 3, H, W], and the horizontal and vertical scale used.
+
+    `scale` replaces the one that follows from the pack's edges.
+    """
     height, width = pixels.shape[:2]
-    new_height, new_width = network_size(height, width, preprocessing)
+    if scale is None:
+        new_height, new_width = network_size(height, width, preprocessing)
+    else:
+        new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
     # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
     scaled = np.asarray(Image.fromarray(pixels).resize((new_width, new_height), Image.Resampling.BILINEAR))
     step = preprocessing.multiple

@@ -18,7 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.labels import LabelledPicture, LabelledPictures
-from planimeter.masks import WindowMask, count_coverage, rle_encode
+from planimeter.masks import WindowMask, count_common, count_coverage, rle_encode
 from planimeter.segmenter import Segmentation, Segmenter
 
 MAX_DETECTIONS = 1000
@@ -177,15 +177,7 @@ def matched(
 
 def window_iou(one: WindowMask, other: WindowMask) -> float:
     """Return the intersection over union of two masks of the same picture."""
-    x0, y0 = max(one.x, other.x), max(one.y, other.y)
-    x1 = min(one.x + one.pixels.shape[1], other.x + other.pixels.shape[1])
-    y1 = min(one.y + one.pixels.shape[0], other.y + other.pixels.shape[0])
-    if x1 <= x0 or y1 <= y0:
-        return 0.0
-    common = np.count_nonzero(
-        one.pixels[y0 - one.y : y1 - one.y, x0 - one.x : x1 - one.x]
-        & other.pixels[y0 - other.y : y1 - other.y, x0 - other.x : x1 - other.x]
-    )
+    common = count_common(one, other)
     return common / (one.area + other.area - common) if common else 0.0
 
 

@@ -1,6 +1,7 @@
 """From a trained network to a pack: the ONNX graph, the PyTorch weights, the manifest and the card."""
 
 import hashlib
+import math
 import shutil
 import tempfile
 import warnings
@@ -57,12 +58,30 @@ class PackPlan(BaseModel):
         512, ge=64, le=2048, description="Shorter side of a picture in the network, in pixels."
     )
     longest_edge: int = Field(1408, ge=64, le=4096, description="Longer side at most, in pixels.")
+    least_scale: float | None = Field(
+        None,
+        ge=0,
+        description="Pictures that would be scaled further down are measured in tiles; unless given, the smallest "
+        "scale among the training pictures.",
+    )
+    tile_scale: float | None = Field(
+        None,
+        gt=0,
+        description="Scale of those tiles; unless given, the median scale of the training pictures.",
+    )
     packs_folder: Path = Field(Path("planimeter-data/packs"), description="Receives the pack.")
 
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
     """Return a pack without files: its manifest is all that training needs to know."""
     preprocessing = Preprocessing(shortest_edge=plan.shortest_edge, longest_edge=plan.longest_edge)
+    smallest, median = known_scales(train, preprocessing)
+    preprocessing = preprocessing.model_copy(
+        update={
+            "least_scale": smallest if plan.least_scale is None else plan.least_scale,
+            "tile_scale": plan.tile_scale or median,
+        }
+    )
     sizes, ratios = match_anchors(train, preprocessing)
     everything = (*train.pictures, *validation.pictures)
     manifest = Manifest(
@@ -88,6 +107,15 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
         ),
     )
     return Pack(plan.packs_folder / plan.name, manifest)
+
+
+def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[float, float]:
+    """Return the smallest and the median scale of the pictures: what is smaller, the network has never seen."""
+    scales: list[float] = []
+    for picture in data.pictures:
+        height, width = picture.pixels.shape[:2]
+        scales.append(network_size(height, width, preprocessing)[0] / height)
+    return math.floor(1000 * min(scales)) / 1000, round(float(np.median(scales)), 3)
 
 
 def match_anchors(

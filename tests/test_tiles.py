@@ -1,0 +1,96 @@
+"""Large pictures in tiles: nothing lost at the seams, nothing counted twice."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from fakes import BlockRuntime, block_pack
+from planimeter.masks import WindowMask
+from planimeter.samples import list_samples
+from planimeter.segmenter import Segmenter, load
+from planimeter.tiles import Found, Tile, list_tiles, merge
+
+RED = (255, 0, 0)
+
+
+def tiling_segmenter() -> Segmenter:
+    """The fake model, which is told to measure whatever is larger than 64 pixels in tiles of 256, 64 of them shared."""
+    pack = block_pack()
+    preprocessing = pack.manifest.preprocessing.model_copy(
+        update={"least_scale": 1.0, "tile": 256, "tile_overlap": 64}
+    )
+    return Segmenter(
+        replace(pack, manifest=pack.manifest.model_copy(update={"preprocessing": preprocessing})),
+        BlockRuntime(),
+    )
+
+
+@given(
+    height=st.integers(1, 900),
+    width=st.integers(1, 900),
+    side=st.integers(100, 300),
+    overlap=st.integers(0, 99),
+)
+def test_tiles_cover_the_picture_and_share_what_they_must(
+    height: int, width: int, side: int, overlap: int
+) -> None:
+    seen = np.zeros((height, width), bool)
+    tiles = list_tiles(height, width, side, overlap)
+    for tile in tiles:
+        assert 0 <= tile.x0 < tile.x1 <= width
+        assert 0 <= tile.y0 < tile.y1 <= height
+        seen[tile.y0 : tile.y1, tile.x0 : tile.x1] = True
+    assert seen.all()
+    rows = sorted({(tile.y0, tile.y1) for tile in tiles})
+    assert all(upper[1] - lower[0] >= overlap for upper, lower in pairwise(rows))
+
+
+def test_an_object_in_the_overlap_counts_once() -> None:
+    pixels = np.zeros((100, 448, 3), np.uint8)
+    pixels[40:60, 210:240] = RED  # both tiles, 0-256 and 192-448, show it whole
+    measured = tiling_segmenter().measure(pixels)
+    assert [entry.area_px for entry in measured.instances] == [600]
+    assert measured.instances[0].bbox == (210, 40, 30, 20)
+    assert any("2 overlapping tiles" in note for note in measured.notes)
+
+
+def test_an_object_larger_than_the_overlap_keeps_its_exact_area() -> None:
+    pixels = np.zeros((100, 900, 3), np.uint8)
+    pixels[10:30, 50:850] = RED
+    measured = tiling_segmenter().measure(pixels)
+    assert measured.coverage.pixels_masked == 800 * 20
+
+
+def test_a_part_cut_by_a_tile_gives_way_to_the_whole() -> None:
+    whole = Found((180, 10, 260, 30), 1, 0.6, WindowMask(180, 10, np.ones((20, 80), bool)))
+    part = Found((180, 10, 256, 30), 1, 0.9, WindowMask(180, 10, np.ones((20, 76), bool)))
+    parts = [(Tile(0, 0, 256, 100), [part]), (Tile(160, 0, 416, 100), [whole])]
+    assert merge(parts, 100, 416) == [whole]
+
+
+def test_neighbours_of_two_tiles_both_stay() -> None:
+    left = Found((200, 10, 220, 30), 1, 0.9, WindowMask(200, 10, np.ones((20, 20), bool)))
+    right = Found((218, 10, 240, 30), 1, 0.8, WindowMask(218, 10, np.ones((20, 22), bool)))
+    parts = [(Tile(0, 0, 256, 100), [left]), (Tile(160, 0, 416, 100), [right])]
+    assert merge(parts, 100, 416) == [left, right]
+
+
+def test_a_small_picture_is_not_tiled() -> None:
+    measured = tiling_segmenter().measure(np.zeros((64, 90, 3), np.uint8))
+    assert measured.notes == []
+
+
+@pytest.mark.slow
+def test_a_sample_repeated_four_by_four_keeps_its_percentage() -> None:
+    segmenter = load("nuclei", infer_with_cpu=True)
+    sample = next(entry for entry in list_samples() if entry.name == "nuclei-large")
+    pixels = np.asarray(Image.open(sample.path).convert("RGB"))
+    one = segmenter.measure(pixels)
+    many = segmenter.measure(np.tile(pixels, (4, 4, 1)))
+    assert many.coverage.percent_masked == pytest.approx(one.coverage.percent_masked, abs=1.0)
+    assert 0.85 < len(many.instances) / (16 * len(one.instances)) < 1.1
