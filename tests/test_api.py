@@ -611,7 +611,7 @@ def test_the_list_as_csv_has_a_line_a_measurement(client: FlaskClient, three: li
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [row["id"] for row in rows] == [*reversed(three)]
     assert [float(row["percent_masked"]) for row in rows] == [0.0, 37.5, 1.5625]
-    assert [row["percent_masked[green]"] for row in rows] == ["", "25.0", ""]
+    assert [row["percent_masked[green]"] for row in rows] == ["0.0", "25.0", "0.0"]
     limited = client.get(f"{MEASUREMENTS}?limit=1", headers={"Accept": "text/csv"})
     assert len(limited.text.splitlines()) == 2
 

@@ -203,5 +203,5 @@ def test_training_without_its_extra_says_what_to_install() -> None:
     code = "import sys; sys.modules['torch'] = None; from planimeter.commands import main; main(['train', '--help'])"
     result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "pip install 'planimeter[train]'" in result.stderr
+    assert "make train-extra" in result.stderr
     assert "Traceback" not in result.stderr

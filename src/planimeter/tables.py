@@ -13,11 +13,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def row(measurement: Measurement) -> dict[str, Cell]:
     """Return one measurement as columns; one `percent_masked[class]` column for each class that was found."""
     coverage = measurement.coverage
-    by_class = {
-        f"percent_masked[{entry.class_name}]": entry.percent_masked
-        for entry in coverage.by_class
-        if entry.count
-    }
+    by_class = {f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class}
     return {
         "filename": measurement.image.filename,
         "width": measurement.image.width,

@@ -36,7 +36,8 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:
             if error.name in EXTRA:
                 raise click.ClickException(
-                    f"planimeter {cmd_name} needs {error.name}: pip install 'planimeter[train]'"
+                    f"planimeter {cmd_name} needs {error.name}: run make train-extra, "
+                    "or pip install '.[train]' in the clone"
                 ) from error
             raise
         command = getattr(module, cmd_name)

@@ -73,7 +73,7 @@ def measure(
 
     A picture that cannot be read is reported and the others go on; the exit status is then 1.
     """
-    paths = find_pictures(pictures)
+    paths = find_pictures(pictures, output_folder)
     if output_folder:
         _create(output_folder)
     segmenter = load(
@@ -98,15 +98,21 @@ def measure(
         sys.exit(1)
 
 
-def find_pictures(given: Iterable[Path]) -> list[Path]:
-    """Return the files among `given` and the pictures in the folders among them, each once."""
+def find_pictures(given: Iterable[Path], output_folder: Path | None = None) -> list[Path]:
+    """Return the files among `given` and the pictures in the folders among them, each once.
+
+    What lies in `output_folder` was drawn here before and is left out.
+    """
+    drawn = output_folder.resolve() if output_folder else None
     found: dict[Path, None] = {}
     for path in given:
         if path.is_dir():
             found |= dict.fromkeys(
                 entry
                 for entry in sorted(path.rglob("*"))
-                if entry.suffix.lower() in SUFFIXES and entry.is_file()
+                if entry.suffix.lower() in SUFFIXES
+                and entry.is_file()
+                and drawn not in entry.resolve().parents
             )
         else:
             found[path] = None

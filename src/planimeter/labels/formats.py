@@ -92,5 +92,7 @@ def _open_extra(module: str, path: Path, images: Path | None, report: Report) ->
     try:
         reader = importlib.import_module(f"planimeter.labels.{module}")
     except ModuleNotFoundError as error:
-        raise DataError(f"reading {path} needs {error.name}: pip install 'planimeter[train]'") from error
+        raise DataError(
+            f"reading {path} needs {error.name}: run make train-extra, or pip install '.[train]' in the clone"
+        ) from error
     return cast("LabelSet", getattr(reader, f"open_{module}")(path, images, report))

@@ -1,5 +1,6 @@
 """The production server: Waitress, with our own error answers and a stop that lets requests finish."""
 
+import errno
 import json
 import logging
 import socket
@@ -68,10 +69,15 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise NotReady(
-            f"cannot listen on {host} port {port}: {error.strerror or error}; stop what uses that port, or "
-            "choose another with --port (0 takes a free one)"
+            f"cannot listen on {host} port {port}: {error.strerror or error}; {_remedy(error)}"
         ) from error
     return listening
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; choose another --host (0.0.0.0 for the whole network)"
+    return "stop what uses that port, or choose another with --port (0 takes a free one)"
 
 
 def address_of(listening: socket.socket, *, public: bool = False) -> str:
