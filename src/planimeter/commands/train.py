@@ -82,10 +82,10 @@ def train(
     trainer.load_best()
     segmenter = trainer.segmenter()
     compared = compare(segmenter, validate)
-    threshold = best_threshold(compared)
+    threshold = best_threshold(compared) if plan.score_threshold is None else plan.score_threshold
     metrics = summarise(compared, validate.classes, threshold)
     written = write_pack(trainer.averaged(), pack, score_threshold=threshold, validation=metrics)
-    console.print(f"wrote {written.folder}; score threshold {threshold}, chosen on validation")
+    console.print(f"wrote {written.folder}; score threshold {threshold}")
 
 
 class _Report:

@@ -27,8 +27,7 @@ def write_card(manifest: Manifest) -> str:
         f"- **Network:** Mask R-CNN, {architecture.backbone} with a feature pyramid; a picture's shorter side is "
         f"scaled to {scaling.shortest_edge} px, its longer side to {scaling.longest_edge} px at most",
         f"- **At most** {architecture.detections} instances in one picture; the answer says so when it is reached",
-        f"- **Default score threshold:** {manifest.thresholds.score:g}, chosen on validation for the smallest error of "
-        "the percentage",
+        f"- **Default score threshold:** {manifest.thresholds.score:g}",
         "",
     ]
     for part, title in _PARTS.items():

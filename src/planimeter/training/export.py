@@ -69,6 +69,9 @@ class PackPlan(BaseModel):
         gt=0,
         description="Scale of those tiles; unless given, the median scale of the training pictures.",
     )
+    score_threshold: float | None = Field(
+        None, ge=0, le=1, description="Default score threshold; unless given, the best one on validation."
+    )
     packs_folder: Path = Field(Path("planimeter-data/packs"), description="Receives the pack.")
 
 
