@@ -310,6 +310,7 @@ def test_too_many_bytes_are_413_whether_flask_or_we_count_them(small_client: Fla
         ({"Origin": "http://evil.example"}, False),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "https://public.example"}, True),
         ({"Origin": "http://localhost"}, True),
+        ({"Origin": "http://public.example", "Planimeter-Page": "1"}, True),
         ({}, True),
     ],
 )

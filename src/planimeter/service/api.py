@@ -33,7 +33,7 @@ from planimeter.service.options import (
     OverlayOptions,
     parse,
 )
-from planimeter.service.origin import from_other_site
+from planimeter.service.origin import PAGE_HEADER, from_other_site
 from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 from planimeter.tables import row, to_csv
@@ -55,7 +55,8 @@ CSV_BATCH = 200
 @blueprint.before_request
 def refuse_foreign_pages() -> None:
     """Keep the pages of other sites from uploading or deleting here through a visitor's browser (CSRF)."""
-    if request.method not in {"GET", "HEAD", "OPTIONS"} and from_other_site():
+    safe = request.method in {"GET", "HEAD", "OPTIONS"} or PAGE_HEADER in request.headers
+    if not safe and from_other_site():
         raise Forbidden("a page of another site sent this request; open Planimeter's own page instead")
 
 

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from flask import request
 
+PAGE_HEADER = "Planimeter-Page"
+"""Our pages' scripts send it. A script of another site would need our leave for it (a CORS preflight): never given."""
+
 
 def from_other_site() -> bool:
     """Return whether a page of another site sent the request under way through a visitor's browser.

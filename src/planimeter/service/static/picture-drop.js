@@ -98,6 +98,7 @@ class PictureDrop extends HTMLElement {
     this.request = request;
     request.open("POST", this.form.dataset.api ?? "");
     request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Planimeter-Page", "1"); // only our own pages can: see origin.py
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) this.say("Uploading…", event.loaded / event.total);
     };
