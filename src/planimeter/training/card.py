@@ -8,7 +8,7 @@ from typing import Any
 from planimeter.packs import Manifest
 
 _PARTS = {
-    "test": "Test pictures, never used for any choice",
+    "test": "Test pictures, kept out of training and validation",
     "validation": "Validation pictures, which chose the checkpoint and the threshold",
 }
 
