@@ -35,6 +35,10 @@ class Recipe(BaseModel):
     epochs: int = Field(60, ge=1, description="Times each picture is seen.")
     minutes: float | None = Field(None, gt=0, description="Train this long instead of a number of epochs.")
     crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop, in network pixels.")
+    least_zoom: float = Field(
+        0.6, gt=0, le=1, description="How much smaller objects may be learnt than they are."
+    )
+    most_zoom: float = Field(1.6, ge=1, description="How much larger objects may be learnt than they are.")
     batch: int = Field(8, ge=1, description="Crops in one step.")
     learning_rate: float = Field(
         6e-4, gt=0, description="Peak rate of AdamW; warm-up, then a cosine to zero."
@@ -127,8 +131,13 @@ class Trainer:
         on_validation: Callable[[Status, Metrics], None],
     ) -> bool:
         """Train to the end of the recipe, from the step where this trainer stands; false where it was stopped."""
+        recipe = self.recipe
         crops = Crops(
-            train, self.pack.manifest.preprocessing, self.recipe.crop, self.recipe.seed, Augmentation()
+            train,
+            self.pack.manifest.preprocessing,
+            recipe.crop,
+            recipe.seed,
+            Augmentation(scale=(recipe.least_zoom, recipe.most_zoom)),
         )
         loader = DataLoader(
             crops,

@@ -35,6 +35,7 @@ from planimeter.packs import (
     TrainingData,
 )
 from planimeter.segmenter import network_size
+from planimeter.training.anchors import match_anchors
 from planimeter.training.card import write_card
 from planimeter.training.evaluation import Metrics
 
@@ -119,26 +120,6 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
         height, width = picture.pixels.shape[:2]
         scales.append(network_size(height, width, preprocessing)[0] / height)
     return math.floor(1000 * min(scales)) / 1000, round(float(np.median(scales)), 3)
-
-
-def match_anchors(
-    data: LabelledPictures, preprocessing: Preprocessing
-) -> tuple[tuple[int, int, int, int, int], tuple[float, ...]]:
-    """Return anchor sizes (one a pyramid level, doubling) and height / width ratios that fit the data's boxes."""
-    sides, shapes = [], []
-    for picture in data.pictures:
-        height, width = picture.pixels.shape[:2]
-        scale = network_size(height, width, preprocessing)[0] / height
-        for mask in picture.masks:
-            tall, wide = mask.pixels.shape
-            sides.append(scale * (tall * wide) ** 0.5)
-            shapes.append(tall / wide)
-    if not sides:
-        raise TrainingError("no picture has an instance: there is nothing to learn; check the annotations")
-    # The finest level looks every 4 pixels: anchors below 8 cannot be placed, above 32 leave small objects out.
-    least = int(np.clip(np.quantile(sides, 0.1), 8, 32))
-    low, middle, high = np.quantile(shapes, (0.1, 0.5, 0.9)).clip(0.1, 10).round(2).tolist()
-    return (least, 2 * least, 4 * least, 8 * least, 16 * least), (low, middle, high)
 
 
 def write_pack(network: MaskRCNN, draft: Pack, *, score_threshold: float, validation: Metrics) -> Pack:
