@@ -8,10 +8,12 @@ import pytest
 
 from labelled import ellipse, write_dataset
 from planimeter.errors import DataError
+from planimeter.evaluation import Compared, best_threshold, summarise
+from planimeter.evaluation.agreement import coverage_error
+from planimeter.evaluation.matching import window_iou
 from planimeter.labels import LabelledPicture, read_labels, split
 from planimeter.masks import WindowMask
 from planimeter.segmenter import Segmentation
-from planimeter.training.evaluation import Compared, best_threshold, coverage_error, summarise, window_iou
 
 CLASSES = ("square", "other")
 

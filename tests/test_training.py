@@ -25,12 +25,12 @@ pytest.importorskip("torchvision", reason="the train extra is not installed")
 import torch
 
 from planimeter.errors import TrainingError
+from planimeter.evaluation import compare, summarise
 from planimeter.labels import LabelledPictures, read_labels, split
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Recipe, Trainer
-from planimeter.training.evaluation import compare, summarise
 from planimeter.training.export import PackPlan, draft_pack, export_onnx
 from planimeter.training.start import load_backbone_weights
 

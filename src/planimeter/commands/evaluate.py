@@ -9,10 +9,10 @@ from rich.progress import track
 from rich.table import Table
 
 from planimeter.commands.printing import understood
+from planimeter.evaluation import Metrics, compare, summarise
 from planimeter.labels import read_labels
 from planimeter.segmenter import load
 from planimeter.settings import Precision
-from planimeter.training.evaluation import Metrics, compare, summarise
 
 
 @click.command()

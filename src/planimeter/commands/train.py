@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
+from planimeter.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.labels import read_labels, split
 from planimeter.network import build_network
 from planimeter.training.engine import LAST, Recipe, Status, Trainer
-from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.training.export import PackPlan, draft_pack, write_pack
 from planimeter.training.start import choose_device, load_backbone_weights
 

@@ -16,13 +16,13 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
 from planimeter.errors import TrainingError
+from planimeter.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
 from planimeter.packs import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.segmenter import Segmenter
 from planimeter.training.crops import Augmentation, Crops, collate
-from planimeter.training.evaluation import Metrics, best_threshold, compare, summarise
 
 LAST, BEST = "last.pt", "best.pt"
 

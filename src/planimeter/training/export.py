@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.detection import MaskRCNN
 
-from planimeter.errors import TrainingError
+from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
 from planimeter.packs import (
@@ -37,7 +37,6 @@ from planimeter.packs import (
 from planimeter.segmenter import network_size
 from planimeter.training.anchors import match_anchors
 from planimeter.training.card import write_card
-from planimeter.training.evaluation import Metrics
 
 _ONNX, _WEIGHTS = "model.onnx", "weights.safetensors"
 _UNKNOWN_FILE = PackFile(name=_ONNX, sha256="0" * 64)
