@@ -11,8 +11,9 @@ from PIL import Image
 
 from fakes import BlockRuntime, block_pack
 from planimeter.masks import WindowMask
+from planimeter.packs import Preprocessing
 from planimeter.samples import list_samples
-from planimeter.segmenter import Segmenter, load
+from planimeter.segmenter import Segmenter, choose_tiles, load, network_size
 from planimeter.tiles import Found, Tile, list_tiles, merge
 
 RED = (255, 0, 0)
@@ -83,6 +84,16 @@ def test_neighbours_of_two_tiles_both_stay() -> None:
 def test_a_small_picture_is_not_tiled() -> None:
     measured = tiling_segmenter().measure(np.zeros((64, 90, 3), np.uint8))
     assert measured.notes == []
+
+
+def test_a_fixed_scale_keeps_objects_at_their_size_whatever_the_picture() -> None:
+    fixed = Preprocessing(shortest_edge=512, longest_edge=512, scale=1.5, tile=256, tile_overlap=64)
+    assert network_size(40, 60, fixed) == (60, 90)
+    assert network_size(400, 600, fixed) == (600, 900)
+    assert choose_tiles(40, 60, fixed) == ([Tile(0, 0, 60, 40)], 1.5)
+    tiles, scale = choose_tiles(100, 400, fixed)
+    assert scale == 1.5
+    assert {(tile.x1 - tile.x0, tile.y1 - tile.y0) for tile in tiles} == {(171, 100)}
 
 
 @pytest.mark.slow

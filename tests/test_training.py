@@ -247,11 +247,11 @@ def test_a_file_that_holds_no_backbone_weights_is_refused_by_name(tmp_path: Path
     (tmp_path / "weights.pth").write_bytes(content)
     network = build_network(find_pack("nuclei").manifest.architecture, 1)
     with pytest.raises(TrainingError, match=r"weights\.pth cannot be read"):
-        load_backbone_weights(network, tmp_path / "weights.pth")
+        load_backbone_weights(network, "mobilenet_v2", tmp_path / "weights.pth")
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"features.0.0.weight": torch.zeros(3)}, tmp_path / "weights.pth")
     network = build_network(find_pack("nuclei").manifest.architecture, 1)
-    with pytest.raises(TrainingError, match="does not hold torchvision's MobileNetV2"):
-        load_backbone_weights(network, tmp_path / "weights.pth")
+    with pytest.raises(TrainingError, match="does not hold torchvision's mobilenet_v2"):
+        load_backbone_weights(network, "mobilenet_v2", tmp_path / "weights.pth")

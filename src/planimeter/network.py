@@ -2,12 +2,24 @@
 
 Source: He, Gkioxari, Dollár and Girshick, "Mask R-CNN" (2017), arXiv:1703.06870, on the feature pyramid of
 Lin et al. (2017), arXiv:1612.03144, both as torchvision implements them. The backbone is MobileNetV2
-(Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs.
+(Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs, or
+ResNet-50 or -101 (He et al. 2015, arXiv:1512.03385).
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import mobilenet_v2
+from torchvision.models import (
+    MobileNet_V2_Weights,
+    ResNet50_Weights,
+    ResNet101_Weights,
+    WeightsEnum,
+    mobilenet_v2,
+    resnet50,
+    resnet101,
+)
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -18,11 +30,43 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms
 from torchvision.ops.boxes import clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from planimeter.packs import Architecture
+from planimeter.packs import Architecture, Backbone
 
-# MobileNetV2's last layers at strides 4, 8, 16 and 32, and their channels.
-_PYRAMID_LAYERS = {"3": "0", "6": "1", "13": "2", "17": "3"}
-_PYRAMID_CHANNELS = [24, 32, 96, 320]
+
+@dataclass(frozen=True)
+class BackboneKind:
+    """One kind of backbone: how it is built, where the pyramid taps it, and its ImageNet weights."""
+
+    build: Callable[[], nn.Module]
+    layers: tuple[str, str, str, str]
+    """The last layers at strides 4, 8, 16 and 32."""
+    channels: tuple[int, int, int, int]
+    weights: WeightsEnum
+    prefix: str = ""
+    """What torchvision's file writes before the name of each layer."""
+
+
+BACKBONES: dict[Backbone, BackboneKind] = {
+    "mobilenet_v2": BackboneKind(
+        lambda: mobilenet_v2(weights=None).features[:18],
+        ("3", "6", "13", "17"),
+        (24, 32, 96, 320),
+        MobileNet_V2_Weights.IMAGENET1K_V1,
+        "features.",
+    ),
+    "resnet50": BackboneKind(
+        lambda: resnet50(weights=None),
+        ("layer1", "layer2", "layer3", "layer4"),
+        (256, 512, 1024, 2048),
+        ResNet50_Weights.IMAGENET1K_V2,
+    ),
+    "resnet101": BackboneKind(
+        lambda: resnet101(weights=None),
+        ("layer1", "layer2", "layer3", "layer4"),
+        (256, 512, 1024, 2048),
+        ResNet101_Weights.IMAGENET1K_V2,
+    ),
+}
 _LEVELS = ["0", "1", "2", "3"]
 
 
@@ -31,11 +75,11 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
 
     The network's own resizing and normalising are never used: pictures come in at network size, normalised.
     """
-    channels = architecture.fpn_channels
+    channels, kind = architecture.fpn_channels, BACKBONES[architecture.backbone]
     backbone = BackboneWithFPN(
-        mobilenet_v2(weights=None).features[:18],
-        _PYRAMID_LAYERS,
-        _PYRAMID_CHANNELS,
+        kind.build(),
+        {layer: str(level) for level, layer in enumerate(kind.layers)},
+        list(kind.channels),
         channels,
         extra_blocks=LastLevelMaxPool(),
     )

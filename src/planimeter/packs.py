@@ -43,12 +43,19 @@ class Preprocessing(_Manifest):
     """How a picture becomes the network's input.
 
     The picture is scaled so that its shorter side is `shortest_edge`, but no further than its longer side
-    being `longest_edge`; then (x - mean) / std per RGB channel on [0, 255]; then zero-padded at the right
-    and the bottom to a multiple of `multiple`.
+    being `longest_edge`, or by `scale` where that is given; then (x - mean) / std per RGB channel on [0, 255];
+    then zero-padded at the right and the bottom to a multiple of `multiple`.
     """
 
     shortest_edge: int = Field(ge=32, le=4096)
     longest_edge: int = Field(ge=32, le=8192)
+    scale: float | None = Field(
+        default=None,
+        gt=0,
+        le=16,
+        description="Every picture is scaled by this instead, so that objects keep their size whatever the "
+        "picture's; larger than a tile, it is measured in overlapping tiles.",
+    )
     multiple: int = Field(default=32, ge=1)
     least_scale: float = Field(
         default=0.0,
@@ -68,10 +75,13 @@ class Preprocessing(_Manifest):
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
 
 
+Backbone = Literal["mobilenet_v2", "resnet50", "resnet101"]
+
+
 class Architecture(_Manifest):
     """The shape of the network: enough to build it again in PyTorch."""
 
-    backbone: Literal["mobilenet_v2"] = "mobilenet_v2"
+    backbone: Backbone = "mobilenet_v2"
     fpn_channels: int = 96
     box_features: int = 256
     mask_channels: int = 96

@@ -262,7 +262,7 @@ def load(
 
 def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
     """Return the height and width in pixels that a picture is scaled to, before padding."""
-    scale = min(
+    scale = preprocessing.scale or min(
         preprocessing.shortest_edge / min(height, width), preprocessing.longest_edge / max(height, width)
     )
     return max(1, round(height * scale)), max(1, round(width * scale))
@@ -273,9 +273,12 @@ def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple
 
     That is the whole picture, or tiles where its objects would otherwise become too small for the network.
     """
-    if network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
+    if preprocessing.scale is not None:
+        scale = preprocessing.scale
+    elif network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
         return [Tile(0, 0, width, height)], None
-    scale = preprocessing.tile_scale
+    else:
+        scale = preprocessing.tile_scale
     side, overlap = round(preprocessing.tile / scale), round(preprocessing.tile_overlap / scale)
     return list_tiles(height, width, side, overlap), scale
 

@@ -70,7 +70,11 @@ def train(
     if trainer.resume():
         console.print(f"resumed from {work_folder / LAST} at step {trainer.step}")
     elif backbone_weights != "none":
-        load_backbone_weights(network, None if backbone_weights == "imagenet" else Path(backbone_weights))
+        load_backbone_weights(
+            network,
+            pack.manifest.architecture.backbone,
+            None if backbone_weights == "imagenet" else Path(backbone_weights),
+        )
         trainer.restart_average()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: trainer.stop())

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from planimeter.labels.entries import Finding, LabelSet, Report
 from planimeter.labels.formats import open_labels
-from planimeter.labels.pictures import LabelledPicture, LabelledPictures, split
+from planimeter.labels.parts import split
+from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 
 __all__ = [
     "Finding",

@@ -1,6 +1,5 @@
-"""Labelled pictures in memory, and their split into a part to learn from and one to validate on."""
+"""Labelled pictures in memory."""
 
-import random
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,26 +48,3 @@ class LabelledPictures:
             replace(picture, labels=tuple(to[label] for label in picture.labels)) for picture in self.pictures
         )
         return replace(self, classes=classes, pictures=pictures)
-
-
-def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:
-    """Split off a validation part: every picture size gives its share, so that both parts look alike."""
-    groups: dict[tuple[int, ...], list[LabelledPicture]] = {}
-    for picture in data.pictures:
-        groups.setdefault(picture.pixels.shape, []).append(picture)
-    chooser = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    train: list[LabelledPicture] = []
-    validation: list[LabelledPicture] = []
-    for shape in sorted(groups):
-        group = sorted(groups[shape], key=lambda picture: picture.name)
-        chooser.shuffle(group)
-        # Rounded at random, so that sizes that are rare are not always on the same side.
-        take = int(len(group) * fraction + chooser.random())
-        validation += group[:take]
-        train += group[take:]
-    if not train or not validation:
-        raise DataError(
-            f"{len(data.pictures)} pictures cannot be split into training and validation with "
-            f"a validation fraction of {fraction}; label more pictures or change the fraction"
-        )
-    return replace(data, pictures=tuple(train)), replace(data, pictures=tuple(validation))

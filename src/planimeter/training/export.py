@@ -58,6 +58,12 @@ class PackPlan(BaseModel):
         512, ge=64, le=2048, description="Shorter side of a picture in the network, in pixels."
     )
     longest_edge: int = Field(1408, ge=64, le=4096, description="Longer side at most, in pixels.")
+    scale: float | None = Field(
+        None,
+        gt=0,
+        le=16,
+        description="Scale of every picture in the network instead of those edges: where all come from one camera.",
+    )
     least_scale: float | None = Field(
         None,
         ge=0,
@@ -77,7 +83,9 @@ class PackPlan(BaseModel):
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
     """Return a pack without files: its manifest is all that training needs to know."""
-    preprocessing = Preprocessing(shortest_edge=plan.shortest_edge, longest_edge=plan.longest_edge)
+    preprocessing = Preprocessing(
+        shortest_edge=plan.shortest_edge, longest_edge=plan.longest_edge, scale=plan.scale
+    )
     smallest, median = known_scales(train, preprocessing)
     preprocessing = preprocessing.model_copy(
         update={

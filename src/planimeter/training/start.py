@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.models import MobileNet_V2_Weights
 from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
+from planimeter.network import BACKBONES
+from planimeter.packs import Backbone
 
 
 def choose_device(*, cpu_only: bool = False) -> str:
@@ -16,28 +17,29 @@ def choose_device(*, cpu_only: bool = False) -> str:
     return "cuda" if not cpu_only and torch.cuda.is_available() else "cpu"
 
 
-def load_backbone_weights(network: MaskRCNN, file: Path | None) -> None:
+def load_backbone_weights(network: MaskRCNN, backbone: Backbone, file: Path | None) -> None:
     """Start the backbone from torchvision's ImageNet weights, downloaded or from the same `file`."""
+    kind = BACKBONES[backbone]
     if file is None:
         try:
-            state = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+            state = kind.weights.get_state_dict(progress=True, check_hash=True)
         except OSError as error:
             raise TrainingError(
-                f"the ImageNet weights could not be downloaded ({error}); fetch mobilenet_v2-b0353104.pth "
-                "elsewhere and name it with --backbone-weights FILE, or train from scratch with "
-                "--backbone-weights none"
+                f"the ImageNet weights could not be downloaded ({error}); fetch {kind.weights.url} elsewhere and "
+                "name the file with --backbone-weights FILE, or train from scratch with --backbone-weights none"
             ) from error
     else:
         state = _read_weights(file)
-    kept = {
-        name.removeprefix("features."): tensor
-        for name, tensor in state.items()
-        if name.startswith("features.") and not name.startswith("features.18.")
-    }
+    body = network.backbone.body
+    wanted = body.state_dict()
+    # What the file has beyond that is only for classification: the last layers of the backbone.
+    kept = {name: state[kind.prefix + name] for name in wanted if kind.prefix + name in state}
     try:
-        network.backbone.body.load_state_dict(kept)
+        body.load_state_dict(kept)
     except RuntimeError as error:
-        raise TrainingError(f"{file} does not hold torchvision's MobileNetV2: {error}") from error
+        raise TrainingError(
+            f"{file or kind.weights.url} does not hold torchvision's {backbone}: {error}"
+        ) from error
 
 
 def _read_weights(file: Path) -> dict[str, Tensor]:

@@ -1,0 +1,46 @@
+"""The split of labelled pictures into a part to learn from and one to validate on."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from planimeter.errors import DataError
+from planimeter.labels.likeness import group
+from planimeter.labels.pictures import LabelledPicture, LabelledPictures
+
+Group = list[LabelledPicture]
+
+
+def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:
+    """Split off a validation part of about `fraction` of the pictures.
+
+    Copies of one picture, turned or mirrored too, stay on one side: else validation would praise what was only
+    remembered. Every class, the pictures without objects, and every picture size give their share.
+    """
+    chooser = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
+    groups = sorted(group(data.pictures), key=lambda pictures: pictures[0].name)
+    chooser.shuffle(groups)
+    frequency = Counter(label for picture in data.pictures for label in picture.labels)
+    # Sorting is stable: among equals the order stays random.
+    groups.sort(key=lambda pictures: _kind(pictures, frequency))
+    # One group of every 1 / fraction that follow each other.
+    strides = range(round(len(groups) * fraction))
+    chosen = {min(int((stride + chooser.random()) / fraction), len(groups) - 1) for stride in strides}
+    if not chosen and len(groups) > 1:
+        chosen = {chooser.randrange(len(groups))}
+    train = [picture for index, pictures in enumerate(groups) if index not in chosen for picture in pictures]
+    validation = [picture for index in sorted(chosen) for picture in groups[index]]
+    if not train or not validation:
+        raise DataError(
+            f"{len(data.pictures)} pictures, {len(groups)} of them different, cannot be split into training and "
+            f"validation with a validation fraction of {fraction}; label more pictures or change the fraction"
+        )
+    return replace(data, pictures=tuple(train)), replace(data, pictures=tuple(validation))
+
+
+def _kind(pictures: Sequence[LabelledPicture], frequency: Counter[int]) -> tuple[int, int, int]:
+    """Return what pictures are grouped by: their rarest class (0 for none), and their size in pixels."""
+    labels = {label for picture in pictures for label in picture.labels}
+    rarest = min(labels, key=lambda label: (frequency[label], label)) if labels else 0
+    return (rarest, *pictures[0].pixels.shape[:2])
