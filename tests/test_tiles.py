@@ -12,8 +12,9 @@ from PIL import Image
 from fakes import BlockRuntime, block_pack
 from planimeter.masks import WindowMask
 from planimeter.packs import Preprocessing
+from planimeter.preprocessing import choose_tiles, network_size
 from planimeter.samples import list_samples
-from planimeter.segmenter import Segmenter, choose_tiles, load, network_size
+from planimeter.segmenter import Segmenter, load
 from planimeter.tiles import Found, Tile, list_tiles, merge
 
 RED = (255, 0, 0)

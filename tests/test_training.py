@@ -16,9 +16,10 @@ from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
 from planimeter.decode import decode
 from planimeter.packs import BUNDLED_FOLDER, find_pack, read_pack
+from planimeter.preprocessing import preprocess
 from planimeter.runtimes import RawDetections
 from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.segmenter import Segmenter, load, preprocess
+from planimeter.segmenter import Segmenter, load
 
 pytest.importorskip("torchvision", reason="the train extra is not installed")
 
@@ -83,7 +84,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
     plan = PackPlan(name="blobs", shortest_edge=96, packs_folder=tmp_path)
     pack = draft_pack(plan, learn, validate)
     trainer = Trainer(
-        build_network(pack.manifest.architecture, 1),
+        build_network(pack.manifest.own_architecture, 1),
         pack,
         Recipe(epochs=1, crop=96, workers=0),
         tmp_path / "w",
@@ -208,7 +209,7 @@ def read_coco_part(count: int) -> list[NDArray[np.uint8]]:
 @pytest.mark.slow
 def test_a_network_that_finds_nothing_at_all_answers_no_rows_in_both_runtimes(tmp_path: Path) -> None:
     pack = find_pack("nuclei")
-    architecture = pack.manifest.architecture.model_copy(update={"score_floor": 0.9999})
+    architecture = pack.manifest.own_architecture.model_copy(update={"score_floor": 0.9999})
     network = build_network(architecture, 1)
     export_onnx(BoxSpaceNetwork(network, architecture), tmp_path / "empty.onnx")
     image = np.zeros((1, 3, 128, 192), np.float32)
@@ -245,13 +246,13 @@ def test_the_bundled_model_is_as_good_on_unseen_pictures_as_its_card_says() -> N
 @pytest.mark.parametrize("content", [b"", b"not weights at all", b"PK\x03\x04 torn"])
 def test_a_file_that_holds_no_backbone_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "weights.pth").write_bytes(content)
-    network = build_network(find_pack("nuclei").manifest.architecture, 1)
+    network = build_network(find_pack("nuclei").manifest.own_architecture, 1)
     with pytest.raises(TrainingError, match=r"weights\.pth cannot be read"):
         load_backbone_weights(network, "mobilenet_v2", tmp_path / "weights.pth")
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"features.0.0.weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    network = build_network(find_pack("nuclei").manifest.architecture, 1)
+    network = build_network(find_pack("nuclei").manifest.own_architecture, 1)
     with pytest.raises(TrainingError, match="does not hold torchvision's mobilenet_v2"):
         load_backbone_weights(network, "mobilenet_v2", tmp_path / "weights.pth")

@@ -42,13 +42,20 @@ class PackClass(_Manifest):
 class Preprocessing(_Manifest):
     """How a picture becomes the network's input.
 
-    The picture is scaled so that its shorter side is `shortest_edge`, but no further than its longer side
-    being `longest_edge`, or by `scale` where that is given; then (x - mean) / std per RGB channel on [0, 255];
-    then zero-padded at the right and the bottom to a multiple of `multiple`.
+    1. It is scaled, as `fit` says: "edges" until its shorter side is `shortest_edge`, but no further than its
+       longer side being `longest_edge`, or by `scale` where that is given; "letterbox" until it fits into `size`;
+       "stretch" to exactly `size`, whatever its shape; "native" not at all, unless its longer side is above `longest_edge`.
+    2. (x - mean) / std for each channel on [0, 255]; `channels` is the order of `mean`, of `std` and of the input.
+    3. What is left of the input is filled: for "letterbox" on all sides alike with `fill`, else at the right and
+       the bottom with zeros, to a multiple of `multiple`.
     """
 
-    shortest_edge: int = Field(ge=32, le=4096)
-    longest_edge: int = Field(ge=32, le=8192)
+    fit: Literal["edges", "letterbox", "stretch", "native"] = "edges"
+    size: tuple[int, int] | None = Field(
+        default=None, description="Height and width of an input that is always the same."
+    )
+    shortest_edge: int = Field(default=800, ge=32, le=4096)
+    longest_edge: int = Field(default=1333, ge=32, le=8192)
     scale: float | None = Field(
         default=None,
         gt=0,
@@ -57,6 +64,12 @@ class Preprocessing(_Manifest):
         "picture's; larger than a tile, it is measured in overlapping tiles.",
     )
     multiple: int = Field(default=32, ge=1)
+    antialias: bool = Field(
+        default=True,
+        description="Whether scaling down averages all pixels, as Pillow does, or reads four, as OpenCV does.",
+    )
+    channels: Literal["rgb", "bgr"] = "rgb"
+    fill: float = Field(default=114.0, ge=0, le=255, description="Grey around a picture in a letterbox.")
     least_scale: float = Field(
         default=0.0,
         ge=0,
@@ -73,6 +86,18 @@ class Preprocessing(_Manifest):
     )
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> "Preprocessing":
+        if (self.size is None) == (self.fit in {"letterbox", "stretch"}):
+            raise ValueError(f'"size" belongs to "letterbox" and "stretch"; fit is {self.fit!r}')
+        if self.scale is not None and self.fit != "edges":
+            raise ValueError(f'"scale" belongs to "edges"; fit is {self.fit!r}')
+        if self.size is not None and not all(32 <= side <= 8192 for side in self.size):
+            raise ValueError(f"size is {self.size}; each side must lie between 32 and 8192")
+        if 0 in self.std:
+            raise ValueError("std is zero; pixels are divided by it")
+        return self
 
 
 Backbone = Literal["mobilenet_v2", "resnet50", "resnet101"]
@@ -91,6 +116,31 @@ class Architecture(_Manifest):
     detections: int = Field(default=500, description="The most instances in one picture.")
     score_floor: float = Field(default=0.05, description="The network drops instances below this score.")
     nms_iou: float = Field(default=0.5, description="Overlap at which the lower score of a class is dropped.")
+
+
+Layout = Literal["own", "box-space", "pasted", "yolo", "yolo-end-to-end", "rf-detr"]
+
+
+class Output(_Manifest):
+    """How the answer of a network that was not built here is read; see planimeter.layouts."""
+
+    layout: Layout
+    names: dict[str, str] = Field(
+        default_factory=dict, description="Outputs of the ONNX file by what they mean: boxes, labels, …"
+    )
+    labels: tuple[int, ...] | None = Field(
+        default=None, description="The number that the network gives each class; unless given, 1, 2, …"
+    )
+    detections: int = Field(default=300, ge=1, description="The most instances in one picture.")
+    score_floor: float = Field(
+        default=0.05, ge=0, le=1, description="Instances below this score are dropped."
+    )
+    nms_iou: float = Field(
+        default=0.7,
+        gt=0,
+        le=1,
+        description="Overlap at which the lower score of a class is dropped (yolo only).",
+    )
 
 
 class Thresholds(_Manifest):
@@ -127,7 +177,13 @@ class Manifest(_Manifest):
     task: Literal["instance-segmentation"] = "instance-segmentation"
     classes: tuple[PackClass, ...] = Field(min_length=1)
     preprocessing: Preprocessing
-    architecture: Architecture
+    architecture: Architecture | None = Field(
+        default=None,
+        description="Of a network that was built here; absent where only its ONNX file is known.",
+    )
+    output: Output | None = Field(
+        default=None, description="How an imported network's answer is read; absent where ours is."
+    )
     thresholds: Thresholds
     onnx: PackFile
     weights: PackFile | None = None
@@ -144,6 +200,33 @@ class Manifest(_Manifest):
         if len(set(names)) < len(names):
             raise ValueError(f"two classes have the same name: {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _network_is_described(self) -> "Manifest":
+        if self.architecture is None and self.output is None:
+            raise ValueError("neither architecture nor output is there: how is the network's answer read?")
+        labels = self.output.labels if self.output else None
+        if labels is not None and (
+            len(labels) != len(self.classes) or len(set(labels)) < len(labels) or min(labels) < 0
+        ):
+            raise ValueError(f"output.labels must be one number a class, all different, not {labels}")
+        return self
+
+    @property
+    def own_architecture(self) -> Architecture:
+        """The architecture of a network that was built here; raises `InvalidPack` for any other."""
+        if self.architecture is None:
+            raise InvalidPack(
+                f"pack {self.name!r} was imported: only its ONNX file is there, which cannot be trained further"
+            )
+        return self.architecture
+
+    @property
+    def limits(self) -> Architecture | Output:
+        """What the network leaves out whatever is asked: its `score_floor`, and its most `detections`."""
+        described = self.output or self.architecture
+        assert described is not None  # noqa: S101  the validator saw to it
+        return described
 
 
 @dataclass(frozen=True)

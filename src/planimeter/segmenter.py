@@ -30,11 +30,12 @@ from planimeter.measurement import (
     Timing,
     percent,
 )
-from planimeter.packs import Pack, Preprocessing, find_pack
+from planimeter.packs import Pack, find_pack
+from planimeter.preprocessing import choose_tiles, preprocess
 from planimeter.runtimes import Runtime
 from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.settings import Precision
-from planimeter.tiles import Found, Tile, list_tiles, merge
+from planimeter.tiles import Found, Tile, merge
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Segmenter:
 
     def segment(self, pixels: NDArray[np.uint8]) -> Segmentation:
         """Return all that the network finds in `pixels`, uint8 [H, W, 3] RGB, down to its own score floor."""
-        return self._segment(pixels, self.pack.manifest.architecture.score_floor, Stopwatch())
+        return self._segment(pixels, self.pack.manifest.limits.score_floor, Stopwatch())
 
     def measure(
         self,
@@ -173,7 +174,7 @@ class Segmenter:
         """Return what the network finds in one tile, by falling score, and whether its limit cut that short."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        image, (across, down) = preprocess(
+        image, placement = preprocess(
             pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
         )
         watch.lap("postprocess")
@@ -183,11 +184,8 @@ class Segmenter:
         # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
         scores = raw.scores.astype(np.float64).round(6)
         order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
-        boxes = raw.boxes[order].astype(np.float64) / (across, down, across, down)
-        boxes += (tile.x0, tile.y0, tile.x0, tile.y0)
-        boxes = np.clip(
-            boxes, (tile.x0, tile.y0, tile.x0, tile.y0), (tile.x1, tile.y1, tile.x1, tile.y1)
-        ).round(3)
+        origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
+        boxes = (origin + placement.in_picture(raw.boxes[order])).round(3)
         found = [
             Found(
                 (x0, y0, x1, y1),
@@ -197,14 +195,14 @@ class Segmenter:
             )
             for index, (x0, y0, x1, y1) in zip(order, boxes.tolist(), strict=True)
         ]
-        return found, len(found) >= manifest.architecture.detections
+        return found, len(found) >= manifest.limits.detections
 
     def _notes(self, found: Segmentation, threshold: float) -> list[str]:
-        architecture = self.pack.manifest.architecture
+        limits = self.pack.manifest.limits
         notes = []
         if found.limit_reached:
             notes.append(
-                f"the model's limit of {architecture.detections} instances was reached: there may be more; "
+                f"the model's limit of {limits.detections} instances was reached: there may be more; "
                 "cut the picture into parts to find them"
             )
         if found.tiles > 1:
@@ -212,9 +210,9 @@ class Segmenter:
                 f"a large picture, measured in {found.tiles} overlapping tiles so that objects keep their size; an "
                 "object larger than the overlap counts as several instances, but its area once"
             )
-        if threshold < architecture.score_floor:
+        if threshold < limits.score_floor:
             notes.append(
-                f"the model gives no instance below a score of {architecture.score_floor}, whatever the threshold"
+                f"the model gives no instance below a score of {limits.score_floor}, whatever the threshold"
             )
         return notes
 
@@ -258,57 +256,6 @@ def load(
             return Segmenter(pack, TorchRuntime.from_pack(pack, "cuda"))
     onnx = pack.file(pack.manifest.onnx)
     return Segmenter(pack, OpenVinoRuntime(onnx, precision="f32" if precision == "auto" else precision))
-
-
-def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """Return the height and width in pixels that a picture is scaled to, before padding."""
-    scale = preprocessing.scale or min(
-        preprocessing.shortest_edge / min(height, width), preprocessing.longest_edge / max(height, width)
-    )
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple[list[Tile], float | None]:
-    """Return the windows in which a picture is measured, and their scale where it is not the pack's usual one.
-
-    That is the whole picture, or tiles where its objects would otherwise become too small for the network.
-    """
-    if preprocessing.scale is not None:
-        scale = preprocessing.scale
-    elif network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
-        return [Tile(0, 0, width, height)], None
-    else:
-        scale = preprocessing.tile_scale
-    side, overlap = round(preprocessing.tile / scale), round(preprocessing.tile_overlap / scale)
-    return list_tiles(height, width, side, overlap), scale
-
-
-def preprocess(
-    pixels: NDArray[np.uint8], preprocessing: Preprocessing, scale: float | None = None
-) -> tuple[NDArray[np.float32], tuple[float, float]]:
-    """Return the network's input, float32 [1, 3, H, W], and the horizontal and vertical scale used.
-
-    `scale` replaces the one that follows from the pack's edges.
-    """
-    height, width = pixels.shape[:2]
-    if scale is None:
-        new_height, new_width = network_size(height, width, preprocessing)
-    else:
-        new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
-    scaled = np.asarray(Image.fromarray(pixels).resize((new_width, new_height), Image.Resampling.BILINEAR))
-    step = preprocessing.multiple
-    padded = (-(-new_height // step) * step, -(-new_width // step) * step)
-    image = np.zeros((1, 3, *padded), np.float32)
-    image[0, :, :new_height, :new_width] = normalise(scaled, preprocessing).transpose(2, 0, 1)
-    return image, (new_width / width, new_height / height)
-
-
-def normalise(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Return `pixels`, uint8 [H, W, 3], as float32 with the pack's mean and standard deviation."""
-    mean = np.asarray(preprocessing.mean, np.float32)
-    std = np.asarray(preprocessing.std, np.float32)
-    return (pixels.astype(np.float32) - mean) / std
 
 
 def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, width: int) -> Coverage:

@@ -65,14 +65,14 @@ def train(
         f"{len(learn.pictures)} to learn from, {len(validate.pictures)} to validate; on {device}"
     )
     pack = draft_pack(plan, learn, validate)
-    network = build_network(pack.manifest.architecture, len(labelled.classes))
+    network = build_network(pack.manifest.own_architecture, len(labelled.classes))
     trainer = Trainer(network, pack, recipe, work_folder, device)
     if trainer.resume():
         console.print(f"resumed from {work_folder / LAST} at step {trainer.step}")
     elif backbone_weights != "none":
         load_backbone_weights(
             network,
-            pack.manifest.architecture.backbone,
+            pack.manifest.own_architecture.backbone,
             None if backbone_weights == "imagenet" else Path(backbone_weights),
         )
         trainer.restart_average()

@@ -38,7 +38,7 @@ class TorchRuntime:
         if entry is None:
             raise InvalidPack(f"pack {pack.name!r} has no PyTorch weights; it runs with OpenVINO only")
         path: Path = pack.file(entry)
-        network = build_network(pack.manifest.architecture, len(pack.manifest.classes))
+        network = build_network(pack.manifest.own_architecture, len(pack.manifest.classes))
         try:
             state = {
                 name: tensor.float() if tensor.is_floating_point() else tensor
@@ -47,7 +47,7 @@ class TorchRuntime:
             network.load_state_dict(state)
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
-        return cls(BoxSpaceNetwork(network, pack.manifest.architecture).eval().to(device), device)
+        return cls(BoxSpaceNetwork(network, pack.manifest.own_architecture).eval().to(device), device)
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""

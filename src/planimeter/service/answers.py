@@ -14,7 +14,7 @@ from planimeter.measurement import (
     Options,
     Timing,
 )
-from planimeter.packs import Architecture, Pack, PackClass, Preprocessing, Thresholds, TrainingData
+from planimeter.packs import Architecture, Output, Pack, PackClass, Preprocessing, Thresholds, TrainingData
 from planimeter.segmenter import with_mask_format
 from planimeter.service.links import link
 from planimeter.store import Record
@@ -114,7 +114,8 @@ class ModelAnswer(ModelSummary):
     sha256: str
     thresholds: Thresholds
     preprocessing: Preprocessing
-    architecture: Architecture
+    architecture: Architecture | None = Field(description="Null for an imported network.")
+    output: Output | None = Field(description="How an imported network's answer is read; null for our own.")
     training_data: TrainingData
     metrics: dict[str, Any] = Field(description="How good it is, as evaluated when it was made.")
     card: str = Field(description="The model card, Markdown.")
@@ -185,6 +186,7 @@ def model_answer(pack: Pack, default: str) -> ModelAnswer:
         thresholds=manifest.thresholds,
         preprocessing=manifest.preprocessing,
         architecture=manifest.architecture,
+        output=manifest.output,
         training_data=manifest.training_data,
         metrics=manifest.metrics,
         card=pack.card,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from planimeter.errors import TrainingError
 from planimeter.labels import LabelledPictures
 from planimeter.packs import Preprocessing
-from planimeter.segmenter import network_size
+from planimeter.preprocessing import network_size
 
 # The finest level looks every 4 pixels: smaller anchors fall between its places, larger leave small objects out.
 LEAST_SIZES = (8, 10, 12, 14, 16, 20, 24, 28, 32)

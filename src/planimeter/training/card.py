@@ -15,7 +15,7 @@ _PARTS = {
 
 def write_card(manifest: Manifest) -> str:
     """Return the card of a pack, from nothing but its manifest."""
-    data, architecture, scaling = manifest.training_data, manifest.architecture, manifest.preprocessing
+    data = manifest.training_data
     lines = [
         f"# {manifest.title}",
         "",
@@ -24,9 +24,8 @@ def write_card(manifest: Manifest) -> str:
         f"- **Classes:** {', '.join(entry.name for entry in manifest.classes)}",
         f"- **Trained on:** {data.name}; {data.pictures} pictures, {data.instances} instances; "
         f"licence: {data.licence}",
-        f"- **Network:** Mask R-CNN, {architecture.backbone} with a feature pyramid; a picture's shorter side is "
-        f"scaled to {scaling.shortest_edge} px, its longer side to {scaling.longest_edge} px at most",
-        f"- **At most** {architecture.detections} instances in one picture; the answer says so when it is reached",
+        f"- **Network:** {_network(manifest)}",
+        f"- **At most** {manifest.limits.detections} instances in one picture; the answer says so when it is reached",
         f"- **Default score threshold:** {manifest.thresholds.score:g}",
         "",
     ]
@@ -36,6 +35,31 @@ def write_card(manifest: Manifest) -> str:
     if manifest.limitations:
         lines += ["## Where it fails", "", manifest.limitations, ""]
     return "\n".join(lines)
+
+
+def _network(manifest: Manifest) -> str:
+    scaling = manifest.preprocessing
+    if manifest.architecture is None:
+        kind = (
+            f"imported from ONNX, its answer read as {manifest.output.layout}"
+            if manifest.output
+            else "imported"
+        )
+    else:
+        kind = f"Mask R-CNN, {manifest.architecture.backbone} with a feature pyramid"
+    if scaling.size is not None:
+        height, width = scaling.size
+        how = (
+            f"a picture is {'stretched' if scaling.fit == 'stretch' else 'scaled'} into {width} x {height} px"
+        )
+    elif scaling.fit == "native":
+        how = f"a picture is not scaled, unless its longer side is above {scaling.longest_edge} px"
+    else:
+        how = (
+            f"a picture's shorter side is scaled to {scaling.shortest_edge} px, its longer side to "
+            f"{scaling.longest_edge} px at most"
+        )
+    return f"{kind}; {how}"
 
 
 def _figures(metrics: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks import WindowMask
 from planimeter.packs import Preprocessing
-from planimeter.segmenter import network_size, normalise
+from planimeter.preprocessing import network_size, normalise
 
 Target = dict[str, Tensor]
 

@@ -233,7 +233,7 @@ class Trainer:
         return Segmenter(
             self.pack,
             TorchRuntime(
-                BoxSpaceNetwork(self.averaged(), self.pack.manifest.architecture).eval(), str(self.device)
+                BoxSpaceNetwork(self.averaged(), self.pack.manifest.own_architecture).eval(), str(self.device)
             ),
         )
 

@@ -34,7 +34,7 @@ from planimeter.packs import (
     Thresholds,
     TrainingData,
 )
-from planimeter.segmenter import network_size
+from planimeter.preprocessing import network_size
 from planimeter.training.anchors import match_anchors
 from planimeter.training.card import write_card
 
@@ -145,7 +145,7 @@ def write_pack(network: MaskRCNN, draft: Pack, *, score_threshold: float, valida
         )
         save_file(state, aside / _WEIGHTS)
         (aside / _WEIGHTS).chmod(0o644)
-        export_onnx(BoxSpaceNetwork(network, draft.manifest.architecture), aside / _ONNX)
+        export_onnx(BoxSpaceNetwork(network, draft.manifest.own_architecture), aside / _ONNX)
         manifest = draft.manifest.model_copy(
             update={
                 "thresholds": draft.manifest.thresholds.model_copy(update={"score": score_threshold}),

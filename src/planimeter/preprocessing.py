@@ -1,0 +1,127 @@
+"""From a picture to the input of a network, and back: what a point of one is in the other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from planimeter.packs import Preprocessing
+from planimeter.tiles import Tile, list_tiles
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in the network's input: x_input = x * across + left, y_input = y * down + top."""
+
+    height: int
+    """Of the picture, in its own pixels."""
+    width: int
+    across: float
+    down: float
+    left: int
+    top: int
+    input_height: int
+    """Of the network's input, with what surrounds the picture in it."""
+    input_width: int
+
+    def in_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return boxes [N, 4] as x0, y0, x1, y1 in pixels of the picture, inside of it."""
+        scale, origin = (self.across, self.down) * 2, (self.left, self.top) * 2
+        inside = (boxes.astype(np.float64) - origin) / scale
+        return np.clip(inside, 0, (self.width, self.height) * 2)
+
+
+def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return the height and width in pixels that a picture is scaled to, before anything is filled."""
+    if preprocessing.size is not None:
+        rows, columns = preprocessing.size
+        if preprocessing.fit == "stretch":
+            return rows, columns
+        scale = min(rows / height, columns / width)
+    elif preprocessing.fit == "native":
+        scale = min(1.0, preprocessing.longest_edge / max(height, width))
+    else:
+        scale = preprocessing.scale or min(
+            preprocessing.shortest_edge / min(height, width), preprocessing.longest_edge / max(height, width)
+        )
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple[list[Tile], float | None]:
+    """Return the windows in which a picture is measured, and their scale where it is not the pack's usual one.
+
+    That is the whole picture, or tiles where its objects would otherwise become too small for the network.
+    """
+    if preprocessing.scale is not None:
+        scale = preprocessing.scale
+    elif network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
+        return [Tile(0, 0, width, height)], None
+    else:
+        scale = preprocessing.tile_scale
+    side, overlap = round(preprocessing.tile / scale), round(preprocessing.tile_overlap / scale)
+    return list_tiles(height, width, side, overlap), scale
+
+
+def preprocess(
+    pixels: NDArray[np.uint8], preprocessing: Preprocessing, scale: float | None = None
+) -> tuple[NDArray[np.float32], Placement]:
+    """Return the network's input, float32 [1, 3, H, W], and where the picture `pixels` lies in it.
+
+    `scale` replaces the one that follows from the pack's edges; an input of one size always ignores it.
+    """
+    height, width = pixels.shape[:2]
+    if scale is None or preprocessing.size is not None:
+        new_height, new_width = network_size(height, width, preprocessing)
+    else:
+        new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
+    scaled = normalise(_resize(pixels, new_height, new_width, preprocessing), preprocessing)
+    if preprocessing.size is None:
+        step = preprocessing.multiple
+        rows, columns = -(-new_height // step) * step, -(-new_width // step) * step
+    else:
+        rows, columns = preprocessing.size
+    image = np.zeros((1, 3, rows, columns), np.float32)
+    top = left = 0
+    if preprocessing.fit == "letterbox":
+        # The odd pixel goes to the bottom and the right, as in Ultralytics' LetterBox.
+        top, left = (rows - new_height) // 2, (columns - new_width) // 2
+        image[:] = normalise(np.full((1, 1, 3), preprocessing.fill, np.float32), preprocessing)[0, 0, 0]
+    image[0, :, top : top + new_height, left : left + new_width] = scaled.transpose(2, 0, 1)
+    return image, Placement(height, width, new_width / width, new_height / height, left, top, rows, columns)
+
+
+def normalise(pixels: NDArray[np.uint8 | np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Return RGB `pixels`, [H, W, 3] on [0, 255], as float32 in the network's order of channels."""
+    mean = np.asarray(preprocessing.mean, np.float32)
+    std = np.asarray(preprocessing.std, np.float32)
+    ordered = pixels[..., ::-1] if preprocessing.channels == "bgr" else pixels
+    return (ordered.astype(np.float32) - mean) / std
+
+
+def _resize(
+    pixels: NDArray[np.uint8], height: int, width: int, preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if preprocessing.antialias:
+        # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
+        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+    return _interpolate(pixels, height, width)
+
+
+def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return `pixels` read bilinearly at the new pixels' centres, whatever the scale: OpenCV's INTER_LINEAR."""
+    above, below, down = _neighbours(pixels.shape[0], height)
+    before, after, across = _neighbours(pixels.shape[1], width)
+    rows = pixels.astype(np.float32)
+    rows = rows[above] * (1 - down[:, None, None]) + rows[below] * down[:, None, None]
+    mixed = rows[:, before] * (1 - across[:, None]) + rows[:, after] * across[:, None]
+    return np.rint(mixed).astype(np.uint8)
+
+
+def _neighbours(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return for each new pixel the two old ones around its centre, and the share of the second."""
+    position = np.clip((np.arange(new_size) + 0.5) * (size / new_size) - 0.5, 0, size - 1)
+    first = position.astype(np.intp)
+    return first, np.minimum(first + 1, size - 1), (position - first).astype(np.float32)
