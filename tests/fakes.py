@@ -37,15 +37,19 @@ Box = tuple[int, int, int, int]
 class BlockRuntime:
     """Answers the rectangle around all that is red (class 1) and the one around all that is green (class 2).
 
-    Yellow is both, so rectangles can overlap. `during` is called while the network "runs".
+    Yellow is both, so rectangles can overlap. `during` is called while the network "runs"; `mask` holds the
+    probabilities of every mask, float32 [28, 28].
     """
 
     name = "blocks"
     precision = "f32"
     device = "cpu"
 
-    def __init__(self, during: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, during: Callable[[], None] = lambda: None, mask: NDArray[np.float32] | None = None
+    ) -> None:
         self._during = during
+        self._mask = np.ones((28, 28), np.float32) if mask is None else mask
         self._running = threading.Lock()
         self.ran = 0
 
@@ -58,8 +62,7 @@ class BlockRuntime:
         finally:
             self._running.release()
 
-    @staticmethod
-    def _detect(image: NDArray[np.float32]) -> RawDetections:
+    def _detect(self, image: NDArray[np.float32]) -> RawDetections:
         found = []
         for channel, score in enumerate(SCORES):
             rows, columns = np.nonzero(image[0, channel] > 0.5)
@@ -72,7 +75,7 @@ class BlockRuntime:
             boxes=table[:, :4],
             labels=table[:, 4].astype(np.int64),
             scores=table[:, 5],
-            masks=np.ones((len(table), 28, 28), np.float32),
+            masks=np.repeat(self._mask[None], len(table), axis=0),
         )
 
 

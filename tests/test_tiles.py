@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fakes import BlockRuntime, block_pack
+from fakes import BlockRuntime, block_pack, blocks
 from planimeter.masks import WindowMask
 from planimeter.packs import Preprocessing
 from planimeter.preprocessing import choose_tiles, network_size
@@ -80,6 +80,27 @@ def test_neighbours_of_two_tiles_both_stay() -> None:
     right = Found((218, 10, 240, 30), 1, 0.8, WindowMask(218, 10, np.ones((20, 22), bool)))
     parts = [(Tile(0, 0, 256, 100), [left]), (Tile(160, 0, 416, 100), [right])]
     assert merge(parts, 100, 416) == [left, right]
+
+
+def test_detections_give_masks_at_any_threshold_without_the_network() -> None:
+    mask = np.full((28, 28), 0.9, np.float32)
+    mask[:, 7:14], mask[:, 14:] = 0.6, 0.4  # a cell is a pixel: the rectangle is 28 x 28
+    runtime = BlockRuntime(mask=mask)
+    segmenter = Segmenter(block_pack(), runtime)
+    pixels = blocks(red=(10, 20, 38, 48))
+    detections = segmenter.detect(pixels)
+    areas = [detections.segmentation(threshold).masks[0].area for threshold in (0.3, 0.5, 0.7)]
+    assert areas == [28 * 28, 28 * 14, 28 * 7]
+    assert runtime.ran == 1
+    assert segmenter.segment(pixels).masks[0].area == areas[1]
+
+
+def test_detections_in_tiles_count_an_object_once() -> None:
+    pixels = np.zeros((100, 448, 3), np.uint8)
+    pixels[40:60, 210:240] = RED
+    detections = tiling_segmenter().detect(pixels)
+    assert len(detections.tiles) == 2
+    assert [mask.area for mask in detections.segmentation(0.5).masks] == [600]
 
 
 def test_a_small_picture_is_not_tiled() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +62,55 @@ class Segmentation:
             scores=[self.scores[index] for index in keep],
             masks=[self.masks[index] for index in keep],
         )
+
+
+@dataclass(frozen=True)
+class TileDetections:
+    """What the network found in one tile, sorted by falling score.
+
+    boxes float64 [N, 4] as x0, y0, x1, y1 in pixels of the whole picture; labels are class ids from 1; masks
+    float32 [N, M, M], the probability of each cell of the box.
+    """
+
+    tile: Tile
+    boxes: NDArray[np.float64]
+    labels: list[int]
+    scores: list[float]
+    masks: NDArray[np.float32]
+    limit_reached: bool = False
+
+    def above(self, score_threshold: float) -> "TileDetections":
+        """Return those with a score of at least `score_threshold`."""
+        kept = sum(score >= score_threshold for score in self.scores)
+        return replace(
+            self,
+            boxes=self.boxes[:kept],
+            labels=self.labels[:kept],
+            scores=self.scores[:kept],
+            masks=self.masks[:kept],
+        )
+
+    def paste(self, height: int, width: int, mask_threshold: float) -> list[Found]:
+        """Return the instances, masked where the probability is at least `mask_threshold`."""
+        boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in self.boxes.tolist()]
+        return [
+            Found(box, label, score, paste(mask, box, height, width, mask_threshold))
+            for box, label, score, mask in zip(boxes, self.labels, self.scores, self.masks, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """All that the network found in one picture, from which instances are made at any mask threshold."""
+
+    height: int
+    width: int
+    tiles: tuple[TileDetections, ...]
+
+    def segmentation(self, mask_threshold: float, score_threshold: float = 0.0) -> Segmentation:
+        """Return the instances of at least that score, masked where the probability is at least that of a mask."""
+        tiles = (tile.above(score_threshold) for tile in self.tiles)
+        return assemble(tiles, self.height, self.width, mask_threshold)
 
 
 class Measured(Measurement):
@@ -149,53 +198,49 @@ class Segmenter:
         )
         return measured.with_picture(picture.pixels, self.colors, found.masks)
 
-    def _segment(self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch") -> Segmentation:
-        preprocessing = self.pack.manifest.preprocessing
+    def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> Detections:
+        """Return what `segment` starts from, with masks still as probabilities.
+
+        Thresholds can then be tried without the network. `watch` receives the time that the network took.
+        """
         height, width = pixels.shape[:2]
-        tiles, scale = choose_tiles(height, width, preprocessing)
-        parts, limit_reached = [], False
-        for tile in tiles:
-            found, full = self._find(pixels, tile, scale, threshold, watch)
-            parts.append((tile, found))
-            limit_reached |= full
-        instances = merge(parts, height, width) if len(tiles) > 1 else parts[0][1]
-        return Segmentation(
-            np.array([entry.box for entry in instances]).reshape(-1, 4),
-            [entry.label for entry in instances],
-            [entry.score for entry in instances],
-            [entry.mask for entry in instances],
-            limit_reached,
-            len(tiles),
+        tiles = self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch())
+        return Detections(height, width, tuple(tiles))
+
+    def _segment(self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch") -> Segmentation:
+        height, width = pixels.shape[:2]
+        # One tile's masks are pasted before the next tile is looked at: probabilities take more memory.
+        return assemble(
+            self._detect(pixels, threshold, watch), height, width, self.pack.manifest.thresholds.mask
         )
 
-    def _find(
-        self, pixels: NDArray[np.uint8], tile: Tile, scale: float | None, threshold: float, watch: "Stopwatch"
-    ) -> tuple[list[Found], bool]:
-        """Return what the network finds in one tile, by falling score, and whether its limit cut that short."""
+    def _detect(
+        self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
+    ) -> Iterator[TileDetections]:
+        """Yield what the network finds in one tile after the other."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        image, placement = preprocess(
-            pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
-        )
-        watch.lap("postprocess")
-        with self._one_at_a_time:
-            raw = self._runtime.run(image)
-        watch.lap("inference")
-        # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
-        scores = raw.scores.astype(np.float64).round(6)
-        order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
-        origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
-        boxes = (origin + placement.in_picture(raw.boxes[order])).round(3)
-        found = [
-            Found(
-                (x0, y0, x1, y1),
-                int(raw.labels[index]),
-                float(scores[index]),
-                paste(raw.masks[index], (x0, y0, x1, y1), height, width, manifest.thresholds.mask),
+        tiles, scale = choose_tiles(height, width, manifest.preprocessing)
+        for tile in tiles:
+            image, placement = preprocess(
+                pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
             )
-            for index, (x0, y0, x1, y1) in zip(order, boxes.tolist(), strict=True)
-        ]
-        return found, len(found) >= manifest.limits.detections
+            watch.lap("postprocess")
+            with self._one_at_a_time:
+                raw = self._runtime.run(image)
+            watch.lap("inference")
+            # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
+            scores = raw.scores.astype(np.float64).round(6)
+            order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
+            origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
+            yield TileDetections(
+                tile,
+                (origin + placement.in_picture(raw.boxes[order])).round(3),
+                raw.labels[order].tolist(),
+                scores[order].tolist(),
+                raw.masks[order],
+                limit_reached=len(order) >= manifest.limits.detections,
+            )
 
     def _notes(self, found: Segmentation, threshold: float) -> list[str]:
         limits = self.pack.manifest.limits
@@ -256,6 +301,23 @@ def load(
             return Segmenter(pack, TorchRuntime.from_pack(pack, "cuda"))
     onnx = pack.file(pack.manifest.onnx)
     return Segmenter(pack, OpenVinoRuntime(onnx, precision="f32" if precision == "auto" else precision))
+
+
+def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_threshold: float) -> Segmentation:
+    """Return the instances of a picture from what was found in its tiles, each instance once."""
+    parts, limit_reached = [], False
+    for entry in tiles:
+        parts.append((entry.tile, entry.paste(height, width, mask_threshold)))
+        limit_reached |= entry.limit_reached
+    instances = merge(parts, height, width) if len(parts) > 1 else parts[0][1]
+    return Segmentation(
+        np.array([entry.box for entry in instances]).reshape(-1, 4),
+        [entry.label for entry in instances],
+        [entry.score for entry in instances],
+        [entry.mask for entry in instances],
+        limit_reached,
+        len(parts),
+    )
 
 
 def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, width: int) -> Coverage:

@@ -5,14 +5,19 @@ agreement are Bland and Altman's (Lancet 1986, 327:307-310), mean ± 1.96 standa
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.masks import WindowMask, count_coverage
+from planimeter.masks import WindowMask
+
+Interval = tuple[float, float]
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+RESAMPLES = 2000
 
 
 class CoverageError(BaseModel):
@@ -22,35 +27,113 @@ class CoverageError(BaseModel):
 
     bias: float = Field(description="Mean of measured minus true.")
     mean_absolute_error: float
-    limits_of_agreement: tuple[float, float] = Field(description="bias ± 1.96 standard deviations: 95 %.")
+    limits_of_agreement: Interval = Field(description="bias ± 1.96 standard deviations: 95 %.")
+    bias_interval: Interval | None = Field(
+        None, description="95 % interval of the bias: bootstrap over pictures."
+    )
+    mean_absolute_error_interval: Interval | None = Field(
+        None, description="95 % interval of the mean absolute error: bootstrap over pictures."
+    )
+
+
+@dataclass(frozen=True)
+class CoverageSteps:
+    """What the first 0, 1, 2, … instances by falling score cover, in pixels: exact unions at every threshold."""
+
+    scores: NDArray[np.float64]
+    """[N], falling."""
+    masked: NDArray[np.int64]
+    """[1 + classes, N + 1]: the union of all in row 0, that of class id i in row i."""
+    counted: int
+    """Pixels of the picture."""
+
+    def percent(self, score_threshold: float) -> NDArray[np.float64]:
+        """Return the percent masked by the instances of at least a score, [1 + classes]: all, then each class."""
+        kept = int(np.count_nonzero(self.scores >= score_threshold))
+        return 100.0 * self.masked[:, kept] / self.counted
+
+
+def coverage_steps(
+    labels: Sequence[int],
+    masks: Sequence[WindowMask],
+    scores: Sequence[float],
+    size: tuple[int, int],
+    classes: int,
+) -> CoverageSteps:
+    """Add the masks one after the other, by falling score, and count what is new."""
+    masked = np.zeros((1 + classes, len(masks) + 1), np.int64)
+    canvases = np.zeros((1 + classes, *size), bool)
+    for index, (label, mask) in enumerate(zip(labels, masks, strict=True)):
+        masked[:, index + 1] = masked[:, index]
+        for row in (0, label):
+            here = canvases[row][mask.window]
+            masked[row, index + 1] += np.count_nonzero(mask.pixels & ~here)
+            here |= mask.pixels
+    return CoverageSteps(np.asarray(scores, np.float64), masked, size[0] * size[1])
+
+
+def found_steps(entry: Compared, classes: int) -> CoverageSteps:
+    """Return what the found instances of a picture cover."""
+    return coverage_steps(entry.found.labels, entry.found.masks, entry.found.scores, entry.size, classes)
+
+
+def true_percent(entry: Compared, classes: int) -> NDArray[np.float64]:
+    """Return the true percent masked, [1 + classes]: all, then each class."""
+    picture = entry.picture
+    ones = [1.0] * len(picture.labels)
+    return coverage_steps(picture.labels, picture.masks, ones, entry.size, classes).percent(1.0)
+
+
+def errors_at(compared: Sequence[Compared], thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
+    """Return measured minus true percent, in points: [pictures, thresholds, 1 + classes]."""
+    errors = np.empty((len(compared), len(thresholds), 1 + classes))
+    for row, entry in zip(errors, compared, strict=True):
+        steps, true = found_steps(entry, classes), true_percent(entry, classes)
+        for index, threshold in enumerate(thresholds):
+            row[index] = steps.percent(threshold) - true
+    return errors
 
 
 def coverage_error(compared: Sequence[Compared], score_threshold: float) -> CoverageError:
     """Return the error of the percent masked at a threshold."""
-    errors = np.array(
-        [
-            _percent(entry.found.above(score_threshold).masks, entry.size)
-            - _percent(entry.picture.masks, entry.size)
-            for entry in compared
-        ]
-    )
+    return summarise_errors(errors_at(compared, [score_threshold], _classes(compared))[:, 0, 0])
+
+
+def summarise_errors(errors: NDArray[np.float64], *, seed: int = 0) -> CoverageError:
+    """Return bias, mean absolute error and limits of the errors [pictures], with bootstrap intervals.
+
+    The intervals are percentiles over pictures drawn with replacement (Efron 1979), always the same for a seed.
+    """
     bias, spread = float(errors.mean()), 1.96 * float(errors.std(ddof=1)) if len(errors) > 1 else 0.0
     return CoverageError(
         bias=bias,
         mean_absolute_error=float(np.abs(errors).mean()),
         limits_of_agreement=(bias - spread, bias + spread),
+        bias_interval=_interval(errors, seed),
+        mean_absolute_error_interval=_interval(np.abs(errors), seed),
     )
 
 
 def best_threshold(compared: Sequence[Compared]) -> float:
     """Return the score threshold with the smallest coverage error, |bias| + mean absolute error."""
-
-    def cost(threshold: float) -> float:
-        error = coverage_error(compared, threshold)
-        return abs(error.bias) + error.mean_absolute_error
-
-    return min(THRESHOLDS, key=cost)
+    errors = errors_at(compared, THRESHOLDS, _classes(compared))[:, :, 0]
+    cost = np.abs(errors.mean(axis=0)) + np.abs(errors).mean(axis=0)
+    return THRESHOLDS[int(cost.argmin())]
 
 
-def _percent(masks: Sequence[WindowMask], size: tuple[int, int]) -> float:
-    return 100 * count_coverage(masks, [1] * len(masks), *size, 1).masked / (size[0] * size[1])
+def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
+    if len(values) < 2:
+        return None
+    chooser = np.random.default_rng(seed)
+    means = np.array(
+        [values[chooser.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)]
+    )
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _classes(compared: Sequence[Compared]) -> int:
+    """Return the highest class id there is: enough for what is counted over all classes together."""
+    return max(
+        (label for entry in compared for label in (*entry.picture.labels, *entry.found.labels)), default=0
+    )

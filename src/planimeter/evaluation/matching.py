@@ -1,36 +1,141 @@
-"""Which found instance is which true one."""
+"""Which found instance is which true one: precision, recall and confusion.
+
+Matching is greedy and one to one at an IoU of 0.5, as COCO does it: found instances choose by falling score, each
+the true one of highest IoU that is still free. So what is matched above a threshold does not depend on what lies
+below it, and one pass tells precision and recall at every threshold.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
 from planimeter.masks import WindowMask, count_common
 
+IOU = 0.5
 
-def matched(
-    compared: Sequence[Compared], score_threshold: float, iou: float = 0.5
-) -> tuple[float, float, float]:
-    """Return precision, recall and F1 at an IoU: greedy one-to-one matching by score, counts pooled."""
-    hits = found = true = 0
-    for entry in compared:
-        kept = entry.found.above(score_threshold)
-        taken: set[int] = set()
-        for label, mask in zip(kept.labels, kept.masks, strict=True):
-            overlaps = [
-                (window_iou(mask, other), index)
-                for index, other in enumerate(entry.picture.masks)
-                if index not in taken and entry.picture.labels[index] == label
-            ]
-            best, index = max(overlaps, default=(0.0, -1))
-            if best >= iou:
-                taken.add(index)
-        hits += len(taken)
-        found += len(kept.labels)
-        true += len(entry.picture.labels)
-    precision, recall = hits / found if found else 1.0, hits / true if true else 1.0
-    return precision, recall, 2 * hits / (found + true) if found + true else 1.0
+
+@dataclass(frozen=True)
+class Matches:
+    """The partners in one picture: for each found instance the index of its true one, -1 where it has none."""
+
+    within_class: NDArray[np.int64]
+    """[N] where only instances of the same class may match: what precision and recall count."""
+    any_class: NDArray[np.int64]
+    """[N] where any instances may match: what shows confusions."""
+
+
+class Confusion(BaseModel):
+    """How often which class was found for which true one, at a score threshold.
+
+    Instances match whatever their classes; what has no partner is counted against the background.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    classes: tuple[str, ...]
+    score_threshold: float
+    iou: float = IOU
+    counts: list[list[int]] = Field(
+        description="Rows are true, columns are found; the last row and column are the background."
+    )
+
+
+def match(entry: Compared, iou: float = IOU) -> Matches:
+    """Match all found instances of a picture, whatever their scores."""
+    labels = entry.picture.labels
+    pairs = list_pairs(entry.found.masks, entry.picture.masks, iou)
+    same = [
+        [(overlap, index) for overlap, index in others if labels[index] == label]
+        for others, label in zip(pairs, entry.found.labels, strict=True)
+    ]
+    return Matches(_choose(same), _choose(pairs))
+
+
+def list_pairs(
+    found: Sequence[WindowMask], true: Sequence[WindowMask], least: float = IOU
+) -> list[list[tuple[float, int]]]:
+    """Return for each found mask the IoU and index of the true ones with an IoU of at least `least`."""
+    if not found or not true:
+        return [[] for _ in found]
+    one, other = _windows(found)[:, None], _windows(true)[None]
+    shared = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    meet: NDArray[np.bool_] = shared.min(axis=-1) > 0
+    result = []
+    for row, mask in enumerate(found):
+        overlaps = [(window_iou(mask, true[index]), index) for index in np.flatnonzero(meet[row]).tolist()]
+        result.append([pair for pair in overlaps if pair[0] >= least])
+    return result
 
 
 def window_iou(one: WindowMask, other: WindowMask) -> float:
     """Return the intersection over union of two masks of the same picture."""
     common = count_common(one, other)
     return common / (one.area + other.area - common) if common else 0.0
+
+
+def precision_recall(
+    compared: Sequence[Compared], matches: Sequence[Matches], thresholds: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return precision, recall and F1 at each threshold, [thresholds, 3]; counts are pooled over all pictures."""
+    scores = np.concatenate([np.zeros(0), *(np.asarray(entry.found.scores) for entry in compared)])
+    hits = np.concatenate([np.zeros(0, bool), *(entry.within_class >= 0 for entry in matches)])
+    true = sum(len(entry.picture.labels) for entry in compared)
+    return np.array(
+        [
+            rates(int(np.count_nonzero(hits & kept)), int(np.count_nonzero(kept)), true)
+            for kept in (scores >= threshold for threshold in thresholds)
+        ]
+    ).reshape(-1, 3)
+
+
+def rates(hits: int, found: int, true: int) -> tuple[float, float, float]:
+    """Return precision, recall and F1; nothing found is no error of precision, nothing there none of recall."""
+    return (
+        hits / found if found else 1.0,
+        hits / true if true else 1.0,
+        2 * hits / (found + true) if found + true else 1.0,
+    )
+
+
+def confusion(
+    compared: Sequence[Compared], matches: Sequence[Matches], classes: Sequence[str], score_threshold: float
+) -> Confusion:
+    """Count which class was found for which."""
+    background = len(classes)
+    counts = np.zeros((background + 1, background + 1), np.int64)
+    for entry, partners in zip(compared, matches, strict=True):
+        kept = np.asarray(entry.found.scores) >= score_threshold
+        missed = set(range(len(entry.picture.labels)))
+        for label, partner in zip(
+            np.asarray(entry.found.labels, int)[kept], partners.any_class[kept], strict=True
+        ):
+            true = entry.picture.labels[partner] - 1 if partner >= 0 else background
+            counts[true, label - 1] += 1
+            missed.discard(int(partner))
+        for index in missed:
+            counts[entry.picture.labels[index] - 1, background] += 1
+    return Confusion(classes=tuple(classes), score_threshold=score_threshold, counts=counts.tolist())
+
+
+def _choose(pairs: Sequence[Sequence[tuple[float, int]]]) -> NDArray[np.int64]:
+    """Let each in turn take its best partner that is still free."""
+    taken: set[int] = set()
+    chosen = np.full(len(pairs), -1, np.int64)
+    for position, others in enumerate(pairs):
+        free = [pair for pair in others if pair[1] not in taken]
+        if free:
+            chosen[position] = max(free)[1]
+            taken.add(int(chosen[position]))
+    return chosen
+
+
+def _windows(masks: Sequence[WindowMask]) -> NDArray[np.int64]:
+    """Return [N, 4]: left, top, right and bottom of each window."""
+    return np.array(
+        [(mask.x, mask.y, mask.x + mask.pixels.shape[1], mask.y + mask.pixels.shape[0]) for mask in masks],
+        np.int64,
+    )

@@ -1,6 +1,7 @@
 """How well the pixels of each class agree, over all pictures together."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,22 +10,38 @@ from planimeter.evaluation.comparison import Compared
 from planimeter.masks import WindowMask
 
 
-def pixel_iou(
+@dataclass(frozen=True)
+class PixelCounts:
+    """Pixels of one class, summed over pictures."""
+
+    common: int
+    found: int
+    true: int
+
+    @property
+    def iou(self) -> float:
+        """Sum of intersections over sum of unions."""
+        return self.common / (self.found + self.true - self.common)
+
+    @property
+    def dice(self) -> float:
+        """Twice the sum of intersections over the sum of areas."""
+        return 2 * self.common / (self.found + self.true)
+
+
+def count_pixels(
     compared: Sequence[Compared], classes: Sequence[str], score_threshold: float
-) -> dict[str, float]:
-    """Return the pooled pixel IoU of each class that is there or was found."""
-    result = {}
-    for class_id, name in enumerate(classes, start=1):
-        common = union = 0
-        for entry in compared:
-            kept = entry.found.above(score_threshold)
-            found = _canvas(kept.labels, kept.masks, class_id, entry.size)
-            true = _canvas(entry.picture.labels, entry.picture.masks, class_id, entry.size)
-            common += int(np.count_nonzero(found & true))
-            union += int(np.count_nonzero(found | true))
-        if union:
-            result[name] = common / union
-    return result
+) -> dict[str, PixelCounts]:
+    """Return the pooled pixel counts of each class that is there or was found."""
+    totals = np.zeros((len(classes), 3), np.int64)
+    for entry in compared:
+        kept = entry.found.above(score_threshold)
+        for label in {*kept.labels, *entry.picture.labels}:
+            found = _canvas(kept.labels, kept.masks, label, entry.size)
+            true = _canvas(entry.picture.labels, entry.picture.masks, label, entry.size)
+            totals[label - 1] += [np.count_nonzero(part) for part in (found & true, found, true)]
+    counts = {name: PixelCounts(*row) for name, row in zip(classes, totals.tolist(), strict=True)}
+    return {name: count for name, count in counts.items() if count.found or count.true}
 
 
 def _canvas(
@@ -33,6 +50,5 @@ def _canvas(
     canvas = np.zeros(size, bool)
     for label, mask in zip(labels, masks, strict=True):
         if label == class_id:
-            tall, wide = mask.pixels.shape
-            canvas[mask.y : mask.y + tall, mask.x : mask.x + wide] |= mask.pixels
+            canvas[mask.window] |= mask.pixels
     return canvas
