@@ -165,7 +165,7 @@ def test_boxes_have_an_ap_of_their_own() -> None:
     hollow[4:16, 4:16] = False  # the same box, but an IoU of 0.64 with the full square
     metrics = summarise([compared([square(0, 0, 20)], [WindowMask(0, 0, hollow)], [0.9])], CLASSES, 0.5)
     assert metrics.box_ap == pytest.approx(1.0)
-    assert (metrics.mask_ap50, metrics.mask_ap75) == (1.0, 0.0)
+    assert (metrics.mask_ap50, metrics.mask_ap75) == pytest.approx((1.0, 0.0))
     assert metrics.mask_ap == pytest.approx(3 / 10)  # at 0.50, 0.55 and 0.60
 
 
