@@ -96,7 +96,7 @@ def errors_at(compared: Sequence[Compared], thresholds: Sequence[float], classes
 
 def coverage_error(compared: Sequence[Compared], score_threshold: float) -> CoverageError:
     """Return the error of the percent masked at a threshold."""
-    return summarise_errors(errors_at(compared, [score_threshold], _classes(compared))[:, 0, 0])
+    return summarise_errors(errors_at(compared, [score_threshold], highest_class(compared))[:, 0, 0])
 
 
 def summarise_errors(errors: NDArray[np.float64], *, seed: int = 0) -> CoverageError:
@@ -116,7 +116,7 @@ def summarise_errors(errors: NDArray[np.float64], *, seed: int = 0) -> CoverageE
 
 def best_threshold(compared: Sequence[Compared]) -> float:
     """Return the score threshold with the smallest coverage error, |bias| + mean absolute error."""
-    errors = errors_at(compared, THRESHOLDS, _classes(compared))[:, :, 0]
+    errors = errors_at(compared, THRESHOLDS, highest_class(compared))[:, :, 0]
     cost = np.abs(errors.mean(axis=0)) + np.abs(errors).mean(axis=0)
     return THRESHOLDS[int(cost.argmin())]
 
@@ -132,7 +132,7 @@ def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
     return float(low), float(high)
 
 
-def _classes(compared: Sequence[Compared]) -> int:
+def highest_class(compared: Sequence[Compared]) -> int:
     """Return the highest class id there is: enough for what is counted over all classes together."""
     return max(
         (label for entry in compared for label in (*entry.picture.labels, *entry.found.labels)), default=0
