@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,55 @@ class BlockRuntime:
             scores=table[:, 5],
             masks=np.repeat(self._mask[None], len(table), axis=0),
         )
+
+
+class DotRuntime:
+    """Answers a disc for each cell of 32 x 32 pixels whose centre is lit: red is its score, any green makes class 2.
+
+    Discs are wider than their cell, so neighbours overlap.
+    """
+
+    name = "dots"
+    precision = "f32"
+    device = "cpu"
+    cell = 32
+
+    def __init__(self) -> None:
+        self.ran = 0
+
+    def run(self, image: NDArray[np.float32]) -> RawDetections:
+        self.ran += 1
+        half = self.cell // 2
+        centres = image[0, :, half :: self.cell, half :: self.cell]
+        rows, columns = np.nonzero(centres[0] > 0)
+        scores = centres[0, rows, columns].astype(np.float32)
+        order = np.argsort(-scores, kind="stable")
+        y, x = rows[order] * self.cell + half, columns[order] * self.cell + half
+        radius = half * 1.3
+        steps = (np.arange(28) - 13.5) / 14
+        disc = (steps[:, np.newaxis] ** 2 + steps**2 < 1).astype(np.float32)
+        return RawDetections(
+            boxes=np.stack([x - radius, y - radius, x + radius, y + radius], 1).astype(np.float32),
+            labels=(1 + (centres[1, rows, columns][order] > 0)).astype(np.int64),
+            scores=scores[order],
+            masks=np.repeat(disc[np.newaxis], len(order), axis=0),
+        )
+
+
+def dots(scores: NDArray[Any], *, second: NDArray[Any] | None = None) -> NDArray[np.uint8]:
+    """Return a picture for `DotRuntime`: a cell for each of `scores` [rows, columns], 0 to 255; `second` is class 2."""
+    pixels = np.zeros((*scores.shape, 3), np.uint8)
+    pixels[..., 0] = scores
+    if second is not None:
+        pixels[..., 1] = second * np.uint8(200)
+    return np.repeat(np.repeat(pixels, DotRuntime.cell, 0), DotRuntime.cell, 1)
+
+
+def dot_pack(name: str = MODEL) -> Pack:
+    """Return a pack for `DotRuntime`; pictures of any size are measured as they are."""
+    pack = block_pack(name)
+    preprocessing = pack.manifest.preprocessing.model_copy(update={"least_scale": 1.0, "tile": 4096})
+    return replace(pack, manifest=pack.manifest.model_copy(update={"preprocessing": preprocessing}))
 
 
 def block_pack(name: str = MODEL) -> Pack:

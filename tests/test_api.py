@@ -97,7 +97,7 @@ def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     answer = body(post(client, OVERLAPPING, "strip 17.png"))
     assert list(answer) == [
         *("id", "created_at", "url", "image", "model", "options", "coverage", "instances", "notes"),
-        *("overlay_url", "mask_url", "coco_url", "timing_ms"),
+        *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
     assert answer["image"]["filename"] == "strip 17.png"
     assert answer["created_at"].endswith("Z")

@@ -90,7 +90,13 @@ def open_store(home: Path) -> Store:
 
 
 def add(store: Store, what: Measurement | None = None, picture: bytes = b"picture") -> Record:
-    return store.add(what or measurement(), picture=picture, overlay_png=b"overlay", mask_png=b"mask")
+    return store.add(
+        what or measurement(),
+        picture=picture,
+        overlay_png=b"overlay",
+        mask_png=b"mask",
+        candidates=b"candidates",
+    )
 
 
 def ids(records: list[Record]) -> list[str]:
@@ -331,6 +337,24 @@ class TestListing:
             store.delete(id_)
 
 
+class TestThresholds:
+    def test_a_saved_threshold_is_there_after_a_restart_until_it_is_forgotten(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        assert store.thresholds() == {}
+        store.save_threshold("steel", 0.4)
+        store.save_threshold("nuclei", 0.0)
+        store.save_threshold("steel", 0.6)
+        store.close()
+
+        again = open_store(tmp_path)
+        assert again.thresholds() == {"steel": 0.6, "nuclei": 0.0}
+        again.save_threshold("steel", None)
+        again.save_threshold("never saved", None)
+        assert again.thresholds() == {"nuclei": 0.0}
+        again.close()
+
+
 class TestDeleting:
     def test_the_record_and_its_files_go_and_nothing_else(self, store: Store, tmp_path: Path) -> None:
         _write_foreign(tmp_path)
@@ -344,6 +368,17 @@ class TestDeleting:
             store.get(gone.id)
         with pytest.raises(UnknownMeasurement):
             store.delete(gone.id)
+
+    def test_what_the_network_found_is_kept_and_goes_with_the_record(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        record = add(store)
+        assert store.candidates(record.id) == b"candidates"
+        store.delete(record.id)
+        assert store.candidates(record.id) is None
+        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
+        assert database.execute("SELECT count(*) FROM measurement_candidates").fetchone() == (0,)
+        database.close()
 
     def test_files_that_a_person_removed_do_not_hinder(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
@@ -508,10 +543,13 @@ class TestFailing:
     def test_a_database_of_a_newer_version_is_left_alone(self, store: Store, tmp_path: Path) -> None:
         add(store)
         store.close()
+        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
+        [(version,)] = database.execute("SELECT version_num FROM alembic_version")
+        database.close()
         _execute(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(StoreFailed, match="newer Planimeter"):
             open_store(tmp_path)
-        _execute(tmp_path, "UPDATE alembic_version SET version_num = '0001'")
+        _execute(tmp_path, f"UPDATE alembic_version SET version_num = '{version}'")  # noqa: S608  ours
         again = open_store(tmp_path)
         assert again.count() == 1
         again.close()

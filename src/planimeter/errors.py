@@ -61,6 +61,12 @@ class UnknownMeasurement(PlanimeterError):
     code = "unknown_measurement"
 
 
+class ScoresNotKept(PlanimeterError):
+    """A measurement has no record of what scored below its threshold."""
+
+    code = "scores_not_kept"
+
+
 class UnknownSample(PlanimeterError):
     """No sample picture has that name."""
 

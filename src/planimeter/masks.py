@@ -50,6 +50,15 @@ class WindowMask:
 EMPTY = WindowMask(0, 0, np.zeros((0, 0), bool))
 
 
+def trim(mask: WindowMask) -> WindowMask:
+    """Return the same mask in the smallest window that holds it."""
+    rows, columns = np.flatnonzero(mask.pixels.any(1)), np.flatnonzero(mask.pixels.any(0))
+    if len(rows) == 0:
+        return EMPTY
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    return WindowMask(mask.x + int(left), mask.y + int(top), mask.pixels[top:bottom, left:right])
+
+
 @dataclass(frozen=True)
 class CoverageCounts:
     """Pixels counted over the union of all masks."""

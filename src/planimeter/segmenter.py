@@ -13,10 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import PrivateAttr
 
+from planimeter.candidates import Candidates, Lineup, coco_box
 from planimeter.decode import Limits, Picture, decode, from_array
 from planimeter.drawing import Style, draw_measurement
 from planimeter.errors import InvalidOption, MissingPicture
-from planimeter.masks import WindowMask, count_coverage, paste, polygons, rle_encode, rle_window, union_mask
+from planimeter.masks import (
+    WindowMask,
+    count_coverage,
+    paste,
+    polygons,
+    rle_encode,
+    rle_window,
+    trim,
+    union_mask,
+)
 from planimeter.measurement import (
     ClassCoverage,
     Coverage,
@@ -94,7 +104,7 @@ class TileDetections:
         """Return the instances, masked where the probability is at least `mask_threshold`."""
         boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in self.boxes.tolist()]
         return [
-            Found(box, label, score, paste(mask, box, height, width, mask_threshold))
+            Found(box, label, score, trim(paste(mask, box, height, width, mask_threshold)))
             for box, label, score, mask in zip(boxes, self.labels, self.scores, self.masks, strict=True)
         ]
 
@@ -119,13 +129,18 @@ class Measured(Measurement):
     _pixels: NDArray[np.uint8] = PrivateAttr()
     _colors: tuple[str, ...] = PrivateAttr()
     _masks: list[WindowMask] = PrivateAttr()
+    _lineup: Lineup = PrivateAttr()
 
     def with_picture(
-        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], masks: list[WindowMask]
+        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], masks: list[WindowMask], lineup: Lineup
     ) -> "Measured":
-        """Keep what drawing needs; returns itself."""
-        self._pixels, self._colors, self._masks = pixels, colors, masks
+        """Keep what drawing and other thresholds need; returns itself."""
+        self._pixels, self._colors, self._masks, self._lineup = pixels, colors, masks, lineup
         return self
+
+    def candidates(self) -> Candidates:
+        """Return all that the network found, also below the threshold: what `at_threshold` chooses from."""
+        return self._lineup.candidates()
 
     def overlay(self, style: Style = "fill") -> Image.Image:
         """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
@@ -163,7 +178,8 @@ class Segmenter:
 
     def segment(self, pixels: NDArray[np.uint8]) -> Segmentation:
         """Return all that the network finds in `pixels`, uint8 [H, W, 3] RGB, down to its own score floor."""
-        return self._segment(pixels, self.pack.manifest.limits.score_floor, Stopwatch())
+        lineup = self._line_up(pixels, Stopwatch())
+        return select(lineup, lineup.score_floor)
 
     def measure(
         self,
@@ -185,7 +201,8 @@ class Segmenter:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
         picture = _read(source, filename, limits or Limits())
         watch.lap("decode")
-        found = self._segment(picture.pixels, threshold, watch)
+        lineup = self._line_up(picture.pixels, watch, picture.notes)
+        found = select(lineup, threshold)
         height, width = picture.pixels.shape[:2]
         measured = Measured(
             image=picture.info,
@@ -193,10 +210,10 @@ class Segmenter:
             options=Options(score_threshold=threshold),
             coverage=measure_coverage(found, self.classes, height, width),
             instances=list_instances(found, self.classes, height, width, mask_format),
-            notes=[*picture.notes, *self._notes(found, threshold)],
+            notes=[*picture.notes, *list_notes(found, lineup, threshold)],
             timing_ms=watch.timing(),
         )
-        return measured.with_picture(picture.pixels, self.colors, found.masks)
+        return measured.with_picture(picture.pixels, self.colors, found.masks, lineup)
 
     def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> Detections:
         """Return what `segment` starts from, with masks still as probabilities.
@@ -207,12 +224,18 @@ class Segmenter:
         tiles = self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch())
         return Detections(height, width, tuple(tiles))
 
-    def _segment(self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch") -> Segmentation:
+    def _line_up(
+        self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[str] = ()
+    ) -> Lineup:
+        manifest = self.pack.manifest
         height, width = pixels.shape[:2]
         # One tile's masks are pasted before the next tile is looked at: probabilities take more memory.
-        return assemble(
-            self._detect(pixels, threshold, watch), height, width, self.pack.manifest.thresholds.mask
-        )
+        parts = [
+            (found.tile, found.paste(height, width, manifest.thresholds.mask))
+            for found in self._detect(pixels, 0.0, watch)
+        ]
+        limits = manifest.limits
+        return Lineup(parts, height, width, limits.detections, limits.score_floor, picture_notes)
 
     def _detect(
         self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
@@ -241,25 +264,6 @@ class Segmenter:
                 raw.masks[order],
                 limit_reached=len(order) >= manifest.limits.detections,
             )
-
-    def _notes(self, found: Segmentation, threshold: float) -> list[str]:
-        limits = self.pack.manifest.limits
-        notes = []
-        if found.limit_reached:
-            notes.append(
-                f"the model's limit of {limits.detections} instances was reached: there may be more; "
-                "cut the picture into parts to find them"
-            )
-        if found.tiles > 1:
-            notes.append(
-                f"a large picture, measured in {found.tiles} overlapping tiles so that objects keep their size; an "
-                "object larger than the overlap counts as several instances, but its area once"
-            )
-        if threshold < limits.score_floor:
-            notes.append(
-                f"the model gives no instance below a score of {limits.score_floor}, whatever the threshold"
-            )
-        return notes
 
 
 class Stopwatch:
@@ -320,6 +324,54 @@ def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_thre
     )
 
 
+def select(source: Lineup | Candidates, threshold: float) -> Segmentation:
+    """Return what counts in a picture at a score threshold."""
+    instances, limit_reached = source.above(threshold)
+    return Segmentation(
+        np.array([entry.box for entry in instances]).reshape(-1, 4),
+        [entry.label for entry in instances],
+        [entry.score for entry in instances],
+        [entry.mask for entry in instances],
+        limit_reached,
+        source.tiles,
+    )
+
+
+def at_threshold(measurement: Measurement, candidates: Candidates, threshold: float) -> Measurement:
+    """Return what measuring the same picture with another score threshold answers, without the network."""
+    height, width = candidates.size
+    classes = [entry.class_name for entry in measurement.coverage.by_class]
+    found = select(candidates, threshold)
+    return measurement.model_copy(
+        update={
+            "options": Options(score_threshold=threshold),
+            "coverage": measure_coverage(found, classes, height, width),
+            "instances": list_instances(found, classes, height, width, "rle"),
+            "notes": [*candidates.picture_notes, *list_notes(found, candidates, threshold)],
+        }
+    )
+
+
+def list_notes(found: Segmentation, source: Lineup | Candidates, threshold: float) -> list[str]:
+    """Return what a careful reader must know about how the instances were found."""
+    notes = []
+    if found.limit_reached:
+        notes.append(
+            f"the model's limit of {source.most_instances} instances was reached: there may be more; "
+            "cut the picture into parts to find them"
+        )
+    if found.tiles > 1:
+        notes.append(
+            f"a large picture, measured in {found.tiles} overlapping tiles so that objects keep their size; an "
+            "object larger than the overlap counts as several instances, but its area once"
+        )
+    if threshold < source.score_floor:
+        notes.append(
+            f"the model gives no instance below a score of {source.score_floor}, whatever the threshold"
+        )
+    return notes
+
+
 def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, width: int) -> Coverage:
     """Return how much of the picture the instances cover: exact unions, never sums."""
     counted = height * width
@@ -352,12 +404,12 @@ def list_instances(
             class_name=classes[label - 1],
             class_id=label,
             score=score,
-            bbox=(x0, y0, round(x1 - x0, 3), round(y1 - y0, 3)),
+            bbox=coco_box(box),
             area_px=mask.area,
             percent=percent(mask.area, height * width),
             mask=_encode(mask, height, width, mask_format),
         )
-        for index, ((x0, y0, x1, y1), label, score, mask) in enumerate(
+        for index, (box, label, score, mask) in enumerate(
             zip(found.boxes.tolist(), found.labels, found.scores, found.masks, strict=True), start=1
         )
     ]

@@ -45,25 +45,69 @@ def list_tiles(height: int, width: int, side: int, overlap: int) -> list[Tile]:
     ]
 
 
+@dataclass(frozen=True)
+class Queued:
+    """An instance in the order in which instances are chosen."""
+
+    found: Found
+    tile: int
+    """Index of the tile that it was found in."""
+    shared: bool
+    """Whether another tile sees its place too."""
+
+
 def merge(parts: Sequence[tuple[Tile, Sequence[Found]]], height: int, width: int) -> list[Found]:
     """Return the instances of all tiles, each once, by falling score."""
-    whole: list[tuple[Found, bool]] = []
-    doubtful: list[tuple[Found, bool]] = []
-    for tile, found in parts:
+    queue = queue_up(parts, height, width)
+    chosen = choose([entry.found.score for entry in queue], find_rivals(queue))
+    return [queue[index].found for index in chosen]
+
+
+def queue_up(parts: Sequence[tuple[Tile, Sequence[Found]]], height: int, width: int) -> list[Queued]:
+    """Return the instances of all tiles: the whole ones by falling score, then those cut by an edge of their tile."""
+    whole: list[Queued] = []
+    doubtful: list[Queued] = []
+    for index, (tile, found) in enumerate(parts):
         others = [other for other, _ in parts if other != tile]
         for entry in found:
             shared = any(_meets(entry.box, other) for other in others)
-            (doubtful if _is_cut(entry.box, tile, height, width) else whole).append((entry, shared))
-    kept: list[Found] = []
-    rivals: list[Found] = []
-    for group in (whole, doubtful):
-        for entry, shared in sorted(group, key=lambda item: -item[0].score):
-            if shared and _is_known(entry, rivals):
-                continue
-            kept.append(entry)
-            if shared:
-                rivals.append(entry)
-    return sorted(kept, key=lambda entry: -entry.score)
+            cut = bool(others) and _is_cut(entry.box, tile, height, width)
+            (doubtful if cut else whole).append(Queued(entry, index, shared))
+    return [
+        entry for group in (whole, doubtful) for entry in sorted(group, key=lambda item: -item.found.score)
+    ]
+
+
+def find_rivals(queue: Sequence[Queued]) -> list[tuple[int, ...]]:
+    """Return for each instance the earlier ones, by index, that are the same object seen from another tile."""
+    rivals: list[tuple[int, ...]] = [()] * len(queue)
+    shared = [index for index, entry in enumerate(queue) if entry.shared]
+    if not shared:
+        return rivals
+    boxes = np.array([queue[index].found.box for index in shared])
+    labels = np.array([queue[index].found.label for index in shared])
+    for place, index in enumerate(shared):
+        x0, y0, x1, y1 = boxes[place]
+        earlier = boxes[:place]
+        meet = (x0 < earlier[:, 2]) & (x1 > earlier[:, 0]) & (y0 < earlier[:, 3]) & (y1 > earlier[:, 1])
+        near = np.flatnonzero(meet & (labels[:place] == labels[place])).tolist()
+        mask = queue[index].found.mask
+        rivals[index] = tuple(
+            shared[other] for other in near if _is_same(mask, queue[shared[other]].found.mask)
+        )
+    return rivals
+
+
+def choose(scores: Sequence[float], rivals: Sequence[Sequence[int]], threshold: float = 0.0) -> list[int]:
+    """Return the indices of what counts at a score of at least `threshold`, by falling score.
+
+    First come, first chosen: an instance counts unless a rival before it does. So the same instances count
+    whether those below the threshold were in the queue or not.
+    """
+    counts = [False] * len(scores)
+    for index, score in enumerate(scores):
+        counts[index] = score >= threshold and not any(counts[rival] for rival in rivals[index])
+    return sorted((index for index, does in enumerate(counts) if does), key=lambda index: -scores[index])
 
 
 def _starts(length: int, side: int, overlap: int) -> list[int]:
@@ -88,14 +132,6 @@ def _is_cut(box: tuple[float, float, float, float], tile: Tile, height: int, wid
     )
 
 
-def _is_known(entry: Found, rivals: Sequence[Found]) -> bool:
-    for other in rivals:
-        if other.label == entry.label and _boxes_meet(entry.box, other.box):
-            smaller = min(entry.mask.area, other.mask.area)
-            if smaller and count_common(entry.mask, other.mask) > SAME_OBJECT * smaller:
-                return True
-    return False
-
-
-def _boxes_meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    return one[0] < other[2] and one[2] > other[0] and one[1] < other[3] and one[3] > other[1]
+def _is_same(one: WindowMask, other: WindowMask) -> bool:
+    smaller = min(one.area, other.area)
+    return smaller > 0 and count_common(one, other) > SAME_OBJECT * smaller

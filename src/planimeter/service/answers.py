@@ -76,6 +76,7 @@ class MeasurementAnswer(_Head):
     overlay_url: Link
     mask_url: Link
     coco_url: Link
+    candidates_url: Link
     timing_ms: Timing
 
 
@@ -105,6 +106,8 @@ class ModelSummary(Answer):
     default: bool = Field(description="Whether it measures where a request names none.")
     bundled: bool = Field(description="Whether it came with Planimeter.")
     classes: list[PackClass]
+    score_threshold: float = Field(description="What a measurement takes whose request names none.")
+    score_threshold_saved: bool = Field(description="Whether a user saved it; else it is the model's own.")
     url: Link
 
 
@@ -134,16 +137,19 @@ class Health(Answer):
     status: Literal["ok", "ready"]
 
 
-def measurement_answer(record: Record, mask_format: MaskFormat = "rle") -> MeasurementAnswer:
-    """Return the answer for one record."""
+def measurement_answer(
+    record: Record, mask_format: MaskFormat = "rle", score_threshold: float | None = None
+) -> MeasurementAnswer:
+    """Return the answer for one record; `score_threshold` is that of the request, for the links."""
     measurement = with_mask_format(record.measurement, mask_format)
     return MeasurementAnswer(
         **_head(record),
         instances=measurement.instances,
         notes=measurement.notes,
-        overlay_url=link("api.overlay", id=record.id),
-        mask_url=link("api.mask", id=record.id),
-        coco_url=link("api.coco", id=record.id),
+        overlay_url=link("api.overlay", id=record.id, score_threshold=score_threshold),
+        mask_url=link("api.mask", id=record.id, score_threshold=score_threshold),
+        coco_url=link("api.coco", id=record.id, score_threshold=score_threshold),
+        candidates_url=link("api.candidates", id=record.id),
         timing_ms=measurement.timing_ms,
     )
 
@@ -172,16 +178,16 @@ def _head(record: Record) -> dict[str, Any]:
     }
 
 
-def model_summary(pack: Pack, default: str) -> ModelSummary:
+def model_summary(pack: Pack, default: str, saved_threshold: float | None) -> ModelSummary:
     """Return one line of the list of models."""
-    return ModelSummary(**_model_head(pack, default))
+    return ModelSummary(**_model_head(pack, default, saved_threshold))
 
 
-def model_answer(pack: Pack, default: str) -> ModelAnswer:
+def model_answer(pack: Pack, default: str, saved_threshold: float | None) -> ModelAnswer:
     """Return all that the manifest of a pack says that concerns a user."""
     manifest = pack.manifest
     return ModelAnswer(
-        **_model_head(pack, default),
+        **_model_head(pack, default, saved_threshold),
         sha256=manifest.onnx.sha256,
         thresholds=manifest.thresholds,
         preprocessing=manifest.preprocessing,
@@ -193,7 +199,7 @@ def model_answer(pack: Pack, default: str) -> ModelAnswer:
     )
 
 
-def _model_head(pack: Pack, default: str) -> dict[str, Any]:
+def _model_head(pack: Pack, default: str, saved_threshold: float | None) -> dict[str, Any]:
     manifest = pack.manifest
     return {
         "name": manifest.name,
@@ -203,5 +209,7 @@ def _model_head(pack: Pack, default: str) -> dict[str, Any]:
         "default": manifest.name == default,
         "bundled": pack.bundled,
         "classes": list(manifest.classes),
+        "score_threshold": manifest.thresholds.score if saved_threshold is None else saved_threshold,
+        "score_threshold_saved": saved_threshold is not None,
         "url": link("api.show_model", name=manifest.name),
     }

@@ -9,13 +9,15 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel
 from werkzeug.exceptions import Forbidden
 
+from planimeter.candidates import exact_mask
 from planimeter.decode import Limits, Picture, decode
 from planimeter.drawing import draw_measurement, encode_jpeg, encode_mask_png, encode_png
 from planimeter.errors import StoreFailed
-from planimeter.masks import WindowMask, class_map, instance_map, rle_window
+from planimeter.masks import class_map, instance_map, rle_window, union_mask
 from planimeter.measurement import Measurement, Rle
 from planimeter.service.answers import (
     MeasurementList,
+    ModelAnswer,
     ModelList,
     measurement_answer,
     measurement_summary,
@@ -24,13 +26,15 @@ from planimeter.service.answers import (
 )
 from planimeter.service.context import Context, context
 from planimeter.service.links import link
-from planimeter.service.measuring import measure_upload
+from planimeter.service.measuring import candidates_of, measure_upload, record_at
 from planimeter.service.options import (
-    AnswerOptions,
+    DefaultsOptions,
     ListOptions,
     MaskOptions,
     NoOptions,
     OverlayOptions,
+    ReadOptions,
+    ThresholdOptions,
     parse,
 )
 from planimeter.service.origin import PAGE_HEADER, from_other_site
@@ -72,7 +76,8 @@ def create_measurement() -> Response:
     if wanted == "application/json":
         answer = _json(measurement_answer(record, options.mask_format), 201)
     else:
-        picture = _overlay(parts, record, OverlayOptions(format="png" if wanted == "image/png" else "jpeg"))
+        drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
+        picture = _overlay(parts, record, drawn, as_stored=True)
         answer = Response(picture, 201, content_type=wanted)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
     answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
@@ -136,9 +141,9 @@ def _filters(options: ListOptions) -> dict[str, Any]:
 @blueprint.get("/measurements/<id>")
 def get_measurement(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer one measurement."""
-    options = parse(AnswerOptions, request.args)
-    record = context().store.get(id)
-    return _json(measurement_answer(record, options.mask_format))
+    options = parse(ReadOptions, request.args)
+    record = record_at(context().store.get(id), options.score_threshold)
+    return _json(measurement_answer(record, options.mask_format, options.score_threshold))
 
 
 @blueprint.delete("/measurements/<id>")
@@ -165,30 +170,48 @@ def overlay(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
     options = parse(OverlayOptions, request.args)
     parts = context()
-    record = parts.store.get(id)
+    stored = parts.store.get(id)
+    record = record_at(stored, options.score_threshold)
     name = f"{record.overlay_path.stem}.{'jpg' if options.format == 'jpeg' else 'png'}"
-    return _unchanging(record, f"image/{options.format}", name, lambda: _overlay(parts, record, options))
+    return _unchanging(
+        record,
+        f"image/{options.format}",
+        name,
+        lambda: _overlay(parts, record, options, as_stored=record is stored),
+    )
 
 
 @blueprint.get("/measurements/<id>/mask")
 def mask(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the mask picture."""
     options = parse(MaskOptions, request.args)
-    record = context().store.get(id)
+    stored = context().store.get(id)
+    record = record_at(stored, options.score_threshold)
     name = (
         record.mask_path.name if options.kind == "binary" else f"{record.mask_path.stem}_{options.kind}.png"
     )
-    return _unchanging(record, "image/png", name, lambda: _mask(record, options))
+    return _unchanging(record, "image/png", name, lambda: _mask(record, options, as_stored=record is stored))
 
 
 @blueprint.get("/measurements/<id>/coco")
 def coco(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the measurement as a COCO data set of one picture."""
-    parse(NoOptions, request.args)
-    record = context().store.get(id)
+    options = parse(ThresholdOptions, request.args)
+    record = record_at(context().store.get(id), options.score_threshold)
     name = f"{record.upload_path.stem}_coco.json"
     return _unchanging(
         record, "application/json", name, lambda: jsonify(coco_dataset(record.measurement)).data
+    )
+
+
+@blueprint.get("/measurements/<id>/candidates")
+def candidates(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer all that the network found, so that a client can choose at any threshold by itself."""
+    parse(NoOptions, request.args)
+    record = context().store.get(id)
+    name = f"{record.upload_path.stem}_candidates.json"
+    return _unchanging(
+        record, "application/json", name, lambda: candidates_of(record).model_dump_json().encode()
     )
 
 
@@ -196,18 +219,40 @@ def coco(id: str) -> Response:  # noqa: A002  the URL's own word
 def list_models() -> Response:
     """List the models that can measure here."""
     parse(NoOptions, request.args)
-    models = context().models
-    default = models.default
-    listed = [model_summary(pack, default) for pack in models.packs().values()]
-    return _json(ModelList(default=default, models=listed))
+    models, saved = context().models, context().store.thresholds()
+    listed = [model_summary(pack, models.default, saved.get(pack.name)) for pack in models.packs().values()]
+    return _json(ModelList(default=models.default, models=listed))
 
 
 @blueprint.get("/models/<name>")
 def show_model(name: str) -> Response:
     """Answer all about one model."""
     parse(NoOptions, request.args)
-    models = context().models
-    return _json(model_answer(models.find(name), models.default))
+    return _json(_model_answer(name))
+
+
+@blueprint.put("/models/<name>/defaults")
+def save_defaults(name: str) -> Response:
+    """Save what a measurement with this model takes where its request names nothing."""
+    options = parse(DefaultsOptions, request.args, request.form)
+    parts = context()
+    parts.store.save_threshold(parts.models.find(name).name, options.score_threshold)
+    return _json(_model_answer(name))
+
+
+@blueprint.delete("/models/<name>/defaults")
+def reset_defaults(name: str) -> Response:
+    """Go back to the model's own."""
+    parse(NoOptions, request.args)
+    parts = context()
+    parts.store.save_threshold(parts.models.find(name).name, None)
+    return _json(_model_answer(name))
+
+
+def _model_answer(name: str) -> ModelAnswer:
+    parts = context()
+    pack = parts.models.find(name)
+    return model_answer(pack, parts.models.default, parts.store.thresholds().get(pack.name))
 
 
 def coco_dataset(measurement: Measurement) -> dict[str, Any]:
@@ -237,8 +282,8 @@ def coco_dataset(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def _overlay(parts: Context, record: Record, options: OverlayOptions) -> bytes:
-    if options == OverlayOptions():
+def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
+    if as_stored and (options.style, options.format) == ("fill", "png"):
         return _stored(record.overlay_path.read_bytes, record)
     measurement = record.measurement
     colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
@@ -246,21 +291,17 @@ def _overlay(parts: Context, record: Record, options: OverlayOptions) -> bytes:
     return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
 
 
-def _mask(record: Record, options: MaskOptions) -> bytes:
-    if options.kind == "binary":
+def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
+    if as_stored and options.kind == "binary":
         return _stored(record.mask_path.read_bytes, record)
     image, instances = record.measurement.image, record.measurement.instances
-    masks = [_window(entry.mask) for entry in instances]
+    masks = [rle_window(exact_mask(entry)) for entry in instances]
+    if options.kind == "binary":
+        return encode_mask_png(union_mask(masks, image.height, image.width))
     if options.kind == "instance":
         return encode_mask_png(instance_map(masks, image.height, image.width))
     labels = [entry.class_id for entry in instances]
     return encode_mask_png(class_map(masks, labels, image.height, image.width))
-
-
-def _window(mask: object) -> WindowMask:
-    if not isinstance(mask, Rle):
-        raise StoreFailed("the record has an instance without its exact mask")
-    return rle_window(mask)
 
 
 def _picture(record: Record) -> Picture:

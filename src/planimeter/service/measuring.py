@@ -4,16 +4,17 @@ import logging
 from dataclasses import replace
 from time import perf_counter
 
+from planimeter.candidates import Candidates, candidates_above, unpack
 from planimeter.decode import decode
 from planimeter.drawing import encode_mask_png, encode_png
-from planimeter.errors import PlanimeterError
+from planimeter.errors import PlanimeterError, ScoresNotKept
 from planimeter.measurement import Measurement, Timing
-from planimeter.segmenter import Measured
+from planimeter.segmenter import Measured, at_threshold
 from planimeter.service.context import Context, context
 from planimeter.service.options import UploadOptions, parse_options
 from planimeter.store import Record
 
-__all__ = ["UploadOptions", "measure_upload", "parse_options"]
+__all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,18 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
 def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions) -> Record:
     started = perf_counter()
     segmenter = parts.models.get(options.model)
+    threshold = options.score_threshold
+    if threshold is None:
+        threshold = parts.store.thresholds().get(segmenter.pack.name)
     with parts.queue.place():
         decoding = perf_counter()
         picture = decode(data, filename=filename, limits=parts.limits)
         decoded = perf_counter()
         with parts.queue.turn() as waited:
-            measured = segmenter.measure(picture, score_threshold=options.score_threshold)
+            measured = segmenter.measure(picture, score_threshold=threshold)
     drawing = perf_counter()
     overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
+    candidates = measured.candidates().pack()
     drawn = perf_counter()
     timing = Timing(
         decode=1000 * (decoded - decoding),
@@ -66,12 +71,44 @@ def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions)
         postprocess=measured.timing_ms.postprocess + 1000 * (drawn - drawing),
         total=1000 * (drawn - started),
     )
-    record = parts.store.add(_plain(measured, timing), picture=data, overlay_png=overlay, mask_png=mask)
+    record = parts.store.add(
+        _plain(measured, timing), picture=data, overlay_png=overlay, mask_png=mask, candidates=candidates
+    )
     stored = perf_counter()
     complete = timing.model_copy(
         update={"store": 1000 * (stored - drawn), "total": 1000 * (stored - started)}
     )
     return replace(record, measurement=record.measurement.model_copy(update={"timing_ms": complete}))
+
+
+def record_at(record: Record, score_threshold: float | None) -> Record:
+    """Return a record as it would be, had it been measured with another score threshold; None changes nothing.
+
+    Raises `ScoresNotKept` for a threshold below that of a record from before candidates were kept. Such a record of
+    a large picture, measured in tiles, is cut after its tiles were merged: at their seams it may differ.
+    """
+    measurement = record.measurement
+    if score_threshold is None or score_threshold == measurement.options.score_threshold:
+        return record
+    packed = context().store.candidates(record.id)
+    candidates = unpack(packed) if packed is not None else _those_kept(record, score_threshold)
+    return replace(record, measurement=at_threshold(measurement, candidates, score_threshold))
+
+
+def candidates_of(record: Record) -> Candidates:
+    """Return all that the network found in a measurement, or, where only that was kept, what counted."""
+    packed = context().store.candidates(record.id)
+    return unpack(packed) if packed is not None else candidates_above(record.measurement)
+
+
+def _those_kept(record: Record, score_threshold: float) -> Candidates:
+    lowest = record.measurement.options.score_threshold
+    if score_threshold < lowest:
+        raise ScoresNotKept(
+            f"measurement {record.id} was made with a score threshold of {lowest:g}, by a version that kept nothing "
+            f"below it; ask for {lowest:g} or more, or measure the picture again"
+        )
+    return candidates_above(record.measurement)
 
 
 def _plain(measured: Measured, timing: Timing) -> Measurement:

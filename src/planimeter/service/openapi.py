@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from planimeter.candidates import Candidates
 from planimeter.service import answers, options
 from planimeter.service.api import MEDIA_TYPES, PERCENT_HEADER
 from planimeter.service.uploads import FIELD
@@ -22,11 +23,13 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.MeasurementList,
     answers.ModelAnswer,
     answers.ModelList,
+    Candidates,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     403: "A page of another site sent the request.",
     404: "Nothing is there, or no model has that name.",
+    409: "The measurement is from before lower scores were kept: ask for a higher threshold, or measure again.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     422: "The picture cannot be decoded, or has too many pixels.",
@@ -89,9 +92,9 @@ def _paths() -> Json:
         f"{measurements}/{{id}}": {
             "get": _operation(
                 "Read a measurement",
-                options.AnswerOptions,
+                options.ReadOptions,
                 {"200": _answer("The measurement.", answers.MeasurementAnswer)},
-                errors=(400, 404),
+                errors=(400, 404, 409),
                 path="id",
             ),
             "delete": _operation(
@@ -121,7 +124,7 @@ def _paths() -> Json:
                 "Get the drawn picture",
                 options.OverlayOptions,
                 {"200": _pictures("The drawn picture.", "image/png", "image/jpeg")},
-                errors=(400, 404),
+                errors=(400, 404, 409),
                 path="id",
             )
         },
@@ -130,20 +133,29 @@ def _paths() -> Json:
                 "Get the mask as a picture",
                 options.MaskOptions,
                 {"200": _pictures("The mask.", "image/png")},
-                errors=(400, 404),
+                errors=(400, 404, 409),
                 path="id",
             )
         },
         f"{measurements}/{{id}}/coco": {
             "get": _operation(
                 "Get the measurement as a COCO data set of one picture",
-                options.NoOptions,
+                options.ThresholdOptions,
                 {
                     "200": {
                         "description": "As pycocotools reads it.",
                         "content": {"application/json": _object()},
                     }
                 },
+                errors=(400, 404, 409),
+                path="id",
+            )
+        },
+        f"{measurements}/{{id}}/candidates": {
+            "get": _operation(
+                "Get all that the network found, whatever it scored",
+                options.NoOptions,
+                {"200": _answer("The candidates, to choose from at any threshold.", Candidates)},
                 errors=(400, 404),
                 path="id",
             )
@@ -164,6 +176,22 @@ def _paths() -> Json:
                 errors=(400, 404),
                 path="name",
             )
+        },
+        "/api/v1/models/{name}/defaults": {
+            "put": _operation(
+                "Save the score threshold that a model takes where a request names none",
+                options.DefaultsOptions,
+                {"200": _answer("The model, with it.", answers.ModelAnswer)},
+                errors=(400, 403, 404, 503),
+                path="name",
+            ),
+            "delete": _operation(
+                "Go back to the score threshold of the pack",
+                options.NoOptions,
+                {"200": _answer("The model, without it.", answers.ModelAnswer)},
+                errors=(400, 403, 404, 503),
+                path="name",
+            ),
         },
         **_probes(),
     }
@@ -248,10 +276,12 @@ def _operation(
 
 
 def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
+    needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {
             "name": name,
             "in": "query",
+            "required": name in needed,
             "description": schema.pop("description", ""),
             "schema": schema,
         }

@@ -23,7 +23,7 @@ class RequestOptions(BaseModel):
 
 
 class AnswerOptions(RequestOptions):
-    """Options of reading one measurement."""
+    """How an answer is written."""
 
     mask_format: MaskFormat = Field(
         "rle", description="How the answer gives the mask of each instance; the record keeps the exact RLE."
@@ -39,12 +39,41 @@ class UploadOptions(AnswerOptions):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="Instances below this score are left out; without it, the model's own threshold.",
+        description="Instances below this score are left out; without it, the default that was saved for the "
+        "model, else the model's own.",
     )
     filename: str | None = Field(
         None,
         max_length=255,
         description="Name of a picture sent as raw bytes; a multipart field carries its own.",
+    )
+
+
+class ThresholdOptions(RequestOptions):
+    """Options of reading a measurement as another threshold would have made it."""
+
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Answers as if the picture had been measured with this threshold; the network does not run "
+        "again and the record stays as it is.",
+    )
+
+
+class ReadOptions(AnswerOptions, ThresholdOptions):
+    """Options of reading one measurement."""
+
+
+class DefaultsOptions(RequestOptions):
+    """Options of saving a model's defaults."""
+
+    score_threshold: float = Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Taken by every measurement with this model that names none; the picture's page saves it too.",
     )
 
 
@@ -61,7 +90,7 @@ class ListOptions(RequestOptions):
     until: datetime | None = Field(None, description="Only before this time (ISO 8601; UTC without a zone).")
 
 
-class OverlayOptions(RequestOptions):
+class OverlayOptions(ThresholdOptions):
     """Options of the drawn picture."""
 
     style: Style = Field(
@@ -70,7 +99,7 @@ class OverlayOptions(RequestOptions):
     format: Literal["png", "jpeg"] = Field("png", description="PNG is exact, JPEG small.")
 
 
-class MaskOptions(RequestOptions):
+class MaskOptions(ThresholdOptions):
     """Options of the mask picture."""
 
     kind: Literal["binary", "class", "instance"] = Field(
@@ -120,6 +149,9 @@ def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
         return (
             f"unknown {'options' if len(unknown) > 1 else 'option'} {', '.join(unknown)}; known here: {known}"
         )
+    missing = [str(problem["loc"][0]) for problem in problems if problem["type"] == "missing"]
+    if missing:
+        return f"{', '.join(missing)} is missing; give it in the query or as a form field"
     return "; ".join(
         f"{problem['loc'][0]} is {problem['input']!r}: {problem['msg'].replace('Input', 'it', 1)}"
         for problem in problems

@@ -19,6 +19,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownModel: 404,
     errors.UnknownMeasurement: 404,
     errors.UnknownSample: 404,
+    errors.ScoresNotKept: 409,
     errors.TooManyBytes: 413,
     errors.UnsupportedPicture: 415,
     errors.UndecodablePicture: 422,

@@ -19,7 +19,7 @@ from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
 from planimeter.store.files import FileNames
 from planimeter.store.ids import first_id_at, is_id, time_of
-from planimeter.store.tables import ClassRow, MeasurementRow, StoreRow
+from planimeter.store.tables import CandidatesRow, ClassRow, MeasurementRow, StoreRow, ThresholdRow
 
 _BUSY_SECONDS = 30
 _Query = TypeVar("_Query", bound=sa.Select[Any])
@@ -60,7 +60,9 @@ class Records:
             self.close()
             raise
 
-    def insert(self, id_: str, measurement: Measurement, names: FileNames) -> None:
+    def insert(
+        self, id_: str, measurement: Measurement, names: FileNames, *, candidates: bytes | None = None
+    ) -> None:
         """Record a measurement whose files are in place."""
         row = MeasurementRow(
             id=id_,
@@ -84,6 +86,9 @@ class Records:
         ]
         with self._failing(), self._writing, Session(self._engine) as session, session.begin():
             session.add(row)
+            if candidates is not None:
+                session.flush()
+                session.add(CandidatesRow(measurement_id=id_, packed=candidates))
 
     def find(self, id_: str) -> MeasurementRow:
         """Return the row of a measurement."""
@@ -122,6 +127,26 @@ class Records:
         query = _filtered(sa.select(sa.func.count()).select_from(MeasurementRow), wanted)
         with self._failing(), self._engine.connect() as connection:
             return connection.scalar(query) or 0
+
+    def candidates(self, id_: str) -> bytes | None:
+        """Return what was kept of all that the network found in a measurement; None where nothing was."""
+        query = sa.select(CandidatesRow.packed).where(CandidatesRow.measurement_id == id_)
+        with self._failing(), self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def thresholds(self) -> dict[str, float]:
+        """Return the score thresholds that were saved, by model."""
+        with self._failing(), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(ThresholdRow.model, ThresholdRow.score))
+            return {model: score for model, score in rows}  # noqa: C416  rows are not pairs to the types
+
+    def save_threshold(self, model: str, score: float | None) -> None:
+        """Save the score threshold of a model, or forget it."""
+        with self._failing(), self._writing, Session(self._engine) as session, session.begin():
+            if score is None:
+                session.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
+            else:
+                session.merge(ThresholdRow(model=model, score=score))
 
     def check(self) -> None:
         """Raise StoreFailed when the database cannot be written."""

@@ -46,8 +46,19 @@ class Store:
             raise
         return store
 
-    def add(self, measurement: Measurement, *, picture: bytes, overlay_png: bytes, mask_png: bytes) -> Record:
-        """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing."""
+    def add(
+        self,
+        measurement: Measurement,
+        *,
+        picture: bytes,
+        overlay_png: bytes,
+        mask_png: bytes,
+        candidates: bytes | None = None,
+    ) -> Record:
+        """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
+
+        `candidates` is all that the network found, packed, for `candidates` to return.
+        """
         id_ = self._ids.next()
         names = file_names(measurement.image.filename, measurement.image.format, id_)
         notes = self._notes(id_, names)
@@ -63,7 +74,7 @@ class Store:
             for folder in notes:
                 with folder.failing("write to"):
                     folder.sync()
-            self._records.insert(id_, measurement, names)
+            self._records.insert(id_, measurement, names, candidates=candidates)
         except BaseException:
             self._undo(notes)
             raise
@@ -102,6 +113,18 @@ class Store:
     ) -> int:
         """Return how many measurements there are; the filters are those of `list`."""
         return self._records.count(Filter(model=model, class_name=class_name, since=since, until=until))
+
+    def candidates(self, id_: str) -> bytes | None:
+        """Return what `add` was given; None for a measurement from before it was kept."""
+        return self._records.candidates(id_)
+
+    def thresholds(self) -> dict[str, float]:
+        """Return the score thresholds that were saved as defaults, by the name of the model."""
+        return self._records.thresholds()
+
+    def save_threshold(self, model: str, score: float | None) -> None:
+        """Save the default score threshold of a model; None goes back to the model's own."""
+        self._records.save_threshold(model, score)
 
     def delete(self, id_: str) -> None:
         """Delete a measurement with its pictures; raises UnknownMeasurement."""

@@ -3,7 +3,18 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -69,3 +80,23 @@ class ClassRow(Table):
     class_name: Mapped[str] = mapped_column(Text)
     count: Mapped[int] = mapped_column(Integer)
     percent_masked: Mapped[float] = mapped_column(Float)
+
+
+class CandidatesRow(Table):
+    """All that the network found in one measurement, in its own table: few requests need it."""
+
+    __tablename__ = "measurement_candidates"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ThresholdRow(Table):
+    """The score threshold that a user saved as the default of a model."""
+
+    __tablename__ = "model_thresholds"
+
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    score: Mapped[float] = mapped_column(Float)

@@ -1,0 +1,148 @@
+"""What is kept of a measurement answers for any other threshold exactly as a new measurement would."""
+
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fakes import BlockRuntime, DotRuntime, block_pack, blocks, dot_pack, dots
+from planimeter.candidates import Candidates, Lineup, unpack
+from planimeter.errors import StoreFailed
+from planimeter.masks import WindowMask, rle_encode, rle_window, trim
+from planimeter.measurement import Measurement
+from planimeter.packs import Architecture, Pack
+from planimeter.samples import list_samples
+from planimeter.segmenter import Segmenter, at_threshold, load
+from planimeter.tiles import Found, Tile, list_tiles, merge
+
+HEIGHT, WIDTH = 60, 150
+TILES = list_tiles(HEIGHT, WIDTH, 60, 20)
+THOUSANDTHS = st.integers(0, 1000).map(lambda number: number / 1000)
+
+
+@st.composite
+def objects(draw: st.DrawFn, tile: Tile) -> Found:
+    """An object in a tile: its box to a thousandth of a pixel, its mask the pixels that the box touches."""
+    x0 = draw(st.integers(1000 * tile.x0, 1000 * tile.x1 - 1000)) / 1000
+    y0 = draw(st.integers(1000 * tile.y0, 1000 * tile.y1 - 1000)) / 1000
+    x1 = min(round(x0 + draw(st.integers(1, 40_000)) / 1000, 3), tile.x1)
+    y1 = min(round(y0 + draw(st.integers(1, 40_000)) / 1000, 3), tile.y1)
+    shape = int(np.ceil(y1)) - int(y0), int(np.ceil(x1)) - int(x0)
+    mask = trim(WindowMask(int(x0), int(y0), np.ones(shape, bool)))
+    return Found((x0, y0, x1, y1), draw(st.integers(1, 2)), draw(THOUSANDTHS), mask)
+
+
+def described(found: list[Found]) -> list[Any]:
+    return [
+        (entry.box, entry.label, entry.score, rle_encode(entry.mask, HEIGHT, WIDTH).counts) for entry in found
+    ]
+
+
+@settings(deadline=None)
+@given(
+    parts=st.tuples(*[st.lists(objects(tile), max_size=6) for tile in TILES]),
+    thresholds=st.lists(THOUSANDTHS, min_size=1, max_size=4),
+)
+def test_cutting_what_was_kept_is_merging_what_was_cut(
+    parts: tuple[list[Found], ...], thresholds: list[float]
+) -> None:
+    lineup = Lineup(list(zip(TILES, parts, strict=True)), HEIGHT, WIDTH, 4, 0.05)
+    kept = unpack(lineup.candidates().pack())
+    for threshold in thresholds:
+        cut = [(tile, [entry for entry in found if entry.score >= threshold]) for tile, found in lineup.parts]
+        fresh = described(merge(cut, HEIGHT, WIDTH))
+        full = any(len(found) >= 4 for _, found in cut)
+        assert (described(lineup.above(threshold)[0]), lineup.above(threshold)[1]) == (fresh, full)
+        assert (described(kept.above(threshold)[0]), kept.above(threshold)[1]) == (fresh, full)
+
+
+def without_time(measurement: Measurement) -> dict[str, Any]:
+    return measurement.model_dump(exclude={"timing_ms"})
+
+
+def tiling(pack: Pack) -> Pack:
+    preprocessing = pack.manifest.preprocessing.model_copy(
+        update={"least_scale": 1.0, "tile": 256, "tile_overlap": 64}
+    )
+    return replace(pack, manifest=pack.manifest.model_copy(update={"preprocessing": preprocessing}))
+
+
+@pytest.mark.parametrize("pack", [dot_pack(), tiling(dot_pack())], ids=["whole", "in tiles"])
+def test_every_threshold_gives_what_a_new_measurement_gives(pack: Pack) -> None:
+    chance = np.random.default_rng(7)
+    pixels = dots(chance.integers(0, 256, (12, 17)), second=chance.integers(0, 2, (12, 17)))
+    runtime = DotRuntime()
+    segmenter = Segmenter(pack, runtime)
+    measured = segmenter.measure(pixels, score_threshold=0.5)
+    kept, ran = unpack(measured.candidates().pack()), runtime.ran
+    for threshold in (0.0, 0.05, 0.2, 0.5, 0.70588, 0.9, 1.0):
+        derived = at_threshold(measured, kept, threshold)
+        assert runtime.ran == ran
+        fresh = segmenter.measure(pixels, score_threshold=threshold)
+        ran = runtime.ran
+        assert without_time(derived) == without_time(fresh)
+        assert derived.instances or threshold == 1.0
+
+
+def test_notes_about_the_picture_and_about_the_limit_follow_the_threshold() -> None:
+    pixels = np.dstack([blocks(red=(0, 0, 32, 32)), np.zeros((64, 64), np.uint8)])
+    pack = block_pack()
+    architecture = Architecture(detections=1)
+    limited = replace(pack, manifest=pack.manifest.model_copy(update={"architecture": architecture}))
+    segmenter = Segmenter(limited, BlockRuntime())
+    low, high = (segmenter.measure(pixels, score_threshold=threshold) for threshold in (0.01, 0.95))
+    assert len(low.notes) > len(high.notes) > 0
+    assert at_threshold(high, high.candidates(), 0.01).notes == low.notes
+    assert at_threshold(low, low.candidates(), 0.95).notes == high.notes
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_trimmed_mask_is_the_same_mask_as_rle_gives_it_back(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    bits = data.draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width))
+    pixels: NDArray[np.bool_] = np.array(bits).reshape(height, width)
+    mask = trim(WindowMask(2, 3, pixels))
+    rle = rle_encode(WindowMask(2, 3, pixels), height + 5, width + 5)
+    again = rle_window(rle)
+    assert rle_encode(mask, height + 5, width + 5) == rle
+    assert (mask.x, mask.y, mask.pixels.tolist()) == (again.x, again.y, again.pixels.tolist())
+
+
+def test_damaged_candidates_are_an_error_that_says_what_to_do() -> None:
+    good = Segmenter(block_pack(), BlockRuntime()).measure(blocks(red=(0, 0, 9, 9))).candidates()
+    unknown = gzip.compress(json.dumps(good.model_dump() | {"colour": 1}).encode())
+    for packed in (b"", good.pack()[:-12], b"not gzip", gzip.compress(b"{}"), unknown):
+        with pytest.raises(StoreFailed, match="measure the picture again"):
+            unpack(packed)
+    assert unpack(good.pack()) == good
+    assert isinstance(good, Candidates)
+
+
+@pytest.mark.slow
+def test_the_bundled_model_answers_every_threshold_from_what_was_kept() -> None:
+    segmenter = load("nuclei", infer_with_cpu=True)
+    pixels = np.asarray(segmenter_picture())
+    measured = segmenter.measure(pixels)
+    kept = unpack(measured.candidates().pack())
+    counts = []
+    for threshold in (0.1, 0.3, 0.65, 0.95):
+        derived = at_threshold(measured, kept, threshold)
+        assert without_time(derived) == without_time(segmenter.measure(pixels, score_threshold=threshold))
+        counts.append(len(derived.instances))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+
+
+def segmenter_picture() -> NDArray[np.uint8]:
+    """Return a sample repeated two by two: large enough for tiles."""
+    from PIL import Image  # noqa: PLC0415 - the slow test alone needs it
+
+    sample = next(entry for entry in list_samples() if entry.name == "nuclei-large")
+    return np.tile(np.asarray(Image.open(sample.path).convert("RGB")), (2, 2, 1))
