@@ -41,14 +41,14 @@ def draw_ellipses(masks: list[WindowMask], height: int, width: int, seed: int) -
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-def write_dataset(folder: Path, pictures: int = 8, side: int = 96) -> Path:
+def write_dataset(folder: Path, pictures: int = 8, side: int = 96, class_name: str = "blob") -> Path:
     """Write a COCO json with `pictures` pictures of two ellipses each, and one without; returns the json."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "images").mkdir(exist_ok=True)
     document: dict[str, list[dict[str, Any]]] = {
         "images": [],
         "annotations": [],
-        "categories": [{"id": 7, "name": "blob"}],
+        "categories": [{"id": 7, "name": class_name}],
     }
     random = np.random.default_rng(3)
     for number in range(1, pictures + 1):

@@ -1,9 +1,11 @@
 """From labelled pictures to a pack that serves, through the command line."""
 
+import hashlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
 from planimeter.decode import decode
-from planimeter.packs import BUNDLED_FOLDER, find_pack, read_pack
+from planimeter.packs import BUNDLED_FOLDER, Backbone, Pack, PackClass, PackFile, find_pack, read_pack
 from planimeter.preprocessing import preprocess
 from planimeter.runtimes import RawDetections
 from planimeter.runtimes.openvino import OpenVinoRuntime
@@ -24,6 +26,7 @@ from planimeter.segmenter import Segmenter, load
 pytest.importorskip("torchvision", reason="the train extra is not installed")
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import compare, summarise
@@ -31,9 +34,11 @@ from planimeter.labels import LabelledPictures, read_labels, split
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
-from planimeter.training.engine import Recipe, Trainer
+from planimeter.training.engine import Trainer
 from planimeter.training.export import PackPlan, draft_pack, export_onnx
-from planimeter.training.start import load_backbone_weights
+from planimeter.training.history import History, read_history
+from planimeter.training.recipe import Recipe, Status
+from planimeter.training.start import load_backbone_weights, start_from
 
 pytestmark = pytest.mark.training
 
@@ -60,7 +65,7 @@ def train(folder: Path, data: Path, *options: str) -> str:
 def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", pictures=8)
     output = train(tmp_path, data, "--epochs", "1")
-    assert "8 pictures, 14 instances of blob" in output
+    assert "8 pictures (96 x 96), 1 without an object, 14 instances" in output
     pack = read_pack(tmp_path / "packs" / "blobs")
     assert pack.manifest.training_data.instances == 14
     assert pack.manifest.metrics["validation"]["pictures"] in (1, 2, 3)
@@ -121,6 +126,119 @@ def test_an_interrupted_training_is_saved_and_goes_on_from_there(tmp_path: Path)
     assert int(stopped[1]) >= 1
     state = torch.load(tmp_path / "work" / "last.pt", weights_only=True)
     assert state["step"] == int(stopped[1])
+
+
+@pytest.fixture(scope="module")
+def three_classes() -> Pack:
+    """A pack of the bundled architecture, with three classes and weights of its own."""
+    torch.manual_seed(7)
+    folder = Path(tempfile.mkdtemp())
+    nuclei = find_pack("nuclei").manifest
+    network = build_network(nuclei.own_architecture, 3)
+    save_file(network.state_dict(), folder / "weights.safetensors")
+    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    classes = tuple(PackClass(name=name, color="#000000") for name in ("rust", "dent", "scratch"))
+    weights = PackFile(name="weights.safetensors", sha256=digest)
+    return Pack(folder, nuclei.model_copy(update={"name": "old", "classes": classes, "weights": weights}))
+
+
+def test_fine_tuning_takes_over_all_weights_and_the_rows_of_classes_of_the_same_name(
+    three_classes: Pack,
+) -> None:
+    architecture = three_classes.manifest.own_architecture
+    old, new = build_network(architecture, 3), build_network(architecture, 2)
+    old.load_state_dict(load_file(three_classes.folder / "weights.safetensors"))
+    fresh = new.roi_heads.box_predictor.cls_score.weight.clone()
+    assert start_from(new, ("scratch", "hole"), three_classes) == ("scratch",)
+    assert torch.equal(new.backbone.fpn.inner_blocks[0][0].weight, old.backbone.fpn.inner_blocks[0][0].weight)
+    scores, before = (
+        new.roi_heads.box_predictor.cls_score.weight,
+        old.roi_heads.box_predictor.cls_score.weight,
+    )
+    assert torch.equal(scores[0], before[0])  # background
+    assert torch.equal(scores[1], before[3])  # scratch
+    assert torch.equal(scores[2], fresh[2])  # hole: unknown there
+    boxes, before = new.roi_heads.box_predictor.bbox_pred.weight, old.roi_heads.box_predictor.bbox_pred.weight
+    assert torch.equal(boxes[4:8], before[12:16])
+
+
+def test_fine_tuning_from_another_architecture_is_refused_by_name(three_classes: Pack) -> None:
+    narrow = three_classes.manifest.own_architecture.model_copy(update={"mask_channels": 32})
+    with pytest.raises(TrainingError, match="of the model 'old' has the shape"):
+        start_from(build_network(narrow, 2), ("scratch", "hole"), three_classes)
+
+
+def test_the_course_of_training_is_kept_for_people_and_for_tensorboard(tmp_path: Path) -> None:
+    def status(step: int) -> Status:
+        losses = {"mask": float(step), "objectness": 1.0}
+        return Status(
+            step=step,
+            epoch=step / 10,
+            fraction=0.5,
+            losses=losses,
+            rate=1e-3,
+            pictures_per_second=4.0,
+            elapsed=step,
+        )
+
+    history = History(tmp_path)
+    for step in range(1, 61):
+        history.step(status(step))
+    history.close()
+    lines = read_history(tmp_path)
+    assert [line["step"] for line in lines] == [25, 50]
+    assert [line["losses"]["mask"] for line in lines] == [13.0, 38.0]
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"step": 51, "torn')
+    resumed = History(tmp_path, resumed_at=30)
+    resumed.close()
+    assert [line["step"] for line in read_history(tmp_path)] == [25]
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet50"])
+@pytest.mark.slow
+def test_every_architecture_learns_exports_and_answers_alike_in_both_runtimes(
+    tmp_path: Path, backbone: Backbone
+) -> None:
+    data = read_labels(write_dataset(tmp_path, pictures=6))
+    learn, validate = split(data, 0.2, 0)
+    pack = draft_pack(PackPlan(name="blobs", architecture=backbone, scale=1.0), learn, validate)
+    architecture = pack.manifest.own_architecture.model_copy(update={"score_floor": 0.0, "detections": 50})
+    network = build_network(architecture, 1)
+    trainer = Trainer(network, pack, Recipe(epochs=1, crop=64, batch=2, workers=0), tmp_path / "w", "cpu")
+    before = trainer.network.rpn.head.cls_logits.weight.clone()
+    assert trainer.run(learn, validate, lambda _: None, lambda *_: None)
+    assert not torch.equal(before, trainer.network.rpn.head.cls_logits.weight)
+    served = BoxSpaceNetwork(trainer.averaged(), architecture).eval()
+    export_onnx(served, tmp_path / "model.onnx")
+    image = np.random.default_rng(0).normal(size=(1, 3, 96, 128)).astype(np.float32)
+    one, other = OpenVinoRuntime(tmp_path / "model.onnx").run(image), TorchRuntime(served, "cpu").run(image)
+    assert len(one.scores) == len(other.scores) > 0
+    np.testing.assert_allclose(np.sort(one.scores), np.sort(other.scores), atol=5e-3)
+
+
+def test_validation_pictures_of_an_unknown_class_stop_training_before_it_starts(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=4)
+    other = write_dataset(tmp_path / "other", pictures=2, class_name="dent")
+    command = ["train", str(data), "--validation", str(other), "--work-folder", str(tmp_path / "work")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "classes that the model does not know: dent" in " ".join(result.output.split())
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_full_disk_stops_training_with_a_sentence_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    data = read_labels(write_dataset(tmp_path, pictures=6))
+    pack = draft_pack(PackPlan(name="blobs", scale=1.0), *split(data, 0.2, 0))
+    network = build_network(pack.manifest.own_architecture, 1)
+    trainer = Trainer(network, pack, Recipe(epochs=1, crop=64, workers=0), tmp_path / "w", "cpu")
+    trainer.save("last.pt")
+    before = (tmp_path / "w" / "last.pt").read_bytes()
+    (tmp_path / "w" / "last.pt.part").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"last\.pt cannot be written"):
+        trainer.save("last.pt")
+    assert (tmp_path / "w" / "last.pt").read_bytes() == before
 
 
 def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class Preprocessing(_Manifest):
 
     1. It is scaled, as `fit` says: "edges" until its shorter side is `shortest_edge`, but no further than its
        longer side being `longest_edge`, or by `scale` where that is given; "letterbox" until it fits into `size`;
-       "stretch" to exactly `size`, whatever its shape; "native" not at all, unless its longer side is above `longest_edge`.
+       "stretch" to exactly `size`, whatever its shape; "native" not at all, unless its longer side is above
+       `longest_edge`.
     2. (x - mean) / std for each channel on [0, 255]; `channels` is the order of `mean`, of `std` and of the input.
     3. What is left of the input is filled: for "letterbox" on all sides alike with `fill`, else at the right and
        the bottom with zeros, to a multiple of `multiple`.
@@ -164,6 +165,7 @@ class TrainingData(_Manifest):
     licence: str
     pictures: int = Field(ge=0)
     instances: int = Field(ge=0)
+    started_from: str = Field(default="", description="The model whose weights training started from.")
 
 
 class Manifest(_Manifest):

@@ -16,7 +16,7 @@ COMMANDS = {
     "evaluate": "Compare a model with labelled pictures.",
 }
 """In the order in which a new user needs them."""
-EXTRA = {"torch", "torchvision", "onnx", "safetensors"}
+EXTRA = {"torch", "torchvision", "onnx", "safetensors", "tensorboardX"}
 """What only the `train` extra installs."""
 
 

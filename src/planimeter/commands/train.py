@@ -10,18 +10,30 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
-from planimeter.evaluation import Metrics, best_threshold, compare, summarise
-from planimeter.labels import read_labels, split
+from planimeter.errors import TrainingError
+from planimeter.evaluation import Metrics
+from planimeter.labels import LabelledPictures, read_labels, read_split, split, write_split
 from planimeter.network import build_network
-from planimeter.training.engine import LAST, Recipe, Status, Trainer
-from planimeter.training.export import PackPlan, draft_pack, write_pack
-from planimeter.training.start import choose_device, load_backbone_weights
+from planimeter.packs import find_pack
+from planimeter.training.engine import LAST, Trainer
+from planimeter.training.export import PackPlan, draft_pack
+from planimeter.training.finish import finish
+from planimeter.training.history import History
+from planimeter.training.recipe import Recipe, Status
+from planimeter.training.start import choose_device, load_backbone_weights, start_from
+
+SPLIT = "split.json"
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
+)
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path, exists=True),
+    help="Labelled pictures to validate on; unless given, part of DATA is kept for that.",
 )
 @click.option(
     "--backbone-weights",
@@ -42,6 +54,7 @@ from planimeter.training.start import choose_device, load_backbone_weights
 def train(
     data: Path,
     images: Path | None,
+    validation: Path | None,
     backbone_weights: str,
     work_folder: Path,
     infer_with_cpu: bool,
@@ -59,44 +72,66 @@ def train(
     labelled = read_labels(data, images)
     for line in understood(labelled):
         console.print(line)
-    learn, validate = split(labelled, recipe.validation_fraction, recipe.seed)
+    learn, validate = _parts(labelled, validation, work_folder, recipe)
     console.print(
-        f"{len(labelled.pictures)} pictures, {labelled.instances} instances of {', '.join(labelled.classes)}; "
-        f"{len(learn.pictures)} to learn from, {len(validate.pictures)} to validate; on {device}"
+        f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {device}"
     )
     pack = draft_pack(plan, learn, validate)
     network = build_network(pack.manifest.own_architecture, len(labelled.classes))
     trainer = Trainer(network, pack, recipe, work_folder, device)
     if trainer.resume():
         console.print(f"resumed from {work_folder / LAST} at step {trainer.step}")
-    elif backbone_weights != "none":
-        load_backbone_weights(
-            network,
-            pack.manifest.own_architecture.backbone,
-            None if backbone_weights == "imagenet" else Path(backbone_weights),
+    elif plan.start_from is not None:
+        shared = start_from(network, learn.classes, find_pack(plan.start_from, plan.packs_folder))
+        trainer.restart_average()
+        console.print(
+            f"started from the model {plan.start_from}; classes taken over: {', '.join(shared) or 'none'}"
         )
+    elif backbone_weights != "none":
+        file = None if backbone_weights == "imagenet" else Path(backbone_weights)
+        load_backbone_weights(network, pack.manifest.own_architecture.backbone, file)
         trainer.restart_average()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: trainer.stop())
-    with _Report(console) as report:
+    history = History(work_folder, trainer.step)
+    with _Report(console, history) as report:
         finished = trainer.run(learn, validate, report.step, report.validation)
     if not finished:
         console.print(f"stopped at step {trainer.step}; the same command goes on from there")
         raise click.exceptions.Exit(130)
-    trainer.load_best()
-    segmenter = trainer.segmenter()
-    compared = compare(segmenter, validate)
-    threshold = best_threshold(compared) if plan.score_threshold is None else plan.score_threshold
-    metrics = summarise(compared, validate.classes, threshold)
-    written = write_pack(trainer.averaged(), pack, score_threshold=threshold, validation=metrics)
-    console.print(f"wrote {written.folder}; score threshold {threshold}")
+    console.print("choosing the thresholds on the validation pictures")
+    written, calibration = finish(trainer, validate, score_threshold=plan.score_threshold)
+    console.print(
+        f"thresholds: score {calibration.score}, mask {calibration.mask}; percent masked on validation: "
+        f"bias {calibration.after.bias:+.2f}, mean absolute error {calibration.after.mean_absolute_error:.2f} points "
+        f"({calibration.before.bias:+.2f} and {calibration.before.mean_absolute_error:.2f} at 0.5 and 0.5)"
+    )
+    console.print(f"wrote {written.folder}")
+
+
+def _parts(
+    labelled: LabelledPictures, validation: Path | None, work_folder: Path, recipe: Recipe
+) -> tuple[LabelledPictures, LabelledPictures]:
+    """Return what to learn from and what to validate on; a training that goes on keeps its parts."""
+    if validation is not None:
+        return labelled, read_labels(validation).with_classes(labelled.classes)
+    kept = work_folder / SPLIT
+    if kept.is_file():
+        return read_split(kept, labelled)
+    parts = split(labelled, recipe.validation_fraction, recipe.seed)
+    try:
+        write_split(kept, *parts)
+    except OSError as error:
+        raise TrainingError(f"{kept} cannot be written: {error}; choose another --work-folder") from error
+    return parts
 
 
 class _Report:
     """Progress for a person: a live bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, history: History) -> None:
         self._console = console
+        self._history = history
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -113,8 +148,10 @@ class _Report:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+        self._history.close()
 
     def step(self, status: Status) -> None:
+        self._history.step(status)
         losses = " ".join(f"{name} {value:.3f}" for name, value in status.losses.items())
         line = (
             f"step {status.step} epoch {status.epoch:.2f} loss {sum(status.losses.values()):.3f} ({losses}) "
@@ -126,6 +163,7 @@ class _Report:
             self._console.print(f"{status.fraction:4.0%} {line}, {left / 60:.0f} min left", soft_wrap=True)
 
     def validation(self, status: Status, metrics: Metrics) -> None:
+        self._history.validation(status, metrics)
         self._console.print(
             f"validation at step {status.step}: AP50 {metrics.mask_ap50:.3f} AP {metrics.mask_ap:.3f} "
             f"F1 {metrics.f1:.3f} "

@@ -1,9 +1,11 @@
 """The split of labelled pictures into a part to learn from and one to validate on."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from planimeter.errors import DataError
 from planimeter.labels.likeness import group
@@ -37,6 +39,33 @@ def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledP
             f"validation with a validation fraction of {fraction}; label more pictures or change the fraction"
         )
     return replace(data, pictures=tuple(train)), replace(data, pictures=tuple(validation))
+
+
+def write_split(path: Path, train: LabelledPictures, validation: LabelledPictures) -> None:
+    """Write the names of the pictures of both parts as JSON."""
+    parts = {"train": train, "validation": validation}
+    names = {part: [picture.name for picture in data.pictures] for part, data in parts.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(names, indent=1) + "\n", "utf-8")
+
+
+def read_split(path: Path, data: LabelledPictures) -> tuple[LabelledPictures, LabelledPictures]:
+    """Split the pictures as they were split before; raises `DataError` where they are not the same pictures."""
+    try:
+        names = json.loads(path.read_text("utf-8"))
+        parts = [names["train"], names["validation"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} cannot be read as the split of a training ({error}); choose another folder"
+        ) from error
+    by_name = {picture.name: picture for picture in data.pictures}
+    if sorted(by_name) != sorted(name for part in parts for name in part):
+        raise DataError(
+            f"{path} splits other pictures than these {len(by_name)}: the labels have changed since training "
+            "began; choose another work folder"
+        )
+    train, validation = (replace(data, pictures=tuple(by_name[name] for name in part)) for part in parts)
+    return train, validation
 
 
 def _kind(pictures: Sequence[LabelledPicture], frequency: Counter[int]) -> tuple[int, int, int]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Sampler
@@ -23,47 +22,10 @@ from planimeter.packs import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.segmenter import Segmenter
 from planimeter.training.crops import Augmentation, Crops, collate
+from planimeter.training.recipe import Recipe, Status
+from planimeter.training.start import choose_arithmetic
 
 LAST, BEST = "last.pt", "best.pt"
-
-
-class Recipe(BaseModel):
-    """How to train. Either `minutes` or `epochs` bounds it; an epoch sees each picture once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: int = Field(60, ge=1, description="Times each picture is seen.")
-    minutes: float | None = Field(None, gt=0, description="Train this long instead of a number of epochs.")
-    crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop, in network pixels.")
-    least_zoom: float = Field(
-        0.6, gt=0, le=1, description="How much smaller objects may be learnt than they are."
-    )
-    most_zoom: float = Field(1.6, ge=1, description="How much larger objects may be learnt than they are.")
-    batch: int = Field(8, ge=1, description="Crops in one step.")
-    learning_rate: float = Field(
-        6e-4, gt=0, description="Peak rate of AdamW; warm-up, then a cosine to zero."
-    )
-    weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay of AdamW.")
-    warmup: int = Field(150, ge=0, description="Steps until the peak rate.")
-    average: float = Field(0.998, ge=0, lt=1, description="Decay of the running average of the weights.")
-    validation_fraction: float = Field(
-        0.1, gt=0, lt=1, description="Share of the pictures kept for validation."
-    )
-    validate_every: float = Field(6.0, gt=0, description="Minutes between two validations.")
-    seed: int = Field(0, ge=0, description="Seed of the split, the weights and the crops.")
-    workers: int = Field(2, ge=0, description="Processes that prepare crops.")
-
-
-class Status(BaseModel):
-    """Where training stands; what the progress bar shows."""
-
-    step: int
-    epoch: float
-    fraction: float
-    losses: dict[str, float]
-    rate: float
-    pictures_per_second: float
-    elapsed: float
 
 
 class Trainer:
@@ -82,9 +44,15 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
+        self._arithmetic = choose_arithmetic(recipe.arithmetic, self.device)
+        # float16 loses small gradients unless the loss is scaled up; bfloat16 has the range of float32.
+        self._scaler = torch.amp.GradScaler(
+            self.device.type, init_scale=2.0**12, enabled=self._arithmetic is torch.float16
+        )
         self.step = 0
         self.elapsed = 0.0
         self.best: float | None = None
+        self.unimproved = 0
         self._stopping = False
 
     def resume(self) -> bool:
@@ -102,6 +70,7 @@ class Trainer:
                 f"{path} does not fit this training ({error}); choose another --work-folder"
             ) from error
         self.step, self.elapsed, self.best = state["step"], state["elapsed"], state["best"]
+        self.unimproved = state.get("unimproved", 0)
         return True
 
     def save(self, name: str) -> None:
@@ -115,6 +84,7 @@ class Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
             "best": self.best,
+            "unimproved": self.unimproved,
         }
         try:
             torch.save(state, aside)
@@ -148,7 +118,7 @@ class Trainer:
             persistent_workers=self.recipe.workers > 0,
         )
         self.network.train()
-        validated, status = self.elapsed, None
+        validated, saved, status = self.elapsed, self.elapsed, None
         steps = math.ceil(self.recipe.epochs * len(crops) / self.recipe.batch)
         started = time.perf_counter()
         for images, targets in loader:
@@ -172,10 +142,16 @@ class Trainer:
             if self._stopping:
                 self.save(LAST)
                 return False
-            if self.elapsed - validated >= 60 * self.recipe.validate_every:
-                validated = self.elapsed
+            if self.elapsed - validated >= 60 * recipe.validate_every:
+                validated = saved = self.elapsed
                 self._validate(validation, status, on_validation)
+                status = None
+                if recipe.patience is not None and self.unimproved >= recipe.patience:
+                    break
                 started = time.perf_counter()  # validation is no training time
+            elif self.elapsed - saved >= 60 * recipe.save_every:
+                saved = self.elapsed
+                self.save(LAST)
         if status is not None:
             self._validate(validation, status, on_validation)
         return True
@@ -197,7 +173,9 @@ class Trainer:
             group["lr"] = rate
         images = images.to(self.device, memory_format=torch.channels_last)
         targets = [{name: value.to(self.device) for name, value in target.items()} for target in targets]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(
+            self.device.type, self._arithmetic, enabled=self._arithmetic is not torch.float32
+        ):
             losses = forward_losses(self.network, images, targets)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         if not torch.isfinite(total):
@@ -207,9 +185,11 @@ class Trainer:
                 f"the last good checkpoint is kept in {self.folder}; try a smaller --learning-rate"
             )
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        self._scaler.scale(total).backward()
+        self._scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
         self.average.update_parameters(self.network)
         return {name.removeprefix("loss_"): loss.detach().item() for name, loss in losses.items()}
 
@@ -222,8 +202,10 @@ class Trainer:
         # One figure to choose by: found objects count as much as a percentage that is right to 1 point in 5.
         quality = metrics.mask_ap50 - 0.2 * metrics.coverage.mean_absolute_error
         if self.best is None or quality > self.best:
-            self.best = quality
+            self.best, self.unimproved = quality, 0
             self.save(BEST)
+        else:
+            self.unimproved += 1
         self.save(LAST)
         on_validation(status, metrics)
         self.network.train()

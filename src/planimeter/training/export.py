@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.detection import MaskRCNN
 
+from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
@@ -26,6 +28,7 @@ from planimeter.packs import (
     NAME_PATTERN,
     PALETTE,
     Architecture,
+    Backbone,
     Manifest,
     Pack,
     PackClass,
@@ -33,6 +36,7 @@ from planimeter.packs import (
     Preprocessing,
     Thresholds,
     TrainingData,
+    find_pack,
 )
 from planimeter.preprocessing import network_size
 from planimeter.training.anchors import match_anchors
@@ -54,10 +58,28 @@ class PackPlan(BaseModel):
     limitations: str = Field("", description="Where the model fails, for the card.")
     data_name: str = Field("own pictures", description="What the pictures are, for the card.")
     data_licence: str = Field("not stated", description="Licence of the pictures, for the card.")
-    shortest_edge: int = Field(
-        512, ge=64, le=2048, description="Shorter side of a picture in the network, in pixels."
+    start_from: str | None = Field(
+        None,
+        description="Name or folder of a model to start from, instead of ImageNet; what is not given below is its.",
     )
-    longest_edge: int = Field(1408, ge=64, le=4096, description="Longer side at most, in pixels.")
+    architecture: Backbone | None = Field(
+        None,
+        description="Backbone of the network; mobilenet_v2 unless given: small, and quick without a GPU.",
+    )
+    fpn_channels: int | None = Field(
+        None, ge=32, description="Channels of the feature pyramid; 96 unless given."
+    )
+    box_features: int | None = Field(None, ge=32, description="Width of the box head; 256 unless given.")
+    mask_channels: int | None = Field(None, ge=16, description="Channels of the mask head; 96 unless given.")
+    shortest_edge: int | None = Field(
+        None,
+        ge=64,
+        le=2048,
+        description="Shorter side of a picture in the network, in pixels; 512 unless given.",
+    )
+    longest_edge: int | None = Field(
+        None, ge=64, le=4096, description="Longer side at most, in pixels; 1408 unless given."
+    )
     scale: float | None = Field(
         None,
         gt=0,
@@ -83,17 +105,8 @@ class PackPlan(BaseModel):
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
     """Return a pack without files: its manifest is all that training needs to know."""
-    preprocessing = Preprocessing(
-        shortest_edge=plan.shortest_edge, longest_edge=plan.longest_edge, scale=plan.scale
-    )
-    smallest, median = known_scales(train, preprocessing)
-    preprocessing = preprocessing.model_copy(
-        update={
-            "least_scale": smallest if plan.least_scale is None else plan.least_scale,
-            "tile_scale": plan.tile_scale or median,
-        }
-    )
-    sizes, ratios = match_anchors(train, preprocessing)
+    start = None if plan.start_from is None else find_pack(plan.start_from, plan.packs_folder)
+    preprocessing = _preprocessing(plan, train, start)
     everything = (*train.pictures, *validation.pictures)
     manifest = Manifest(
         schema_version=1,
@@ -107,7 +120,7 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
             for index, name in enumerate(train.classes)
         ),
         preprocessing=preprocessing,
-        architecture=Architecture(anchor_sizes=sizes, anchor_ratios=ratios),
+        architecture=_architecture(plan, train, preprocessing, start),
         thresholds=Thresholds(),
         onnx=_UNKNOWN_FILE,
         training_data=TrainingData(
@@ -115,9 +128,57 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
             licence=plan.data_licence,
             pictures=len(everything),
             instances=train.instances + validation.instances,
+            started_from="" if start is None else f"{start.name} {start.manifest.version}",
         ),
     )
     return Pack(plan.packs_folder / plan.name, manifest)
+
+
+def _preprocessing(plan: PackPlan, train: LabelledPictures, start: Pack | None) -> Preprocessing:
+    """Return the size at which the network sees a picture: as planned, else as the model to start from."""
+    given = {
+        name: getattr(plan, name)
+        for name in ("shortest_edge", "longest_edge", "scale")
+        if getattr(plan, name) is not None
+    }
+    edges: dict[str, Any] = {"shortest_edge": 512, "longest_edge": 1408}
+    if start is not None and not given:
+        edges = start.manifest.preprocessing.model_dump(include={"shortest_edge", "longest_edge", "scale"})
+    preprocessing = Preprocessing(**{**edges, **given})
+    smallest, median = known_scales(train, preprocessing)
+    return preprocessing.model_copy(
+        update={
+            "least_scale": smallest if plan.least_scale is None else plan.least_scale,
+            "tile_scale": plan.tile_scale or median,
+        }
+    )
+
+
+def _architecture(
+    plan: PackPlan, train: LabelledPictures, preprocessing: Preprocessing, start: Pack | None
+) -> Architecture:
+    given = {
+        field: getattr(plan, option)
+        for option, field in (
+            ("architecture", "backbone"),
+            ("fpn_channels", "fpn_channels"),
+            ("box_features", "box_features"),
+            ("mask_channels", "mask_channels"),
+        )
+        if getattr(plan, option) is not None
+    }
+    if start is None:
+        sizes, ratios = match_anchors(train, preprocessing)
+        return Architecture(anchor_sizes=sizes, anchor_ratios=ratios, **given)
+    # Its weights fit its own architecture only; its anchors belong to them.
+    architecture = start.manifest.own_architecture
+    for field, value in given.items():
+        if getattr(architecture, field) != value:
+            raise TrainingError(
+                f"{field} {value} was asked for, but the model {start.name!r} to start from has "
+                f"{getattr(architecture, field)}; leave that option out, or start from ImageNet"
+            )
+    return architecture
 
 
 def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[float, float]:
@@ -129,7 +190,7 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
     return math.floor(1000 * min(scales)) / 1000, round(float(np.median(scales)), 3)
 
 
-def write_pack(network: MaskRCNN, draft: Pack, *, score_threshold: float, validation: Metrics) -> Pack:
+def write_pack(network: MaskRCNN, draft: Pack, *, thresholds: Thresholds, validation: Metrics) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
     Weights are rounded to float16 first: the files halve, and both runtimes start from the same numbers.
@@ -148,7 +209,7 @@ def write_pack(network: MaskRCNN, draft: Pack, *, score_threshold: float, valida
         export_onnx(BoxSpaceNetwork(network, draft.manifest.own_architecture), aside / _ONNX)
         manifest = draft.manifest.model_copy(
             update={
-                "thresholds": draft.manifest.thresholds.model_copy(update={"score": score_threshold}),
+                "thresholds": thresholds,
                 "onnx": _described(aside / _ONNX),
                 "weights": _described(aside / _WEIGHTS),
                 "metrics": {"validation": validation.model_dump(mode="json")},

@@ -1,0 +1,21 @@
+"""The end of training: the best weights, the thresholds that make their percentage right, and the pack."""
+
+from planimeter.evaluation import Calibration, calibrate, compare, summarise, with_mask_threshold
+from planimeter.labels import LabelledPictures
+from planimeter.packs import Pack, Thresholds
+from planimeter.training.engine import Trainer
+from planimeter.training.export import write_pack
+
+
+def finish(
+    trainer: Trainer, validation: LabelledPictures, *, score_threshold: float | None = None
+) -> tuple[Pack, Calibration]:
+    """Write the pack of the best checkpoint; `score_threshold` is given where it is not to be chosen."""
+    trainer.load_best()
+    compared = compare(trainer.segmenter(), validation)
+    calibration = calibrate(compared, score_threshold=score_threshold)
+    thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
+    metrics = summarise(with_mask_threshold(compared, thresholds.mask), validation.classes, thresholds.score)
+    return write_pack(
+        trainer.averaged(), trainer.pack, thresholds=thresholds, validation=metrics
+    ), calibration

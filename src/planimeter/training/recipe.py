@@ -1,0 +1,57 @@
+"""What training is told, and what it tells while it runs."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Arithmetic = Literal["auto", "f32", "bf16", "f16"]
+
+
+class Recipe(BaseModel):
+    """How to train. Either `minutes` or `epochs` bounds it; an epoch sees each picture once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(60, ge=1, description="Times each picture is seen.")
+    minutes: float | None = Field(None, gt=0, description="Train this long instead of a number of epochs.")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many validations without a better one; never unless given."
+    )
+    crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop, in network pixels.")
+    least_zoom: float = Field(
+        0.6, gt=0, le=1, description="How much smaller objects may be learnt than they are."
+    )
+    most_zoom: float = Field(1.6, ge=1, description="How much larger objects may be learnt than they are.")
+    batch: int = Field(8, ge=1, description="Crops in one step.")
+    learning_rate: float = Field(
+        6e-4, gt=0, description="Peak rate of AdamW; warm-up, then a cosine to zero."
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay of AdamW.")
+    warmup: int = Field(150, ge=0, description="Steps until the peak rate.")
+    average: float = Field(0.998, ge=0, lt=1, description="Decay of the running average of the weights.")
+    arithmetic: Arithmetic = Field(
+        "auto",
+        description="Of the forward pass: auto is bf16 where the machine computes it faster, else f32.",
+    )
+    validation_fraction: float = Field(
+        0.1, gt=0, lt=1, description="Share of the pictures kept for validation."
+    )
+    validate_every: float = Field(6.0, gt=0, description="Minutes between two validations.")
+    save_every: float = Field(3.0, gt=0, description="Minutes between two checkpoints.")
+    seed: int = Field(0, ge=0, description="Seed of the split, the weights and the crops.")
+    workers: int = Field(2, ge=0, description="Processes that prepare crops.")
+
+
+class Status(BaseModel):
+    """Where training stands; what the progress bar shows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    epoch: float
+    fraction: float
+    losses: dict[str, float]
+    rate: float
+    pictures_per_second: float
+    elapsed: float
+    """Seconds, without those of validation."""
