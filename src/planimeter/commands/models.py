@@ -4,6 +4,7 @@ import click
 from rich.markdown import Markdown
 from rich.table import Table
 
+from planimeter.commands.imports import import_group
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
 from planimeter.packs import find_pack, find_packs
@@ -12,7 +13,10 @@ from planimeter.settings import Settings
 
 @click.group()
 def models() -> None:
-    """List and show the models."""
+    """List, show and import models."""
+
+
+models.add_command(import_group)
 
 
 @models.command("list")

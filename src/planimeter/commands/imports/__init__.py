@@ -1,0 +1,13 @@
+"""`planimeter models import`: from a model made elsewhere to a pack. Each kind lives in the module of its name."""
+
+import click
+
+from planimeter.commands.lazy import Commands
+
+KINDS: dict[str, str] = {}
+"""What can be imported; the command of kind x is the function `import_x` of the module x."""
+
+
+@click.group("import", cls=Commands, package=__name__, modules=KINDS, attribute="import_{}")
+def import_group() -> None:
+    """Make a model of one that was made elsewhere."""
