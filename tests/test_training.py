@@ -288,6 +288,8 @@ def assert_same_instances(one: RawDetections, other: RawDetections, threshold: f
     assert one.labels[kept].tolist() == other.labels[partners].tolist()
     np.testing.assert_allclose(one.boxes[kept], other.boxes[partners], atol=BOX_TOLERANCE_PX)
     np.testing.assert_allclose(one.scores[kept], other.scores[partners], atol=SCORE_TOLERANCE)
+    assert isinstance(one.masks, np.ndarray)
+    assert isinstance(other.masks, np.ndarray)
     np.testing.assert_allclose(one.masks[kept], other.masks[partners], atol=MASK_TOLERANCE)
 
 
@@ -337,7 +339,7 @@ def test_a_network_that_finds_nothing_at_all_answers_no_rows_in_both_runtimes(tm
     ):
         raw = runtime.run(image)
         assert raw.boxes.shape == (0, 4)
-        assert raw.masks.shape[0] == raw.scores.shape[0] == 0
+        assert len(raw.masks) == len(raw.scores) == 0
 
 
 def test_the_bundled_pack_is_complete_and_small() -> None:

@@ -4,10 +4,10 @@ An instance covers a small part of a picture, so its mask is kept as the window 
 makes a full canvas for each instance; what needs a canvas makes one for all.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 from contourpy import FillType, contour_generator
@@ -60,6 +60,118 @@ def trim(mask: WindowMask) -> WindowMask:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """How the cells of a coarse grid lie along one axis of a picture.
+
+    The grid is first made `factor` times finer by bilinear interpolation; of the finer cells, those from `first` up
+    to `last` then span the `length` pixels that begin at pixel `origin`, read bilinearly again. A picture's edge
+    inside of a cell is met exactly in this way, which is also how Ultralytics goes about it.
+    """
+
+    cells: int
+    first: int
+    last: int
+    origin: int
+    length: int
+    factor: int = 1
+
+    def weights(self, start: int, end: int) -> NDArray[np.float32]:
+        """Return [end - start, cells]: how much each cell adds to each pixel from `start` up to `end`."""
+        pixels = np.arange(start, end)
+        fine = _weights(pixels, self.origin, self.origin + self.length, self.last - self.first)
+        if self.factor == 1 and (self.first, self.last) == (0, self.cells):
+            return fine
+        finer = self.cells * self.factor
+        return fine @ _weights(np.arange(self.first, self.last), 0, finer, self.cells)
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """Return pixels [start, end) outside of which the cells `first` to `last` add nothing."""
+        pixels_a_cell = self.length / (self.last - self.first) * self.factor
+        offset = self.origin - self.first / self.factor * pixels_a_cell
+        start = np.floor(offset + (first - 1) * pixels_a_cell) - 1
+        end = np.ceil(offset + (last + 2) * pixels_a_cell) + 1
+        low, high = np.clip([start, end], self.origin, self.origin + self.length)
+        return int(low), int(high)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMask:
+    """One mask as values on a grid over the whole picture, or over a tile of it."""
+
+    values: NDArray[np.float32]
+    """[h, w]: logits or probabilities."""
+    rows: Axis
+    columns: Axis
+    logits: bool
+    cut: bool
+    """Whether what lies outside the instance's box is dropped."""
+
+    def paste(self, box: Box, threshold: float) -> WindowMask:
+        """Return the pixels whose probability is above `threshold`, in (0, 1)."""
+        level = float(np.log(threshold / (1 - threshold))) if self.logits else threshold
+        if self.cut:
+            # A pixel is inside where its index, not its centre, is: the rule of Ultralytics' `crop_mask`.
+            left, top, right, bottom = (int(np.ceil(side)) for side in box)
+        else:
+            above = np.argwhere(self.values > level)
+            if not len(above):
+                return EMPTY
+            (top, left), (bottom, right) = above.min(axis=0), above.max(axis=0)
+            (top, bottom), (left, right) = self.rows.reach(top, bottom), self.columns.reach(left, right)
+        left, right = (
+            int(np.clip(x, self.columns.origin, self.columns.origin + self.columns.length))
+            for x in (left, right)
+        )
+        top, bottom = (
+            int(np.clip(y, self.rows.origin, self.rows.origin + self.rows.length)) for y in (top, bottom)
+        )
+        if left >= right or top >= bottom:
+            return EMPTY
+        vertical = self.rows.weights(top, bottom) @ self.values
+        pixels = _compare(vertical, self.columns.weights(left, right).T, np.greater, level)
+        return WindowMask(left, top, pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMasks:
+    """The masks of several instances on one grid: row i of `coefficients` mixes the grids that all share.
+
+    values float32 [N, h, w], or with `coefficients` float32 [N, K] the shared [K, h, w].
+    """
+
+    values: NDArray[np.float32]
+    rows: Axis
+    columns: Axis
+    logits: bool
+    cut: bool
+    coefficients: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values if self.coefficients is None else self.coefficients)
+
+    def __iter__(self) -> Iterator[FrameMask]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> FrameMask: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "FrameMasks": ...
+
+    def __getitem__(self, index: int | slice) -> "FrameMask | FrameMasks":
+        if isinstance(index, slice):
+            if self.coefficients is None:
+                return replace(self, values=self.values[index])
+            return replace(self, coefficients=self.coefficients[index])
+        if self.coefficients is None:
+            values = self.values[index]
+        else:
+            count, height, width = self.values.shape
+            values = (self.coefficients[index] @ self.values.reshape(count, -1)).reshape(height, width)
+        return FrameMask(values.astype(np.float32), self.rows, self.columns, self.logits, self.cut)
+
+
+@dataclass(frozen=True)
 class CoverageCounts:
     """Pixels counted over the union of all masks."""
 
@@ -71,7 +183,7 @@ class CoverageCounts:
 
 
 def paste(
-    probabilities: NDArray[np.float32], box: Box, height: int, width: int, threshold: float = 0.5
+    probabilities: NDArray[np.float32] | FrameMask, box: Box, height: int, width: int, threshold: float = 0.5
 ) -> WindowMask:
     """Return the box-space mask `probabilities` [M, M] at the resolution of a picture of `height` x `width`.
 
@@ -79,8 +191,10 @@ def paste(
     bilinearly at the centre of each pixel whose centre lies inside the box, as Detectron2's `paste_masks`
     does; but its outermost values reach out to the box's edge instead of fading to zero, so a mask of ones
     fills its box, corners too. Pixels of at least `threshold` are masked. A box without a pixel centre in the
-    picture gives an empty window.
+    picture gives an empty window. A `FrameMask` follows its own rule.
     """
+    if isinstance(probabilities, FrameMask):
+        return probabilities.paste(box, threshold)
     if not (np.isfinite(box).all() and np.isfinite(probabilities).all()):
         raise InferenceFailed(f"the network gave a box or a mask that is not finite (box {box})")
     x0, y0, x1, y1 = (float(side) for side in box)
@@ -91,13 +205,18 @@ def paste(
     rows, columns = probabilities.shape
     vertical = _weights(np.arange(top, bottom), y0, y1, rows) @ probabilities
     horizontal = _weights(np.arange(left, right), x0, x1, columns).T
-    pixels = np.empty((bottom - top, right - left), bool)
+    return WindowMask(left, top, _compare(vertical, horizontal, np.greater_equal, threshold))
+
+
+def _compare(
+    vertical: NDArray[np.float32], horizontal: NDArray[np.float32], comparison: np.ufunc, threshold: float
+) -> Bools:
+    """Return `comparison` of the product with the threshold, a block of rows at a time."""
+    pixels = np.empty((vertical.shape[0], horizontal.shape[1]), bool)
     step = max(1, _PASTE_BLOCK // pixels.shape[1])
     for start in range(0, len(pixels), step):
-        np.greater_equal(
-            vertical[start : start + step] @ horizontal, threshold, out=pixels[start : start + step]
-        )
-    return WindowMask(left, top, pixels)
+        comparison(vertical[start : start + step] @ horizontal, threshold, out=pixels[start : start + step])
+    return pixels
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:

@@ -17,13 +17,24 @@ class Placement:
     height: int
     """Of the picture, in its own pixels."""
     width: int
-    across: float
-    down: float
+    scaled_height: int
+    """Of the picture in the network's input, in input pixels."""
+    scaled_width: int
     left: int
     top: int
     input_height: int
     """Of the network's input, with what surrounds the picture in it."""
     input_width: int
+
+    @property
+    def across(self) -> float:
+        """Input pixels for each pixel of the picture, from left to right."""
+        return self.scaled_width / self.width
+
+    @property
+    def down(self) -> float:
+        """Input pixels for each pixel of the picture, from top to bottom."""
+        return self.scaled_height / self.height
 
     def in_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return boxes [N, 4] as x0, y0, x1, y1 in pixels of the picture, inside of it."""
@@ -88,10 +99,12 @@ def preprocess(
         top, left = (rows - new_height) // 2, (columns - new_width) // 2
         image[:] = normalise(np.full((1, 1, 3), preprocessing.fill, np.float32), preprocessing)[0, 0, 0]
     image[0, :, top : top + new_height, left : left + new_width] = scaled.transpose(2, 0, 1)
-    return image, Placement(height, width, new_width / width, new_height / height, left, top, rows, columns)
+    return image, Placement(height, width, new_height, new_width, left, top, rows, columns)
 
 
-def normalise(pixels: NDArray[np.uint8 | np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+def normalise(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing
+) -> NDArray[np.float32]:
     """Return RGB `pixels`, [H, W, 3] on [0, 255], as float32 in the network's order of channels."""
     mean = np.asarray(preprocessing.mean, np.float32)
     std = np.asarray(preprocessing.std, np.float32)
@@ -101,23 +114,25 @@ def normalise(pixels: NDArray[np.uint8 | np.float32], preprocessing: Preprocessi
 
 def _resize(
     pixels: NDArray[np.uint8], height: int, width: int, preprocessing: Preprocessing
-) -> NDArray[np.uint8]:
+) -> NDArray[np.uint8] | NDArray[np.float32]:
     if pixels.shape[:2] == (height, width):
         return pixels
     if preprocessing.antialias:
         # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
         return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
-    return _interpolate(pixels, height, width)
+    interpolated = _interpolate(pixels, height, width)
+    # A letterbox is OpenCV's, which gives whole grey levels; the others interpolate floating-point tensors.
+    return np.rint(interpolated) if preprocessing.fit == "letterbox" else interpolated
 
 
-def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
     """Return `pixels` read bilinearly at the new pixels' centres, whatever the scale: OpenCV's INTER_LINEAR."""
     above, below, down = _neighbours(pixels.shape[0], height)
     before, after, across = _neighbours(pixels.shape[1], width)
     rows = pixels.astype(np.float32)
     rows = rows[above] * (1 - down[:, None, None]) + rows[below] * down[:, None, None]
-    mixed = rows[:, before] * (1 - across[:, None]) + rows[:, after] * across[:, None]
-    return np.rint(mixed).astype(np.uint8)
+    mixed: NDArray[np.float32] = rows[:, before] * (1 - across[:, None]) + rows[:, after] * across[:, None]
+    return mixed
 
 
 def _neighbours(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:

@@ -17,7 +17,9 @@ from planimeter.candidates import Candidates, Lineup, coco_box
 from planimeter.decode import Limits, Picture, decode, from_array
 from planimeter.drawing import Style, draw_measurement
 from planimeter.errors import InvalidOption, MissingPicture
+from planimeter.layouts import reader
 from planimeter.masks import (
+    FrameMasks,
     WindowMask,
     count_coverage,
     paste,
@@ -79,14 +81,14 @@ class TileDetections:
     """What the network found in one tile, sorted by falling score.
 
     boxes float64 [N, 4] as x0, y0, x1, y1 in pixels of the whole picture; labels are class ids from 1; masks
-    float32 [N, M, M], the probability of each cell of the box.
+    float32 [N, M, M], the probability of each cell of the box, or masks on a grid over the tile.
     """
 
     tile: Tile
     boxes: NDArray[np.float64]
     labels: list[int]
     scores: list[float]
-    masks: NDArray[np.float32]
+    masks: NDArray[np.float32] | FrameMasks
     limit_reached: bool = False
 
     def above(self, score_threshold: float) -> "TileDetections":
@@ -261,7 +263,7 @@ class Segmenter:
                 (origin + placement.in_picture(raw.boxes[order])).round(3),
                 raw.labels[order].tolist(),
                 scores[order].tolist(),
-                raw.masks[order],
+                raw.masks_in(placement, tile.x0, tile.y0, order),
                 limit_reached=len(order) >= manifest.limits.detections,
             )
 
@@ -304,7 +306,10 @@ def load(
         if cuda_is_available():
             return Segmenter(pack, TorchRuntime.from_pack(pack, "cuda"))
     onnx = pack.file(pack.manifest.onnx)
-    return Segmenter(pack, OpenVinoRuntime(onnx, precision="f32" if precision == "auto" else precision))
+    runtime = OpenVinoRuntime(
+        onnx, precision="f32" if precision == "auto" else precision, reader=reader(pack.manifest)
+    )
+    return Segmenter(pack, runtime)
 
 
 def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_threshold: float) -> Segmentation:

@@ -7,9 +7,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from planimeter.errors import InvalidPack, RuntimeUnavailable
-from planimeter.runtimes import RawDetections, without_sentinel
-
-_OUTPUTS = ("boxes", "labels", "scores", "masks")
+from planimeter.runtimes import RawDetections, Reader, read_own
 
 
 class OpenVinoRuntime:
@@ -18,24 +16,37 @@ class OpenVinoRuntime:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, onnx: Path, *, precision: str = "f32") -> None:
+    def __init__(self, onnx: Path, *, precision: str = "f32", reader: Reader = read_own) -> None:
         core = ov.Core()
         offered = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in offered:
             raise RuntimeUnavailable(
                 "this CPU has no bfloat16 arithmetic; use --precision f32 (or auto, which is the same)"
             )
+        if precision not in {"f32", "bf16"}:
+            raise RuntimeUnavailable(f"OpenVINO computes in f32 or bf16 on a CPU, not in {precision}")
         try:
             model = core.read_model(onnx)
             # Without the hint OpenVINO picks bfloat16 by itself where the CPU has it: an unasked loss of digits.
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-            self._request = core.compile_model(model, "CPU", options).create_infer_request()
+            compiled = core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
+        self._request = compiled.create_infer_request()
+        self._outputs = {output.get_any_name(): index for index, output in enumerate(compiled.outputs)}
+        self._input = compiled.input(0)
+        self._reader = reader
         self.precision = precision
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
-        self._request.infer({"image": image})
+        kind = self._input.get_element_type().to_dtype()
+        rank = self._input.get_partial_shape().rank.get_length()
+        self._request.infer({0: (image if rank == 4 else image[0]).astype(kind, copy=False)})
         # Copies: the request's own tensors are overwritten by the next picture.
-        return without_sentinel(*(self._request.get_tensor(name).data.copy() for name in _OUTPUTS))
+        return self._reader(
+            {
+                name: self._request.get_output_tensor(index).data.copy()
+                for name, index in self._outputs.items()
+            }
+        )
