@@ -48,7 +48,7 @@ def _masks(tensors: Tensors) -> NDArray[np.float32]:
 def _unbatched(values: NDArray[Any], rank: int) -> NDArray[Any]:
     """Return `values` of that rank; a first axis for a batch of one picture is taken off."""
     if values.ndim == rank + 1 and values.shape[0] == 1:
-        return values[0]
+        return np.asarray(values[0])
     if values.ndim != rank:
         raise InferenceFailed(
             f"the network answered with an output of shape {values.shape} instead of rank {rank}"

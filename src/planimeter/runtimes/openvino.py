@@ -33,7 +33,9 @@ class OpenVinoRuntime:
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
         self._request = compiled.create_infer_request()
-        self._outputs = {output.get_any_name(): index for index, output in enumerate(compiled.outputs)}
+        self._outputs = {
+            name: index for index, output in enumerate(compiled.outputs) for name in output.get_names()
+        }
         self._input = compiled.input(0)
         self._reader = reader
         self.precision = precision
