@@ -87,9 +87,9 @@ class ModelInfo(Part):
     name: str
     version: str
     sha256: str
-    runtime: str = Field(description="openvino or torch")
+    runtime: str = Field(description="openvino, onnxruntime or torch")
     precision: str = Field(description="f32, bf16 or f16")
-    device: str = Field(description="cpu or cuda")
+    device: str = Field(description="cpu, cuda, rocm or directml")
 
 
 class Options(Part):

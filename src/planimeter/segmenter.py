@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,8 @@ from planimeter.measurement import (
 from planimeter.packs import Pack, find_pack
 from planimeter.preprocessing import choose_tiles, preprocess
 from planimeter.runtimes import Runtime
-from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.settings import Precision
+from planimeter.runtimes.choice import open_runtime
+from planimeter.settings import Precision, RuntimeName
 from planimeter.tiles import Found, Tile, merge
 
 
@@ -293,23 +292,18 @@ def load(
     packs_folder: Path | None = None,
     infer_with_cpu: bool = False,
     precision: Precision = "auto",
+    runtime: RuntimeName = "auto",
 ) -> Segmenter:
     """Load a model by the name of its pack, bundled or in `packs_folder`, or by the path of its folder.
 
-    A CUDA GPU is used where PyTorch (the `train` extra) and one are there, the pack has PyTorch weights and
-    `infer_with_cpu` is false; OpenVINO on the CPU otherwise.
+    A GPU is used where PyTorch (the `train` extra) or ONNX Runtime (the `onnxruntime` extra) finds one and
+    `infer_with_cpu` is false; OpenVINO on the CPU otherwise. `runtime` names one of them instead.
     """
     pack = find_pack(name, packs_folder)
-    if not infer_with_cpu and precision in ("auto", "f32") and pack.manifest.weights and find_spec("torch"):
-        from planimeter.runtimes.torch import TorchRuntime, cuda_is_available  # noqa: PLC0415 - torch is optional
-
-        if cuda_is_available():
-            return Segmenter(pack, TorchRuntime.from_pack(pack, "cuda"))
-    onnx = pack.file(pack.manifest.onnx)
-    runtime = OpenVinoRuntime(
-        onnx, precision="f32" if precision == "auto" else precision, reader=reader(pack.manifest)
+    network = open_runtime(
+        pack, reader(pack.manifest), runtime=runtime, precision=precision, infer_with_cpu=infer_with_cpu
     )
-    return Segmenter(pack, runtime)
+    return Segmenter(pack, network)
 
 
 def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_threshold: float) -> Segmentation:

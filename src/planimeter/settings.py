@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "f16"]
+RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
 
 
 class Settings(BaseModel):
@@ -32,7 +33,14 @@ class Settings(BaseModel):
     )
     packs_folder: Path = Field(Path("planimeter-data/packs"), description="Models beside the bundled ones.")
     infer_with_cpu: bool = Field(default=False, description="Measure on the CPU even where a GPU could.")
-    precision: Precision = Field("auto", description="Arithmetic of the network; auto is float32.")
+    runtime: RuntimeName = Field(
+        "auto",
+        description="What runs the network; auto is OpenVINO, or PyTorch or ONNX Runtime where they find a GPU.",
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Arithmetic of the network; auto is float32. bf16 is for CPUs, f16 for CUDA GPUs with PyTorch.",
+    )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
 from planimeter.evaluation import Metrics, compare, summarise
 from planimeter.labels import read_labels
 from planimeter.segmenter import load
-from planimeter.settings import Precision
+from planimeter.settings import Settings
 
 
 @click.command()
@@ -21,35 +22,32 @@ from planimeter.settings import Precision
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
-@click.option(
-    "--packs-folder",
-    type=click.Path(path_type=Path),
-    default=Path("planimeter-data/packs"),
-    show_default=True,
-)
 @click.option("--score-threshold", type=click.FloatRange(0, 1), help="Instead of the pack's own.")
-@click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", show_default=True)
-@click.option("--infer-with-cpu", is_flag=True, help="Measure on the CPU even where a GPU could.")
 @click.option(
     "--record", "part", help="Write the figures into the pack and its card, under this name (test)."
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
 )
+@options_of(Settings, "settings", only=("packs_folder", "infer_with_cpu", "runtime", "precision"))
 def evaluate(
     pack: str,
     data: Path,
     images: Path | None,
-    packs_folder: Path,
     score_threshold: float | None,
-    precision: Precision,
-    infer_with_cpu: bool,
     part: str | None,
     output: Path | None,
+    settings: Settings,
 ) -> None:
     """Compare PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`."""
     console = Console(stderr=True)
-    segmenter = load(pack, packs_folder=packs_folder, infer_with_cpu=infer_with_cpu, precision=precision)
+    segmenter = load(
+        pack,
+        packs_folder=settings.packs_folder,
+        infer_with_cpu=settings.infer_with_cpu,
+        precision=settings.precision,
+        runtime=settings.runtime,
+    )
     labelled = read_labels(data, images).with_classes(segmenter.classes)
     for line in understood(labelled):
         console.print(line)

@@ -25,7 +25,16 @@ from planimeter.tables import Cell, row, to_csv
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 """Which files of a folder are tried; what a file is, its content says."""
-SETTINGS = ("model", "packs_folder", "infer_with_cpu", "precision", "max_bytes", "max_pixels", "max_side")
+SETTINGS = (
+    "model",
+    "packs_folder",
+    "infer_with_cpu",
+    "runtime",
+    "precision",
+    "max_bytes",
+    "max_pixels",
+    "max_side",
+)
 OutputFormat = Literal["table", "json", "csv"]
 
 
@@ -81,6 +90,7 @@ def measure(
         packs_folder=settings.packs_folder,
         infer_with_cpu=settings.infer_with_cpu,
         precision=settings.precision,
+        runtime=settings.runtime,
     )
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)

@@ -1,6 +1,7 @@
 """The PyTorch runtime: the same network from the same weights, on a CUDA GPU or, to compare, on the CPU."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from planimeter.errors import InvalidPack
+from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.packs import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
@@ -22,21 +23,33 @@ def cuda_is_available() -> bool:
 
 
 class TorchRuntime:
-    """A box-space network in PyTorch, in float32."""
+    """A box-space network in PyTorch, in float32, or on a GPU in float16 where that keeps enough digits."""
 
     name = "torch"
-    precision = "f32"
 
-    def __init__(self, network: Callable[[Tensor], tuple[Tensor, ...]], device: str) -> None:
+    def __init__(
+        self, network: Callable[[Tensor], tuple[Tensor, ...]], device: str, *, precision: str = "f32"
+    ) -> None:
+        if precision == "f16" and not device.startswith("cuda"):
+            raise RuntimeUnavailable(
+                f"f16 is for CUDA GPUs; on the {device} use --precision f32 (or auto, which is the same)"
+            )
+        if precision not in {"f32", "f16"}:
+            raise RuntimeUnavailable(
+                f"PyTorch computes in f32 here, or in f16 on a CUDA GPU, not in {precision}"
+            )
         self._network = network
         self.device = device
+        self.precision = precision
 
     @classmethod
-    def from_pack(cls, pack: Pack, device: str) -> "TorchRuntime":
+    def from_pack(cls, pack: Pack, device: str, *, precision: str = "f32") -> "TorchRuntime":
         """Build the network that the pack describes and load its weights."""
         entry = pack.manifest.weights
         if entry is None:
-            raise InvalidPack(f"pack {pack.name!r} has no PyTorch weights; it runs with OpenVINO only")
+            raise InvalidPack(
+                f"pack {pack.name!r} has no PyTorch weights; use --runtime openvino or onnxruntime"
+            )
         path: Path = pack.file(entry)
         network = build_network(pack.manifest.own_architecture, len(pack.manifest.classes))
         try:
@@ -47,11 +60,23 @@ class TorchRuntime:
             network.load_state_dict(state)
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
-        return cls(BoxSpaceNetwork(network, pack.manifest.own_architecture).eval().to(device), device)
+        return cls(
+            BoxSpaceNetwork(network, pack.manifest.own_architecture).eval().to(device),
+            device,
+            precision=precision,
+        )
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
         # TF32 would round inputs to 10 bits on GPUs that have it: not the float32 that the answer names.
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        # In float16 only convolutions and matrix products are: boxes, suppression and pooling stay in float32.
+        half = torch.autocast("cuda", torch.float16) if self.precision == "f16" else nullcontext()
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False), half:
             answer = self._network(torch.from_numpy(image).to(self.device))
-        return without_sentinel(*(tensor.cpu().numpy() for tensor in answer))
+        boxes, labels, scores, masks = answer
+        return without_sentinel(
+            boxes.float().cpu().numpy(),
+            labels.cpu().numpy(),
+            scores.float().cpu().numpy(),
+            masks.float().cpu().numpy(),
+        )

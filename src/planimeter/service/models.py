@@ -18,6 +18,7 @@ def load_pack(pack: Pack, settings: Settings) -> Segmenter:
         packs_folder=settings.packs_folder,
         infer_with_cpu=settings.infer_with_cpu,
         precision=settings.precision,
+        runtime=settings.runtime,
     )
 
 

@@ -1,0 +1,60 @@
+"""Which runtime a pack runs on: what was asked for, or the best that is there."""
+
+from importlib.util import find_spec
+
+from planimeter.errors import RuntimeUnavailable
+from planimeter.packs import Pack
+from planimeter.runtimes import Reader, Runtime
+from planimeter.runtimes.openvino import OpenVinoRuntime
+from planimeter.settings import Precision, RuntimeName
+
+_MISSING = {
+    "torch": "the torch runtime needs PyTorch: run make train-extra, or pip install '.[train]' in the clone",
+    "onnxruntime": "the onnxruntime runtime needs ONNX Runtime: pip install '.[onnxruntime]' in the clone",
+}
+
+
+def open_runtime(
+    pack: Pack,
+    reader: Reader,
+    *,
+    runtime: RuntimeName = "auto",
+    precision: Precision = "auto",
+    infer_with_cpu: bool = False,
+) -> Runtime:
+    """Return the network of `pack`, ready to run; `reader` reads the answers of its ONNX file.
+
+    "auto" takes a GPU where one can be used: PyTorch's if the pack has PyTorch weights, else ONNX Runtime's;
+    and OpenVINO on the CPU otherwise. Raises `RuntimeUnavailable` for what was asked for and is not there.
+    """
+    if runtime in _MISSING and not find_spec(runtime):
+        raise RuntimeUnavailable(_MISSING[runtime])
+    chosen = _best(pack, precision, infer_with_cpu=infer_with_cpu) if runtime == "auto" else runtime
+    exact = "f32" if precision == "auto" else precision
+    if chosen == "torch":
+        from planimeter.runtimes.torch import TorchRuntime, cuda_is_available  # noqa: PLC0415 - torch is optional
+
+        device = "cuda" if cuda_is_available() and not infer_with_cpu else "cpu"
+        return TorchRuntime.from_pack(pack, device, precision=exact)
+    onnx = pack.file(pack.manifest.onnx)
+    if chosen == "onnxruntime":
+        from planimeter.runtimes.onnxruntime import OnnxRuntime  # noqa: PLC0415 - an extra
+
+        return OnnxRuntime(onnx, precision=exact, cpu_only=infer_with_cpu, reader=reader)
+    return OpenVinoRuntime(onnx, precision=exact, reader=reader)
+
+
+def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool) -> RuntimeName:
+    if infer_with_cpu or precision == "bf16":
+        return "openvino"
+    if pack.manifest.weights and find_spec("torch"):
+        from planimeter.runtimes.torch import cuda_is_available  # noqa: PLC0415 - torch is optional
+
+        if cuda_is_available():
+            return "torch"
+    if precision != "f16" and find_spec("onnxruntime"):
+        from planimeter.runtimes.onnxruntime import find_gpu  # noqa: PLC0415 - an extra
+
+        if find_gpu():
+            return "onnxruntime"
+    return "openvino"

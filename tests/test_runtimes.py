@@ -1,0 +1,103 @@
+"""What runs a network: chosen by name or by what is there, and the same answers from each."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import planimeter
+from fakes import MODEL, blocks, write_block_pack
+from planimeter.decode import decode
+from planimeter.errors import InvalidPack, PlanimeterError, RuntimeUnavailable
+from planimeter.measurement import Measurement
+from planimeter.samples import find_sample
+from planimeter.settings import Precision, RuntimeName
+
+needs_onnxruntime = pytest.mark.skipif(
+    not find_spec("onnxruntime"), reason="the onnxruntime extra is not installed"
+)
+needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="the train extra is not installed")
+
+
+def assert_same(one: Measurement, other: Measurement) -> None:
+    """Compare measurements as two runtimes may differ: boxes by 0.05 px, scores by 0.001, percent by 0.02."""
+    assert abs(one.coverage.percent_masked - other.coverage.percent_masked) <= 0.02
+    assert [entry.class_id for entry in one.instances] == [entry.class_id for entry in other.instances]
+    boxes = np.array([entry.bbox for entry in other.instances]).reshape(-1, 4)
+    for entry in one.instances:
+        distances = np.abs(boxes - entry.bbox).max(axis=1)
+        partner = other.instances[int(distances.argmin())]
+        assert distances.min() <= 0.05
+        assert abs(entry.score - partner.score) <= 1e-3
+
+
+@needs_onnxruntime
+def test_onnx_runtime_and_openvino_measure_the_same() -> None:
+    openvino = planimeter.load("nuclei", runtime="openvino")
+    onnxruntime = planimeter.load("nuclei", runtime="onnxruntime", infer_with_cpu=True)
+    assert (onnxruntime.info.runtime, onnxruntime.info.precision, onnxruntime.info.device) == (
+        "onnxruntime",
+        "f32",
+        "cpu",
+    )
+    sample = decode(find_sample("nuclei-culture").read(), filename="sample").pixels[:200, :260]
+    pictures: list[NDArray[np.uint8]] = [sample, np.zeros((64, 96, 3), np.uint8)]
+    found = []
+    for pixels in pictures:
+        one, other = openvino.measure(pixels), onnxruntime.measure(pixels)
+        assert_same(one, other)
+        found.append(len(one.instances))
+    assert found[0] > 3
+    assert found[1] == 0
+
+
+@needs_onnxruntime
+def test_onnx_runtime_counts_rectangles_exactly(tmp_path: Path) -> None:
+    write_block_pack(tmp_path)
+    segmenter = planimeter.load(MODEL, packs_folder=tmp_path, runtime="onnxruntime", infer_with_cpu=True)
+    measured = segmenter.measure(blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)))
+    assert measured.coverage.percent_masked == 37.5
+
+
+@pytest.mark.parametrize(
+    ("runtime", "precision", "error", "message"),
+    [
+        ("openvino", "f16", RuntimeUnavailable, "OpenVINO computes in f32 or bf16 on a CPU, not in f16"),
+        pytest.param(
+            "onnxruntime", "bf16", RuntimeUnavailable, "ONNX Runtime computes in f32", marks=needs_onnxruntime
+        ),
+        pytest.param("torch", "f16", RuntimeUnavailable, "f16 is for CUDA GPUs", marks=needs_torch),
+        pytest.param("torch", "bf16", RuntimeUnavailable, "PyTorch computes in f32", marks=needs_torch),
+    ],
+)
+def test_an_arithmetic_that_a_runtime_does_not_have_is_refused(
+    runtime: RuntimeName, precision: Precision, error: type[PlanimeterError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        planimeter.load("nuclei", runtime=runtime, precision=precision, infer_with_cpu=True)
+
+
+@needs_torch
+def test_a_pack_without_pytorch_weights_names_the_runtimes_that_it_has(tmp_path: Path) -> None:
+    write_block_pack(tmp_path)
+    with pytest.raises(InvalidPack, match="no PyTorch weights; use --runtime openvino or onnxruntime"):
+        planimeter.load(MODEL, packs_folder=tmp_path, runtime="torch")
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
+def test_a_runtime_that_is_not_installed_says_how_to_get_it(
+    runtime: RuntimeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("planimeter.runtimes.choice.find_spec", lambda _: None)
+    with pytest.raises(RuntimeUnavailable, match=r"pip install '\.\["):
+        planimeter.load("nuclei", runtime=runtime)
+
+
+@needs_onnxruntime
+def test_a_file_that_onnx_runtime_cannot_read_is_refused_by_name(tmp_path: Path) -> None:
+    runtimes = pytest.importorskip("planimeter.runtimes.onnxruntime")
+    (tmp_path / "model.onnx").write_bytes(b"not a network")
+    with pytest.raises(InvalidPack, match=r"model\.onnx cannot be loaded by ONNX Runtime"):
+        runtimes.OnnxRuntime(tmp_path / "model.onnx")
