@@ -79,6 +79,12 @@ class InvalidPack(PlanimeterError):
     code = "invalid_pack"
 
 
+class ImportRefused(PlanimeterError):
+    """A model that was made elsewhere cannot be made into a pack."""
+
+    code = "import_refused"
+
+
 class RuntimeUnavailable(PlanimeterError):
     """The runtime, device or precision that was asked for is not there."""
 

@@ -1,9 +1,6 @@
 """From a trained network to a pack: the ONNX graph, the PyTorch weights, the manifest and the card."""
 
-import hashlib
 import math
-import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +19,8 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
+from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, describe, finished_folder, write_manifest
 from planimeter.packs import (
-    CARD,
-    MANIFEST,
     NAME_PATTERN,
     PALETTE,
     Architecture,
@@ -32,7 +28,6 @@ from planimeter.packs import (
     Manifest,
     Pack,
     PackClass,
-    PackFile,
     Preprocessing,
     Thresholds,
     TrainingData,
@@ -40,10 +35,6 @@ from planimeter.packs import (
 )
 from planimeter.preprocessing import network_size
 from planimeter.training.anchors import match_anchors
-from planimeter.training.card import write_card
-
-_ONNX, _WEIGHTS = "model.onnx", "weights.safetensors"
-_UNKNOWN_FILE = PackFile(name=_ONNX, sha256="0" * 64)
 
 
 class PackPlan(BaseModel):
@@ -122,7 +113,7 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
         preprocessing=preprocessing,
         architecture=_architecture(plan, train, preprocessing, start),
         thresholds=Thresholds(),
-        onnx=_UNKNOWN_FILE,
+        onnx=UNKNOWN_FILE,
         training_data=TrainingData(
             name=plan.data_name,
             licence=plan.data_licence,
@@ -195,37 +186,31 @@ def write_pack(network: MaskRCNN, draft: Pack, *, thresholds: Thresholds, valida
 
     Weights are rounded to float16 first: the files halve, and both runtimes start from the same numbers.
     """
-    target = draft.folder
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    aside.chmod(0o755)  # mkdtemp makes it private; a pack is for every reader
-    try:
+    with finished_folder(draft.folder) as aside:
         state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
         network.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )
-        save_file(state, aside / _WEIGHTS)
-        (aside / _WEIGHTS).chmod(0o644)
-        export_onnx(BoxSpaceNetwork(network, draft.manifest.own_architecture), aside / _ONNX)
+        write_networks(aside, BoxSpaceNetwork(network, draft.manifest.own_architecture), state)
         manifest = draft.manifest.model_copy(
             update={
                 "thresholds": thresholds,
-                "onnx": _described(aside / _ONNX),
-                "weights": _described(aside / _WEIGHTS),
+                "onnx": describe(aside / ONNX),
+                "weights": describe(aside / WEIGHTS),
                 "metrics": {"validation": validation.model_dump(mode="json")},
             }
         )
         write_manifest(aside, manifest)
-        _swap(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return Pack(target, manifest)
+    return Pack(draft.folder, manifest)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `pack.json`, and the card that follows from it."""
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
-    (folder / CARD).write_text(write_card(manifest), "utf-8")
+def write_networks(
+    folder: Path, network: nn.Module, state: dict[str, torch.Tensor], *, halve: bool = True
+) -> None:
+    """Write a box-space network as ONNX, and `state` as its PyTorch weights."""
+    save_file(state, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)
+    export_onnx(network, folder / ONNX, halve=halve)
 
 
 def record_metrics(pack: Pack, part: str, metrics: Metrics) -> None:
@@ -234,8 +219,8 @@ def record_metrics(pack: Pack, part: str, metrics: Metrics) -> None:
     write_manifest(pack.folder, pack.manifest.model_copy(update={"metrics": recorded}))
 
 
-def export_onnx(network: nn.Module, path: Path) -> None:
-    """Write a box-space network as ONNX for pictures of any size, with weights stored in float16."""
+def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
+    """Write a box-space network as ONNX for pictures of any size, with weights stored in float16 or as they are."""
     example = torch.zeros(1, 3, 256, 320)
     names = ["boxes", "labels", "scores", "masks"]
     with warnings.catch_warnings(), torch.inference_mode():
@@ -252,7 +237,8 @@ def export_onnx(network: nn.Module, path: Path) -> None:
             dynamic_axes={"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in names}},
         )
     model = onnx.load(path)
-    _store_as_float16(model)
+    if halve:
+        _store_as_float16(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
@@ -276,17 +262,3 @@ def _store_as_float16(model: onnx.ModelProto) -> None:
 def _halved(tensor: torch.Tensor) -> torch.Tensor:
     """Return a contiguous float16 copy of a weight; counters stay what they are."""
     return (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-
-
-def _described(path: Path) -> PackFile:
-    return PackFile(name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-def _swap(aside: Path, target: Path) -> None:
-    """Move a finished folder into place; an older one of that name is gone only once the new one is there."""
-    old = target.with_name(f".{target.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""From models that were made elsewhere to packs. Nothing of a model file is ever executed."""
