@@ -37,7 +37,13 @@ def test_options_are_described_with_their_limits() -> None:
         "description": "",
     }
     listed = {entry["name"]: entry["schema"] for entry in paths["/api/v1/measurements"]["get"]["parameters"]}
-    assert set(listed) == {"limit", "before", "model", "class", "since", "until"}
+    filters = {"ids", "batch", "model", "class", "filename", "since", "until", "min_percent", "max_percent"}
+    assert set(listed) == {"limit", "before"} | filters
+    for name in ("csv", "coco", "zip", "trend", "statistics"):
+        parameters = paths[f"/api/v1/measurements/{name}"]["get"]["parameters"]
+        assert {entry["name"] for entry in parameters} >= filters
+    deleting = {entry["name"]: entry for entry in paths["/api/v1/measurements"]["delete"]["parameters"]}
+    assert {name for name, entry in deleting.items() if entry.get("required")} == {"count"}
     assert listed["limit"] == {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}
     assert listed["since"] == {"type": "string", "format": "date-time"}
 

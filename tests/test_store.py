@@ -5,6 +5,7 @@ Run as a script, this file is the process that gets killed (see `_die_at_every_s
 
 import itertools
 import os
+import re
 import resource
 import shutil
 import signal
@@ -22,14 +23,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
+from planimeter.errors import CountDiffers, InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement
-from planimeter.store import Record, Store
+from planimeter.store import Filter, Record, Store, migrations
 from planimeter.store.files import Folder, file_names, recognisable_stem
 from planimeter.store.ids import Ids, first_id_at, is_id, time_of
 from planimeter.store.journal import Note, write_note
@@ -89,13 +92,16 @@ def open_store(home: Path) -> Store:
     return Store.open(f"sqlite:///{home}/records/planimeter.db", home / "uploads", home / "outputs")
 
 
-def add(store: Store, what: Measurement | None = None, picture: bytes = b"picture") -> Record:
+def add(
+    store: Store, what: Measurement | None = None, picture: bytes = b"picture", batch: str | None = None
+) -> Record:
     return store.add(
         what or measurement(),
         picture=picture,
         overlay_png=b"overlay",
         mask_png=b"mask",
         candidates=b"candidates",
+        batch=batch,
     )
 
 
@@ -255,16 +261,20 @@ class TestListing:
         cells = add(store, measurement(model="nuclei", classes={"nucleus": 9}))
         empty = add(store, measurement(classes={"scratches": 0, "pits": 0}))
 
-        assert ids(store.list(model="steel")) == [empty.id, pitted.id, scratched.id]
-        assert ids(store.list(model="nuclei")) == [cells.id]
-        assert ids(store.list(class_name="scratches")) == [pitted.id, scratched.id]
-        assert ids(store.list(class_name="pits")) == [pitted.id]
-        assert ids(store.list(class_name="scratches", before=pitted.id)) == [scratched.id]
-        assert store.list(model="nuclei", class_name="scratches") == []
-        assert ids(store.list(model="steel", class_name="scratches", limit=1)) == [pitted.id]
-        assert store.list(model="' OR 1=1 --") == []
-        assert (store.count(), store.count(model="steel"), store.count(class_name="scratches")) == (4, 3, 2)
-        assert store.count(model="steel", class_name="pits") == 1
+        assert ids(store.list(Filter(model="steel"))) == [empty.id, pitted.id, scratched.id]
+        assert ids(store.list(Filter(model="nuclei"))) == [cells.id]
+        assert ids(store.list(Filter(class_name="scratches"))) == [pitted.id, scratched.id]
+        assert ids(store.list(Filter(class_name="pits"))) == [pitted.id]
+        assert ids(store.list(Filter(class_name="scratches"), before=pitted.id)) == [scratched.id]
+        assert store.list(Filter(model="nuclei", class_name="scratches")) == []
+        assert ids(store.list(Filter(model="steel", class_name="scratches"), limit=1)) == [pitted.id]
+        assert store.list(Filter(model="' OR 1=1 --")) == []
+        assert (
+            store.count(),
+            store.count(Filter(model="steel")),
+            store.count(Filter(class_name="scratches")),
+        ) == (4, 3, 2)
+        assert store.count(Filter(model="steel", class_name="pits")) == 1
 
     def test_dates_include_since_and_exclude_until(self, store: Store) -> None:
         records = []
@@ -274,15 +284,57 @@ class TestListing:
         first, second, third = records
         middle = second.created_at
 
-        assert ids(store.list(since=middle)) == [third.id, second.id]
-        assert ids(store.list(until=middle)) == [first.id]
-        assert ids(store.list(since=middle, until=third.created_at)) == [second.id]
-        assert ids(store.list(since=middle, until=third.created_at, class_name="scratches")) == [second.id]
-        assert store.count(since=middle) == 2
-        assert ids(store.list(since=middle.replace(tzinfo=None))) == [third.id, second.id]
+        assert ids(store.list(Filter(since=middle))) == [third.id, second.id]
+        assert ids(store.list(Filter(until=middle))) == [first.id]
+        assert ids(store.list(Filter(since=middle, until=third.created_at))) == [second.id]
+        assert ids(store.list(Filter(since=middle, until=third.created_at, class_name="scratches"))) == [
+            second.id
+        ]
+        assert store.count(Filter(since=middle)) == 2
+        assert ids(store.list(Filter(since=middle.replace(tzinfo=None)))) == [third.id, second.id]
         elsewhere = middle.astimezone(timezone(timedelta(hours=-7)))
-        assert ids(store.list(until=elsewhere)) == [first.id]
-        assert len(store.list(since=datetime(1, 1, 1), until=datetime(9999, 12, 31))) == 3
+        assert ids(store.list(Filter(until=elsewhere))) == [first.id]
+        assert len(store.list(Filter(since=datetime(1, 1, 1), until=datetime(9999, 12, 31)))) == 3
+
+    def test_percent_batch_ids_and_part_of_a_file_name_filter_apart_and_together(self, store: Store) -> None:
+        low = add(store, measurement("Coil 17 Ä.png", classes={"scratches": 1}))
+        mid = add(store, measurement("coil 18 100%.png", classes={"scratches": 5}), batch="shift-1")
+        top = add(store, measurement("plate_a.png", classes={"scratches": 9}), batch="shift-1")
+
+        assert ids(store.list(Filter(min_percent=5))) == [top.id, mid.id]
+        assert ids(store.list(Filter(max_percent=5))) == [mid.id, low.id]
+        assert ids(store.list(Filter(min_percent=5, max_percent=5))) == [mid.id]
+        assert ids(store.list(Filter(filename="COIL"))) == [mid.id, low.id]
+        assert ids(store.list(Filter(filename="ä"))) == [low.id], "capitals of any script make no difference"
+        assert ids(store.list(Filter(filename="%"))) == [mid.id], "no wild card"
+        assert ids(store.list(Filter(filename="_"))) == [top.id], "no wild card"
+        assert ids(store.list(Filter(batch="shift-1"))) == [top.id, mid.id]
+        assert ids(store.list(Filter(ids=(low.id, top.id, A_FOREIGN_ID)))) == [top.id, low.id]
+        assert store.list(Filter(ids=())) == []
+        every = Filter(batch="shift-1", filename="coil", class_name="scratches", model="steel", min_percent=1)
+        assert (ids(store.list(every)), store.count(every)) == ([mid.id], 1)
+        assert ids(store.most_masked(limit=2)) == [top.id, mid.id]
+        assert ids(store.most_masked(Filter(class_name="scratches", max_percent=8))) == [mid.id, low.id]
+        assert [record.batch for record in store.list()] == ["shift-1", "shift-1", None]
+
+    def test_a_walk_reads_all_in_portions_and_passes_over_what_is_deleted_meanwhile(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("planimeter.store.store._AT_ONCE", 3)
+        records = [add(store).id for _ in range(8)]
+        walked = []
+        for record in store.walk(Filter(model="steel")):
+            walked.append(record.id)
+            if len(walked) == 1:
+                store.delete(records[2])
+        assert walked == [id_ for id_ in reversed(records) if id_ != records[2]]
+
+    def test_names_of_models_and_classes_come_once_each(self, store: Store) -> None:
+        assert (store.models(), store.classes()) == ([], [])
+        for model, classes in (("steel", {"pits": 1, "scratches": 2}), ("nuclei", {"nucleus": 3})) * 2:
+            add(store, measurement(model=model, classes=classes))
+        assert store.models() == ["nuclei", "steel"]
+        assert store.classes() == ["nucleus", "pits", "scratches"]
 
     def test_a_page_reads_only_its_own_documents(self, store: Store, tmp_path: Path) -> None:
         """All older documents are damaged: reading a single one would raise."""
@@ -290,14 +342,14 @@ class TestListing:
         records = ids([add(store) for _ in range(50)])
 
         assert ids(store.list()) == records[::-1]
-        assert ids(store.list(model="steel", class_name="scratches")) == records[::-1]
-        assert (store.count(), store.count(class_name="scratches")) == (2050, 2050)
+        assert ids(store.list(Filter(model="steel", class_name="scratches"))) == records[::-1]
+        assert (store.count(), store.count(Filter(class_name="scratches"))) == (2050, 2050)
         with pytest.raises(StoreFailed, match="damaged"):
             store.list(limit=51)
 
-    @pytest.mark.parametrize("wanted", [{}, {"model": "steel"}, {"class_name": "scratches"}])
+    @pytest.mark.parametrize("wanted", [Filter(), Filter(model="steel"), Filter(class_name="scratches")])
     def test_a_page_is_found_by_an_index_without_sorting(
-        self, store: Store, tmp_path: Path, wanted: dict[str, str]
+        self, store: Store, tmp_path: Path, wanted: Filter
     ) -> None:
         _insert_many(tmp_path, 500, document=measurement().model_dump_json(by_alias=True))
         statements: list[tuple[str, Any]] = []
@@ -307,15 +359,19 @@ class TestListing:
 
         sa.event.listen(sa.Engine, "before_cursor_execute", remember)
         try:
-            store.list(before="7ZZZZZZZZZZZZZZZZZZZZZZZZZ", **wanted)  # type: ignore[arg-type]
+            store.list(wanted, before="7ZZZZZZZZZZZZZZZZZZZZZZZZZ")
         finally:
             sa.event.remove(sa.Engine, "before_cursor_execute", remember)
 
-        [(statement, parameters)] = statements
+        assert len(statements) == 2, "one for the ids of the page, one for its rows"
         with sqlite3.connect(tmp_path / "records" / "planimeter.db") as database:
-            plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            plan = [
+                row[3]
+                for statement, parameters in statements
+                for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
         database.close()
-        assert all(step.startswith("SEARCH") and "INDEX" in step for step in plan), plan
+        assert all(re.match("SEARCH .*(INDEX|PRIMARY KEY)", step) for step in plan), plan
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_a_limit_below_one_is_refused(self, store: Store, limit: int) -> None:
@@ -362,7 +418,7 @@ class TestDeleting:
         store.delete(gone.id)
 
         assert ids(store.list()) == [kept.id]
-        assert ids(store.list(class_name="scratches")) == [kept.id]
+        assert ids(store.list(Filter(class_name="scratches"))) == [kept.id]
         assert files_under(tmp_path) == files_of(kept, tmp_path) | set(FOREIGN)
         with pytest.raises(UnknownMeasurement):
             store.get(gone.id)
@@ -566,7 +622,8 @@ class TestFailing:
     def test_a_database_that_lost_its_tables_fails_the_check_and_the_add(
         self, store: Store, tmp_path: Path
     ) -> None:
-        _execute(tmp_path, "DROP TABLE measurement_classes", "DROP TABLE measurements", "DROP TABLE store")
+        tables = ("measurement_classes", "measurement_documents", "measurements", "store")
+        _execute(tmp_path, *(f"DROP TABLE {table}" for table in tables))
         with pytest.raises(StoreFailed, match="no such table"):
             store.check()
         with pytest.raises(StoreFailed, match="no such table"):
@@ -657,7 +714,85 @@ class TestKilled:
         assert _foreign_under(tmp_path) == FOREIGN
 
 
+class TestDeletingMany:
+    def test_those_that_are_meant_go_with_their_files_and_nothing_else(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("planimeter.store.store._AT_ONCE", 2)
+        gone = [add(store, measurement("a.png")) for _ in range(5)]
+        kept = add(store, measurement("b.png"))
+
+        assert store.delete_many(Filter(filename="a.p"), count=5) == 5
+        assert ids(store.list()) == [kept.id]
+        assert files_under(tmp_path) == files_of(kept, tmp_path)
+        with pytest.raises(UnknownMeasurement):
+            store.get(gone[0].id)
+
+    @pytest.mark.parametrize("count", [0, 1, 3, -1])
+    def test_nothing_goes_where_the_number_differs(self, store: Store, tmp_path: Path, count: int) -> None:
+        records = [add(store), add(store)]
+        with pytest.raises(CountDiffers, match="2 measurements are meant, not"):
+            store.delete_many(Filter(), count=count)
+        assert ids(store.list()) == ids(records[::-1])
+        assert files_under(tmp_path) == set().union(*(files_of(record, tmp_path) for record in records))
+
+    def test_a_failure_on_the_way_leaves_each_measurement_whole_or_gone(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        records = [add(store) for _ in range(3)]
+
+        def fail(_self: object, _ids: object) -> int:
+            raise StoreFailed("the database is gone")
+
+        monkeypatch.setattr("planimeter.store.records.Records.remove", fail)
+        with pytest.raises(StoreFailed, match="gone"):
+            store.delete_many(Filter(), count=3)
+        assert ids(store.list()) == ids(records[::-1])
+        assert files_under(tmp_path) == set().union(*(files_of(record, tmp_path) for record in records))
+
+
 class TestMigrations:
+    def test_measurements_of_the_first_version_are_all_there_with_their_new_columns(
+        self, tmp_path: Path
+    ) -> None:
+        """More than are copied at once, one of them damaged."""
+        (tmp_path / "records").mkdir()
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+        engine.dispose()
+        document = measurement("Ärger.PNG").model_dump_json(by_alias=True)
+        names = [f"0000{number:022}" for number in range(450)]
+        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
+        with database:
+            database.executemany(
+                "INSERT INTO measurements VALUES "
+                "(?, '2020-01-01 00:00:00.000000', 'steel', 2, 'Ärger.PNG', 'a', 'b', 'c', ?)",
+                [(id_, "not JSON" if id_ == names[0] else document) for id_ in names],
+            )
+            database.executemany(
+                "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 2, 2)", [(id_,) for id_ in names]
+            )
+        database.close()
+
+        store = open_store(tmp_path)
+        try:
+            assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
+            assert store.get(names[-1]).measurement == measurement("Ärger.PNG")
+            assert store.get(names[-1]).batch is None
+            total = store.statistics()
+            # Each: 2 instances, 800 of 40,000 pixels in its coverage, no instances listed in its document.
+            assert (total.pixels_masked, total.pixels_counted) == (449 * 800, 449 * 40000)
+            assert [(entry.name, entry.instances) for entry in total.by_class] == [("scratches", 900)]
+            with pytest.raises(StoreFailed, match="damaged"):
+                store.get(names[0])
+            assert store.delete_many(Filter(), count=450) == 450
+        finally:
+            store.close()
+
     def test_the_migrated_database_has_exactly_the_tables_of_the_code(
         self, store: Store, tmp_path: Path
     ) -> None:
@@ -704,8 +839,12 @@ def _insert_many(home: Path, count: int, document: str) -> None:
     numbered = [f"0000{number:022}" for number in range(count)]
     with database:
         database.executemany(
-            "INSERT INTO measurements VALUES (?, '2020-01-01 00:00:00', 'steel', 1, 'a', 'a', 'b', 'c', ?)",
-            [(id_, document) for id_ in numbered],
+            "INSERT INTO measurements VALUES "
+            "(?, '2020-01-01 00:00:00', 'steel', NULL, 1, 400, 40000, 1, 'A', 'a', 'a', 'b', 'c')",
+            [(id_,) for id_ in numbered],
+        )
+        database.executemany(
+            "INSERT INTO measurement_documents VALUES (?, ?)", [(id_, document) for id_ in numbered]
         )
         database.executemany(
             "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 1, 1)", [(id_,) for id_ in numbered]

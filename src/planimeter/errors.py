@@ -67,6 +67,18 @@ class ScoresNotKept(PlanimeterError):
     code = "scores_not_kept"
 
 
+class CountDiffers(PlanimeterError):
+    """Not as many measurements are meant as the request says: deleting many needs their number."""
+
+    code = "count_differs"
+
+
+class TooMany(PlanimeterError):
+    """More measurements are meant than one request can take."""
+
+    code = "too_many"
+
+
 class UnknownSample(PlanimeterError):
     """No sample picture has that name."""
 

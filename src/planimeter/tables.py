@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from planimeter.measurement import Measurement
 
@@ -42,6 +42,19 @@ def to_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
     writer.writeheader()
     writer.writerows({name: _inert(value) for name, value in entry.items()} for entry in listed)
     return text.getvalue()
+
+
+def csv_lines(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> Iterator[str]:
+    """Yield a header and then each of `rows` as a line of CSV (RFC 4180); what is in no column is left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    writer.writeheader()
+    for entry in rows:
+        writer.writerow({name: _inert(value) for name, value in entry.items()})
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
 
 
 def _inert(value: Cell) -> Cell:

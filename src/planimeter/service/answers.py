@@ -1,10 +1,14 @@
 """What the API answers, typed: the same models make the JSON and its description in `/openapi.json`."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from planimeter.distribution import Distribution
 from planimeter.measurement import (
     Coverage,
     ImageInfo,
@@ -13,11 +17,13 @@ from planimeter.measurement import (
     ModelInfo,
     Options,
     Timing,
+    percent,
 )
 from planimeter.packs import Architecture, Output, Pack, PackClass, Preprocessing, Thresholds, TrainingData
 from planimeter.segmenter import with_mask_format
 from planimeter.service.links import link
 from planimeter.store import Record
+from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Statistics, Trend
 
 
 def _milliseconds(moment: datetime) -> str:
@@ -61,6 +67,7 @@ class ImageAnswer(ImageInfo):
 class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
+    batch: str | None = Field(description="The name under which pictures were sent together.")
     url: Link
     image: ImageAnswer
     model: ModelInfo
@@ -94,6 +101,121 @@ class MeasurementList(Answer):
     measurements: list[MeasurementSummary]
     count: int = Field(description="How many there are on all pages with these filters.")
     next_url: Link | None = Field(description="The next, older page; null on the last.")
+
+
+class Spread(Answer):
+    """How the percent masked of many measurements is spread."""
+
+    count: int
+    mean: float
+    minimum: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    maximum: float
+
+
+class ClassPercent(Answer):
+    """A class and a percentage."""
+
+    class_name: str = Field(alias="class")
+    percent_masked: float
+
+
+class TrendPoint(Answer):
+    """One measurement in the trend."""
+
+    id: str
+    url: Link
+    created_at: Moment
+    filename: str
+    percent_masked: float
+    by_class: list[ClassPercent] = Field(description="The classes found.")
+
+
+class TrendBucket(Answer):
+    """The measurements of a stretch of time, summed up."""
+
+    since: Moment = Field(description="Included.")
+    until: Moment = Field(description="Not included.")
+    percent_masked: Spread
+    by_class: list[ClassPercent] = Field(
+        description="Mean of each class over all measurements of the stretch; without the class counts as 0."
+    )
+
+
+class ClassColor(Answer):
+    """A class and the colour in which its model draws it."""
+
+    class_name: str = Field(alias="class")
+    color: str
+
+
+class TrendAnswer(Answer):
+    """The percent masked over time."""
+
+    count: int
+    percent_masked: Spread | None = Field(description="Over all of them; null where there are none.")
+    fences: tuple[float, float] | None = Field(
+        description="Tukey's: what lies below the first or above the second is an outlier. The quartiles of all "
+        "that is meant, minus and plus 1.5 times their distance."
+    )
+    bucket_seconds: int = Field(description="How long a stretch is.")
+    buckets: list[TrendBucket] = Field(
+        description="Oldest first; in UTC, weeks from Monday; stretches without a measurement are left out."
+    )
+    points: list[TrendPoint] = Field(
+        description=f"Every measurement, oldest first, where they are at most {FEW}; else none."
+    )
+    outlier_count: int
+    outliers: list[TrendPoint] = Field(
+        description=f"Outside the fences, the farthest first; at most {MOST_OUTLIERS}."
+    )
+    classes: list[ClassColor] = Field(description="Those found, by falling mean.")
+
+
+class ClassStatistics(Answer):
+    """One class over many measurements."""
+
+    class_name: str = Field(alias="class")
+    color: str
+    measurements: int = Field(description="In how many it was found.")
+    instance_count: int
+    mean_percent: float = Field(description="Over all measurements; without the class counts as 0.")
+
+
+class HistogramBin(Answer):
+    """How many measurements lie in a range of percent."""
+
+    from_percent: float = Field(description="Included.")
+    to_percent: float = Field(description="Not included, but in the last bin.")
+    count: int
+
+
+class StatisticsAnswer(Answer):
+    """Many measurements, summed up."""
+
+    count: int
+    percent_masked: Spread | None = Field(
+        description="Of the pictures' percentages; null where there are none."
+    )
+    percent_of_pixels: float | None = Field(
+        description="All masked pixels in percent of all pixels: large pictures weigh more."
+    )
+    pixels_masked: int
+    pixels_counted: int
+    instance_count: int
+    by_class: list[ClassStatistics] = Field(description="The classes found, by falling mean.")
+    histogram: list[HistogramBin]
+    limit_percent: float | None
+    passed: int | None = Field(description="How many are at or below the limit; null without one.")
+    failed: int | None = Field(description="How many are above the limit; null without one.")
+
+
+class Deleted(Answer):
+    """What was deleted."""
+
+    deleted: int = Field(description="How many measurements.")
 
 
 class ModelSummary(Answer):
@@ -164,12 +286,91 @@ def measurement_summary(record: Record) -> MeasurementSummary:
     )
 
 
+def spread_answer(spread: Distribution) -> Spread:
+    """Return a distribution as it is answered."""
+    return Spread(**asdict(spread))
+
+
+def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
+    """Return a trend as it is answered; `colors` by class name."""
+    return TrendAnswer(
+        count=trend.spread.count if trend.spread else 0,
+        percent_masked=spread_answer(trend.spread) if trend.spread else None,
+        fences=trend.spread.fences if trend.spread else None,
+        bucket_seconds=trend.bucket_seconds,
+        buckets=[
+            TrendBucket(
+                since=bucket.since,
+                until=bucket.until,
+                percent_masked=spread_answer(bucket.spread),
+                by_class=_percents(bucket.by_class),
+            )
+            for bucket in trend.buckets
+        ],
+        points=[_point(point) for point in trend.points],
+        outlier_count=trend.outlier_count,
+        outliers=[_point(point) for point in trend.outliers],
+        classes=[ClassColor(class_name=name, color=colors[name]) for name in trend.classes],
+    )
+
+
+def _point(point: Point) -> TrendPoint:
+    return TrendPoint(
+        id=point.id,
+        url=link("api.get_measurement", id=point.id),
+        created_at=point.created_at,
+        filename=point.filename,
+        percent_masked=point.percent_masked,
+        by_class=_percents(point.by_class),
+    )
+
+
+def _percents(by_class: Mapping[str, float]) -> list[ClassPercent]:
+    falling = sorted(by_class.items(), key=lambda entry: -entry[1])
+    return [ClassPercent(class_name=name, percent_masked=percent) for name, percent in falling]
+
+
+def statistics_answer(
+    statistics: Statistics, colors: Mapping[str, str], limit_percent: float | None
+) -> StatisticsAnswer:
+    """Return statistics as they are answered; `colors` by class name."""
+    spread, above = statistics.spread, statistics.above
+    count = spread.count if spread else 0
+    counted = statistics.pixels_counted
+    return StatisticsAnswer(
+        count=count,
+        percent_masked=spread_answer(spread) if spread else None,
+        percent_of_pixels=percent(statistics.pixels_masked, counted) if counted else None,
+        pixels_masked=statistics.pixels_masked,
+        pixels_counted=counted,
+        instance_count=statistics.instances,
+        by_class=[
+            ClassStatistics(
+                class_name=entry.name,
+                color=colors[entry.name],
+                measurements=entry.measurements,
+                instance_count=entry.instances,
+                mean_percent=entry.mean_percent,
+            )
+            for entry in statistics.by_class
+        ],
+        histogram=[
+            HistogramBin(from_percent=low, to_percent=high, count=count)
+            for (low, high), count in zip(pairwise(statistics.edges), statistics.counts, strict=True)
+        ],
+        limit_percent=limit_percent,
+        passed=None if above is None else count - above,
+        failed=above,
+    )
+
+
 def _head(record: Record) -> dict[str, Any]:
     measurement = record.measurement
     image = {name: getattr(measurement.image, name) for name in ImageInfo.model_fields}
     return {
         "id": record.id,
         "created_at": record.created_at,
+        "batch": record.batch,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,

@@ -3,19 +3,20 @@
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any
+from itertools import islice
+from typing import AnyStr
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, stream_with_context
 from pydantic import BaseModel
 from werkzeug.exceptions import Forbidden
 
 from planimeter.candidates import exact_mask
 from planimeter.decode import Limits, Picture, decode
 from planimeter.drawing import draw_measurement, encode_jpeg, encode_mask_png, encode_png
-from planimeter.errors import StoreFailed
+from planimeter.errors import StoreFailed, TooMany
 from planimeter.masks import class_map, instance_map, rle_window, union_mask
-from planimeter.measurement import Measurement, Rle
 from planimeter.service.answers import (
+    Deleted,
     MeasurementList,
     ModelAnswer,
     ModelList,
@@ -23,24 +24,32 @@ from planimeter.service.answers import (
     measurement_summary,
     model_answer,
     model_summary,
+    statistics_answer,
+    trend_answer,
 )
 from planimeter.service.context import Context, context
+from planimeter.service.exports import coco_of_one, write_coco, write_csv, write_zip
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at
 from planimeter.service.options import (
+    MOST_AT_ONCE,
+    ArchiveOptions,
     DefaultsOptions,
+    DeleteOptions,
+    FilterOptions,
     ListOptions,
     MaskOptions,
     NoOptions,
     OverlayOptions,
     ReadOptions,
+    StatisticsOptions,
     ThresholdOptions,
+    TrendOptions,
     parse,
 )
 from planimeter.service.origin import PAGE_HEADER, from_other_site
 from planimeter.service.uploads import read_upload
-from planimeter.store import Record
-from planimeter.tables import row, to_csv
+from planimeter.store import Filter, Record
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -53,7 +62,6 @@ MEDIA_TYPES = {
     "BMP": "image/bmp",
 }
 PAGE_LENGTH = 50
-CSV_BATCH = 200
 
 
 @blueprint.before_request
@@ -97,45 +105,89 @@ def list_measurements() -> Response:
 
 def _list_json(options: ListOptions) -> Response:
     store = context().store
-    filters = _filters(options)
     limit = options.limit or PAGE_LENGTH
-    records = store.list(limit=limit + 1, before=options.before, **filters)
+    records = store.list(options.filter, limit=limit + 1, before=options.before)
     more, records = len(records) > limit, records[:limit]
-    following = {**request.args.to_dict(), "before": records[-1].id} if more else None
+    following = {**request.args.to_dict(flat=False), "before": records[-1].id} if more else None
     return _json(
         MeasurementList(
             measurements=[measurement_summary(record) for record in records],
-            count=store.count(**filters),
+            count=store.count(options.filter),
             next_url=link(".list_measurements", **following) if following else None,
         )
     )
 
 
 def _list_csv(options: ListOptions) -> Response:
-    rows = [
-        {"id": record.id, "created_at": record.created_at.isoformat(), **row(record.measurement)}
-        for record in _walk(options)
-    ]
-    answer = Response(to_csv(rows), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = 'attachment; filename="measurements.csv"'
-    return answer
+    store = context().store
+    records = islice(store.walk(options.filter, before=options.before), options.limit)
+    return _file(write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv")
 
 
-def _walk(options: ListOptions) -> Iterator[Record]:
-    """Yield the records that a CSV lists: `limit` of them, or all."""
-    left, before = options.limit, options.before
-    while left is None or left > 0:
-        batch = context().store.list(
-            limit=min(left or CSV_BATCH, CSV_BATCH), before=before, **_filters(options)
+@blueprint.get("/measurements/csv")
+def csv() -> Response:
+    """Answer a table of the measurements that are meant, newest first."""
+    return _list_csv(ListOptions(**parse(FilterOptions, request.args).model_dump()))
+
+
+@blueprint.get("/measurements/coco")
+def coco_of_many() -> Response:
+    """Answer one COCO data set of the measurements that are meant."""
+    wanted = parse(FilterOptions, request.args).filter
+    _refuse_too_many(wanted)
+    return _file(write_coco(context().store.walk(wanted)), "application/json", "measurements_coco.json")
+
+
+@blueprint.get("/measurements/zip")
+def zip_archive() -> Response:
+    """Answer an archive of the pictures of the measurements that are meant."""
+    options = parse(ArchiveOptions, request.args)
+    _refuse_too_many(options.filter)
+    store = context().store
+    pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
+    return _file(pieces, "application/zip", f"measurements_{options.content}.zip")
+
+
+@blueprint.get("/measurements/trend")
+def trend() -> Response:
+    """Answer the percent masked over time."""
+    options = parse(TrendOptions, request.args)
+    parts = context()
+    found = parts.store.trend(options.filter, most_buckets=options.buckets)
+    return _json(trend_answer(found, parts.models.class_colors(found.classes)))
+
+
+@blueprint.get("/measurements/statistics")
+def statistics() -> Response:
+    """Answer sums and spread of the measurements that are meant."""
+    options = parse(StatisticsOptions, request.args)
+    parts = context()
+    found = parts.store.statistics(options.filter, limit_percent=options.limit_percent)
+    colors = parts.models.class_colors(entry.name for entry in found.by_class)
+    return _json(statistics_answer(found, colors, options.limit_percent))
+
+
+@blueprint.delete("/measurements")
+def delete_measurements() -> Response:
+    """Delete the measurements that are meant, with their pictures, where they are as many as `count` says."""
+    options = parse(DeleteOptions, request.args)
+    return _json(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
+
+
+def _refuse_too_many(wanted: Filter) -> None:
+    found = context().store.count(wanted)
+    if found > MOST_AT_ONCE:
+        raise TooMany(
+            f"{found:,} measurements are meant, one file takes at most {MOST_AT_ONCE:,}; narrow them down, for "
+            "example with since and until"
         )
-        yield from batch
-        if len(batch) < CSV_BATCH:
-            return
-        left, before = None if left is None else left - len(batch), batch[-1].id
 
 
-def _filters(options: ListOptions) -> dict[str, Any]:
-    return options.model_dump(include={"model", "class_name", "since", "until"})
+def _file(pieces: Iterator[AnyStr], content_type: str, filename: str) -> Response:
+    """Answer a file that is written while it is sent."""
+    answer = Response(stream_with_context(pieces), content_type=content_type)
+    answer.headers.set("Content-Disposition", "attachment", filename=filename)
+    return answer
 
 
 @blueprint.get("/measurements/<id>")
@@ -200,7 +252,7 @@ def coco(id: str) -> Response:  # noqa: A002  the URL's own word
     record = record_at(context().store.get(id), options.score_threshold)
     name = f"{record.upload_path.stem}_coco.json"
     return _unchanging(
-        record, "application/json", name, lambda: jsonify(coco_dataset(record.measurement)).data
+        record, "application/json", name, lambda: jsonify(coco_of_one(record.measurement)).data
     )
 
 
@@ -253,33 +305,6 @@ def _model_answer(name: str) -> ModelAnswer:
     parts = context()
     pack = parts.models.find(name)
     return model_answer(pack, parts.models.default, parts.store.thresholds().get(pack.name))
-
-
-def coco_dataset(measurement: Measurement) -> dict[str, Any]:
-    """Return a measurement as a COCO data set with one picture: RLE masks, `[x, y, width, height]` boxes."""
-    image, model = measurement.image, measurement.model
-    return {
-        "info": {
-            "description": f"{image.filename}, measured by {model.name} {model.version}",
-        },
-        "images": [{"id": 1, "file_name": image.filename, "width": image.width, "height": image.height}],
-        "categories": [
-            {"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class
-        ],
-        "annotations": [
-            {
-                "id": entry.id,
-                "image_id": 1,
-                "category_id": entry.class_id,
-                "bbox": entry.bbox,
-                "area": entry.area_px,
-                "segmentation": entry.mask.model_dump() if isinstance(entry.mask, Rle) else None,
-                "iscrowd": 0,
-                "score": entry.score,
-            }
-            for entry in measurement.instances
-        ],
-    }
 
 
 def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:

@@ -72,7 +72,12 @@ def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions)
         total=1000 * (drawn - started),
     )
     record = parts.store.add(
-        _plain(measured, timing), picture=data, overlay_png=overlay, mask_png=mask, candidates=candidates
+        _plain(measured, timing),
+        picture=data,
+        overlay_png=overlay,
+        mask_png=mask,
+        candidates=candidates,
+        batch=options.batch,
     )
     stored = perf_counter()
     complete = timing.model_copy(

@@ -1,7 +1,7 @@
 """The models that this service can measure with: found by name, each loaded once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import planimeter
@@ -77,6 +77,17 @@ class Models:
             if wanted not in self._segmenters:
                 self._segmenters[wanted] = self._load(pack, self._settings)
         return self._segmenters[wanted]
+
+    def class_colors(self, names: Iterable[str]) -> dict[str, str]:
+        """Return a colour for each class name: of the first pack that knows it, else one of the palette."""
+        known = {
+            entry.name: entry.color
+            for pack in reversed(self.packs().values())
+            for entry in pack.manifest.classes
+        }
+        return {
+            name: known.get(name, PALETTE[index % len(PALETTE)]) for index, name in enumerate(sorted(names))
+        }
 
     def colors(self, name: str, classes: int) -> tuple[str, ...]:
         """Return one colour per class: the pack's, or a palette where the pack is gone."""

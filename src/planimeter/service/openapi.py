@@ -24,12 +24,16 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ModelAnswer,
     answers.ModelList,
     Candidates,
+    answers.Deleted,
+    answers.StatisticsAnswer,
+    answers.TrendAnswer,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     403: "A page of another site sent the request.",
     404: "Nothing is there, or no model has that name.",
-    409: "The measurement is from before lower scores were kept: ask for a higher threshold, or measure again.",
+    409: "What is kept does not allow it: lower scores than were kept, another number of measurements than the "
+    "request says, or more than it can take.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     422: "The picture cannot be decoded, or has too many pixels.",
@@ -88,7 +92,8 @@ def describe() -> Json:
 def _paths() -> Json:
     measurements = "/api/v1/measurements"
     return {
-        measurements: {"post": _create(), "get": _list()},
+        measurements: {"post": _create(), "get": _list(), "delete": _delete_many()},
+        **_of_many(measurements),
         f"{measurements}/{{id}}": {
             "get": _operation(
                 "Read a measurement",
@@ -238,6 +243,43 @@ def _list() -> Json:
     page = _answer("A page of measurements.", answers.MeasurementList)
     page["content"]["text/csv"] = {"schema": {"type": "string"}}
     return _operation("List measurements, newest first", options.ListOptions, {"200": page}, errors=(400,))
+
+
+def _delete_many() -> Json:
+    return _operation(
+        "Delete many measurements with their pictures",
+        options.DeleteOptions,
+        {"200": _answer("They are gone.", answers.Deleted)},
+        errors=(400, 403, 409, 503),
+    )
+
+
+def _of_many(measurements: str) -> Json:
+    """Return the operations that read the measurements that are meant as one file, or summed up."""
+    archive = {"description": "The archive.", "content": {"application/zip": PICTURE}}
+    table = {
+        "description": "The table.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+    dataset = {"description": "As pycocotools reads it.", "content": {"application/json": _object()}}
+    trend = _answer("The trend.", answers.TrendAnswer)
+    statistics = _answer("The statistics.", answers.StatisticsAnswer)
+    described = {
+        "csv": ("Get measurements as a table", options.FilterOptions, table, (400,)),
+        "coco": ("Get measurements as one COCO data set", options.FilterOptions, dataset, (400, 409)),
+        "zip": (
+            "Get the pictures of measurements as an archive",
+            options.ArchiveOptions,
+            archive,
+            (400, 409),
+        ),
+        "trend": ("Get the percent masked over time", options.TrendOptions, trend, (400,)),
+        "statistics": ("Get measurements summed up", options.StatisticsOptions, statistics, (400,)),
+    }
+    return {
+        f"{measurements}/{name}": {"get": _operation(summary, kind, {"200": answer}, errors=errors)}
+        for name, (summary, kind, answer, errors) in described.items()
+    }
 
 
 def _probes() -> Json:

@@ -1,17 +1,23 @@
 """What a client may ask for: each option declared once, checked here, and listed by `/openapi.json`."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from planimeter.drawing import Style
 from planimeter.errors import InvalidOption
 from planimeter.measurement import MaskFormat
+from planimeter.store import Filter
 
 MOST_LISTED = 1000
+MOST_AT_ONCE = 10_000
+"""Measurements that one archive, one COCO file or one deletion takes."""
+BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 OptionsKind = TypeVar("OptionsKind", bound="RequestOptions")
 
@@ -47,6 +53,11 @@ class UploadOptions(AnswerOptions):
         max_length=255,
         description="Name of a picture sent as raw bytes; a multipart field carries its own.",
     )
+    batch: str | None = Field(
+        None,
+        pattern=BATCH_PATTERN,
+        description="A name for pictures that belong together: up to 64 letters, digits, dots, - and _.",
+    )
 
 
 class ThresholdOptions(RequestOptions):
@@ -77,17 +88,92 @@ class DefaultsOptions(RequestOptions):
     )
 
 
-class ListOptions(RequestOptions):
+class FilterOptions(RequestOptions):
+    """Which measurements are meant: all that fulfil every condition given."""
+
+    ids: tuple[str, ...] | None = Field(
+        None,
+        max_length=MOST_LISTED,
+        description=f"Only these: ids with commas between them, at most {MOST_LISTED:,}; may be repeated.",
+    )
+    batch: str | None = Field(None, description="Only those sent under this name.")
+    model: str | None = Field(None, description="Only those of this model.")
+    class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
+    filename: str | None = Field(
+        None,
+        max_length=255,
+        description="Only those whose file name contains this; capitals make no difference.",
+    )
+    since: datetime | None = Field(None, description="Only from this time on (ISO 8601; UTC without a zone).")
+    until: datetime | None = Field(None, description="Only before this time (ISO 8601; UTC without a zone).")
+    min_percent: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="Only those with at least so many percent masked.",
+    )
+    max_percent: float | None = Field(
+        None, ge=0, le=100, allow_inf_nan=False, description="Only those with at most so many percent masked."
+    )
+
+    @model_validator(mode="after")
+    def _can_match(self) -> "FilterOptions":
+        least, most = self.min_percent, self.max_percent
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"min_percent is {least:g} and max_percent {most:g}: nothing lies between them")
+        return self
+
+    @property
+    def filter(self) -> Filter:
+        """The conditions, as the store takes them."""
+        return Filter(**{field.name: getattr(self, field.name) for field in fields(Filter)})
+
+
+class ListOptions(FilterOptions):
     """Options of listing measurements."""
 
     limit: int | None = Field(
         None, ge=1, le=MOST_LISTED, description="How many; without it 50 as JSON and all of them as CSV."
     )
     before: str | None = Field(None, description="Only older ones than this id: the cursor of the next page.")
-    model: str | None = Field(None, description="Only those of this model.")
-    class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
-    since: datetime | None = Field(None, description="Only from this time on (ISO 8601; UTC without a zone).")
-    until: datetime | None = Field(None, description="Only before this time (ISO 8601; UTC without a zone).")
+
+
+class DeleteOptions(FilterOptions):
+    """Options of deleting many measurements."""
+
+    count: int = Field(
+        ge=1,
+        le=MOST_AT_ONCE,
+        description="How many they are: where it is not so, nothing is deleted (409). At most "
+        f"{MOST_AT_ONCE:,} at once.",
+    )
+
+
+class ArchiveOptions(FilterOptions):
+    """Options of the archive of pictures."""
+
+    content: Literal["overlay", "mask", "image"] = Field(
+        "overlay", description="The drawn pictures, the masks, or the pictures as uploaded."
+    )
+
+
+class TrendOptions(FilterOptions):
+    """Options of the trend."""
+
+    buckets: int = Field(60, ge=2, le=200, description="The most stretches of time to sum up in.")
+
+
+class StatisticsOptions(FilterOptions):
+    """Options of the statistics."""
+
+    limit_percent: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="A picture passes with at most so many percent masked; the others are counted as above.",
+    )
 
 
 class OverlayOptions(ThresholdOptions):
@@ -123,9 +209,12 @@ def parse(kind: type[OptionsKind], *sources: "MultiDict[str, str]") -> OptionsKi
 
     Raises `InvalidOption` for an unknown name, a wrong value, or two values for one name.
     """
-    values: dict[str, str] = {}
+    values: dict[str, str | list[str]] = {}
     for source in sources:
         for name, value in source.items(multi=True):
+            if name in _LISTS:
+                values[name] = [*values.get(name, ()), *filter(None, value.split(","))]
+                continue
             if values.get(name, value) != value:
                 raise InvalidOption(f"{name} is given twice, as {values[name]!r} and {value!r}; give it once")
             if value != "":
@@ -134,6 +223,11 @@ def parse(kind: type[OptionsKind], *sources: "MultiDict[str, str]") -> OptionsKi
         return kind.model_validate(values)
     except ValidationError as error:
         raise InvalidOption(_explain(kind, error)) from None
+
+
+_LONGEST_SHOWN = 200
+_LISTS = frozenset({"ids"})
+"""Options that may be repeated; each may also hold several values with commas between them."""
 
 
 def option_names(kind: type[RequestOptions]) -> list[str]:
@@ -149,10 +243,15 @@ def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
         return (
             f"unknown {'options' if len(unknown) > 1 else 'option'} {', '.join(unknown)}; known here: {known}"
         )
-    missing = [str(problem["loc"][0]) for problem in problems if problem["type"] == "missing"]
-    if missing:
-        return f"{', '.join(missing)} is missing; give it in the query or as a form field"
-    return "; ".join(
-        f"{problem['loc'][0]} is {problem['input']!r}: {problem['msg'].replace('Input', 'it', 1)}"
-        for problem in problems
-    )
+    return "; ".join(_sentence(problem) for problem in problems)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    name = ".".join(str(step) for step in problem["loc"][:1])
+    if problem["type"] == "missing":
+        return f"{name} is missing; give it in the query or as a form field"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
+    if not name:
+        return message
+    given = repr(problem["input"])
+    return f"{name} is {given if len(given) <= _LONGEST_SHOWN else given[:_LONGEST_SHOWN] + '…'}: {message}"

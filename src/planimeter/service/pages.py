@@ -31,7 +31,7 @@ from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.origin import from_other_site
 from planimeter.service.problems import status_of
-from planimeter.store import Record, Store
+from planimeter.store import Filter, Record, Store
 
 blueprint = Blueprint("pages", __name__)
 
@@ -142,7 +142,8 @@ def history() -> str:
     """List the measurements, newest first, one page at a time."""
     parts = context()
     model, before = request.args.get("model") or None, request.args.get("before") or None
-    records = parts.store.list(limit=PAGE_SIZE + 1, before=before, model=model)
+    wanted = Filter(model=model)
+    records = parts.store.list(wanted, limit=PAGE_SIZE + 1, before=before)
     return render_template(
         "history.html",
         records=records[:PAGE_SIZE],
@@ -150,7 +151,7 @@ def history() -> str:
         before=before,
         model=model,
         models=sorted(parts.models.packs()),
-        total=parts.store.count(model=model),
+        total=parts.store.count(wanted),
     )
 
 

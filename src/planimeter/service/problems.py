@@ -20,6 +20,8 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownMeasurement: 404,
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
+    errors.CountDiffers: 409,
+    errors.TooMany: 409,
     errors.TooManyBytes: 413,
     errors.UnsupportedPicture: 415,
     errors.UndecodablePicture: 422,

@@ -1,12 +1,12 @@
 """The records of measurements, in a database."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
@@ -18,11 +18,18 @@ from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
 from planimeter.store.files import FileNames
-from planimeter.store.ids import first_id_at, is_id, time_of
-from planimeter.store.tables import CandidatesRow, ClassRow, MeasurementRow, StoreRow, ThresholdRow
+from planimeter.store.filters import EVERYTHING, Filter, folded, matching
+from planimeter.store.ids import is_id, time_of
+from planimeter.store.tables import (
+    CandidatesRow,
+    ClassRow,
+    DocumentRow,
+    MeasurementRow,
+    StoreRow,
+    ThresholdRow,
+)
 
 _BUSY_SECONDS = 30
-_Query = TypeVar("_Query", bound=sa.Select[Any])
 
 
 @dataclass(frozen=True)
@@ -32,19 +39,19 @@ class Record:
     id: str
     created_at: datetime
     measurement: Measurement
+    batch: str | None
+    """The name under which pictures were sent together."""
     upload_path: Path
     overlay_path: Path
     mask_path: Path
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which records are meant: all that fulfil every condition given. `since` is included, `until` is not."""
+class Row:
+    """What the database holds of one measurement."""
 
-    model: str | None = None
-    class_name: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    columns: MeasurementRow
+    document: str
 
 
 class Records:
@@ -60,21 +67,58 @@ class Records:
             self.close()
             raise
 
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Yield a connection for queries."""
+        with self.failing(), self._engine.connect() as connection:
+            yield connection
+
+    def model_names(self) -> list[str]:
+        """Return the names of the models in the records, alphabetically."""
+        return self._distinct(MeasurementRow.model)
+
+    def class_names(self) -> list[str]:
+        """Return the names of the classes in the records, alphabetically."""
+        return self._distinct(ClassRow.class_name)
+
+    def _distinct(self, attribute: Any) -> list[str]:
+        """Return the different values of a column, one search in its index for each."""
+        column = sa.type_coerce(attribute, sa.String())
+        found: list[str] = []
+        with self.reading() as connection:
+            value = connection.scalar(sa.select(sa.func.min(column)))
+            while value is not None:
+                found.append(value)
+                value = connection.scalar(sa.select(sa.func.min(column)).where(column > value))
+        return found
+
     def insert(
-        self, id_: str, measurement: Measurement, names: FileNames, *, candidates: bytes | None = None
+        self,
+        id_: str,
+        measurement: Measurement,
+        names: FileNames,
+        *,
+        candidates: bytes | None = None,
+        batch: str | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
+        coverage, filename = measurement.coverage, measurement.image.filename
         row = MeasurementRow(
             id=id_,
             created_at=time_of(id_),
             model=measurement.model.name,
-            percent_masked=measurement.coverage.percent_masked,
-            filename=measurement.image.filename,
+            batch=batch,
+            percent_masked=coverage.percent_masked,
+            pixels_masked=coverage.pixels_masked,
+            pixels_counted=coverage.pixels_counted,
+            instances=len(measurement.instances),
+            filename=filename,
+            folded_name=folded(filename),
             upload_name=names.upload,
             overlay_name=names.overlay,
             mask_name=names.mask,
-            document=measurement.model_dump_json(by_alias=True),
         )
+        row.document = DocumentRow(document=measurement.model_dump_json(by_alias=True))
         row.classes = [
             ClassRow(
                 class_id=entry.class_id,
@@ -84,73 +128,106 @@ class Records:
             )
             for entry in classes_found(measurement)
         ]
-        with self._failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
             session.add(row)
             if candidates is not None:
                 session.flush()
                 session.add(CandidatesRow(measurement_id=id_, packed=candidates))
 
-    def find(self, id_: str) -> MeasurementRow:
+    def find(self, id_: str) -> Row:
         """Return the row of a measurement."""
-        with self._failing(), Session(self._engine) as session:
-            row = session.get(MeasurementRow, id_) if is_id(id_) else None
-        if row is None:
-            raise _unknown(id_)
-        return row
+        rows = self.rows([id_]) if is_id(id_) else []
+        if not rows:
+            raise unknown(id_)
+        return rows[0]
 
     def exists(self, id_: str) -> bool:
         """Say whether a measurement is recorded."""
-        with self._failing(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return connection.scalar(sa.select(MeasurementRow.id).where(MeasurementRow.id == id_)) is not None
 
-    def remove(self, id_: str) -> None:
-        """Remove a record, but no file."""
-        with self._failing(), self._writing, self._engine.begin() as connection:
-            removed = connection.execute(sa.delete(MeasurementRow).where(MeasurementRow.id == id_)).rowcount
-        if not removed:
-            raise _unknown(id_)
+    def remove(self, ids: Sequence[str]) -> int:
+        """Remove the records with these ids in one transaction, but no file; return how many there were."""
+        statement = sa.delete(MeasurementRow).where(MeasurementRow.id.in_(ids))
+        with self.failing(), self._writing, self._engine.begin() as connection:
+            return connection.execute(statement).rowcount
 
-    def page(self, wanted: Filter, *, limit: int, before: str | None) -> list[MeasurementRow]:
+    def names(self, ids: Sequence[str]) -> dict[str, FileNames]:
+        """Return the names of the files of those measurements among `ids` that are recorded."""
+        columns = (
+            MeasurementRow.id,
+            MeasurementRow.upload_name,
+            MeasurementRow.overlay_name,
+            MeasurementRow.mask_name,
+        )
+        query = sa.select(*columns).where(MeasurementRow.id.in_(ids))
+        with self.reading() as connection:
+            return {row[0]: FileNames(*row[1:]) for row in connection.execute(query)}
+
+    def page(self, wanted: Filter, *, limit: int, before: str | None) -> list[Row]:
         """Return up to `limit` rows older than the id `before`, newest first."""
+        return self.rows(self.ids(wanted, limit=limit, before=before))
+
+    def ids(self, wanted: Filter, *, limit: int, before: str | None = None) -> list[str]:
+        """Return up to `limit` ids older than the id `before`, newest first."""
         if limit < 1:
             raise InvalidOption(f"The limit is {limit}: ask for at least 1 measurement.")
         if before is not None and not is_id(before):
             raise InvalidOption(f"The cursor {before!r} is not the id of a measurement.")
-        query = _filtered(sa.select(MeasurementRow), wanted)
+        query, id_column = matching(wanted)
         if before is not None:
-            query = query.where(_id_column(wanted) < before)
-        with self._failing(), Session(self._engine) as session:
-            return [*session.scalars(query.order_by(_id_column(wanted).desc()).limit(limit))]
+            query = query.where(id_column < before)
+        with self.reading() as connection:
+            return [*connection.scalars(query.order_by(id_column.desc()).limit(limit))]
 
-    def count(self, wanted: Filter) -> int:
+    def most_masked(self, wanted: Filter, *, limit: int) -> list[Row]:
+        """Return up to `limit` rows, the highest percent masked first."""
+        query, id_column = matching(wanted, needs_columns=True)
+        query = query.order_by(MeasurementRow.percent_masked.desc(), id_column.desc()).limit(limit)
+        with self.reading() as connection:
+            ids = [*connection.scalars(query)]
+        return self.rows(ids)
+
+    def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many records there are."""
-        query = _filtered(sa.select(sa.func.count()).select_from(MeasurementRow), wanted)
-        with self._failing(), self._engine.connect() as connection:
+        query = sa.select(sa.func.count()).select_from(matching(wanted)[0].subquery())
+        with self.reading() as connection:
             return connection.scalar(query) or 0
 
     def candidates(self, id_: str) -> bytes | None:
         """Return what was kept of all that the network found in a measurement; None where nothing was."""
         query = sa.select(CandidatesRow.packed).where(CandidatesRow.measurement_id == id_)
-        with self._failing(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return connection.scalar(query)
 
     def thresholds(self) -> dict[str, float]:
         """Return the score thresholds that were saved, by model."""
-        with self._failing(), self._engine.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(sa.select(ThresholdRow.model, ThresholdRow.score))
             return {model: score for model, score in rows}  # noqa: C416  rows are not pairs to the types
 
     def save_threshold(self, model: str, score: float | None) -> None:
         """Save the score threshold of a model, or forget it."""
-        with self._failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
             if score is None:
                 session.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
             else:
                 session.merge(ThresholdRow(model=model, score=score))
 
+    def rows(self, ids: Sequence[str]) -> list[Row]:
+        """Return the rows of `ids` in their order, without those that are gone meanwhile."""
+        query = (
+            sa.select(MeasurementRow, DocumentRow.document)
+            .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
+            .where(MeasurementRow.id.in_(ids))
+        )
+        with self.failing(), Session(self._engine) as session:
+            rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+        return [rows[id_] for id_ in ids if id_ in rows]
+
     def check(self) -> None:
         """Raise StoreFailed when the database cannot be written."""
-        with self._failing(), self._writing, self._engine.connect() as connection:
+        with self.failing(), self._writing, self._engine.connect() as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
 
@@ -160,7 +237,7 @@ class Records:
 
     def _migrate(self) -> str:
         try:
-            with self._failing(), self._engine.begin() as connection:
+            with self.failing(), self._engine.begin() as connection:
                 if connection.dialect.name == "sqlite":
                     connection.exec_driver_sql("BEGIN IMMEDIATE")  # two starts at once: one waits
                 migrations.upgrade(connection)
@@ -172,7 +249,8 @@ class Records:
             raise StoreFailed(message) from error
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def failing(self) -> Iterator[None]:
+        """Turn what the database says into a sentence with its name and a remedy."""
         try:
             yield
         except SQLAlchemyError as error:
@@ -184,39 +262,20 @@ class Records:
             raise StoreFailed(message) from error
 
 
-def measurement_of(row: MeasurementRow) -> Measurement:
+def measurement_of(row: Row) -> Measurement:
     """Return the measurement of a row."""
     try:
         return Measurement.model_validate_json(row.document)
     except ValidationError as error:
-        message = f"The record of measurement {row.id} is damaged, or was written by a newer Planimeter."
+        message = (
+            f"The record of measurement {row.columns.id} is damaged, or was written by a newer Planimeter."
+        )
         raise StoreFailed(message) from error
 
 
-def _unknown(id_: str) -> UnknownMeasurement:
+def unknown(id_: str) -> UnknownMeasurement:
+    """Return the error for an id that is not recorded."""
     return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
-
-
-def _id_column(wanted: Filter) -> sa.ColumnElement[str]:
-    """Return the column to sort by: of the table whose index answers the query."""
-    return sa.type_coerce(
-        MeasurementRow.id if wanted.class_name is None else ClassRow.measurement_id, sa.String()
-    )
-
-
-def _filtered(query: _Query, wanted: Filter) -> _Query:
-    """Restrict a query. Dates become ranges of ids, which begin with the time: no further index is needed."""
-    id_column = _id_column(wanted)
-    if wanted.class_name is not None:
-        query = query.join(ClassRow, ClassRow.measurement_id == MeasurementRow.id)
-        query = query.where(ClassRow.class_name == wanted.class_name)
-    if wanted.model is not None:
-        query = query.where(MeasurementRow.model == wanted.model)
-    if wanted.since is not None:
-        query = query.where(id_column >= first_id_at(wanted.since))
-    if wanted.until is not None:
-        query = query.where(id_column < first_id_at(wanted.until))
-    return query
 
 
 def _engine(database: str) -> sa.Engine:

@@ -1,18 +1,23 @@
 """The store: pictures in folders and records in a database, kept in step."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
-from planimeter.errors import StoreFailed
+from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
 from planimeter.store.files import FileNames, Folder, file_names
-from planimeter.store.ids import Ids, time_of
+from planimeter.store.filters import EVERYTHING, Filter
+from planimeter.store.ids import Ids, is_id, time_of
 from planimeter.store.journal import Note
-from planimeter.store.records import Filter, Record, Records, measurement_of
-from planimeter.store.tables import MeasurementRow
+from planimeter.store.records import Record, Records, Row, measurement_of, unknown
+from planimeter.store.trend import Statistics, Trend, statistics, trend
 
+_AT_ONCE = 100
+"""Measurements read or deleted together: their documents fit in memory, whatever is in them."""
+_PageOfNames = list[str]
 _PageOfRecords = list[Record]  # inside the class, `list` is the method
 
 
@@ -54,10 +59,12 @@ class Store:
         overlay_png: bytes,
         mask_png: bytes,
         candidates: bytes | None = None,
+        batch: str | None = None,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
-        `candidates` is all that the network found, packed, for `candidates` to return.
+        `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
+        which pictures were sent together.
         """
         id_ = self._ids.next()
         names = file_names(measurement.image.filename, measurement.image.format, id_)
@@ -74,45 +81,54 @@ class Store:
             for folder in notes:
                 with folder.failing("write to"):
                     folder.sync()
-            self._records.insert(id_, measurement, names, candidates=candidates)
+            self._records.insert(id_, measurement, names, candidates=candidates, batch=batch)
         except BaseException:
             self._undo(notes)
             raise
         self._remove_notes(notes)
-        return self._record(id_, measurement, names)
+        return self._record(id_, measurement, names, batch)
 
     def get(self, id_: str) -> Record:
         """Return a measurement; raises UnknownMeasurement."""
         return self._read(self._records.find(id_))
 
     def list(
-        self,
-        *,
-        limit: int = 50,
-        before: str | None = None,
-        model: str | None = None,
-        class_name: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        self, wanted: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None
     ) -> _PageOfRecords:
-        """Return up to `limit` measurements, newest first; for the next page, `before` is the last one's id.
-
-        `class_name` asks for at least one instance of that class. `since` is included, `until` is not; a
-        time without a zone is UTC.
-        """
-        wanted = Filter(model=model, class_name=class_name, since=since, until=until)
+        """Return up to `limit` measurements, newest first; for the next page, `before` is the last one's id."""
         return [self._read(row) for row in self._records.page(wanted, limit=limit, before=before)]
 
-    def count(
-        self,
-        *,
-        model: str | None = None,
-        class_name: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> int:
-        """Return how many measurements there are; the filters are those of `list`."""
-        return self._records.count(Filter(model=model, class_name=class_name, since=since, until=until))
+    def walk(self, wanted: Filter = EVERYTHING, *, before: str | None = None) -> Iterator[Record]:
+        """Yield measurements, newest first, a few in memory at a time; what is deleted meanwhile is left out."""
+        while ids := self._records.ids(wanted, limit=_AT_ONCE, before=before):
+            yield from (self._read(row) for row in self._records.rows(ids))
+            before = ids[-1]
+
+    def most_masked(self, wanted: Filter = EVERYTHING, *, limit: int = 50) -> _PageOfRecords:
+        """Return up to `limit` measurements, the highest percent masked first."""
+        return [self._read(row) for row in self._records.most_masked(wanted, limit=limit)]
+
+    def count(self, wanted: Filter = EVERYTHING) -> int:
+        """Return how many measurements there are."""
+        return self._records.count(wanted)
+
+    def trend(self, wanted: Filter = EVERYTHING, *, most_buckets: int = 60) -> Trend:
+        """Return how the percent masked went over time, in at most so many buckets of a round duration."""
+        with self._records.reading() as connection:
+            return trend(connection, wanted, most_buckets=most_buckets)
+
+    def statistics(self, wanted: Filter = EVERYTHING, *, limit_percent: float | None = None) -> Statistics:
+        """Return sums and spread; with a limit, also how many are above it."""
+        with self._records.reading() as connection:
+            return statistics(connection, wanted, limit_percent=limit_percent)
+
+    def models(self) -> _PageOfNames:
+        """Return the names of the models that measured what is stored."""
+        return self._records.model_names()
+
+    def classes(self) -> _PageOfNames:
+        """Return the names of the classes that were found, alphabetically."""
+        return self._records.class_names()
 
     def candidates(self, id_: str) -> bytes | None:
         """Return what `add` was given; None for a measurement from before it was kept."""
@@ -128,19 +144,39 @@ class Store:
 
     def delete(self, id_: str) -> None:
         """Delete a measurement with its pictures; raises UnknownMeasurement."""
-        row = self._records.find(id_)
-        notes = self._notes(id_, _names_of(row))
+        if not is_id(id_) or not self._delete([id_]):
+            raise unknown(id_)
+
+    def delete_many(self, wanted: Filter, *, count: int) -> int:
+        """Delete the measurements that are meant, with their pictures; return how many were deleted.
+
+        Raises CountDiffers where they are not `count`: whoever deletes must know how many. Each portion of
+        them is deleted whole or not at all; one that fails leaves the later ones.
+        """
+        ids = self._records.ids(wanted, limit=count + 1) if count >= 0 else []
+        if len(ids) != count:
+            found = self._records.count(wanted)
+            raise CountDiffers(
+                f"{found:,} measurements are meant, not {count:,}: nothing was deleted; look at them again"
+            )
+        return sum(self._delete(ids[start : start + _AT_ONCE]) for start in range(0, count, _AT_ONCE))
+
+    def _delete(self, ids: Sequence[str]) -> int:
+        """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""
+        notes = [self._notes(id_, names) for id_, names in self._records.names(ids).items()]
         try:
-            for folder, note in notes.items():
+            for folder, note in _each(notes):
                 with folder.failing("write to"):
                     journal.write_note(folder, note)
-            self._records.remove(id_)
+            removed = self._records.remove(ids) if notes else 0
         except BaseException:
-            self._undo(notes)
+            for one in notes:
+                self._undo(one)
             raise
-        for folder, note in notes.items():
+        for folder, note in _each(notes):
             with folder.failing("remove a file from"):
                 journal.remove_leftovers(folder, note)
+        return removed
 
     def check(self) -> None:
         """Raise StoreFailed when a folder or the database cannot be written."""
@@ -186,19 +222,22 @@ class Store:
             with suppress(OSError):
                 journal.remove_note(folder, note.id)
 
-    def _read(self, row: MeasurementRow) -> Record:
-        return self._record(row.id, measurement_of(row), _names_of(row))
+    def _read(self, row: Row) -> Record:
+        columns = row.columns
+        names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
+        return self._record(columns.id, measurement_of(row), names, columns.batch)
 
-    def _record(self, id_: str, measurement: Measurement, names: FileNames) -> Record:
+    def _record(self, id_: str, measurement: Measurement, names: FileNames, batch: str | None) -> Record:
         return Record(
             id=id_,
             created_at=time_of(id_),
             measurement=measurement,
+            batch=batch,
             upload_path=self._uploads.path / names.upload,
             overlay_path=self._outputs.path / names.overlay,
             mask_path=self._outputs.path / names.mask,
         )
 
 
-def _names_of(row: MeasurementRow) -> FileNames:
-    return FileNames(upload=row.upload_name, overlay=row.overlay_name, mask=row.mask_name)
+def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:
+    return chain.from_iterable(one.items() for one in notes)

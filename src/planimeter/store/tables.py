@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Dialect,
     Float,
@@ -49,29 +50,54 @@ class StoreRow(Table):
 
 
 class MeasurementRow(Table):
-    """One measurement: what is filtered on as columns, all of it as JSON."""
+    """One measurement: what is filtered, sorted and summed up. Narrow, because much of it is scanned."""
 
     __tablename__ = "measurements"
-    __table_args__ = (Index("measurements_by_model", "model", "id"),)
+    __table_args__ = (
+        Index("measurements_by_model", "model", "id"),
+        Index("measurements_by_batch", "batch", "id"),
+        {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
+    )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     model: Mapped[str] = mapped_column(String(64))
+    batch: Mapped[str | None] = mapped_column(String(64))
     percent_masked: Mapped[float] = mapped_column(Float)
+    pixels_masked: Mapped[int] = mapped_column(BigInteger)
+    pixels_counted: Mapped[int] = mapped_column(BigInteger)
+    instances: Mapped[int] = mapped_column(Integer)
     filename: Mapped[str] = mapped_column(Text)
+    folded_name: Mapped[str] = mapped_column(Text)
+    """The file name without the difference of capitals, to search in: SQL knows only that of ASCII."""
     upload_name: Mapped[str] = mapped_column(String(255))
     overlay_name: Mapped[str] = mapped_column(String(255))
     mask_name: Mapped[str] = mapped_column(String(255))
-    document: Mapped[str] = mapped_column(Text)  # last: SQLite reads the columns before it without it
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
+    document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)
+
+
+class DocumentRow(Table):
+    """All of a measurement as JSON, with its masks: apart, so that nothing reads past it on its way."""
+
+    __tablename__ = "measurement_documents"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)
 
 
 class ClassRow(Table):
     """How much one class covers in one measurement; only classes with at least one instance have a row."""
 
     __tablename__ = "measurement_classes"
-    __table_args__ = (Index("measurement_classes_by_class", "class_name", "measurement_id"),)
+    __table_args__ = (
+        # The figures are in the index too: sums over all measurements need nothing else.
+        Index("measurement_classes_by_class", "class_name", "measurement_id", "percent_masked", "count"),
+        {"sqlite_with_rowid": False},
+    )
 
     measurement_id: Mapped[str] = mapped_column(
         ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True

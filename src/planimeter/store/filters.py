@@ -1,0 +1,101 @@
+"""Which records are meant, as conditions that the indexes answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.orm
+
+from planimeter.store.ids import first_id_at
+from planimeter.store.tables import ClassRow, MeasurementRow
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records are meant: all that fulfil every condition given."""
+
+    ids: tuple[str, ...] | None = None
+    batch: str | None = None
+    model: str | None = None
+    class_name: str | None = None
+    """At least one instance of this class was found."""
+    filename: str | None = None
+    """The file's name contains this; capitals make no difference."""
+    since: datetime | None = None
+    """This moment is included; without a zone it is UTC."""
+    until: datetime | None = None
+    """This moment is not included."""
+    min_percent: float | None = None
+    """At least so many percent of the picture are masked."""
+    max_percent: float | None = None
+
+
+EVERYTHING = Filter()
+
+
+def folded(text: str) -> str:
+    """Return a text without the difference of capitals, in any script."""
+    return text.casefold()
+
+
+def matching(wanted: Filter, *, needs_columns: bool = False) -> tuple[sa.Select[Any], sa.ColumnElement[str]]:
+    """Return a query for the ids of the records that are meant, and its id column to sort by.
+
+    Only the tables that the conditions need are in it, and `measurements` where `needs_columns` asks for it:
+    with a class, it is the index of classes that is walked.
+    """
+    plain = _plain_conditions(wanted)
+    if wanted.class_name is None:
+        id_column = _column(MeasurementRow.id)
+        query: sa.Select[Any] = sa.select(id_column)
+    else:
+        id_column = _column(ClassRow.measurement_id)
+        query = sa.select(id_column).where(ClassRow.class_name == wanted.class_name)
+        if plain or needs_columns:
+            query = query.join(MeasurementRow, MeasurementRow.id == id_column)
+    return query.where(*_id_conditions(wanted, id_column), *plain), id_column
+
+
+def conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    """Return all conditions for a query that has `measurements` in it."""
+    found = [*_id_conditions(wanted, _column(MeasurementRow.id)), *_plain_conditions(wanted)]
+    if wanted.class_name is not None:
+        other = sa.orm.aliased(ClassRow)
+        of_class = sa.select(other.measurement_id).where(
+            other.measurement_id == MeasurementRow.id, other.class_name == wanted.class_name
+        )
+        found.append(of_class.exists())
+    return found
+
+
+def _column(attribute: Any) -> sa.ColumnElement[str]:
+    return sa.type_coerce(attribute, sa.String())
+
+
+def _id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
+    """Return those on the id. Dates are ranges of ids, which begin with the time: no further index is needed."""
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.ids is not None:
+        found.append(id_column.in_(wanted.ids))
+    if wanted.since is not None:
+        found.append(id_column >= first_id_at(wanted.since))
+    if wanted.until is not None:
+        found.append(id_column < first_id_at(wanted.until))
+    return found
+
+
+def _plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    """Return those on the other columns of `measurements`."""
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.model is not None:
+        found.append(MeasurementRow.model == wanted.model)
+    if wanted.batch is not None:
+        found.append(MeasurementRow.batch == wanted.batch)
+    if wanted.filename is not None:
+        found.append(MeasurementRow.folded_name.contains(folded(wanted.filename), autoescape=True))
+    if wanted.min_percent is not None:
+        found.append(MeasurementRow.percent_masked >= wanted.min_percent)
+    if wanted.max_percent is not None:
+        found.append(MeasurementRow.percent_masked <= wanted.max_percent)
+    return found
