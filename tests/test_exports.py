@@ -27,7 +27,7 @@ QUARTER = encoded(blocks(red=(0, 0, 32, 32)))
 @pytest.fixture
 def three(client: FlaskClient) -> list[Any]:
     """Three measurements, oldest first: 25 % red, 37.5 % of both, nothing."""
-    sent = (
+    sent: tuple[tuple[bytes, str, dict[str, str]], ...] = (
         (QUARTER, "Coil 1.png", {"batch": "shift-7"}),
         (OVERLAPPING, "coil 2.png", {"batch": "shift-7"}),
         (encoded(blocks()), "plate.png", {}),
@@ -113,10 +113,10 @@ def test_models_with_other_classes_share_a_table(store: Store, client: FlaskClie
     for model, classes in (("steel", {"pits": 2, "dents": 0}), ("nuclei", {"nucleus": 1})):
         store.add(measurement(model=model, classes=classes), picture=b"", overlay_png=b"", mask_png=b"")
     nuclei, steel = table_of(client.get(f"{MEASUREMENTS}/csv").text)
-    classes = [name for name in steel if name.startswith("percent_masked[")]
-    assert classes == ["percent_masked[nucleus]", "percent_masked[pits]", "percent_masked[dents]"]
-    assert [steel[name] for name in classes] == ["", "2.0", "0.0"]
-    assert [nuclei[name] for name in classes] == ["1.0", "", ""]
+    columns = [name for name in steel if name.startswith("percent_masked[")]
+    assert columns == ["percent_masked[nucleus]", "percent_masked[pits]", "percent_masked[dents]"]
+    assert [steel[name] for name in columns] == ["", "2.0", "0.0"]
+    assert [nuclei[name] for name in columns] == ["1.0", "", ""]
 
 
 def test_an_empty_table_has_a_header(client: FlaskClient) -> None:
@@ -126,6 +126,7 @@ def test_an_empty_table_has_a_header(client: FlaskClient) -> None:
 # ---- COCO
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # pycocotools with NumPy 2
 def test_one_coco_file_of_many_pictures_is_read_by_pycocotools(
     client: FlaskClient, three: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,7 +147,8 @@ def test_one_coco_file_of_many_pictures_is_read_by_pycocotools(
         assert mask.sum() == annotation["area"] == 1024
         union |= mask
     assert union.sum() == three[1]["coverage"]["pixels_masked"] == 1536
-    assert dataset.loadImgs([2])[0]["measurement"] == three[1]["id"]
+    [image] = [entry for entry in json.loads(answer.data)["images"] if entry["id"] == 2]
+    assert image["measurement"] == three[1]["id"]
 
 
 def test_classes_of_the_same_name_are_one_category_whatever_their_model(store: Store) -> None:

@@ -7,7 +7,6 @@ from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
@@ -273,30 +272,6 @@ def test_every_form_carries_the_token_of_the_page(client: FlaskClient) -> None:
     for page in ("/", measure(client)):
         html = client.get(page).text
         assert html.count("<form") == html.count(f'name="page_token" value="{PAGE_TOKEN}"') == 1
-
-
-def test_history_pages_by_cursor_and_filters_by_model(app: Flask, client: FlaskClient, store: Store) -> None:
-    first = store.get(measure(client).rsplit("/", 1)[1])
-    for number in range(44):
-        store.add(
-            first.measurement.model_copy(
-                update={"image": first.measurement.image.model_copy(update={"filename": f"n{number}.png"})}
-            ),
-            picture=encoded(HALF),
-            overlay_png=encoded(HALF),
-            mask_png=encoded(HALF),
-        )
-    page = client.get("/measurements").text
-    assert page.count('class="history-file"') == 40
-    assert "45 measurements" in page
-    older = re.search(r'href="([^"]*before=[^"]*)"', page)
-    assert older
-    rest = client.get(urljoin("/measurements", older[1].replace("&amp;", "&"))).text
-    assert rest.count('class="history-file"') == 5
-    assert "half.png" in rest
-    assert "Older" not in rest
-    assert client.get("/measurements?model=other").text.count('class="history-file"') == 0
-    assert app.test_client().get(f"/measurements?model={MODEL}").text.count('class="history-file"') == 40
 
 
 def test_pictures_of_a_page_are_small_or_as_measured(client: FlaskClient) -> None:

@@ -752,7 +752,7 @@ class TestDeletingMany:
 
 
 class TestMigrations:
-    def test_measurements_of_the_first_version_are_all_there_with_their_new_columns(
+    def test_measurements_of_an_earlier_version_are_all_there_with_their_new_columns(
         self, tmp_path: Path
     ) -> None:
         """More than are copied at once, one of them damaged."""
@@ -762,7 +762,7 @@ class TestMigrations:
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
+            command.upgrade(config, "0002")
         engine.dispose()
         document = measurement("Ärger.PNG").model_dump_json(by_alias=True)
         names = [f"0000{number:022}" for number in range(450)]
@@ -776,6 +776,9 @@ class TestMigrations:
             database.executemany(
                 "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 2, 2)", [(id_,) for id_ in names]
             )
+            database.executemany(
+                "INSERT INTO measurement_candidates VALUES (?, ?)", [(id_, id_.encode()) for id_ in names]
+            )
         database.close()
 
         store = open_store(tmp_path)
@@ -783,6 +786,7 @@ class TestMigrations:
             assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
             assert store.get(names[-1]).measurement == measurement("Ärger.PNG")
             assert store.get(names[-1]).batch is None
+            assert [store.candidates(id_) for id_ in names] == [id_.encode() for id_ in names]
             total = store.statistics()
             # Each: 2 instances, 800 of 40,000 pixels in its coverage, no instances listed in its document.
             assert (total.pixels_masked, total.pixels_counted) == (449 * 800, 449 * 40000)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from itertools import islice
 from typing import AnyStr
 
-from flask import Blueprint, Response, jsonify, request, stream_with_context
+from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel
 from werkzeug.exceptions import Forbidden
 
@@ -185,7 +185,7 @@ def _refuse_too_many(wanted: Filter) -> None:
 
 def _file(pieces: Iterator[AnyStr], content_type: str, filename: str) -> Response:
     """Answer a file that is written while it is sent."""
-    answer = Response(stream_with_context(pieces), content_type=content_type)
+    answer = Response(pieces, content_type=content_type)
     answer.headers.set("Content-Disposition", "attachment", filename=filename)
     return answer
 

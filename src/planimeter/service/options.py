@@ -1,8 +1,8 @@
 """What a client may ask for: each option declared once, checked here, and listed by `/openapi.json`."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import fields, replace
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -139,6 +139,30 @@ class ListOptions(FilterOptions):
     before: str | None = Field(None, description="Only older ones than this id: the cursor of the next page.")
 
 
+class HistoryOptions(FilterOptions):
+    """What the history page shows: days as a person chooses them, beside moments as the API takes them."""
+
+    from_day: date | None = Field(None, alias="from", description="The first day.")
+    to_day: date | None = Field(None, alias="to", description="The last day, included.")
+    offset: str = Field(
+        "+00:00", pattern=r"^[+-]\d\d:\d\d$", description="Where those days are: the distance to UTC."
+    )
+    view: Literal["gallery", "table"] = "gallery"
+    before: str | None = None
+    deleted: int | None = Field(None, description="How many were deleted just now.")
+
+    @property
+    def filter(self) -> Filter:
+        """The conditions, as the store takes them."""
+        zone = datetime.strptime(self.offset, "%z").tzinfo
+        since, until = self.since, self.until
+        if self.from_day is not None:
+            since = _later(since, datetime.combine(self.from_day, time(), zone))
+        if self.to_day is not None:
+            until = _earlier(until, datetime.combine(self.to_day + timedelta(days=1), time(), zone))
+        return replace(super().filter, since=since, until=until)
+
+
 class DeleteOptions(FilterOptions):
     """Options of deleting many measurements."""
 
@@ -197,6 +221,26 @@ class MaskOptions(ThresholdOptions):
 
 class NoOptions(RequestOptions):
     """For routes without options."""
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(_aware(one), other)
+
+
+def _earlier(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else min(_aware(one), other)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def query_of(wanted: Filter) -> dict[str, str]:
+    """Return the options that give a filter: what a link or a form needs to mean the same measurements."""
+    given = FilterOptions.model_construct(**vars(wanted)).model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    return {name: ",".join(value) if name in _LISTS else str(value) for name, value in given.items()}
 
 
 def parse_options(values: Mapping[str, str]) -> UploadOptions:

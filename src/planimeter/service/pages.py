@@ -31,14 +31,13 @@ from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.origin import from_other_site
 from planimeter.service.problems import status_of
-from planimeter.store import Filter, Record, Store
+from planimeter.store import Record, Store
 
 blueprint = Blueprint("pages", __name__)
 
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
 ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,.jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp"
 RECENT = 8
-PAGE_SIZE = 40
 THUMBNAIL_SIDE = 320
 LARGE_PIXELS = 2_000_000
 """Drawn pictures with more pixels are shown as JPEG; the download stays PNG."""
@@ -137,24 +136,6 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     return upload.read(), upload.filename, parse_options(fields)
 
 
-@blueprint.get("/measurements")
-def history() -> str:
-    """List the measurements, newest first, one page at a time."""
-    parts = context()
-    model, before = request.args.get("model") or None, request.args.get("before") or None
-    wanted = Filter(model=model)
-    records = parts.store.list(wanted, limit=PAGE_SIZE + 1, before=before)
-    return render_template(
-        "history.html",
-        records=records[:PAGE_SIZE],
-        older=records[PAGE_SIZE - 1].id if len(records) > PAGE_SIZE else None,
-        before=before,
-        model=model,
-        models=sorted(parts.models.packs()),
-        total=parts.store.count(wanted),
-    )
-
-
 @blueprint.get("/measurements/<id>")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     """Show one measurement."""
@@ -173,7 +154,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
             *classes_found(measured),
             *(entry for entry in measured.coverage.by_class if not entry.count),
         ],
-        colors=_colors(measured),
+        colors=colors_of(measured),
         styles=STYLES,
         style=style if style in names else "fill",
         typical_error=_typical_error(parts.models.packs().get(measured.model.name)),
@@ -188,7 +169,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead back to the history."""
     context().store.delete(id)
-    _thumbnail_of.cache_clear()
+    forget_thumbnails()
     return redirect(link("pages.history"), 303)
 
 
@@ -287,7 +268,7 @@ def _typical_error(pack: Pack | None) -> float | None:
     return float(error) if isinstance(error, (int, float)) else None
 
 
-def _colors(measured: Measurement) -> dict[int, str]:
+def colors_of(measured: Measurement) -> dict[int, str]:
     """Return the colour of each class id, also where the model of an old measurement is gone."""
     colors = context().models.colors(measured.model.name, len(measured.coverage.by_class))
     return {entry.class_id: colors[index] for index, entry in enumerate(measured.coverage.by_class)}
@@ -336,6 +317,11 @@ def _quoted_for_curl(filename: str) -> str:
 def _limits_in_words() -> str:
     limits = context().limits
     return f"{limits.max_bytes / 2**20:.4g} MB and {limits.max_pixels / 1e6:.4g} megapixels"
+
+
+def forget_thumbnails() -> None:
+    """Let go of the thumbnails in memory: some of their measurements were deleted."""
+    _thumbnail_of.cache_clear()
 
 
 @lru_cache(maxsize=512)

@@ -2,7 +2,9 @@
 // Every page loads this one module. Each element makes server-rendered HTML quicker to use; none is needed.
 
 import "./command-line.js";
+import "./history-list.js";
 import "./instance-table.js";
 import "./local-time.js";
 import "./mask-view.js";
 import "./picture-drop.js";
+import "./trend-chart.js";
