@@ -1,6 +1,7 @@
 """From labelled pictures to a pack that serves, through the command line."""
 
 import hashlib
+import os
 import re
 import signal
 import subprocess
@@ -104,22 +105,25 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_is_saved_and_goes_on_from_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_is_saved_and_goes_on_from_there(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
     data = write_dataset(tmp_path / "data", pictures=8)
     command = [
         sys.executable, "-m", "planimeter", "train", str(data), "--name", "blobs", "--packs-folder", str(tmp_path),
         "--work-folder", str(tmp_path / "work"), "--backbone-weights", "none", "--shortest-edge", "96", "--crop", "96",
-        "--batch", "2", "--workers", "0", "--epochs", "9999", "--infer-with-cpu",
+        "--batch", "2", "--workers", "1", "--epochs", "9999", "--infer-with-cpu",
     ]  # fmt: skip
     log = tmp_path / "log"
     with (
         log.open("w") as stream,
-        subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True) as process,
     ):
         deadline = time.monotonic() + 300
         while "step 1 " not in log.read_text() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, stop)  # as a terminal and a service manager do: the loader's processes too
         assert process.wait(120) == 130, log.read_text()
     stopped = re.search(r"stopped at step (\d+)", log.read_text())
     assert stopped is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 from planimeter.labels.census import Census
 from planimeter.labels.entries import Finding, Report
 from planimeter.labels.formats import open_labels
-from planimeter.labels.likeness import Print, list_pairs, take_print
+from planimeter.labels.likeness import Likeness, Print, list_pairs, take_print
 
 FEW_INSTANCES = 20
 """A class with fewer cannot be learnt, nor its error be told."""
@@ -65,10 +65,9 @@ def _report_few(path: Path, census: Census, report: Report) -> None:
 
 def _report_alike(path: Path, prints: list[Print], report: Report) -> None:
     for pair in list_pairs(prints, prints, earlier_only=True):
-        how = "has the same pixels as" if pair.exact else "looks nearly the same as"
         report.doubtful(
             path,
-            f"{how} picture {pair.partner.name}; training keeps both on one side",
+            f"{_LIKENESS[pair.how]} picture {pair.partner.name}; training keeps both on one side",
             f"picture {pair.entry.name}",
         )
 
@@ -78,7 +77,14 @@ def _report_shared(
 ) -> None:
     for pair in list_pairs(prints, others):
         where, there = f"picture {pair.entry.name}", f"picture {pair.partner.name} of {against}"
-        if pair.exact:
-            report.broken(path, f"has the same pixels as {there}; keep it on one side", where)
+        if pair.how == "equal":
+            report.broken(path, f"{_LIKENESS[pair.how]} {there}; keep it on one side", where)
         else:
-            report.doubtful(path, f"looks nearly the same as {there}", where)
+            report.doubtful(path, f"{_LIKENESS[pair.how]} {there}", where)
+
+
+_LIKENESS: dict[Likeness, str] = {
+    "equal": "has the same pixels as",
+    "alike": "looks nearly the same as",
+    "turned": "looks, turned or mirrored, nearly the same as",
+}

@@ -7,6 +7,7 @@ place brighter than the one left of it?) agree and their thumbnails correlate.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,12 @@ _HASH_SIDE = 16
 _STEP = 0.1
 """What counts as a step, in standard deviations of the small picture: less is noise on even ground."""
 _THUMBNAIL_SIDE = 32
+_SQUARE = 64
 _BLOCK = 512
 TURNS: tuple[Image.Transpose | None, ...] = (None, *Image.Transpose)
 """The eight ways to turn and mirror a picture; copies made to have more of them are often turned."""
+Likeness = Literal["equal", "alike", "turned"]
+"""All pixels are equal; nearly the same; nearly the same when turned or mirrored."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,9 @@ class Print:
 
     name: str
     sha256: str
-    steps: NDArray[np.float32]
-    """Difference hash: darker -1, brighter 1, even 0 for each of 256 places; scaled to length 1."""
-    thumbnail: NDArray[np.float32]
-    """Grey, with mean 0 and length 1, so that a product is a correlation; zeros for a flat picture."""
+    """Of its pixels."""
+    square: Image.Image
+    """Small, grey, and square: quick to turn."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,14 @@ class Pair:
 
     entry: Print
     partner: Print
-    exact: bool
-    """Whether all pixels are equal."""
+    how: Likeness
 
 
 def take_print(picture: LabelledPicture) -> Print:
     """Return what a picture is recognised by."""
-    grey = Image.fromarray(picture.pixels).convert("L")
+    square = Image.fromarray(picture.pixels).convert("L").resize((_SQUARE,) * 2, Image.Resampling.BOX)
     digest = hashlib.sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()
-    return Print(picture.name, digest, _steps(grey), _thumbnail(grey))
+    return Print(picture.name, digest, square)
 
 
 def list_pairs(prints: Sequence[Print], others: Sequence[Print], *, earlier_only: bool = False) -> list[Pair]:
@@ -67,24 +69,23 @@ def list_pairs(prints: Sequence[Print], others: Sequence[Print], *, earlier_only
     first: dict[str, Print] = {}
     for entry in others:
         first.setdefault(entry.sha256, entry)
-    best: dict[int, tuple[float, int]] = {}
-    for index, other, likeness in _alike(prints, others):
-        if (not earlier_only or other < index) and likeness > best.get(index, (0.0, 0))[0]:
-            best[index] = (likeness, other)
+    best: dict[int, tuple[float, int, Likeness]] = {}
+    for how, index, other, likeness in _alike(prints, others):
+        if (not earlier_only or other < index) and likeness > best.get(index, (0.0,))[0]:
+            best[index] = (likeness, other, how)
     pairs = []
     for index, entry in enumerate(prints):
         equal = first.get(entry.sha256)
         if equal is not None and equal is not entry:
-            pairs.append(Pair(entry, equal, exact=True))
+            pairs.append(Pair(entry, equal, "equal"))
         elif index in best:
-            pairs.append(Pair(entry, others[best[index][1]], exact=False))
+            pairs.append(Pair(entry, others[best[index][1]], best[index][2]))
     return pairs
 
 
 def group(pictures: Sequence[LabelledPicture]) -> list[list[LabelledPicture]]:
     """Return the pictures in groups: copies of one another, however turned or mirrored, are in one group."""
-    squares = [_square(picture) for picture in pictures]
-    upright = [_turned(square, None) for square in squares]
+    prints = [take_print(picture) for picture in pictures]
     root = list(range(len(pictures)))
 
     def find(index: int) -> int:
@@ -93,28 +94,45 @@ def group(pictures: Sequence[LabelledPicture]) -> list[list[LabelledPicture]]:
             index = root[index]
         return index
 
-    same: dict[bytes, int] = {}
-    for index, picture in enumerate(pictures):  # flat pictures have no marks, but may be equal
-        digest = hashlib.sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).digest()
-        root[index] = find(same.setdefault(digest, index))
-    for turn in TURNS:
-        for index, other, _ in _alike([_turned(square, turn) for square in squares], upright):
-            if index != other:
-                root[find(index)] = find(other)
+    same: dict[str, int] = {}
+    for index, entry in enumerate(prints):  # flat pictures have no marks, but may be equal
+        root[index] = find(same.setdefault(entry.sha256, index))
+    for _, index, other, _ in _alike(prints, prints):
+        if index != other:
+            root[find(index)] = find(other)
     groups: dict[int, list[LabelledPicture]] = {}
     for index, picture in enumerate(pictures):
         groups.setdefault(find(index), []).append(picture)
     return list(groups.values())
 
 
-def _square(picture: LabelledPicture) -> Image.Image:
-    # A small square is enough for both marks, and quick to turn.
-    return Image.fromarray(picture.pixels).convert("L").resize((64, 64), Image.Resampling.BOX)
+def _alike(prints: Sequence[Print], others: Sequence[Print]) -> Iterator[tuple[Likeness, int, int, float]]:
+    """Give how each print is like each of the others that is nearly the same, their indices and correlation."""
+    if not prints or not others:
+        return
+    steps, thumbnails = _marks(others, None)
+    for turn in TURNS:
+        how: Likeness = "alike" if turn is None else "turned"
+        for start in range(0, len(prints), _BLOCK):
+            own_steps, own_thumbnails = _marks(prints[start : start + _BLOCK], turn)
+            agree, alike = own_steps @ steps.T, own_thumbnails @ thumbnails.T
+            rows, columns = np.nonzero((agree >= ALIKE_STEPS) & (alike >= ALIKE_CORRELATION))
+            for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+                yield how, start + row, column, float(alike[row, column])
 
 
-def _turned(square: Image.Image, turn: Image.Transpose | None) -> Print:
-    grey = square if turn is None else square.transpose(turn)
-    return Print("", "", _steps(grey), _thumbnail(grey))
+def _marks(
+    prints: Sequence[Print], turn: Image.Transpose | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the marks of pictures, turned: difference hashes [N, 256] and thumbnails [N, 1024], of length 1.
+
+    Hashes hold -1 for darker, 1 for brighter, 0 for even; thumbnails have mean 0, so that a product is a
+    correlation, and are all zero for a flat picture.
+    """
+    squares = [entry.square if turn is None else entry.square.transpose(turn) for entry in prints]
+    return np.stack([_steps(square) for square in squares]), np.stack(
+        [_thumbnail(square) for square in squares]
+    )
 
 
 def _steps(grey: Image.Image) -> NDArray[np.float32]:
@@ -130,18 +148,3 @@ def _thumbnail(grey: Image.Image) -> NDArray[np.float32]:
     values = values - values.mean()
     length = float(np.linalg.norm(values))
     return np.zeros_like(values) if length < FLAT * _THUMBNAIL_SIDE else values / np.float32(length)
-
-
-def _alike(prints: Sequence[Print], others: Sequence[Print]) -> Iterator[tuple[int, int, float]]:
-    """Give the index of each print, of each of the others that is nearly the same, and their correlation."""
-    if not prints or not others:
-        return
-    steps = np.stack([entry.steps for entry in others])
-    thumbnails = np.stack([entry.thumbnail for entry in others])
-    for start in range(0, len(prints), _BLOCK):
-        block = prints[start : start + _BLOCK]
-        agree = np.stack([entry.steps for entry in block]) @ steps.T
-        alike = np.stack([entry.thumbnail for entry in block]) @ thumbnails.T
-        rows, columns = np.nonzero((agree >= ALIKE_STEPS) & (alike >= ALIKE_CORRELATION))
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            yield start + row, column, float(alike[row, column])

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,6 +117,7 @@ class Trainer:
             collate_fn=collate,
             num_workers=self.recipe.workers,
             persistent_workers=self.recipe.workers > 0,
+            worker_init_fn=_leave_signals_to_the_trainer,
         )
         self.network.train()
         validated, saved, status = self.elapsed, self.elapsed, None
@@ -240,6 +242,15 @@ def forward_losses(network: MaskRCNN, images: Tensor, targets: list[dict[str, Te
     proposals, rpn_losses = network.rpn(ImageList(images, sizes), features, targets)
     _, roi_losses = network.roi_heads(features, proposals, sizes, targets)
     return {**rpn_losses, **roi_losses}
+
+
+def _leave_signals_to_the_trainer(_: int) -> None:
+    """Ignore what stops training: terminals and service managers send it to all processes at once.
+
+    A loader's process that ended by it would end training on the spot, with nothing saved.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _EndlessSampler(Sampler[int]):
