@@ -5,6 +5,8 @@ the best IoU that any anchor has with an object's box when both share their cent
 feature pyramid has one size a level, doubling, and the same shapes on every level.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,45 +17,57 @@ from planimeter.preprocessing import network_size
 
 # The finest level looks every 4 pixels: smaller anchors fall between its places, larger leave small objects out.
 LEAST_SIZES = (8, 10, 12, 14, 16, 20, 24, 28, 32)
-LEVELS = 5
 # Height / width of the longest shape; training turns pictures by 90 degrees, so that each comes with its inverse.
 ELONGATIONS = (1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
 # What five shapes must win over three, in mean IoU: each shape makes the first stage slower.
-_WORTH = 0.02
+WORTH = 0.02
+# What other anchors must win over those that a network has learnt with.
+WORTH_LEARNING_AGAIN = 0.1
 
 
-def match_anchors(
-    data: LabelledPictures, preprocessing: Preprocessing
-) -> tuple[tuple[int, int, int, int, int], tuple[float, ...]]:
-    """Return anchor sizes (one a pyramid level, doubling) and height / width ratios that fit the data's boxes."""
+Anchors = tuple[tuple[int, int, int, int, int], tuple[float, ...]]
+"""Sizes, one a pyramid level, doubling; and height / width ratios."""
+
+
+def match_anchors(data: LabelledPictures, preprocessing: Preprocessing) -> Anchors:
+    """Return anchors that fit the data's boxes, in three shapes, or in five where that is worth it."""
     boxes = _boxes(data, preprocessing)
-    if not len(boxes):
-        raise TrainingError("no picture has an instance: there is nothing to learn; check the annotations")
-    three = max(
-        ((least, (1 / long, 1.0, long)) for least in LEAST_SIZES for long in ELONGATIONS),
-        key=lambda anchors: fitness(boxes, *anchors),
-    )
-    five = max(
-        (
-            (least, (1 / long, long**-0.5, 1.0, long**0.5, long))
-            for least in LEAST_SIZES
-            for long in ELONGATIONS
-        ),
-        key=lambda anchors: fitness(boxes, *anchors),
-    )
-    least, ratios = five if fitness(boxes, *five) > fitness(boxes, *three) + _WORTH else three
-    rounded = tuple(float(np.round(ratio, 3)) for ratio in ratios)
-    return (least, 2 * least, 4 * least, 8 * least, 16 * least), rounded
+    three, five = _best(boxes, _THREE), _best(boxes, _FIVE)
+    return five if fitness(boxes, five) > fitness(boxes, three) + WORTH else three
 
 
-def fitness(boxes: NDArray[np.float64], least: int, ratios: tuple[float, ...]) -> float:
+def keep_or_match(data: LabelledPictures, preprocessing: Preprocessing, known: Anchors) -> Anchors:
+    """Return the anchors that a network has learnt with, or better ones in as many shapes where they hardly fit."""
+    boxes = _boxes(data, preprocessing)
+    matched = _best(boxes, {3: _THREE, 5: _FIVE}.get(len(known[1]), [known]))
+    return matched if fitness(boxes, matched) > fitness(boxes, known) + WORTH_LEARNING_AGAIN else known
+
+
+def fitness(boxes: NDArray[np.float64], anchors: Anchors) -> float:
     """Return the mean best IoU of anchors with `boxes`, [N, 2] heights and widths in network pixels."""
-    sizes = least * 2.0 ** np.arange(LEVELS)
-    roots = np.sqrt(np.asarray(ratios))
+    sizes, roots = np.asarray(anchors[0], float), np.sqrt(np.asarray(anchors[1]))
     tall, wide = np.outer(sizes, roots).ravel(), np.outer(sizes, 1 / roots).ravel()
     common = np.minimum(boxes[:, :1], tall) * np.minimum(boxes[:, 1:], wide)
     union = boxes.prod(axis=1)[:, None] + tall * wide - common
     return float((common / union).max(axis=1).mean())
+
+
+def _best(boxes: NDArray[np.float64], candidates: Iterable[Anchors]) -> Anchors:
+    return max(candidates, key=lambda anchors: fitness(boxes, anchors))
+
+
+def _candidates(powers: tuple[float, ...]) -> list[Anchors]:
+    return [
+        (
+            (least, 2 * least, 4 * least, 8 * least, 16 * least),
+            tuple(float(np.round(longest**power, 3)) for power in powers),
+        )
+        for least in LEAST_SIZES
+        for longest in ELONGATIONS
+    ]
+
+
+_THREE, _FIVE = _candidates((-1, 0, 1)), _candidates((-1, -0.5, 0, 0.5, 1))
 
 
 def _boxes(data: LabelledPictures, preprocessing: Preprocessing) -> NDArray[np.float64]:
@@ -63,5 +77,7 @@ def _boxes(data: LabelledPictures, preprocessing: Preprocessing) -> NDArray[np.f
         height, width = picture.pixels.shape[:2]
         scale = network_size(height, width, preprocessing)[0] / height
         boxes += [(scale * mask.pixels.shape[0], scale * mask.pixels.shape[1]) for mask in picture.masks]
-    upright = np.asarray(boxes, np.float64).reshape(-1, 2)
+    if not boxes:
+        raise TrainingError("no picture has an instance: there is nothing to learn; check the annotations")
+    upright = np.asarray(boxes, np.float64)
     return np.concatenate((upright, upright[:, ::-1]))

@@ -34,7 +34,7 @@ from planimeter.packs import (
     find_pack,
 )
 from planimeter.preprocessing import network_size
-from planimeter.training.anchors import match_anchors
+from planimeter.training.anchors import keep_or_match, match_anchors
 
 
 class PackPlan(BaseModel):
@@ -161,7 +161,7 @@ def _architecture(
     if start is None:
         sizes, ratios = match_anchors(train, preprocessing)
         return Architecture(anchor_sizes=sizes, anchor_ratios=ratios, **given)
-    # Its weights fit its own architecture only; its anchors belong to them.
+    # Its weights fit its own architecture only, but for the anchors, which are no weights.
     architecture = start.manifest.own_architecture
     for field, value in given.items():
         if getattr(architecture, field) != value:
@@ -169,7 +169,9 @@ def _architecture(
                 f"{field} {value} was asked for, but the model {start.name!r} to start from has "
                 f"{getattr(architecture, field)}; leave that option out, or start from ImageNet"
             )
-    return architecture
+    known = (architecture.anchor_sizes, architecture.anchor_ratios)
+    sizes, ratios = keep_or_match(train, preprocessing, known)
+    return architecture.model_copy(update={"anchor_sizes": sizes, "anchor_ratios": ratios})
 
 
 def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[float, float]:
