@@ -5,7 +5,7 @@ After Mitchell et al., "Model Cards for Model Reporting" (2019), arXiv:1810.0399
 
 from typing import Any
 
-from planimeter.packs import Manifest
+from planimeter.packs import Architecture, Manifest
 
 _PARTS = {
     "test": "Test pictures, kept out of training and validation",
@@ -46,7 +46,9 @@ def _network(manifest: Manifest) -> str:
             else "imported"
         )
     else:
-        kind = f"Mask R-CNN, {manifest.architecture.backbone} with a feature pyramid"
+        architecture = manifest.architecture
+        own = isinstance(architecture, Architecture)
+        kind = f"Mask R-CNN, {architecture.backbone}{' with a feature pyramid' if own else ''}"
     if scaling.size is not None:
         height, width = scaling.size
         how = (

@@ -7,7 +7,7 @@ makes a full canvas for each instance; what needs a canvas makes one for all.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, cast, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 from contourpy import FillType, contour_generator
@@ -19,6 +19,7 @@ from planimeter.measurement import Polygons, Rle
 
 Bools = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
+MaskEdge = Literal["extend", "fade"]
 
 _PASTE_BLOCK = 4_000_000
 """Pixels interpolated at a time, so that a mask as large as the picture needs no float canvas."""
@@ -183,15 +184,22 @@ class CoverageCounts:
 
 
 def paste(
-    probabilities: NDArray[np.float32] | FrameMask, box: Box, height: int, width: int, threshold: float = 0.5
+    probabilities: NDArray[np.float32] | FrameMask,
+    box: Box,
+    height: int,
+    width: int,
+    threshold: float = 0.5,
+    *,
+    edge: MaskEdge = "extend",
 ) -> WindowMask:
     """Return the box-space mask `probabilities` [M, M] at the resolution of a picture of `height` x `width`.
 
     `box` is x0, y0, x1, y1 in pixels of the picture, where pixel i spans [i, i + 1]. The mask is read
     bilinearly at the centre of each pixel whose centre lies inside the box, as Detectron2's `paste_masks`
     does; but its outermost values reach out to the box's edge instead of fading to zero, so a mask of ones
-    fills its box, corners too. Pixels of at least `threshold` are masked. A box without a pixel centre in the
-    picture gives an empty window. A `FrameMask` follows its own rule.
+    fills its box, corners too. With "fade" for `edge` they do fade, from half a cell inside the box to half a
+    cell outside, exactly as in Detectron2. Pixels of at least `threshold` are masked. A box without a pixel
+    centre in the picture gives an empty window. A `FrameMask` follows its own rule.
     """
     if isinstance(probabilities, FrameMask):
         return probabilities.paste(box, threshold)
@@ -203,8 +211,9 @@ def paste(
     if left >= right or top >= bottom:
         return EMPTY
     rows, columns = probabilities.shape
-    vertical = _weights(np.arange(top, bottom), y0, y1, rows) @ probabilities
-    horizontal = _weights(np.arange(left, right), x0, x1, columns).T
+    weights = _fading_weights if edge == "fade" else _weights
+    vertical = weights(np.arange(top, bottom), y0, y1, rows) @ probabilities
+    horizontal = weights(np.arange(left, right), x0, x1, columns).T
     return WindowMask(left, top, _compare(vertical, horizontal, np.greater_equal, threshold))
 
 
@@ -234,6 +243,14 @@ def _weights(pixels: NDArray[np.int_], low: float, high: float, size: int) -> ND
     index = np.arange(len(pixels))
     weights[index, np.minimum(before + 1, size - 1)] = share
     weights[index, before] = 1 - share
+    return weights
+
+
+def _fading_weights(pixels: NDArray[np.int_], low: float, high: float, size: int) -> NDArray[np.float32]:
+    """Return what `_weights` does, with cells of zeros around the grid."""
+    position = (pixels + 0.5 - low) / (high - low) * size - 0.5
+    distance = np.abs(position[:, None] - np.arange(size))
+    weights: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)
     return weights
 
 

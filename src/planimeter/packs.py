@@ -9,11 +9,13 @@ import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from planimeter.architectures import Detectron2Architecture, TorchvisionArchitecture
 from planimeter.errors import InvalidPack, UnknownModel
+from planimeter.masks import MaskEdge
 
 SCHEMA_VERSION = 1
 MANIFEST = "pack.json"
@@ -69,6 +71,10 @@ class Preprocessing(_Manifest):
         default=True,
         description="Whether scaling down averages all pixels, as Pillow does, or reads four, as OpenCV does.",
     )
+    rounding: Literal["nearest", "half-up", "down"] = Field(
+        default="nearest",
+        description="How the scaled sides become whole: half-up is Detectron2, down torchvision.",
+    )
     channels: Literal["rgb", "bgr"] = "rgb"
     fill: float = Field(default=114.0, ge=0, le=255, description="Grey around a picture in a letterbox.")
     least_scale: float = Field(
@@ -119,6 +125,19 @@ class Architecture(_Manifest):
     nms_iou: float = Field(default=0.5, description="Overlap at which the lower score of a class is dropped.")
 
 
+def _family(value: Any) -> str:
+    """Return which description an `architecture` is; our own has no family."""
+    family = value.get("family") if isinstance(value, dict) else getattr(value, "family", None)
+    return "own" if family is None else str(family)
+
+
+AnyArchitecture = Annotated[
+    Annotated[Architecture, Tag("own")]
+    | Annotated[Detectron2Architecture, Tag("detectron2")]
+    | Annotated[TorchvisionArchitecture, Tag("torchvision")],
+    Discriminator(_family),
+]
+
 Layout = Literal["own", "box-space", "pasted", "yolo", "yolo-end-to-end", "rf-detr"]
 
 
@@ -149,6 +168,10 @@ class Thresholds(_Manifest):
 
     score: float = Field(default=0.5, ge=0, le=1)
     mask: float = Field(default=0.5, gt=0, lt=1, description="Probability from which a pixel is masked.")
+    mask_edge: MaskEdge = Field(
+        default="extend",
+        description="Whether a mask's outermost values reach to its box's edge, or fade to zero as in Detectron2.",
+    )
 
 
 class PackFile(_Manifest):
@@ -179,9 +202,9 @@ class Manifest(_Manifest):
     task: Literal["instance-segmentation"] = "instance-segmentation"
     classes: tuple[PackClass, ...] = Field(min_length=1)
     preprocessing: Preprocessing
-    architecture: Architecture | None = Field(
+    architecture: AnyArchitecture | None = Field(
         default=None,
-        description="Of a network that was built here; absent where only its ONNX file is known.",
+        description="Enough to build the network in PyTorch; absent where only its ONNX file is known.",
     )
     output: Output | None = Field(
         default=None, description="How an imported network's answer is read; absent where ours is."
@@ -217,14 +240,14 @@ class Manifest(_Manifest):
     @property
     def own_architecture(self) -> Architecture:
         """The architecture of a network that was built here; raises `InvalidPack` for any other."""
-        if self.architecture is None:
+        if not isinstance(self.architecture, Architecture):
             raise InvalidPack(
-                f"pack {self.name!r} was imported: only its ONNX file is there, which cannot be trained further"
+                f"pack {self.name!r} was imported; only networks that were built here can be trained further"
             )
         return self.architecture
 
     @property
-    def limits(self) -> Architecture | Output:
+    def limits(self) -> Architecture | Detectron2Architecture | TorchvisionArchitecture | Output:
         """What the network leaves out whatever is asked: its `score_floor`, and its most `detections`."""
         described = self.output or self.architecture
         assert described is not None  # noqa: S101  the validator saw to it

@@ -1,5 +1,6 @@
 """From a picture to the input of a network, and back: what a point of one is in the other."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,23 @@ def network_size(height: int, width: int, preprocessing: Preprocessing) -> tuple
         scale = preprocessing.scale or min(
             preprocessing.shortest_edge / min(height, width), preprocessing.longest_edge / max(height, width)
         )
+        if preprocessing.rounding == "half-up":
+            return _round_half_up(height, width, preprocessing)
+        if preprocessing.rounding == "down":
+            return max(1, math.floor(height * scale)), max(1, math.floor(width * scale))
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _round_half_up(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return what Detectron2's ResizeShortestEdge makes of a size, in its own order of operations."""
+    shortest = float(preprocessing.shortest_edge)
+    scale = shortest / min(height, width)
+    sides = [shortest, scale * width] if height < width else [scale * height, shortest]
+    if max(sides) > preprocessing.longest_edge:
+        scale = preprocessing.longest_edge / max(sides)
+        sides = [side * scale for side in sides]
+    rows, columns = (max(1, int(side + 0.5)) for side in sides)
+    return rows, columns
 
 
 def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple[list[Tile], float | None]:

@@ -19,6 +19,7 @@ from planimeter.errors import InvalidOption, MissingPicture
 from planimeter.layouts import reader
 from planimeter.masks import (
     FrameMasks,
+    MaskEdge,
     WindowMask,
     count_coverage,
     paste,
@@ -89,6 +90,7 @@ class TileDetections:
     scores: list[float]
     masks: NDArray[np.float32] | FrameMasks
     limit_reached: bool = False
+    mask_edge: MaskEdge = "extend"
 
     def above(self, score_threshold: float) -> "TileDetections":
         """Return those with a score of at least `score_threshold`."""
@@ -105,7 +107,12 @@ class TileDetections:
         """Return the instances, masked where the probability is at least `mask_threshold`."""
         boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in self.boxes.tolist()]
         return [
-            Found(box, label, score, trim(paste(mask, box, height, width, mask_threshold)))
+            Found(
+                box,
+                label,
+                score,
+                trim(paste(mask, box, height, width, mask_threshold, edge=self.mask_edge)),
+            )
             for box, label, score, mask in zip(boxes, self.labels, self.scores, self.masks, strict=True)
         ]
 
@@ -264,6 +271,7 @@ class Segmenter:
                 scores[order].tolist(),
                 raw.masks_in(placement, tile.x0, tile.y0, order),
                 limit_reached=len(order) >= manifest.limits.detections,
+                mask_edge=manifest.thresholds.mask_edge,
             )
 
 

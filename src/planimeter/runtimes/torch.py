@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from planimeter.architectures import Detectron2Architecture
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.network import BoxSpaceNetwork, build_network
+from planimeter.network_detectron2 import Detectron2Network
 from planimeter.packs import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
 
@@ -20,6 +22,15 @@ from planimeter.runtimes import RawDetections, without_sentinel
 def cuda_is_available() -> bool:
     """Return whether PyTorch sees a CUDA GPU that it can use."""
     return torch.cuda.is_available()
+
+
+def box_space_network(pack: Pack) -> nn.Module:
+    """Return the network that a pack describes, without its weights."""
+    architecture, classes = pack.manifest.architecture, len(pack.manifest.classes)
+    if isinstance(architecture, Detectron2Architecture):
+        return Detectron2Network(architecture, classes)
+    own = pack.manifest.own_architecture
+    return BoxSpaceNetwork(build_network(own, classes), own)
 
 
 class TorchRuntime:
@@ -51,7 +62,7 @@ class TorchRuntime:
                 f"pack {pack.name!r} has no PyTorch weights; use --runtime openvino or onnxruntime"
             )
         path: Path = pack.file(entry)
-        network = build_network(pack.manifest.own_architecture, len(pack.manifest.classes))
+        network = box_space_network(pack)
         try:
             state = {
                 name: tensor.float() if tensor.is_floating_point() else tensor
@@ -60,11 +71,7 @@ class TorchRuntime:
             network.load_state_dict(state)
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
-        return cls(
-            BoxSpaceNetwork(network, pack.manifest.own_architecture).eval().to(device),
-            device,
-            precision=precision,
-        )
+        return cls(network.eval().to(device), device, precision=precision)
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
