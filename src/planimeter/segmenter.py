@@ -16,7 +16,7 @@ from planimeter.candidates import Candidates, Lineup, coco_box
 from planimeter.decode import Limits, Picture, decode, from_array
 from planimeter.drawing import Style, draw_measurement
 from planimeter.errors import InvalidOption, MissingPicture
-from planimeter.layouts import reader
+from planimeter.layouts import has_sentinel, reader
 from planimeter.masks import (
     FrameMasks,
     MaskEdge,
@@ -309,7 +309,12 @@ def load(
     """
     pack = find_pack(name, packs_folder)
     network = open_runtime(
-        pack, reader(pack.manifest), runtime=runtime, precision=precision, infer_with_cpu=infer_with_cpu
+        pack,
+        reader(pack.manifest),
+        sentinel=has_sentinel(pack.manifest),
+        runtime=runtime,
+        precision=precision,
+        infer_with_cpu=infer_with_cpu,
     )
     return Segmenter(pack, network)
 

@@ -40,7 +40,13 @@ def _read(tensors: Tensors, output: Output, classes: int, size: tuple[int, int] 
         if name not in tensors:
             raise InferenceFailed(f"the network has no output {name!r}; it has {', '.join(tensors)}")
         named[meaning] = tensors[name]
-    return limit(_FAMILIES[output.layout](named, output, size), output, classes)
+    found = _FAMILIES[output.layout](named, output, size)
+    if len(found.scores) and not (found.scores.min() >= 0 and found.scores.max() <= 1):
+        raise InferenceFailed(
+            f"the network answered scores from {found.scores.min():g} to {found.scores.max():g}, not within 0 and 1: "
+            f"its outputs are not what the layout {output.layout} says"
+        )
+    return limit(found, output, classes)
 
 
 def limit(found: RawDetections, output: Output, classes: int) -> RawDetections:
@@ -50,5 +56,9 @@ def limit(found: RawDetections, output: Output, classes: int) -> RawDetections:
     labels = np.array([ids.get(label, 0) for label in found.labels.tolist()], np.int64)
     kept: NDArray[np.intp] = np.flatnonzero((labels > 0) & (found.scores >= output.score_floor))
     kept = kept[np.argsort(-found.scores[kept], kind="stable")][: output.detections]
-    masks = found.masks[kept] if isinstance(found.masks, np.ndarray) else found.masks.take(kept)
-    return RawDetections(found.boxes[kept], labels[kept], found.scores[kept], masks)
+    return RawDetections(found.boxes[kept], labels[kept], found.scores[kept], found.take(kept))
+
+
+def has_sentinel(manifest: Manifest) -> bool:
+    """Return whether the network never answers an empty tensor: it has a sentinel row, or as many rows always."""
+    return manifest.output is None or manifest.output.layout not in {"box-space", "pasted"}

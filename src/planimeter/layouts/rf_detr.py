@@ -19,7 +19,7 @@ def read(tensors: Tensors, output: Output, size: tuple[int, int] | None) -> RawD
     with np.errstate(over="ignore"):
         scores = 1 / (1 + np.exp(-logits))
     known = range(logits.shape[1]) if output.labels is None else output.labels
-    scores[:, [number for number in range(logits.shape[1]) if number not in known]] = -1
+    scores[:, [number for number in range(logits.shape[1]) if number not in known]] = 0
     pairs = np.argsort(-scores.reshape(-1), kind="stable")[: output.detections]
     queries, labels = np.divmod(pairs, logits.shape[1])
     height, width = size

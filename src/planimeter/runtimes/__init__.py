@@ -69,7 +69,7 @@ class RawDetections:
     def __post_init__(self) -> None:
         """Refuse an answer that could turn into a wrong area; raises `InferenceFailed`."""
         count = len(self.boxes)
-        values = self.masks.values if isinstance(self.masks, GridMasks) else self.masks
+        values = self.mask_values
         if values.ndim != 3 or len(self.masks) != count:
             raise InferenceFailed(
                 f"the network found {count} instances but gave masks of shape {values.shape}"
@@ -82,6 +82,15 @@ class RawDetections:
         for name, numbers in (("boxes", self.boxes), ("scores", self.scores), ("masks", values)):
             if not np.isfinite(numbers).all():
                 raise InferenceFailed(f"the network answered with non-finite {name}")
+
+    @property
+    def mask_values(self) -> NDArray[np.float32]:
+        """The numbers that masks are made of, [N, h, w], or [K, h, w] where masks are mixed of them."""
+        return self.masks.values if isinstance(self.masks, GridMasks) else self.masks
+
+    def take(self, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float32] | GridMasks:
+        """Return the masks with these indices."""
+        return self.masks.take(order) if isinstance(self.masks, GridMasks) else self.masks[list(order)]
 
     def masks_in(
         self, placement: Placement, x: int, y: int, order: Sequence[int] | NDArray[np.intp]

@@ -18,18 +18,23 @@ def open_runtime(
     pack: Pack,
     reader: Reader,
     *,
+    sentinel: bool = True,
     runtime: RuntimeName = "auto",
     precision: Precision = "auto",
     infer_with_cpu: bool = False,
 ) -> Runtime:
-    """Return the network of `pack`, ready to run; `reader` reads the answers of its ONNX file.
+    """Return the network of `pack`, ready to run.
 
-    "auto" takes a GPU where one can be used: PyTorch's if the pack has PyTorch weights, else ONNX Runtime's;
-    and OpenVINO on the CPU otherwise. Raises `RuntimeUnavailable` for what was asked for and is not there.
+    `reader` reads the answers of its ONNX file, and `sentinel` says whether it never answers nothing. "auto" takes
+    a GPU where one can be used: PyTorch's if the pack has PyTorch weights, else ONNX Runtime's; and on the CPU
+    OpenVINO, or ONNX Runtime for a network that may answer nothing, at whose answers OpenVINO must look twice.
+    Raises `RuntimeUnavailable` for what was asked for and is not there.
     """
     if runtime in _MISSING and not find_spec(runtime):
         raise RuntimeUnavailable(_MISSING[runtime])
-    chosen = _best(pack, precision, infer_with_cpu=infer_with_cpu) if runtime == "auto" else runtime
+    chosen = runtime
+    if runtime == "auto":
+        chosen = _best(pack, precision, infer_with_cpu=infer_with_cpu, sentinel=sentinel)
     exact = "f32" if precision == "auto" else precision
     if chosen == "torch":
         from planimeter.runtimes.torch import TorchRuntime, cuda_is_available  # noqa: PLC0415 - torch is optional
@@ -41,20 +46,18 @@ def open_runtime(
         from planimeter.runtimes.onnxruntime import OnnxRuntime  # noqa: PLC0415 - an extra
 
         return OnnxRuntime(onnx, precision=exact, cpu_only=infer_with_cpu, reader=reader)
-    return OpenVinoRuntime(onnx, precision=exact, reader=reader)
+    return OpenVinoRuntime(onnx, precision=exact, reader=reader, sentinel=sentinel)
 
 
-def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool) -> RuntimeName:
-    if infer_with_cpu or precision == "bf16":
-        return "openvino"
-    if pack.manifest.weights and find_spec("torch"):
+def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool, sentinel: bool) -> RuntimeName:
+    if pack.manifest.weights and not infer_with_cpu and precision != "bf16" and find_spec("torch"):
         from planimeter.runtimes.torch import cuda_is_available  # noqa: PLC0415 - torch is optional
 
         if cuda_is_available():
             return "torch"
-    if precision != "f16" and find_spec("onnxruntime"):
+    if precision in {"auto", "f32"} and find_spec("onnxruntime"):
         from planimeter.runtimes.onnxruntime import find_gpu  # noqa: PLC0415 - an extra
 
-        if find_gpu():
+        if not sentinel or (not infer_with_cpu and find_gpu()):
             return "onnxruntime"
     return "openvino"

@@ -4,7 +4,9 @@ import click
 
 from planimeter.commands.lazy import Commands
 
-KINDS: dict[str, str] = {}
+KINDS = {
+    "onnx": "Make a model of an exported network: YOLO, RF-DETR, torchvision, Detectron2.",
+}
 """What can be imported; the command of kind x is the function `import_x` of the module x."""
 
 
