@@ -115,7 +115,7 @@ def test_links_take_along_what_is_meant(client: FlaskClient, store: Store) -> No
         answer = client.get(urljoin("http://localhost/measurements", path), query_string={"batch": "shift-7"})
         assert answer.status_code == 200, path
         assert not path.startswith(("/", "http"))
-    assert len(formactions) == 4
+    assert len(formactions) == 5
 
 
 def test_no_address_is_absolute_and_nothing_is_inline(client: FlaskClient, store: Store) -> None:

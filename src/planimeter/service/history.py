@@ -1,7 +1,5 @@
 """The history: what was measured, narrowed down, chosen from, taken away as files, deleted."""
 
-from typing import Any
-
 from flask import redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -33,7 +31,7 @@ FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percen
 def history() -> str | tuple[str, int]:
     """List the measurements that are meant, newest first, one page at a time."""
     try:
-        options = parse(HistoryOptions, _known(HistoryOptions))
+        options = parse(HistoryOptions, known(HistoryOptions, request.args))
     except InvalidOption as problem:
         return _history(HistoryOptions(), str(problem)), 400
     return _history(options)
@@ -76,7 +74,7 @@ def _silent(options: HistoryOptions) -> Filter:
 @blueprint.get("/measurements/delete")
 def confirm_deleting() -> str:
     """Ask before the measurements that are meant are deleted."""
-    wanted = parse(FilterOptions, _known(FilterOptions)).filter
+    wanted = parse(FilterOptions, known(FilterOptions, request.args)).filter
     store = context().store
     return render_template(
         "delete.html",
@@ -91,7 +89,7 @@ def confirm_deleting() -> str:
 @blueprint.post("/measurements/delete")
 def delete_many() -> Response:
     """Delete what was asked about, where it is still as many, and lead back to the history."""
-    options = parse(DeleteOptions, _known(DeleteOptions, request.form))
+    options = parse(DeleteOptions, known(DeleteOptions, request.form))
     wanted = options.filter
     deleted = context().store.delete_many(wanted, count=options.count)
     forget_thumbnails()
@@ -99,8 +97,9 @@ def delete_many() -> Response:
     return redirect(link("pages.history", deleted=deleted, **left), 303)
 
 
-def _known(kind: type[FilterOptions], source: "MultiDict[str, str] | None" = None) -> "MultiDict[str, str]":
+def known(
+    kind: type[FilterOptions], given: "MultiDict[str, str]", *, only: set[str] | None = None
+) -> "MultiDict[str, str]":
     """Return what of the query or the form the page understands: a link may carry more, from a mail for example."""
-    given: Any = request.args if source is None else source
-    names = set(option_names(kind))
+    names = set(option_names(kind)) if only is None else only
     return MultiDict([(name, value) for name, value in given.items(multi=True) if name in names])

@@ -163,6 +163,25 @@ class HistoryOptions(FilterOptions):
         return replace(super().filter, since=since, until=until)
 
 
+class StatisticsOptions(FilterOptions):
+    """Options of the statistics."""
+
+    limit_percent: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="A picture passes with at most so many percent masked; the others are counted as above.",
+    )
+
+
+class ReportOptions(StatisticsOptions):
+    """What the report shows."""
+
+    title: str | None = Field(None, max_length=120, description="Its heading.")
+    sheets: bool = Field(default=False, description="Whether each picture follows with its numbers.")
+
+
 class DeleteOptions(FilterOptions):
     """Options of deleting many measurements."""
 
@@ -186,18 +205,6 @@ class TrendOptions(FilterOptions):
     """Options of the trend."""
 
     buckets: int = Field(60, ge=2, le=200, description="The most stretches of time to sum up in.")
-
-
-class StatisticsOptions(FilterOptions):
-    """Options of the statistics."""
-
-    limit_percent: float | None = Field(
-        None,
-        ge=0,
-        le=100,
-        allow_inf_nan=False,
-        description="A picture passes with at most so many percent masked; the others are counted as above.",
-    )
 
 
 class OverlayOptions(ThresholdOptions):

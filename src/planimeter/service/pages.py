@@ -384,6 +384,12 @@ def write_box(box: tuple[float, float, float, float]) -> str:
     return ", ".join(f"{value:.0f}" for value in box)
 
 
+@blueprint.app_template_filter("short")
+def write_short(value: float) -> str:
+    """Write a number without needless zeros: 2.5, 10."""
+    return f"{value:g}"
+
+
 @blueprint.app_template_filter("iso")
 def write_iso(moment: datetime) -> str:
     """Write a moment for machines."""

@@ -1,13 +1,20 @@
 // @ts-check
 
-/** `<local-time>` around a `<time>` in UTC: writes it in the reader's own zone and language. */
+/**
+ * For paper, which is read later and elsewhere.
+ * @type {Intl.DateTimeFormatOptions}
+ */
+const FULL = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+
+/** `<local-time>` around a `<time>` in UTC: writes it in the reader's own zone and language; `data-full` with all. */
 class LocalTime extends HTMLElement {
   connectedCallback() {
     const time = this.querySelector("time");
     if (!time) return;
     const moment = new Date(time.dateTime);
     time.title = time.textContent ?? "";
-    time.textContent = new Intl.DateTimeFormat(undefined, options(moment)).format(moment);
+    const style = "full" in this.dataset ? FULL : options(moment);
+    time.textContent = new Intl.DateTimeFormat(undefined, style).format(moment);
   }
 }
 

@@ -7,4 +7,5 @@ import "./instance-table.js";
 import "./local-time.js";
 import "./mask-view.js";
 import "./picture-drop.js";
+import "./print-button.js";
 import "./trend-chart.js";

@@ -1,0 +1,37 @@
+"""How far a model's percentage can be trusted, in a sentence that stands beside every percentage."""
+
+from dataclasses import dataclass
+
+from planimeter.packs import Pack
+
+_SPLITS = ("test", "validation")
+"""The most independent pictures first."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The error of the percentage in percentage points (measured minus true), over pictures whose truth is known."""
+
+    split: str
+    pictures: int
+    typical: float
+    """Mean absolute error."""
+    low: float
+    high: float
+    """95 % of the pictures lie between: Bland and Altman's limits of agreement."""
+
+
+def accuracy_of(pack: Pack | None) -> Accuracy | None:
+    """Return what the pack's own evaluation says; None where it says nothing, or the pack is gone."""
+    for split in _SPLITS if pack is not None else ():
+        figures = pack.manifest.metrics.get(split) if pack is not None else None
+        coverage = figures.get("coverage") if isinstance(figures, dict) else None
+        if not isinstance(figures, dict) or not isinstance(coverage, dict):
+            continue
+        try:
+            low, high = coverage["limits_of_agreement"]
+            numbers = (float(coverage["mean_absolute_error"]), float(low), float(high))
+            return Accuracy(split, int(figures["pictures"]), *numbers)
+        except (KeyError, TypeError, ValueError):
+            continue  # written by hand, or by another version
+    return None
