@@ -29,7 +29,7 @@ def test_every_route_of_the_api_is_described_and_nothing_else(app: Flask) -> Non
 def test_options_are_described_with_their_limits() -> None:
     paths = describe()["paths"]
     form = paths["/api/v1/measurements"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["image"]
+    assert form["anyOf"] == [{"required": ["image"]}, {"required": ["from"]}]
     assert form["properties"]["score_threshold"] | {"description": ""} == {
         "type": "number",
         "minimum": 0,

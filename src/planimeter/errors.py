@@ -79,6 +79,12 @@ class TooMany(PlanimeterError):
     code = "too_many"
 
 
+class DifferentPictures(PlanimeterError):
+    """Two measurements that are to be compared are of different pictures."""
+
+    code = "different_pictures"
+
+
 class UnknownSample(PlanimeterError):
     """No sample picture has that name."""
 

@@ -12,14 +12,17 @@ from werkzeug.exceptions import Forbidden
 
 from planimeter.candidates import exact_mask
 from planimeter.decode import Limits, Picture, decode
+from planimeter.difference import difference, draw_difference, union
 from planimeter.drawing import draw_measurement, encode_jpeg, encode_mask_png, encode_png
 from planimeter.errors import StoreFailed, TooMany
 from planimeter.masks import class_map, instance_map, rle_window, union_mask
 from planimeter.service.answers import (
+    ComparisonAnswer,
     Deleted,
     MeasurementList,
     ModelAnswer,
     ModelList,
+    comparison_answer,
     measurement_answer,
     measurement_summary,
     model_answer,
@@ -30,12 +33,14 @@ from planimeter.service.answers import (
 from planimeter.service.context import Context, context
 from planimeter.service.exports import coco_of_one, write_coco, write_csv, write_zip
 from planimeter.service.links import link
-from planimeter.service.measuring import candidates_of, measure_upload, record_at
+from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
 from planimeter.service.options import (
     MOST_AT_ONCE,
     ArchiveOptions,
+    ComparisonOptions,
     DefaultsOptions,
     DeleteOptions,
+    DifferenceOptions,
     FilterOptions,
     ListOptions,
     MaskOptions,
@@ -76,7 +81,7 @@ def refuse_foreign_pages() -> None:
 def create_measurement() -> Response:
     """Measure the picture in the request; answers JSON, or the drawn picture if that is accepted."""
     parts = context()
-    data, filename, options = read_upload(request, parts.settings.max_bytes)
+    data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
     record = measure_upload(data, filename, options)
     wanted = request.accept_mimetypes.best_match(
         ("application/json", "image/png", "image/jpeg"), default="application/json"
@@ -172,6 +177,38 @@ def delete_measurements() -> Response:
     """Delete the measurements that are meant, with their pictures, where they are as many as `count` says."""
     options = parse(DeleteOptions, request.args)
     return _json(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
+
+
+@blueprint.get("/comparisons")
+def show_comparison() -> Response:
+    """Answer how two measurements of the same picture differ."""
+    options = parse(ComparisonOptions, request.args)
+    return _json(compared(options.first, options.second))
+
+
+def compared(first: str, second: str) -> ComparisonAnswer:
+    """Return the comparison of the measurements with two ids."""
+    parts = context()
+    one, other = parts.store.get(first), parts.store.get(second)
+    classes = (*one.measurement.coverage.by_class, *other.measurement.coverage.by_class)
+    colors = parts.models.class_colors(entry.class_name for entry in classes)
+    return comparison_answer(one, other, colors)
+
+
+@blueprint.get("/comparisons/picture")
+def show_difference() -> Response:
+    """Answer the difference drawn."""
+    options = parse(DifferenceOptions, request.args)
+    store = context().store
+    one, other = store.get(options.first), store.get(options.second)
+    difference(one.measurement, other.measurement)  # refuses different pictures
+    name = f"{one.upload_path.stem}_difference.{'jpg' if options.format == 'jpeg' else 'png'}"
+
+    def drawn() -> bytes:
+        pixels = draw_difference(_picture(one).pixels, union(one.measurement), union(other.measurement))
+        return encode_png(pixels) if options.format == "png" else encode_jpeg(pixels)
+
+    return _unchanging(one, f"image/{options.format}", name, drawn)
 
 
 def _refuse_too_many(wanted: Filter) -> None:

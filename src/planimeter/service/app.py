@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, Response
 
-from planimeter.service import api, openapi, probes, problems, report
+from planimeter.service import api, comparing, openapi, probes, problems
 from planimeter.service.context import Context, context
 from planimeter.service.links import link
 from planimeter.service.models import Models
@@ -38,7 +38,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     Context(settings, store, models).attach(app)
-    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, report.blueprint):
+    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, comparing.blueprint):
         app.register_blueprint(blueprint)
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)

@@ -7,7 +7,7 @@ from time import perf_counter
 from planimeter.candidates import Candidates, candidates_above, unpack
 from planimeter.decode import decode
 from planimeter.drawing import encode_mask_png, encode_png
-from planimeter.errors import PlanimeterError, ScoresNotKept
+from planimeter.errors import PlanimeterError, ScoresNotKept, StoreFailed
 from planimeter.measurement import Measurement, Timing
 from planimeter.segmenter import Measured, at_threshold
 from planimeter.service.context import Context, context
@@ -98,6 +98,17 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
     packed = context().store.candidates(record.id)
     candidates = unpack(packed) if packed is not None else _those_kept(record, score_threshold)
     return replace(record, measurement=at_threshold(measurement, candidates, score_threshold))
+
+
+def stored_upload(id_: str) -> tuple[bytes, str]:
+    """Return the bytes and the file name of a measured picture, as they came."""
+    record = context().store.get(id_)
+    try:
+        return record.upload_path.read_bytes(), record.measurement.image.filename
+    except OSError as error:
+        raise StoreFailed(
+            f"the picture of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
+        ) from error
 
 
 def candidates_of(record: Record) -> Candidates:

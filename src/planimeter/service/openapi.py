@@ -24,6 +24,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ModelAnswer,
     answers.ModelList,
     Candidates,
+    answers.ComparisonAnswer,
     answers.Deleted,
     answers.StatisticsAnswer,
     answers.TrendAnswer,
@@ -33,7 +34,7 @@ SENTENCES = {
     403: "A page of another site sent the request.",
     404: "Nothing is there, or no model has that name.",
     409: "What is kept does not allow it: lower scores than were kept, another number of measurements than the "
-    "request says, or more than it can take.",
+    "request says, more than it can take, or measurements of different pictures.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     422: "The picture cannot be decoded, or has too many pixels.",
@@ -165,6 +166,22 @@ def _paths() -> Json:
                 path="id",
             )
         },
+        "/api/v1/comparisons": {
+            "get": _operation(
+                "Compare two measurements of the same picture",
+                options.ComparisonOptions,
+                {"200": _answer("The comparison.", answers.ComparisonAnswer)},
+                errors=(400, 404, 409),
+            )
+        },
+        "/api/v1/comparisons/picture": {
+            "get": _operation(
+                "Get the difference of two measurements as a picture",
+                options.DifferenceOptions,
+                {"200": _pictures("The difference drawn.", "image/png", "image/jpeg")},
+                errors=(400, 404, 409),
+            )
+        },
         "/api/v1/models": {
             "get": _operation(
                 "List the models",
@@ -205,7 +222,7 @@ def _paths() -> Json:
 def _create() -> Json:
     form = _object_of(options.UploadOptions, leave_out="filename")
     form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
-    form["required"] = [FIELD]
+    form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
     drawn = {**PICTURE, "schema": {**PICTURE["schema"], "description": "The drawn picture."}}
     created = _answer("Measured and stored.", answers.MeasurementAnswer)
     created["content"] |= {"image/png": drawn, "image/jpeg": drawn}
@@ -223,11 +240,12 @@ def _create() -> Json:
         errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
     )
     operation["description"] = (
-        "Options go into the query or, with multipart, into form fields. With Accept: image/png "
+        "Options go into the query or, with multipart, into form fields. With from, the picture is that of a stored "
+        "measurement and none is sent. With Accept: image/png "
         f"or image/jpeg the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
     )
     operation["requestBody"] = {
-        "required": True,
+        "required": False,
         "content": {
             "multipart/form-data": {"schema": form},
             **dict.fromkeys(PICTURE_TYPES, PICTURE),

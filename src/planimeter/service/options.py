@@ -53,6 +53,11 @@ class UploadOptions(AnswerOptions):
         max_length=255,
         description="Name of a picture sent as raw bytes; a multipart field carries its own.",
     )
+    from_: str | None = Field(
+        None,
+        alias="from",
+        description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
+    )
     batch: str | None = Field(
         None,
         pattern=BATCH_PATTERN,
@@ -205,6 +210,19 @@ class TrendOptions(FilterOptions):
     """Options of the trend."""
 
     buckets: int = Field(60, ge=2, le=200, description="The most stretches of time to sum up in.")
+
+
+class ComparisonOptions(RequestOptions):
+    """Options of comparing two measurements of the same picture."""
+
+    first: str = Field(description="Id of one measurement.")
+    second: str = Field(description="Id of another of the same picture.")
+
+
+class DifferenceOptions(ComparisonOptions):
+    """Options of the picture of a comparison."""
+
+    format: Literal["png", "jpeg"] = Field("png", description="PNG is exact, JPEG small.")
 
 
 class OverlayOptions(ThresholdOptions):

@@ -26,12 +26,13 @@ from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, Un
 from planimeter.measurement import Measurement, classes_found
 from planimeter.packs import Pack
 from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256
+from planimeter.service.accuracy import accuracy_of
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.origin import from_other_site
 from planimeter.service.problems import status_of
-from planimeter.store import Record, Store
+from planimeter.store import Filter, Record, Store
 
 blueprint = Blueprint("pages", __name__)
 
@@ -162,6 +163,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         urls=_downloads(record),
         timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
         curl_parts=_curl_parts(measured, sample),
+        other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
 
 
@@ -211,15 +213,29 @@ def models() -> str:
         "models.html",
         packs=list(packs.values()),
         default_model=parts.models.default,
-        errors={name: _typical_error(pack) for name, pack in packs.items()},
+        accuracies={name: accuracy_of(pack) for name, pack in packs.items()},
+        recent={name: parts.store.list(Filter(model=name), limit=4) for name in packs},
+        counts={name: parts.store.count(Filter(model=name)) for name in packs},
     )
 
 
 @blueprint.get("/models/<name>")
 def model(name: str) -> str:
     """Show what a model sees, how good it is and what it comes from."""
-    pack = context().models.find(name)
-    return render_template("model.html", pack=pack, metrics=_metrics(pack), card=render_card(pack.card))
+    parts = context()
+    pack = parts.models.find(name)
+    wanted = Filter(model=name)
+    return render_template(
+        "model.html",
+        pack=pack,
+        metrics=_metrics(pack),
+        card=render_card(pack.card),
+        known=accuracy_of(pack),
+        records=parts.store.list(wanted, limit=6),
+        count=parts.store.count(wanted),
+        colors={index: entry.color for index, entry in enumerate(pack.manifest.classes, 1)},
+        samples=[sample for sample in list_samples() if sample.model == name],
+    )
 
 
 def render_card(card: str) -> Markup:

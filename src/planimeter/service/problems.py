@@ -22,6 +22,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
     errors.TooMany: 409,
+    errors.DifferentPictures: 409,
     errors.TooManyBytes: 413,
     errors.UnsupportedPicture: 415,
     errors.UndecodablePicture: 422,

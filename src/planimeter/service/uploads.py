@@ -1,9 +1,11 @@
 """The picture in a request: a multipart field, or the raw body."""
 
+from collections.abc import Callable
+
 from flask import Request
 from werkzeug.datastructures import FileStorage
 
-from planimeter.errors import MissingPicture, TooManyBytes, UnsupportedPicture
+from planimeter.errors import InvalidOption, MissingPicture, TooManyBytes, UnsupportedPicture
 from planimeter.service.options import UploadOptions, parse
 from planimeter.service.problems import too_many_bytes
 
@@ -11,14 +13,23 @@ FIELD = "image"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 
 
-def read_upload(request: Request, max_bytes: int) -> tuple[bytes, str, UploadOptions]:
+def read_upload(
+    request: Request, max_bytes: int, stored: Callable[[str], tuple[bytes, str]]
+) -> tuple[bytes, str, UploadOptions]:
     """Return the bytes of the picture, its file name, and the options of query and form.
+
+    With the option `from` there is no picture in the request: `stored` returns that of a measurement.
 
     Raises `MissingPicture`, `UnsupportedPicture`, `TooManyBytes` or `InvalidOption`, saying what came and how
     to send it instead.
     """
     kind = request.mimetype
-    if kind == "multipart/form-data":
+    if request.args.get("from") or request.form.get("from"):
+        if FIELD in request.files or kind.startswith("image/"):
+            raise InvalidOption("a picture came, and from names a stored one; send one of the two")
+        options = parse(UploadOptions, request.args, request.form)
+        data, filename = stored(options.from_ or "")
+    elif kind == "multipart/form-data":
         file = _field(request)
         data, filename = file.stream.read(max_bytes + 1), file.filename or "picture"
         options = parse(UploadOptions, request.args, request.form)

@@ -4,16 +4,17 @@
  * For paper, which is read later and elsewhere.
  * @type {Intl.DateTimeFormatOptions}
  */
-const FULL = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const FULL = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
 
-/** `<local-time>` around a `<time>` in UTC: writes it in the reader's own zone and language; `data-full` with all. */
+/** `<local-time>` around a `<time>` in UTC: writes it in the reader's own zone and language; `data-full` with the year. */
 class LocalTime extends HTMLElement {
   connectedCallback() {
     const time = this.querySelector("time");
     if (!time) return;
     const moment = new Date(time.dateTime);
     time.title = time.textContent ?? "";
-    const style = "full" in this.dataset ? FULL : options(moment);
+    const zone = /** @type {Intl.DateTimeFormatOptions} */ (this.dataset.full === "zone" ? { timeZoneName: "short" } : {});
+    const style = "full" in this.dataset ? { ...FULL, ...zone } : options(moment);
     time.textContent = new Intl.DateTimeFormat(undefined, style).format(moment);
   }
 }

@@ -2,6 +2,7 @@
 // Every page loads this one module. Each element makes server-rendered HTML quicker to use; none is needed.
 
 import "./command-line.js";
+import "./compare-views.js";
 import "./history-list.js";
 import "./instance-table.js";
 import "./local-time.js";
