@@ -28,6 +28,16 @@ def finished_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Yield a path to write; what is there at the end becomes `target`, or is gone where the end is not reached."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        aside = Path(folder) / target.name
+        yield aside
+        aside.replace(target)
+
+
 def describe(path: Path) -> PackFile:
     """Return the name and the content's hash of a file of a pack."""
     digest = hashlib.sha256()

@@ -295,12 +295,17 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
         text = path.read_text("utf-8")
     except OSError as error:
         raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
+    return Pack(folder, parse_manifest(text, str(path)), bundled)
+
+
+def parse_manifest(text: str, source: str) -> Manifest:
+    """Return the manifest in `text`; raises `InvalidPack`, which names `source`."""
     try:
-        return Pack(folder, Manifest.model_validate_json(text), bundled)
+        return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise InvalidPack(f"{path}: {where}: {first['msg']}") from error
+        raise InvalidPack(f"{source}: {where}: {first['msg']}") from error
 
 
 def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:

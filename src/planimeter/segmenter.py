@@ -106,7 +106,7 @@ class TileDetections:
     def paste(self, height: int, width: int, mask_threshold: float) -> list[Found]:
         """Return the instances, masked where the probability is at least `mask_threshold`."""
         boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in self.boxes.tolist()]
-        return [
+        found = [
             Found(
                 box,
                 label,
@@ -115,6 +115,9 @@ class TileDetections:
             )
             for box, label, score, mask in zip(boxes, self.labels, self.scores, self.masks, strict=True)
         ]
+        if isinstance(self.masks, FrameMasks) and self.masks.cut:
+            return [entry for entry in found if entry.mask.area]  # as Ultralytics does
+        return found
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import click
 from rich.markdown import Markdown
 from rich.table import Table
 
+from planimeter.commands.exports import export_model
 from planimeter.commands.imports import import_group
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
@@ -13,10 +14,11 @@ from planimeter.settings import Settings
 
 @click.group()
 def models() -> None:
-    """List, show and import models."""
+    """List, show, import and export models."""
 
 
 models.add_command(import_group)
+models.add_command(export_model)
 
 
 @models.command("list")

@@ -7,6 +7,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
+from planimeter.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
 
 
@@ -75,6 +76,18 @@ class OpenVinoRuntime:
                 for name, index in self._outputs.items()
             }
         )
+
+
+def save_ir(onnx: Path, target: Path) -> None:
+    """Write the network in OpenVINO's own form: `target`, an .xml file, and a .bin of the same name, in float32."""
+    weights = target.with_suffix(".bin")
+    with new_file(weights) as aside:
+        structure = aside.with_suffix(".xml")
+        try:
+            ov.save_model(ov.Core().read_model(onnx), structure, compress_to_fp16=False)
+        except RuntimeError as error:
+            raise InvalidPack(f"{onnx} cannot be read by OpenVINO: {error}") from error
+        structure.replace(target)
 
 
 def _is_same(one: RawDetections, other: RawDetections) -> bool:

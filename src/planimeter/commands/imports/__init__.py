@@ -5,6 +5,7 @@ import click
 from planimeter.commands.lazy import Commands
 
 KINDS = {
+    "zip": "Install a model that planimeter models export wrote.",
     "onnx": "Make a model of an exported network: YOLO, RF-DETR, torchvision, Detectron2.",
 }
 """What can be imported; the command of kind x is the function `import_x` of the module x."""
