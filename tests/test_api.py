@@ -634,7 +634,8 @@ def test_models_are_listed_and_shown(client: FlaskClient) -> None:
     ]
     shown = body(client.get("/api/v1/models/blocks"))
     assert [entry["name"] for entry in shown["classes"]] == ["red", "green"]
-    assert shown["thresholds"] == {"score": 0.5, "mask": 0.5}
+    assert shown["thresholds"] == {"score": 0.5, "mask": 0.5, "mask_edge": "extend"}
+    assert shown["report_url"] is None
 
 
 def test_ready_means_a_loaded_model_and_a_store_that_can_be_written(

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -295,6 +296,32 @@ def test_a_model_page_shows_classes_figures_and_licence(client: FlaskClient) -> 
     assert '<rect width="12" height="12" rx="3" fill="#d55e00"/></svg>red' in page.text
     assert "CC0-1.0" in page.text
     assert "0" * 64 in page.text
+
+
+def test_a_report_is_served_as_it_is_and_may_not_run_or_load_anything(
+    settings: Settings, store: Store, runtime: BlockRuntime, tmp_path: Path
+) -> None:
+    pack = replace(block_pack(), folder=tmp_path / MODEL)
+    (pack.folder / "report").mkdir(parents=True)
+    (pack.folder / "report" / "index.html").write_text("<!doctype html><title>±1.2</title>", "utf-8")
+    models = Models(settings, find=lambda _: {MODEL: pack}, load=lambda pack, _: Segmenter(pack, runtime))
+    client = create_app(settings, store, models).test_client()
+    assert f'href="{MODEL}/report"' in client.get(f"/models/{MODEL}").text
+    answer = client.get(f"/models/{MODEL}/report")
+    assert answer.text == "<!doctype html><title>±1.2</title>"
+    assert answer.mimetype == "text/html"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    shown = client.get(f"/api/v1/models/{MODEL}").get_json()
+    assert urljoin(f"/api/v1/models/{MODEL}", shown["report_url"]) == f"/models/{MODEL}/report"
+
+
+def test_a_model_without_a_report_has_no_link_to_one(client: FlaskClient) -> None:
+    assert "/report" not in client.get(f"/models/{MODEL}").text
+    answer = client.get(f"/models/{MODEL}/report")
+    assert answer.status_code == 404
+    assert "planimeter evaluate" in answer.text
 
 
 def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:

@@ -20,6 +20,7 @@ from planimeter.masks import MaskEdge
 SCHEMA_VERSION = 1
 MANIFEST = "pack.json"
 CARD = "CARD.md"
+REPORT_FOLDER, REPORT_PAGE = "report", "index.html"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 # Okabe and Ito's palette (2008), told apart with every kind of colour vision; its light blue made a cyan that
 # also stands out on black fluorescence.
@@ -286,6 +287,12 @@ class Pack:
         """The model card, Markdown; empty where the pack has none."""
         path = self.folder / CARD
         return path.read_text("utf-8") if path.is_file() else ""
+
+    @property
+    def report(self) -> Path | None:
+        """The page of the report of its evaluation, where the pack has one."""
+        path = self.folder / REPORT_FOLDER / REPORT_PAGE
+        return path if path.is_file() else None
 
 
 def read_pack(folder: Path, *, bundled: bool = False) -> Pack:

@@ -1,6 +1,7 @@
 """`planimeter evaluate`: how far a model's percentage can be trusted, on labelled pictures."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,81 +11,205 @@ from rich.table import Table
 
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
-from planimeter.evaluation import Metrics, compare, summarise
-from planimeter.labels import read_labels
-from planimeter.segmenter import load
+from planimeter.errors import DataError
+from planimeter.evaluation import Calibration, Metrics, calibrate, compare
+from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
+from planimeter.evaluation.report import METRICS, write_report
+from planimeter.evaluation.study import Evaluated, study
+from planimeter.evaluation.training_record import TrainingRecord, read_record
+from planimeter.labels import LabelledPictures, read_labels
+from planimeter.labels.audit import audit
+from planimeter.packs import REPORT_FOLDER, Pack, Thresholds
+from planimeter.segmenter import Segmenter, load
 from planimeter.settings import Settings
 
 
 @click.command()
-@click.argument("pack")
+@click.argument("packs", metavar="PACK...", nargs=-1, required=True)
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
 @click.option("--score-threshold", type=click.FloatRange(0, 1), help="Instead of the pack's own.")
 @click.option(
-    "--record", "part", help="Write the figures into the pack and its card, under this name (test)."
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the report, a page and metrics.json, into this folder.",
+)
+@click.option(
+    "--record",
+    "part",
+    help="Write the figures into the pack, its card and its report, under this name (test).",
+)
+@click.option(
+    "--calibrate",
+    "calibrating",
+    is_flag=True,
+    help="First choose score and mask threshold on DATA, so that the percentage is right, and write them into "
+    "the pack. For validation pictures, never for a test.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
 )
 @options_of(Settings, "settings", only=("packs_folder", "infer_with_cpu", "runtime", "precision"))
 def evaluate(
-    pack: str,
+    packs: tuple[str, ...],
     data: Path,
     images: Path | None,
     score_threshold: float | None,
+    report: Path | None,
     part: str | None,
+    calibrating: bool,
     output: Path | None,
     settings: Settings,
 ) -> None:
-    """Compare PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`."""
+    """Compare each PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`.
+
+    With several packs the report compares them: accuracy against milliseconds.
+    """
     console = Console(stderr=True)
-    segmenter = load(
-        pack,
+    if calibrating and score_threshold is not None:
+        raise click.UsageError("--calibrate chooses the score threshold: leave --score-threshold out")
+    labelled = read_labels(data, images)
+    for line in understood(labelled):
+        console.print(line)
+    findings = [str(finding) for finding in audit(data, images).findings] if report or part else []
+    part = part or ("validation" if calibrating else None)
+    evaluated: list[Evaluated] = []
+    training: TrainingRecord | None = None
+    calibration: Calibration | None = None
+    for name in packs:
+        segmenter = _load(name, settings)
+        training = read_record(segmenter.pack.folder / REPORT_FOLDER)
+        entry, calibration = _evaluate(
+            segmenter,
+            labelled,
+            _title(data),
+            findings,
+            console,
+            part=part or "test",
+            score_threshold=score_threshold,
+            calibrating=calibrating,
+        )
+        evaluated.append(entry)
+        if part is not None:
+            pack = _record(segmenter.pack, part, entry, calibration)
+            page = write_report(pack.folder / REPORT_FOLDER, [entry], training, calibration)
+            console.print(f"wrote {page}", soft_wrap=True)
+        Console().print(_table(entry.study.metrics, segmenter.pack.name, entry.study.model.thresholds))
+    if report is not None:
+        alone = len(evaluated) == 1
+        page = write_report(report, evaluated, training if alone else None, calibration if alone else None)
+        console.print(f"wrote {page} and {page.parent / METRICS}", soft_wrap=True)
+    if output is not None:
+        _write_figures(output, evaluated)
+
+
+def _load(name: str, settings: Settings) -> Segmenter:
+    return load(
+        name,
         packs_folder=settings.packs_folder,
         infer_with_cpu=settings.infer_with_cpu,
         precision=settings.precision,
         runtime=settings.runtime,
     )
-    labelled = read_labels(data, images).with_classes(segmenter.classes)
-    for line in understood(labelled):
-        console.print(line)
+
+
+def _evaluate(
+    segmenter: Segmenter,
+    labelled: LabelledPictures,
+    title: str,
+    findings: Sequence[str],
+    console: Console,
+    *,
+    part: str,
+    score_threshold: float | None,
+    calibrating: bool,
+) -> tuple[Evaluated, Calibration | None]:
+    data = labelled.with_classes(segmenter.classes)
     compared = compare(
         segmenter,
-        labelled,
-        lambda pictures: track(pictures, "measuring", len(labelled.pictures), console=console),
+        data,
+        lambda pictures: track(
+            pictures, f"measuring with {segmenter.pack.name}", len(data.pictures), console=console
+        ),
     )
-    threshold = segmenter.default_threshold if score_threshold is None else score_threshold
-    metrics = summarise(compared, labelled.classes, threshold)
-    if output is not None:
+    thresholds = segmenter.pack.manifest.thresholds
+    calibration = calibrate(compared) if calibrating else None
+    if calibration is not None:
+        thresholds = calibrated(segmenter.pack, calibration)
+    if score_threshold is not None:
+        thresholds = thresholds.model_copy(update={"score": score_threshold})
+    entry = study(segmenter, data, compared, name=title, part=part, findings=findings, thresholds=thresholds)
+    return entry, calibration
+
+
+def _record(pack: Pack, part: str, entry: Evaluated, calibration: Calibration | None) -> Pack:
+    if calibration is not None:
+        pack = record_thresholds(pack, calibration)
+    return record_metrics(pack, part, entry.study.metrics)
+
+
+def _title(data: Path) -> str:
+    """Return what data is called in a report: its folder and its own name, but no path of this machine."""
+    path = data.resolve()
+    return f"{path.parent.name}/{path.name}"
+
+
+def _write_figures(output: Path, evaluated: Sequence[Evaluated]) -> None:
+    figures = {entry.study.model.name: entry.study.metrics.model_dump(mode="json") for entry in evaluated}
+    document = next(iter(figures.values())) if len(evaluated) == 1 else figures
+    try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(metrics.model_dump(mode="json"), indent=2) + "\n", "utf-8")
-    if part is not None:
-        from planimeter.training.export import record_metrics  # noqa: PLC0415 - needs the train extra
-
-        record_metrics(segmenter.pack, part, metrics)
-    Console().print(_table(metrics, segmenter.pack.name))
+        output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise DataError(f"{output} cannot be written: {error.strerror}") from error
 
 
-def _table(metrics: Metrics, name: str) -> Table:
+def _table(metrics: Metrics, name: str, thresholds: Thresholds) -> Table:
     coverage = metrics.coverage
     low, high = coverage.limits_of_agreement
     table = Table(
         "figure", "value", title=f"{name}: {metrics.pictures} pictures, {metrics.instances} instances"
     )
-    table.add_row("score threshold", f"{metrics.score_threshold:g}")
-    table.add_row("percent masked: mean absolute error", f"{coverage.mean_absolute_error:.2f} points")
-    table.add_row("percent masked: bias", f"{coverage.bias:+.2f} points")
+    table.add_row("score threshold, mask threshold", f"{thresholds.score:g}, {thresholds.mask:g}")
+    table.add_row(
+        "percent masked: mean absolute error",
+        f"{coverage.mean_absolute_error:.2f} points{_interval(coverage.mean_absolute_error_interval, '.2f')}",
+    )
+    table.add_row(
+        "percent masked: bias", f"{coverage.bias:+.2f} points{_interval(coverage.bias_interval, '+.2f')}"
+    )
     table.add_row("percent masked: 95 % limits of agreement", f"{low:+.2f} to {high:+.2f} points")
+    if len(metrics.coverage_by_class) > 1:
+        for class_name, error in metrics.coverage_by_class.items():
+            table.add_row(
+                f"percent masked, {class_name}: mean absolute error, bias",
+                f"{error.mean_absolute_error:.2f}, {error.bias:+.2f} points",
+            )
     table.add_row(
         "mask AP / AP50 / AP75", f"{metrics.mask_ap:.3f} / {metrics.mask_ap50:.3f} / {metrics.mask_ap75:.3f}"
+    )
+    table.add_row(
+        "box AP / AP50 / AP75", f"{metrics.box_ap:.3f} / {metrics.box_ap50:.3f} / {metrics.box_ap75:.3f}"
     )
     table.add_row(
         "precision / recall / F1 at IoU 0.5",
         f"{metrics.precision:.3f} / {metrics.recall:.3f} / {metrics.f1:.3f}",
     )
     for class_name, value in metrics.pixel_iou_by_class.items():
-        table.add_row(f"pooled pixel IoU, {class_name}", f"{value:.3f}")
+        table.add_row(
+            f"pooled pixel IoU, Dice, {class_name}", f"{value:.3f}, {metrics.dice_by_class[class_name]:.3f}"
+        )
+    if metrics.mean_pixel_iou is not None and len(metrics.pixel_iou_by_class) > 1:
+        table.add_row("pooled pixel IoU, mean over classes", f"{metrics.mean_pixel_iou:.3f}")
+    if metrics.empty_pictures:
+        table.add_row(
+            "pictures without an object in which something was found",
+            f"{metrics.empty_pictures_with_instances} of {metrics.empty_pictures}",
+        )
     return table
+
+
+def _interval(pair: tuple[float, float] | None, form: str) -> str:
+    return f" (95 %: {pair[0]:{form}} to {pair[1]:{form}})" if pair else ""

@@ -12,13 +12,14 @@ from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
+from planimeter.evaluation.training_report import report_training
 from planimeter.labels import LabelledPictures, read_labels, read_split, split, write_split
 from planimeter.network import build_network
 from planimeter.packs import find_pack
 from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import PackPlan, draft_pack
 from planimeter.training.finish import finish
-from planimeter.training.history import History
+from planimeter.training.history import HISTORY, History
 from planimeter.training.recipe import Recipe, Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
 
@@ -106,7 +107,23 @@ def train(
         f"bias {calibration.after.bias:+.2f}, mean absolute error {calibration.after.mean_absolute_error:.2f} points "
         f"({calibration.before.bias:+.2f} and {calibration.before.mean_absolute_error:.2f} at 0.5 and 0.5)"
     )
-    console.print(f"wrote {written.folder}")
+    console.print(f"wrote {written.folder}; now its report")
+    page = report_training(
+        written,
+        trainer.segmenter(),
+        learn,
+        validate,
+        device=str(device),
+        configuration={
+            "model": plan.model_dump(exclude={"packs_folder", "start_from"}, exclude_none=True)
+            | {"started from": written.manifest.training_data.started_from or Path(backbone_weights).name},
+            "recipe": recipe.model_dump(exclude_none=True),
+        },
+        calibration=calibration,
+        history=work_folder / HISTORY,
+        findings=labelled.doubts,
+    )
+    console.print(f"wrote {page}")
 
 
 def _parts(

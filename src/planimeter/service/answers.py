@@ -278,6 +278,7 @@ class ModelAnswer(ModelSummary):
     training_data: TrainingData
     metrics: dict[str, Any] = Field(description="How good it is, as evaluated when it was made.")
     card: str = Field(description="The model card, Markdown.")
+    report_url: Link | None = Field(description="The page of its evaluation; null where it has none.")
 
 
 class ModelList(Answer):
@@ -461,6 +462,7 @@ def model_answer(pack: Pack, default: str, saved_threshold: float | None) -> Mod
         training_data=manifest.training_data,
         metrics=manifest.metrics,
         card=pack.card,
+        report_url=link("pages.model_report", name=manifest.name) if pack.report else None,
     )
 
 

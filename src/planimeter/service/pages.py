@@ -49,19 +49,40 @@ FIGURES = {
     "mean_absolute_error": ("Percent masked: mean absolute error", 2, " points"),
     "bias": ("Percent masked: bias", 2, " points"),
     "limits_of_agreement": ("Percent masked: 95 % of errors", 2, ""),
+    "bias_interval": ("Percent masked: bias, 95 % interval", 2, ""),
+    "mean_absolute_error_interval": ("Percent masked: mean absolute error, 95 % interval", 2, ""),
+    "coverage_by_class": ("Class", 2, ""),
     "mask_ap": ("Mask AP", 3, ""),
     "mask_ap50": ("Mask AP50", 3, ""),
     "mask_ap75": ("Mask AP75", 3, ""),
+    "mask_ap_by_size": ("Mask AP", 3, ""),
+    "mask_ap_by_class": ("Mask AP", 3, ""),
     "ap50_by_class": ("AP50", 3, ""),
+    "ap75_by_class": ("AP75", 3, ""),
+    "box_ap": ("Box AP", 3, ""),
+    "box_ap50": ("Box AP50", 3, ""),
+    "box_ap75": ("Box AP75", 3, ""),
+    "box_ap_by_size": ("Box AP", 3, ""),
+    "box_ap_by_class": ("Box AP", 3, ""),
     "precision": ("Precision at IoU 0.5", 3, ""),
     "recall": ("Recall at IoU 0.5", 3, ""),
     "f1": ("F1 at IoU 0.5", 3, ""),
     "pixel_iou_by_class": ("Pixel IoU", 3, ""),
+    "mean_pixel_iou": ("Pixel IoU, mean over classes", 3, ""),
+    "dice_by_class": ("Dice", 3, ""),
+    "mean_dice": ("Dice, mean over classes", 3, ""),
+    "empty_pictures": ("Pictures without an object", 0, ""),
+    "empty_pictures_with_instances": ("Of those, with anything found", 0, ""),
     "score_threshold": ("Score threshold", 2, ""),
     "pictures": ("Pictures", 0, ""),
     "instances": ("Instances", 0, ""),
 }
 """How the figures of an evaluation are written: name, decimals, unit."""
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
+)
+"""A report has its styles and pictures inside and needs nothing else; a pack from elsewhere gets no scripts."""
 PAGE_TOKEN = secrets.token_urlsafe(24)
 
 
@@ -238,6 +259,19 @@ def model(name: str) -> str:
     )
 
 
+@blueprint.get("/models/<name>/report")
+def model_report(name: str) -> AnyResponse:
+    """Send the report of a model's evaluation: one page that stands alone, with its own styles and pictures."""
+    page = context().models.find(name).report
+    if page is None:
+        raise UnknownModel(
+            f"the model {name!r} comes without a report; planimeter evaluate --record writes one"
+        )
+    return Response(
+        page.read_bytes(), mimetype="text/html", headers={"Content-Security-Policy": REPORT_POLICY}
+    )
+
+
 def render_card(card: str) -> Markup:
     """Return a model card as HTML, without its first heading: the page has the title already.
 
@@ -263,6 +297,8 @@ def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in figures.items():
+        if value is None:
+            continue
         name, decimals, unit = FIGURES.get(key, (key.replace("_", " "), 3, ""))
         if isinstance(value, dict):
             yield from (

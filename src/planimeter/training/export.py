@@ -215,12 +215,6 @@ def write_networks(
     export_onnx(network, folder / ONNX, halve=halve)
 
 
-def record_metrics(pack: Pack, part: str, metrics: Metrics) -> None:
-    """Add the figures of an evaluation to a pack's manifest and card."""
-    recorded = {**pack.manifest.metrics, part: metrics.model_dump(mode="json")}
-    write_manifest(pack.folder, pack.manifest.model_copy(update={"metrics": recorded}))
-
-
 def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     """Write a box-space network as ONNX for pictures of any size, with weights stored in float16 or as they are."""
     example = torch.zeros(1, 3, 256, 320)
