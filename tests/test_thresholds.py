@@ -1,9 +1,11 @@
 """Another threshold for a stored measurement, and the thresholds saved for models: both without the network."""
 
+import csv
 import json
 import sqlite3
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -138,6 +140,50 @@ def test_all_that_the_network_found_can_be_had_at_once(client: FlaskClient) -> N
         entry["mask"]["counts"] for entry in all_of_it
     ]
     assert body(answer)["size"] == [7 * 32, 9 * 32]
+
+
+def test_the_instances_come_in_numbers_as_json_and_as_csv_at_any_threshold(client: FlaskClient) -> None:
+    stored = post(client, score_threshold="0.9")
+    url = f"{MEASUREMENTS}/{stored['id']}"
+    query = {"score_threshold": "0.4"}
+    whole = body(client.get(url, query_string=query))["instances"]
+    listed = body(client.get(f"{url}/instances", query_string=query))["instances"]
+    shared = ("id", "class", "class_id", "score", "bbox", "area_px", "percent")
+    assert [[entry[name] for name in shared] for entry in listed] == [
+        [entry[name] for name in shared] for entry in whole
+    ]
+    assert len(listed) > len(stored["instances"])
+    answer = client.get(f"{url}/instances", query_string=query | {"format": "csv"})
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=dots_{stored['id']}_instances.csv"
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    assert [float(row["perimeter"]) for row in rows] == [entry["perimeter"] for entry in listed]
+    assert rows[0]["x"] == str(listed[0]["bbox"][0])
+    disc = max(listed, key=lambda entry: entry["area_px"])
+    assert disc["feret_diameter_max"] == pytest.approx(2 * 16 * 1.3, abs=3)
+    assert 0.7 < disc["circularity"] < 1.1
+
+
+def test_the_page_of_a_measurement_follows_the_threshold_in_its_address(client: FlaskClient) -> None:
+    stored = post(client, score_threshold="0.9")
+    page = client.get(f"/measurements/{stored['id']}?score_threshold=0.25")
+    wanted = body(client.get(f"{MEASUREMENTS}/{stored['id']}?score_threshold=0.25"))["coverage"]
+    assert f'<p class="reading-number">{wanted["percent_masked"]:.2f}<' in page.text
+    assert "overlay?score_threshold=0.25" in page.text
+    assert client.get(f"/measurements/{stored['id']}?score_threshold=2").status_code == 400
+
+
+def test_without_javascript_a_form_saves_and_resets_the_default(client: FlaskClient) -> None:
+    stored = post(client)
+    form = {"measurement": stored["id"], "score_threshold": "0.65"}
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post(f"/models/{MODEL}/defaults", data=form, headers=foreign).status_code == 403
+    answer = client.post(f"/models/{MODEL}/defaults", data=form)
+    assert answer.status_code == 303
+    page = client.get(urljoin(f"/models/{MODEL}/defaults", answer.location))
+    assert "Default of blocks: 0.65, saved here" in page.text
+    assert post(client)["options"] == {"score_threshold": 0.65}
+    client.post(f"/models/{MODEL}/defaults", data=form | {"reset": "1"})
+    assert post(client)["options"] == {"score_threshold": 0.5}
 
 
 # ---- The thresholds saved for models

@@ -176,6 +176,12 @@ def _line_width(shape: tuple[int, ...], masks: Sequence[WindowMask]) -> int:
     return max(1, min(round(math.sqrt(shape[0] * shape[1]) / 560), typical // 12))
 
 
+def shades(colors: Sequence[str]) -> list[list[str]]:
+    """Return the colours of each class's instances as "#rrggbb", so that those that touch can differ."""
+    turns = _SHADES_ALONE if len(colors) == 1 else _SHADES_AMONG
+    return [["#" + _shade(color, *turn).tobytes().hex() for turn in turns] for color in colors]
+
+
 def _paints(
     masks: Sequence[WindowMask], labels: Sequence[int], colors: Sequence[str], shape: tuple[int, ...]
 ) -> list[Pixels]:

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from planimeter.candidates import exact_mask
 from planimeter.difference import ONLY_FIRST, ONLY_SECOND, Overlap, difference
 from planimeter.distribution import Distribution
+from planimeter.masks import rle_window
 from planimeter.measurement import (
     Coverage,
     ImageInfo,
@@ -23,6 +25,7 @@ from planimeter.measurement import (
 from planimeter.packs import Architecture, Output, Pack, PackClass, Preprocessing, Thresholds, TrainingData
 from planimeter.segmenter import with_mask_format
 from planimeter.service.links import link
+from planimeter.shapes import measure_shape
 from planimeter.store import Record
 from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Statistics, Trend
 
@@ -86,6 +89,27 @@ class MeasurementAnswer(_Head):
     coco_url: Link
     candidates_url: Link
     timing_ms: Timing
+
+
+class InstanceFigures(Answer):
+    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
+
+    id: int
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    bbox: tuple[float, float, float, float] = Field(description="x, y, width, height.")
+    area_px: int
+    percent: float
+    perimeter: float
+    feret_diameter_max: float = Field(description="The longest diameter.")
+    circularity: float | None = Field(description="4 pi area / perimeter²; null without a perimeter.")
+
+
+class InstanceList(Answer):
+    """The instances of one measurement in numbers, by falling score."""
+
+    instances: list[InstanceFigures]
 
 
 class MeasurementSummary(_Head):
@@ -308,6 +332,18 @@ def measurement_answer(
         coco_url=link("api.coco", id=record.id, score_threshold=score_threshold),
         candidates_url=link("api.candidates", id=record.id),
         timing_ms=measurement.timing_ms,
+    )
+
+
+def instance_figures(entry: Instance) -> InstanceFigures:
+    """Return the numbers of one instance."""
+    shape = measure_shape(rle_window(exact_mask(entry)))
+    figures = entry.model_dump(exclude={"mask"})
+    return InstanceFigures(
+        **figures,
+        perimeter=shape.perimeter,
+        feret_diameter_max=shape.feret_diameter_max,
+        circularity=shape.circularity,
     )
 
 

@@ -19,10 +19,13 @@ from planimeter.masks import class_map, instance_map, rle_window, union_mask
 from planimeter.service.answers import (
     ComparisonAnswer,
     Deleted,
+    InstanceFigures,
+    InstanceList,
     MeasurementList,
     ModelAnswer,
     ModelList,
     comparison_answer,
+    instance_figures,
     measurement_answer,
     measurement_summary,
     model_answer,
@@ -42,6 +45,7 @@ from planimeter.service.options import (
     DeleteOptions,
     DifferenceOptions,
     FilterOptions,
+    InstancesOptions,
     ListOptions,
     MaskOptions,
     NoOptions,
@@ -55,6 +59,7 @@ from planimeter.service.options import (
 from planimeter.service.origin import PAGE_HEADER, from_other_site
 from planimeter.service.uploads import read_upload
 from planimeter.store import Filter, Record
+from planimeter.tables import to_csv
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -291,6 +296,26 @@ def coco(id: str) -> Response:  # noqa: A002  the URL's own word
     return _unchanging(
         record, "application/json", name, lambda: jsonify(coco_of_one(record.measurement)).data
     )
+
+
+@blueprint.get("/measurements/<id>/instances")
+def list_instances(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the instances in numbers, with the figures of their shapes."""
+    options = parse(InstancesOptions, request.args)
+    record = record_at(context().store.get(id), options.score_threshold)
+    figures = [instance_figures(entry) for entry in record.measurement.instances]
+    if options.format == "json":
+        return _json(InstanceList(instances=figures))
+    answer = Response(to_csv(map(_instance_row, figures)), content_type="text/csv; charset=utf-8")
+    name = f"{record.upload_path.stem}_instances.csv"
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+def _instance_row(figures: InstanceFigures) -> dict[str, str | int | float]:
+    values = figures.model_dump(by_alias=True)
+    box = dict(zip(("x", "y", "width", "height"), values.pop("bbox"), strict=True))
+    return {name: "" if value is None else value for name, value in (values | box).items()}
 
 
 @blueprint.get("/measurements/<id>/candidates")

@@ -19,6 +19,7 @@ REFERENCE = "#/components/schemas/{model}"
 ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ErrorAnswer,
     answers.Health,
+    answers.InstanceList,
     answers.MeasurementAnswer,
     answers.MeasurementList,
     answers.ModelAnswer,
@@ -153,6 +154,15 @@ def _paths() -> Json:
                         "content": {"application/json": _object()},
                     }
                 },
+                errors=(400, 404, 409),
+                path="id",
+            )
+        },
+        f"{measurements}/{{id}}/instances": {
+            "get": _operation(
+                "List the instances in numbers, with the figures of their shapes",
+                options.InstancesOptions,
+                {"200": _instances()},
                 errors=(400, 404, 409),
                 path="id",
             )
@@ -298,6 +308,12 @@ def _of_many(measurements: str) -> Json:
         f"{measurements}/{name}": {"get": _operation(summary, kind, {"200": answer}, errors=errors)}
         for name, (summary, kind, answer, errors) in described.items()
     }
+
+
+def _instances() -> Json:
+    answer = _answer("The instances, by falling score.", answers.InstanceList)
+    answer["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return answer
 
 
 def _probes() -> Json:

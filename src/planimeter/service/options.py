@@ -78,6 +78,12 @@ class ThresholdOptions(RequestOptions):
     )
 
 
+class InstancesOptions(ThresholdOptions):
+    """Options of listing the instances of one measurement."""
+
+    format: Literal["json", "csv"] = Field("json", description="JSON, or a table for spreadsheets.")
+
+
 class ReadOptions(AnswerOptions, ThresholdOptions):
     """Options of reading one measurement."""
 

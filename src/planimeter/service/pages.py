@@ -17,10 +17,11 @@ from typing import Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.decode import Limits, decode
-from planimeter.drawing import encode_png
+from planimeter.drawing import encode_png, shades
 from planimeter.drawing import thumbnail as draw_thumbnail
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
 from planimeter.measurement import Measurement, classes_found
@@ -29,7 +30,8 @@ from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha2
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.measuring import UploadOptions, measure_upload, parse_options, record_at
+from planimeter.service.options import DefaultsOptions, ThresholdOptions, parse
 from planimeter.service.origin import from_other_site
 from planimeter.service.problems import status_of
 from planimeter.store import Filter, Record, Store
@@ -40,6 +42,8 @@ STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("
 ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,.jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp"
 RECENT = 8
 THUMBNAIL_SIDE = 320
+MOST_ROWS = 500
+"""Rows of the table without JavaScript; with it there is no limit."""
 LARGE_PIXELS = 2_000_000
 """Drawn pictures with more pixels are shown as JPEG; the download stays PNG."""
 KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
@@ -160,32 +164,74 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
 
 @blueprint.get("/measurements/<id>")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
-    """Show one measurement."""
+    """Show one measurement, as it was made or at another score threshold."""
     parts = context()
-    record = parts.store.get(id)
+    stored = parts.store.get(id)
+    asked = parse(ThresholdOptions, MultiDict(_given("score_threshold"))).score_threshold
+    record = record_at(stored, asked)
     measured = record.measurement
     style = request.args.get("style", "fill")
     names = [name for name, _ in STYLES]
     sample = sample_by_sha256(measured.image.sha256)
+    pack = parts.models.packs().get(measured.model.name)
+    saved = parts.store.thresholds().get(measured.model.name)
+    own = pack.manifest.thresholds.score if pack else None
     return render_template(
         "measurement.html",
         record=record,
         sample=sample,
         stem=Path(measured.image.filename).stem,
+        headline=headline(measured),
         classes=[
             *classes_found(measured),
             *(entry for entry in measured.coverage.by_class if not entry.count),
         ],
+        class_list=_class_list(measured),
         colors=colors_of(measured),
         styles=STYLES,
         style=style if style in names else "fill",
-        typical_error=_typical_error(parts.models.packs().get(measured.model.name)),
-        pictures=_pictures(record),
-        urls=_downloads(record),
+        asked_threshold=asked,
+        measured_threshold=stored.measurement.options.score_threshold,
+        model_known=pack is not None,
+        own_threshold=own,
+        default_threshold=own if saved is None else saved,
+        threshold_saved=saved is not None,
+        most_rows=MOST_ROWS,
+        typical_error=_measured_error(pack),
+        pictures=_pictures(record, asked),
+        urls=_downloads(record, asked),
         timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
+
+
+@blueprint.post("/models/<name>/defaults")
+def save_defaults(name: str) -> AnyResponse:
+    """Save the score threshold of a form as the model's default, or forget it; lead back to where it came from."""
+    parts = context()
+    pack = parts.models.find(name)
+    options = parse(DefaultsOptions, MultiDict({"score_threshold": request.form.get("score_threshold", "")}))
+    parts.store.save_threshold(pack.name, None if "reset" in request.form else options.score_threshold)
+    measurement_id = request.form.get("measurement")
+    if not measurement_id:
+        return redirect(link("pages.model", name=name), 303)
+    back = {"id": measurement_id, "score_threshold": options.score_threshold}
+    return redirect(link("pages.measurement", **back), 303)
+
+
+def headline(measured: Measurement) -> str:
+    """Return what the large percentage is a percentage of, with the class named."""
+    found = classes_found(measured)
+    if not found:
+        return "of the picture: nothing was found"
+    if len(measured.coverage.by_class) == 1 or len(found) == 1:
+        return f"of the picture is masked as {found[0].class_name}"
+    return f"of the picture is masked, most as {found[0].class_name}"
+
+
+def _given(*names: str) -> dict[str, str]:
+    return {name: request.args[name] for name in names if name in request.args}
 
 
 @blueprint.post("/measurements/<id>/delete")
@@ -320,29 +366,58 @@ def _typical_error(pack: Pack | None) -> float | None:
     return float(error) if isinstance(error, (int, float)) else None
 
 
+def _measured_error(pack: Pack | None) -> dict[str, Any] | None:
+    """Return how far off a model is on average, in points, and on which pictures that was measured."""
+    points = _typical_error(pack)
+    if pack is None or points is None:
+        return None
+    split = "test" if pack.manifest.metrics.get("test") else "validation"
+    figures = pack.manifest.metrics[split]
+    return {
+        "points": points,
+        "split": split,
+        "pictures": figures.get("pictures"),
+        "threshold": figures.get("score_threshold"),
+    }
+
+
+def _class_list(measured: Measurement) -> list[dict[str, Any]]:
+    """Return the classes as the page's scripts need them: id, name, and the colours of their instances."""
+    by_class = measured.coverage.by_class
+    colors = shades(context().models.colors(measured.model.name, len(by_class)))
+    return [
+        {"id": entry.class_id, "name": entry.class_name, "colors": colors[index]}
+        for index, entry in enumerate(by_class)
+    ]
+
+
 def colors_of(measured: Measurement) -> dict[int, str]:
     """Return the colour of each class id, also where the model of an old measurement is gone."""
     colors = context().models.colors(measured.model.name, len(measured.coverage.by_class))
     return {entry.class_id: colors[index] for index, entry in enumerate(measured.coverage.by_class)}
 
 
-def _pictures(record: Record) -> dict[str, str]:
+def _pictures(record: Record, threshold: float | None) -> dict[str, str]:
     """Return the link to the picture in each style."""
     image = record.measurement.image
     encoding = {"format": "jpeg"} if image.width * image.height > LARGE_PIXELS else {}
     drawn = {
-        style: link("api.overlay", id=record.id, style=style, **encoding)
+        style: link("api.overlay", id=record.id, style=style, score_threshold=threshold, **encoding)
         for style, _ in STYLES
         if style != "original"
     }
     return {"original": link("pages.picture", id=record.id), **drawn}
 
 
-def _downloads(record: Record) -> dict[str, str]:
+def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
+    at = {"id": record.id, "score_threshold": threshold}
     return {
-        "overlay": link("api.overlay", id=record.id),
-        "mask": link("api.mask", id=record.id),
-        "json": link("api.get_measurement", id=record.id),
+        "overlay": link("api.overlay", **at),
+        "mask": link("api.mask", **at),
+        "json": link("api.get_measurement", **at),
+        "coco": link("api.coco", **at),
+        "csv": link("api.list_instances", **at, format="csv"),
+        "candidates": link("api.candidates", id=record.id),
     }
 
 

@@ -4,9 +4,7 @@
 import "./command-line.js";
 import "./compare-views.js";
 import "./history-list.js";
-import "./instance-table.js";
 import "./local-time.js";
-import "./mask-view.js";
 import "./picture-drop.js";
 import "./print-button.js";
 import "./trend-chart.js";
