@@ -129,9 +129,10 @@ def _rf_detr(_: OnnxFile, outputs: Sequence[Tensor], __: Layout | None) -> Recog
 
 
 def _instances(file: OnnxFile, outputs: Sequence[Tensor], layout: Layout | None) -> Recognised | None:
-    masks = [entry for entry in outputs if _rank(entry) in {3, 4, 5} and entry is not _boxes(outputs)]
     boxes = _boxes(outputs)
-    flat = [entry for entry in outputs if _is_flat(entry) and not _is_picture_size(entry)]
+    others = [entry for entry in outputs if entry is not boxes and not _is_picture_size(entry)]
+    masks = [entry for entry in others if _rank(entry) in {3, 4, 5}]
+    flat = [entry for entry in others if _is_flat(entry)]
     labels = [entry for entry in flat if "int" in entry.kind] or [
         entry for entry in flat if "label" in entry.name or "class" in entry.name
     ]

@@ -152,6 +152,11 @@ def write_imported(path: Path, imported: Imported) -> tuple[Pack, Segmenter]:
 
 
 def _cannot_run(path: Path, imported: Imported, error: Exception) -> str:
+    if imported.pack.manifest.output and "scores from" in str(error) and "to 2," in str(error):
+        return (
+            f"{path.name} looks like a network that Planimeter itself exported; import the zip of its model instead, "
+            "which says how pictures go in: planimeter models export --format zip"
+        )
     foreign = ", ".join(sorted(imported.file.foreign_operators))
     reason = f"it needs operators that are not ONNX's own ({foreign}); " if foreign else ""
     return (
