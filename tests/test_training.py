@@ -84,6 +84,20 @@ def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path
 
 
 @pytest.mark.slow
+def test_training_learns_two_pictures_by_heart(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=2)
+    train(
+        tmp_path, data, "--validation", str(data), "--scale", "1", "--batch", "4", "--epochs", "240",
+        "--average", "0.9", "--least-zoom", "1", "--most-zoom", "1", "--learning-rate", "1e-3", "--warmup", "20",
+    )  # fmt: skip
+    metrics = read_pack(tmp_path / "packs" / "blobs").manifest.metrics["validation"]
+    assert (metrics["pictures"], metrics["instances"]) == (2, 2)
+    assert metrics["f1"] == 1.0
+    assert metrics["mask_ap50"] == pytest.approx(1.0)
+    assert metrics["coverage"]["mean_absolute_error"] < 1.0
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     data = read_labels(write_dataset(tmp_path, pictures=6))
     learn, validate = split(data, 0.2, 0)
