@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from fakes import BlockRuntime, Box, block_pack, block_segmenter, blocks, write_block_pack
+from planimeter.card import write_card
 from planimeter.commands import main
 from planimeter.errors import DataError
 from planimeter.evaluation import calibrate, plots
@@ -250,6 +251,14 @@ def test_parity_is_measured_on_an_empty_picture_too() -> None:
     assert parity.mean == pytest.approx(parity.largest / 2)
     assert parity.pictures[-1].name == EMPTY_NAME
     assert parity.pictures[-1].exported_instances == 0
+
+
+def test_the_card_tells_the_error_of_each_class_and_the_false_alarms(evaluated: Evaluated) -> None:
+    manifest = block_pack().manifest
+    figures = evaluated.study.metrics.model_dump(mode="json")
+    card = write_card(manifest.model_copy(update={"metrics": {"test": figures}}))
+    assert "| percent masked by red: mean absolute error, bias | 3.12, +3.12 points |" in card
+    assert "| pictures without an object in which something was found | 0 of 1 |" in card
 
 
 def test_the_weight_of_what_was_invented_is_its_share_of_what_was_found() -> None:

@@ -3,6 +3,7 @@
 After Mitchell et al., "Model Cards for Model Reporting" (2019), arXiv:1810.03993, at the length people read.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from planimeter.packs import Architecture, Manifest
@@ -82,4 +83,22 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
             f"| pooled pixel IoU, {name} | {value:.3f} |"
             for name, value in metrics["pixel_iou_by_class"].items()
         ),
+        *_more_figures(metrics),
     ]
+
+
+def _more_figures(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield what says something only of several classes, or of pictures without an object."""
+    by_class = metrics.get("coverage_by_class", {})
+    if len(by_class) > 1:
+        yield f"| pooled pixel IoU, mean over classes | {metrics['mean_pixel_iou']:.3f} |"
+        for name, error in by_class.items():
+            yield (
+                f"| percent masked by {name}: mean absolute error, bias | "
+                f"{error['mean_absolute_error']:.2f}, {error['bias']:+.2f} points |"
+            )
+    if metrics.get("empty_pictures"):
+        yield (
+            "| pictures without an object in which something was found | "
+            f"{metrics['empty_pictures_with_instances']} of {metrics['empty_pictures']} |"
+        )
