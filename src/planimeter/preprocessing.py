@@ -137,23 +137,39 @@ def _resize(
     if preprocessing.antialias:
         # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
         return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
-    interpolated = _interpolate(pixels, height, width)
-    # A letterbox is OpenCV's, which gives whole grey levels; the others interpolate floating-point tensors.
-    return np.rint(interpolated) if preprocessing.fit == "letterbox" else interpolated
+    # A letterbox is OpenCV's, which computes with whole numbers; the others interpolate floating-point tensors.
+    return (_resize_opencv if preprocessing.fit == "letterbox" else _interpolate)(pixels, height, width)
 
 
 def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
-    """Return `pixels` read bilinearly at the new pixels' centres, whatever the scale: OpenCV's INTER_LINEAR."""
+    """Return `pixels` read bilinearly at the new pixels' centres, whatever the scale: PyTorch without antialiasing."""
     above, below, down = _neighbours(pixels.shape[0], height)
     before, after, across = _neighbours(pixels.shape[1], width)
-    rows = pixels.astype(np.float32)
-    rows = rows[above] * (1 - down[:, None, None]) + rows[below] * down[:, None, None]
-    mixed: NDArray[np.float32] = rows[:, before] * (1 - across[:, None]) + rows[:, after] * across[:, None]
-    return mixed
+    down, across = down[:, None, None], across[:, None]
+    rows = pixels[above] * (1 - down) + pixels[below] * down
+    return np.asarray(rows[:, before] * (1 - across) + rows[:, after] * across, np.float32)
+
+
+def _resize_opencv(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return what `cv2.resize` does with INTER_LINEAR: weights of 11 bits, and its way of dropping the others."""
+    above, below, down = _neighbours(pixels.shape[0], height)
+    before, after, across = _neighbours(pixels.shape[1], width)
+    first, second = (_eleven_bits(share)[:, None] for share in (1 - across, across))
+    upper, lower = (
+        (rows[:, before].astype(np.int32) * first + rows[:, after] * second) >> 4
+        for rows in (pixels[above], pixels[below])
+    )
+    first, second = (_eleven_bits(share)[:, None, None] for share in (1 - down, down))
+    return ((((upper * first) >> 16) + ((lower * second) >> 16) + 2) >> 2).astype(np.uint8)
+
+
+def _eleven_bits(share: NDArray[np.float32]) -> NDArray[np.int32]:
+    return np.rint(share * 2048).astype(np.int32)
 
 
 def _neighbours(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Return for each new pixel the two old ones around its centre, and the share of the second."""
-    position = np.clip((np.arange(new_size) + 0.5) * (size / new_size) - 0.5, 0, size - 1)
+    position = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
+    position = np.clip(position.astype(np.float32), 0, size - 1)
     first = position.astype(np.intp)
     return first, np.minimum(first + 1, size - 1), (position - first).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from planimeter.errors import RuntimeUnavailable
+from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.packs import Pack
 from planimeter.runtimes import Reader, Runtime
 from planimeter.runtimes.openvino import OpenVinoRuntime
@@ -27,7 +27,8 @@ def open_runtime(
 
     `reader` reads the answers of its ONNX file, and `sentinel` says whether it never answers nothing. "auto" takes
     a GPU where one can be used: PyTorch's if the pack has PyTorch weights, else ONNX Runtime's; and on the CPU
-    OpenVINO, or ONNX Runtime for a network that may answer nothing, at whose answers OpenVINO must look twice.
+    OpenVINO, or ONNX Runtime for a network that may answer nothing, at whose answers OpenVINO must look twice,
+    or that OpenVINO cannot load.
     Raises `RuntimeUnavailable` for what was asked for and is not there.
     """
     if runtime in _MISSING and not find_spec(runtime):
@@ -46,7 +47,14 @@ def open_runtime(
         from planimeter.runtimes.onnxruntime import OnnxRuntime  # noqa: PLC0415 - an extra
 
         return OnnxRuntime(onnx, precision=exact, cpu_only=infer_with_cpu, reader=reader)
-    return OpenVinoRuntime(onnx, precision=exact, reader=reader, sentinel=sentinel)
+    try:
+        return OpenVinoRuntime(onnx, precision=exact, reader=reader, sentinel=sentinel)
+    except InvalidPack:
+        if runtime != "auto" or exact != "f32" or not find_spec("onnxruntime"):
+            raise
+        from planimeter.runtimes.onnxruntime import OnnxRuntime  # noqa: PLC0415 - an extra
+
+        return OnnxRuntime(onnx, cpu_only=infer_with_cpu, reader=reader)
 
 
 def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool, sentinel: bool) -> RuntimeName:

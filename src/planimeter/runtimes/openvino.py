@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino as ov
+import openvino.opset13 as opset
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
@@ -33,7 +34,7 @@ class OpenVinoRuntime:
             model = core.read_model(onnx)
             # Without the hint OpenVINO picks bfloat16 by itself where the CPU has it: an unasked loss of digits.
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-            compiled = core.compile_model(model, "CPU", options)
+            compiled = _compile(core, model, options)
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
         self._request = compiled.create_infer_request()
@@ -76,6 +77,27 @@ class OpenVinoRuntime:
                 for name, index in self._outputs.items()
             }
         )
+
+
+def _compile(core: ov.Core, model: ov.Model, options: dict[str, str]) -> ov.CompiledModel:
+    """Compile for the CPU; a second time around what OpenVINO 2026.4 was seen to stumble over.
+
+    It takes a Slice before a GatherElements away, as YOLO26's end-to-end head has them, and then finds that shapes no
+    longer fit. A maximum with the lowest number there is changes no value and keeps the two apart.
+    """
+    try:
+        return core.compile_model(model, "CPU", options)
+    except RuntimeError:
+        gathers = [entry for entry in model.get_ops() if entry.get_type_name() == "GatherElements"]
+        if not gathers:
+            raise
+    for gather in gathers:
+        source = gather.input_value(0)
+        if source.get_element_type() == ov.Type.f32:
+            lowest = np.float32(np.finfo(np.float32).min)
+            gather.input(0).replace_source_output(opset.maximum(source, lowest).output(0))
+    model.validate_nodes_and_infer_types()
+    return core.compile_model(model, "CPU", options)
 
 
 def save_ir(onnx: Path, target: Path) -> None:
