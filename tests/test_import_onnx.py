@@ -14,6 +14,7 @@ from fakes import blocks, encoded, write_block_pack
 from foreign_networks import (
     DETECTRON2_SHAPES,
     ULTRALYTICS,
+    Shape,
     detectron2_outputs,
     end_to_end_outputs,
     rf_detr_outputs,
@@ -140,6 +141,19 @@ def test_detectron2_is_recognised_without_names(tmp_path: Path, runtime: Runtime
     assert "BGR" in text
     answer = measured(file, np.zeros((64, 64, 3), np.uint8), runtime)
     assert [(entry.class_name, entry.area_px) for entry in answer.instances] == [("dog", 200), ("cat", 200)]
+
+
+def test_shapes_that_a_file_leaves_open_are_found_by_running_it(tmp_path: Path) -> None:
+    declared: dict[str, Shape] = {"output0": ("batch", "rows", "places"), "output1": ("batch", 2, "h", "w")}
+    file = write_network(
+        tmp_path / "best.onnx",
+        yolo_outputs(),
+        shape=("batch", 3, "h", "w"),
+        declared=declared,
+        metadata=ULTRALYTICS,
+    )
+    assert "read as yolo (" in imported(file)
+    assert measured(file, WIDE).coverage.pixels_masked == 200
 
 
 # ---- What a user may say

@@ -1,7 +1,7 @@
 """From an ONNX file to a pack: what goes into the network, how its answer is read, and a picture as proof."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from planimeter.packs import (
     Thresholds,
     TrainingData,
 )
+from planimeter.runtimes.openvino import answered_shapes
 from planimeter.segmenter import Segmenter, load
 
 _RGB_MEAN, _RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -98,7 +99,7 @@ def draw_up(path: Path, plan: OnnxPlan) -> Imported:
     """
     file = read_onnx_file(path)
     entry = _picture_input(file)
-    found = recognise(file, file.outputs, plan.layout)
+    found = _recognise(path, file, entry, plan)
     preprocessing, notes = _preprocessing(file, entry, found, plan)
     first_label = _first_label(found) if plan.first_label is None else plan.first_label
     classes, labels = _classes(file, found, plan, first_label)
@@ -149,6 +150,26 @@ def write_imported(path: Path, imported: Imported) -> tuple[Pack, Segmenter]:
             raise ImportRefused(_cannot_run(path, imported, error)) from error
     finished = Pack(pack.folder, written)
     return finished, segmenter
+
+
+def _recognise(path: Path, file: OnnxFile, entry: Tensor, plan: OnnxPlan) -> Recognised:
+    """Return the family by the shapes that the file declares, else by those that the network answers with."""
+    try:
+        return recognise(file, file.outputs, plan.layout)
+    except ImportRefused:
+        if all(_is_known(output) for output in file.outputs):
+            raise
+        _, size = _fixed_size(entry, plan)
+        try:
+            shapes = answered_shapes(path, *(size or input_size(file) or (_USUAL_SIDE, _USUAL_SIDE)))
+        except InvalidPack:
+            shapes = {}
+    outputs = [replace(output, shape=shapes.get(output.name, output.shape)) for output in file.outputs]
+    return recognise(file, outputs, plan.layout)
+
+
+def _is_known(output: Tensor) -> bool:
+    return output.shape is not None and all(isinstance(side, int) for side in output.shape)
 
 
 def _cannot_run(path: Path, imported: Imported, error: Exception) -> str:

@@ -79,6 +79,24 @@ class OpenVinoRuntime:
         )
 
 
+def answered_shapes(onnx: Path, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each output for a grey picture; raises `InvalidPack` where the network cannot be run."""
+    core = ov.Core()
+    try:
+        compiled = _compile(core, core.read_model(onnx), {"PERFORMANCE_HINT": "LATENCY"})
+        wanted = compiled.input(0)
+        shape = (1, 3, height, width)[-wanted.get_partial_shape().rank.get_length() :]
+        request = compiled.create_infer_request()
+        request.infer({0: np.full(shape, 0.5).astype(wanted.get_element_type().to_dtype())})
+    except RuntimeError as error:
+        raise InvalidPack(f"{onnx.name} cannot be run by OpenVINO: {error}") from error
+    return {
+        name: tuple(request.get_output_tensor(index).shape)
+        for index, output in enumerate(compiled.outputs)
+        for name in output.get_names()
+    }
+
+
 def _compile(core: ov.Core, model: ov.Model, options: dict[str, str]) -> ov.CompiledModel:
     """Compile for the CPU; a second time around what OpenVINO 2026.4 was seen to stumble over.
 
