@@ -1,10 +1,8 @@
 """The page of one measurement in a real Chromium: what it counts by itself is what the API answers."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,15 +11,10 @@ import pytest
 from playwright.sync_api import Page
 from pycocotools import mask as coco
 
-from fakes import MODEL, DotRuntime, dot_pack, dots, encoded
+from fakes import dots, encoded
 from planimeter.masks import rle_decode
 from planimeter.measurement import Rle
-from planimeter.segmenter import Segmenter
-from planimeter.service.app import create_app
-from planimeter.service.models import Models
-from planimeter.service.server import Server, address_of, bind
-from planimeter.settings import Settings
-from planimeter.store import Store
+from serving import serve
 from test_browser import PATIENCE_MS, PHONE, Watched, ask, browser, settle, watched
 
 __all__ = ["browser", "watched"]  # fixtures
@@ -40,29 +33,9 @@ VIEW = "document.querySelector('measurement-view')"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service on a port, with the fake model: its address, which ends with a slash."""
-    folder: Path = tmp_path_factory.mktemp("viewer")
-    settings = Settings(
-        port=0,
-        model=MODEL,
-        upload_folder=folder / "uploads",
-        output_folder=folder / "outputs",
-        packs_folder=folder / "packs",
-        database=f"sqlite:///{folder / 'planimeter.db'}",
-    )
-    models = Models(
-        settings, find=lambda _: {MODEL: dot_pack()}, load=lambda pack, _: Segmenter(pack, DotRuntime())
-    )
-    models.get()
-    store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
-    listening = bind(settings.host, 0)
-    server = Server(create_app(settings, store, models), settings, listening)
-    serving = threading.Thread(target=server.run)
-    serving.start()
-    yield f"{address_of(listening)}/"
-    server.stop()
-    serving.join()
-    store.close()
+    """The service with the fake model: its address, which ends with a slash."""
+    with serve(tmp_path_factory.mktemp("viewer")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

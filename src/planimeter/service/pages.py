@@ -120,6 +120,8 @@ def _home(problem: PlanimeterError | None = None) -> str:
     packs = parts.models.packs()
     chosen = request.form.get("model") or parts.models.default
     default = packs.get(parts.models.default)
+    thresholds = {name: pack.manifest.thresholds.score for name, pack in packs.items()}
+    thresholds |= {name: score for name, score in parts.store.thresholds().items() if name in packs}
     return render_template(
         "home.html",
         accept=ACCEPT,
@@ -130,7 +132,8 @@ def _home(problem: PlanimeterError | None = None) -> str:
         total=parts.store.count(),
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),
-        default_threshold=default.manifest.thresholds.score if default else "",
+        thresholds=thresholds,
+        default_threshold=f"{thresholds[default.name]:g}" if default else "",
         error=str(problem) if problem else None,
         error_in_options=isinstance(problem, (InvalidOption, UnknownModel)),
     )

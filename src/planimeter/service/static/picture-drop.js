@@ -1,24 +1,38 @@
 // @ts-check
 
+import { percent } from "./numbers.js";
+import { Sending } from "./sending.js";
+
+/** @typedef {import("./sending.js").Sent} Sent */
+
 const PREVIEW_SIDE = 960;
-const MOST_TRIES = 20;
+const THUMBNAIL_SIDE = 128;
+const PICTURE = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
 
 /**
- * `<picture-drop>` around the form of the home page: takes a picture that is dropped anywhere on the page, pasted,
- * chosen or photographed, shows it at once, sends it to the API with progress, and goes to its result.
+ * `<picture-drop>` around the form of the home page: takes pictures that are dropped anywhere on the page (one, many or
+ * a folder), pasted, chosen or photographed, shows them at once and sends them to the API with progress. One picture
+ * leads to its result, many to their report.
  */
 class PictureDrop extends HTMLElement {
-  /** @type {XMLHttpRequest | null} */
-  request = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  retry;
+  /** @type {Sending | null} */
+  sending = null;
+  many = false;
+  batch = "";
+  /** @type {Map<Sent, HTMLElement>} */
+  lines = new Map();
+  /** @type {IntersectionObserver | undefined} */
+  seen;
   depth = 0;
 
   connectedCallback() {
+    /** @type {HTMLInputElement} */ (this.one("#image")).multiple = true; // without JavaScript a form carries one
     for (const input of this.querySelectorAll("input[type=file]")) {
-      input.addEventListener("change", () => this.take(/** @type {HTMLInputElement} */ (input).files));
+      input.addEventListener("change", () => this.take([.../** @type {HTMLInputElement} */ (input).files ?? []]));
     }
     this.one(".drop-cancel").addEventListener("click", () => this.cancel());
+    this.one("[data-batch-cancel]").addEventListener("click", () => this.sending?.cancelAll());
+    this.one("[data-batch-more]").addEventListener("click", () => this.rest());
     this.form.addEventListener("submit", (event) => this.submit(event));
     const model = this.form.querySelector("select");
     model?.addEventListener("change", () => {
@@ -27,9 +41,12 @@ class PictureDrop extends HTMLElement {
     });
     this.listenForDrops();
     document.addEventListener("paste", (event) => {
-      if (event.clipboardData?.files.length) this.take(event.clipboardData.files);
+      if (event.clipboardData?.files.length) this.take([...event.clipboardData.files]);
     });
-    addEventListener("pageshow", () => this.rest()); // also when the browser's "back" shows the page as it was left
+    addEventListener("pageshow", () => this.sending?.busy || this.rest()); // also when "back" shows the page as it was left
+    addEventListener("beforeunload", (event) => {
+      if (this.many && this.sending?.busy) event.preventDefault();
+    });
   }
 
   listenForDrops() {
@@ -44,12 +61,12 @@ class PictureDrop extends HTMLElement {
     document.addEventListener("dragover", (event) => {
       if (carriesFile(event)) event.preventDefault();
     });
-    document.addEventListener("drop", (event) => {
-      if (!carriesFile(event)) return;
+    document.addEventListener("drop", async (event) => {
+      if (!carriesFile(event) || !event.dataTransfer) return;
       event.preventDefault();
       this.depth = 0;
       lit(false);
-      this.take(event.dataTransfer?.files ?? null);
+      this.take(await filesOf(event.dataTransfer));
     });
   }
 
@@ -64,86 +81,52 @@ class PictureDrop extends HTMLElement {
       return; // the browser posts the form and goes to the result
     }
     event.preventDefault();
-    this.take(/** @type {HTMLInputElement} */ (this.one("#image")).files);
+    this.take([.../** @type {HTMLInputElement} */ (this.one("#image")).files ?? []]);
   }
 
-  /** @param {FileList | null} files */
+  /** @param {File[]} files */
   take(files) {
-    const file = files?.[0];
-    if (!file || this.request || this.retry) return;
-    if (files.length > 1) {
-      this.fail(`${files.length} pictures at once: give one after the other, or measure a folder with the command line.`);
+    if (this.sending?.busy && !this.many) return;
+    // A folder holds other things too; what was chosen by itself gets the service's own answer.
+    const pictures = files.length > 1 ? files.filter((file) => file.type.startsWith("image/") || PICTURE.test(file.name)) : files;
+    const passedOver = files.length - pictures.length;
+    if (!pictures.length) {
+      if (files.length) this.fail(`None of these ${files.length} files is a picture of a kind that is measured.`);
       return;
     }
+    if (pictures.length === 1 && !this.sending?.busy && !passedOver) this.takeOne(pictures[0]);
+    else this.takeMany(pictures, passedOver);
+    for (const input of this.querySelectorAll("input[type=file]")) /** @type {HTMLInputElement} */ (input).value = "";
+  }
+
+  // ---- One picture
+
+  /** @param {File} file */
+  takeOne(file) {
+    this.many = false;
     this.begin(file.name);
     createImageBitmap(file).then(
       (bitmap) => this.preview(bitmap),
       () => this.preview(null), // a format that this browser cannot show; the service may know it all the same
     );
-    this.send(file, MOST_TRIES);
+    this.sending = new Sending(this.form.dataset.api ?? "", () => this.fields(), (entry) => this.follow(entry));
+    this.sending.add([file]);
   }
 
-  /**
-   * @param {File} file
-   * @param {number} tries
-   */
-  send(file, tries) {
-    const body = new FormData();
-    body.append("image", file);
-    body.append("mask_format", "none"); // the record keeps the masks
-    for (const name of ["model", "score_threshold"]) {
-      body.append(name, /** @type {HTMLInputElement} */ (this.one(`[name=${name}]`)).value);
-    }
-    const request = new XMLHttpRequest();
-    this.request = request;
-    request.open("POST", this.form.dataset.api ?? "");
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("Planimeter-Page", "1"); // only our own pages can: see origin.py
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) this.say("Uploading…", event.loaded / event.total);
-    };
-    request.upload.onload = () => this.say("Measuring…", null);
-    request.onerror = () => this.fail("The service cannot be reached. Is it still running?");
-    request.onload = () => this.finish(request, file, tries);
-    this.say("Uploading…", 0);
-    request.send(body);
-  }
-
-  /**
-   * @param {XMLHttpRequest} request
-   * @param {File} file
-   * @param {number} tries
-   */
-  finish(request, file, tries) {
-    this.request = null;
-    /** @type {{id?: string, error?: {message: string}}} */
-    let answer = {};
-    try {
-      answer = JSON.parse(request.responseText);
-    } catch {
-      // a proxy answered instead of the service
-    }
-    if (answer.id) {
+  /** @param {Sent} entry */
+  follow(entry) {
+    if (entry.state === "done") {
       this.say("Done", 1);
-      location.assign((this.form.dataset.result ?? "").replace("ID", answer.id));
-      return;
-    }
-    const seconds = Number(request.getResponseHeader("Retry-After"));
-    if (request.status === 429 && seconds > 0 && tries > 0) {
-      this.say(`Many pictures are waiting. Trying again in ${seconds} s…`, null);
-      this.retry = setTimeout(() => {
-        this.retry = undefined;
-        this.send(file, tries - 1);
-      }, 1000 * seconds);
-      return;
-    }
-    this.fail(answer.error?.message ?? `The service answered with status ${request.status}.`);
+      location.assign((this.form.dataset.result ?? "").replace("ID", entry.id));
+    } else if (entry.state === "failed") this.fail(entry.message);
+    else if (entry.state !== "cancelled") this.say(entry.message || phrase(entry), entry.progress);
   }
 
   /** @param {string} name */
   begin(name) {
     this.one(".drop-error").hidden = true;
     this.one(".drop-idle").hidden = true;
+    this.one(".batch").hidden = true;
     this.one(".drop-busy").hidden = false;
     this.one(".options").hidden = true;
     this.one(".drop-name").textContent = name;
@@ -152,17 +135,17 @@ class PictureDrop extends HTMLElement {
   }
 
   rest() {
+    this.sending = null;
+    this.many = false;
     this.one(".drop-idle").hidden = false;
     this.one(".drop-busy").hidden = true;
+    this.one(".batch").hidden = true;
     this.one(".options").hidden = false;
     for (const input of this.querySelectorAll("input[type=file]")) /** @type {HTMLInputElement} */ (input).value = "";
   }
 
   cancel() {
-    this.request?.abort();
-    this.request = null;
-    clearTimeout(this.retry);
-    this.retry = undefined;
+    this.sending?.cancelAll();
     if (document.readyState === "complete") window.stop(); // a sample that the browser is posting
     this.rest();
     this.one("[data-live]").textContent = "Cancelled";
@@ -171,10 +154,9 @@ class PictureDrop extends HTMLElement {
 
   /** @param {string} message */
   fail(message) {
-    this.request = null;
     this.rest();
     const error = this.one(".drop-error");
-    error.textContent = sentence(message);
+    error.textContent = message;
     error.hidden = false;
     this.one("#image").focus();
   }
@@ -184,9 +166,7 @@ class PictureDrop extends HTMLElement {
    * @param {number | null} progress 0 to 1; null while it cannot be known
    */
   say(status, progress) {
-    const bar = /** @type {HTMLProgressElement} */ (this.one("progress"));
-    if (progress === null) bar.removeAttribute("value");
-    else bar.value = progress;
+    setProgress(/** @type {HTMLProgressElement} */ (this.one(".drop-busy progress")), progress);
     if (this.one(".drop-status").textContent === status) return; // a screen reader hears each step once
     this.one(".drop-status").textContent = status;
     this.one("[data-live]").textContent = status;
@@ -196,14 +176,118 @@ class PictureDrop extends HTMLElement {
   preview(picture) {
     const canvas = /** @type {HTMLCanvasElement} */ (this.one(".drop-preview"));
     canvas.hidden = !picture;
-    if (!picture) return;
-    const scale = Math.min(1, PREVIEW_SIDE / Math.max(picture.width, picture.height));
-    const natural = picture instanceof HTMLImageElement;
-    const width = natural ? picture.naturalWidth : picture.width * scale;
-    const height = natural ? picture.naturalHeight : picture.height * scale;
-    canvas.width = Math.max(1, Math.round(width));
-    canvas.height = Math.max(1, Math.round(height));
-    canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    if (picture) paint(canvas, picture, PREVIEW_SIDE);
+  }
+
+  // ---- Many pictures
+
+  /**
+   * @param {File[]} files
+   * @param {number} passedOver how many were no pictures
+   */
+  takeMany(files, passedOver) {
+    if (!this.many || !this.sending) {
+      this.many = true;
+      this.batch = new Date().toISOString().replace(/[:.]/g, "-");
+      this.lines.clear();
+      this.one(".batch-list").replaceChildren();
+      this.seen?.disconnect();
+      this.seen = new IntersectionObserver((entries) => this.see(entries), { rootMargin: "200px" });
+      this.sending = new Sending(this.form.dataset.api ?? "", () => ({ ...this.fields(), batch: this.batch }), (entry) => this.update(entry));
+      this.one(".drop-error").hidden = true;
+      this.one(".drop-idle").hidden = true;
+      this.one(".options").hidden = true;
+      this.one(".batch").hidden = false;
+      this.one(".batch-title").focus();
+    }
+    const known = this.sending.entries.length;
+    this.sending.add(files);
+    for (const entry of this.sending.entries.slice(known)) this.one(".batch-list").append(this.line(entry));
+    const note = this.one(".batch-passed");
+    note.hidden = !passedOver;
+    if (passedOver) note.textContent = `${passedOver} other file${passedOver === 1 ? " was" : "s were"} passed over: no picture of a kind that is measured.`;
+    this.total();
+  }
+
+  /** @param {Sent} entry */
+  line(entry) {
+    const line = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ (this.querySelector("template")).content.firstElementChild?.cloneNode(true));
+    part(line, ".batch-name").textContent = entry.file.webkitRelativePath || entry.file.name;
+    part(line, "[data-cancel]").addEventListener("click", () => this.sending?.cancel(entry));
+    part(line, "[data-cancel]").setAttribute("aria-label", `Cancel ${entry.file.name}`);
+    part(line, "[data-again]").addEventListener("click", () => this.sending?.again(entry));
+    part(line, "[data-again]").setAttribute("aria-label", `Try ${entry.file.name} again`);
+    this.lines.set(entry, line);
+    this.seen?.observe(line);
+    this.update(entry);
+    return line;
+  }
+
+  /**
+   * Show the previews of what is in sight.
+   * @param {IntersectionObserverEntry[]} entries
+   */
+  async see(entries) {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      this.seen?.unobserve(target);
+      const sent = [...this.lines].find(([, line]) => line === target)?.[0];
+      const bitmap = sent && (await createImageBitmap(sent.file).catch(() => null));
+      if (!bitmap) continue;
+      paint(/** @type {HTMLCanvasElement} */ (part(target, "canvas")), bitmap, THUMBNAIL_SIDE);
+      bitmap.close();
+    }
+  }
+
+  /** @param {Sent} entry */
+  update(entry) {
+    const line = this.lines.get(entry);
+    if (!line) return;
+    line.dataset.state = entry.state;
+    const under = entry.state === "uploading" || entry.state === "measuring";
+    const bar = /** @type {HTMLProgressElement} */ (part(line, "progress"));
+    bar.hidden = !under;
+    setProgress(bar, entry.progress);
+    part(line, "[data-cancel]").hidden = !under && entry.state !== "waiting";
+    part(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
+    const status = part(line, ".batch-status");
+    if (entry.state === "done" && !status.querySelector("a")) {
+      const link = document.createElement("a");
+      link.href = (this.form.dataset.result ?? "").replace("ID", entry.id);
+      link.textContent = `${percent(entry.percent)} %`;
+      link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
+      status.replaceChildren(link, ` ${entry.instances} instance${entry.instances === 1 ? "" : "s"}`);
+    } else if (entry.state !== "done") {
+      status.textContent = entry.message || phrase(entry);
+    }
+    this.total();
+  }
+
+  /** Say how far all of them are. */
+  total() {
+    if (!this.sending) return;
+    const { entries, busy } = this.sending;
+    const count = (/** @type {import("./sending.js").State} */ state) => entries.filter((entry) => entry.state === state).length;
+    const [done, failed, cancelled] = [count("done"), count("failed"), count("cancelled")];
+    const parts = [`${done} of ${entries.length} measured`, failed && `${failed} failed`, cancelled && `${cancelled} cancelled`];
+    const text = parts.filter(Boolean).join(", ");
+    const title = this.one(".batch-title");
+    if (title.textContent !== text) title.textContent = text;
+    setProgress(/** @type {HTMLProgressElement} */ (this.one(".batch-progress")), (done + failed + cancelled) / entries.length);
+    this.one("[data-batch-cancel]").hidden = !busy;
+    this.one("[data-batch-more]").hidden = busy;
+    const report = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-report]"));
+    report.hidden = done === 0;
+    report.href = (this.form.dataset.report ?? "").replace("BATCH", this.batch);
+    report.classList.toggle("button-primary", !busy);
+    if (!busy) this.one("[data-live]").textContent = text;
+  }
+
+  // ---- Parts of the page
+
+  fields() {
+    const value = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (this.one(`[name=${name}]`)).value;
+    return { model: value("model"), score_threshold: value("score_threshold") };
   }
 
   get form() {
@@ -215,19 +299,87 @@ class PictureDrop extends HTMLElement {
    * @returns {HTMLElement}
    */
   one(selector) {
-    const found = this.querySelector(selector);
-    if (!(found instanceof HTMLElement)) throw new Error(`the page lacks ${selector}`);
-    return found;
+    return part(this, selector);
   }
 }
 
 /**
- * The service writes its messages for programs too, which put something before them: here they stand alone.
- * @param {string} message
+ * @param {Element} whole
+ * @param {string} selector
+ * @returns {HTMLElement}
  */
-function sentence(message) {
-  const isName = /^\S*_/.test(message);
-  return (isName ? message : message.charAt(0).toUpperCase() + message.slice(1)) + (/[.!?…]$/.test(message) ? "" : ".");
+function part(whole, selector) {
+  const found = whole.querySelector(selector);
+  if (!(found instanceof HTMLElement)) throw new Error(`the page lacks ${selector}`);
+  return found;
+}
+
+/** @param {Sent} entry */
+function phrase(entry) {
+  if (entry.state === "uploading") return "Uploading…";
+  if (entry.state === "measuring") return "Measuring…";
+  return { waiting: "Waiting", cancelled: "Cancelled" }[entry.state] ?? "";
+}
+
+/**
+ * @param {HTMLProgressElement} bar
+ * @param {number | null} progress
+ */
+function setProgress(bar, progress) {
+  if (progress === null) bar.removeAttribute("value");
+  else bar.value = progress;
+}
+
+/**
+ * Draw a picture so that its longer side is at most `side`.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ImageBitmap | HTMLImageElement} picture
+ * @param {number} side
+ */
+function paint(canvas, picture, side) {
+  const natural = picture instanceof HTMLImageElement;
+  const [width, height] = natural ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+  const scale = Math.min(1, side / Math.max(width, height));
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+}
+
+/**
+ * All files that were dropped, those in folders too, in the order of their names.
+ * @param {DataTransfer} carried
+ * @returns {Promise<File[]>}
+ */
+async function filesOf(carried) {
+  // Both must be asked for at once: after the first pause the browser has forgotten what was dropped.
+  const files = [...carried.files];
+  const entries = [...carried.items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return files;
+  const found = await Promise.all(entries.map((entry) => (entry ? filesIn(entry) : [])));
+  return found.flat();
+}
+
+/**
+ * @param {FileSystemEntry} entry
+ * @returns {Promise<File[]>}
+ */
+async function filesIn(entry) {
+  if (entry.isFile) {
+    const file = /** @type {FileSystemFileEntry} */ (entry);
+    return [await new Promise((resolve, reject) => file.file(resolve, reject))];
+  }
+  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+  /** @type {FileSystemEntry[]} */
+  const inside = [];
+  for (;;) {
+    /** @type {FileSystemEntry[]} */
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) break; // browsers give a hundred at a time
+    inside.push(...some);
+  }
+  inside.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+  const found = await Promise.all(inside.filter((each) => !each.name.startsWith(".")).map(filesIn));
+  return found.flat();
 }
 
 customElements.define("picture-drop", PictureDrop);
