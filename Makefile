@@ -15,7 +15,7 @@ test: $(VENV)/dev.installed  ## All tests, with PyTorch for those of training
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/dev.installed  ## The tests that take no more than a few seconds each
-	$(BIN)/python -m pytest -m "not slow and not browser and not training"
+	$(BIN)/python -m pytest -m "not slow and not browser and not training and not foreign"
 
 lint: $(VENV)/dev.installed  ## Style, types, import contract
 	$(BIN)/ruff format --check .

@@ -28,7 +28,10 @@ from planimeter.importing.onnx_file import read_onnx_file
 from planimeter.importing.onnx_pack import OnnxPlan, draw_up
 from planimeter.layouts import reader
 from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.settings import RuntimeName
+from planimeter.service.app import create_app
+from planimeter.service.models import Models
+from planimeter.settings import RuntimeName, Settings
+from planimeter.store import Store
 
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 WIDE = np.zeros((32, 64, 3), np.uint8)
@@ -152,8 +155,21 @@ def test_shapes_that_a_file_leaves_open_are_found_by_running_it(tmp_path: Path) 
         declared=declared,
         metadata=ULTRALYTICS,
     )
-    assert "read as yolo (" in imported(file)
-    assert measured(file, WIDE).coverage.pixels_masked == 200
+    text = imported(file)
+    assert "read as yolo (" in text
+    assert "scaled to fit into 64 x 64 px" in text
+    assert measured(file, np.zeros((64, 64, 3), np.uint8)).coverage.pixels_masked == 200
+
+
+def test_an_imported_model_is_served_like_any_other(tmp_path: Path, settings: Settings, store: Store) -> None:
+    file = write_network(tmp_path / "best.onnx", yolo_outputs(), metadata=ULTRALYTICS)
+    imported(file)
+    client = create_app(settings, store, Models(settings)).test_client()
+    answer = client.get("/api/v1/models/mine").get_json()
+    assert (answer["architecture"], answer["output"]["layout"]) == (None, "yolo")
+    assert "YOLO11n-seg" in client.get("/models/mine").get_data(as_text=True)
+    posted = client.post("/api/v1/measurements?model=mine", data=encoded(WIDE), content_type="image/png")
+    assert posted.get_json()["coverage"]["pixels_masked"] == 200
 
 
 # ---- What a user may say

@@ -34,6 +34,16 @@ def test_the_odd_row_of_a_letterbox_lies_at_the_bottom() -> None:
     assert image[0, 0, 55, 0] == 1 > image[0, 0, 56, 0]
 
 
+def test_a_rectangle_is_a_letterbox_with_no_more_grey_than_needed() -> None:
+    image, placement = preprocess(WHITE, Preprocessing(fit="rectangle", size=(128, 128), **PLAIN))
+    assert image.shape == (1, 3, 64, 128)
+    assert (placement.scaled_height, placement.scaled_width, placement.top) == (64, 128, 0)
+    narrow = np.full((50, 90, 3), 255, np.uint8)
+    image, placement = preprocess(narrow, Preprocessing(fit="rectangle", size=(128, 128), **PLAIN))
+    assert image.shape == (1, 3, 96, 128)
+    assert (placement.scaled_height, placement.top) == (71, 12)
+
+
 def test_a_stretched_picture_fills_the_input_and_its_boxes_come_back_exactly() -> None:
     image, placement = preprocess(WHITE, Preprocessing(fit="stretch", size=(64, 64), **PLAIN))
     assert image.min() == 1

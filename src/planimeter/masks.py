@@ -6,6 +6,7 @@ makes a full canvas for each instance; what needs a canvas makes one for all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal, cast, overload
 
@@ -76,14 +77,14 @@ class Axis:
     length: int
     factor: int = 1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each cell is a pixel."""
+        return (self.first, self.last, self.length, self.factor) == (0, self.cells, self.cells, 1)
+
     def weights(self, start: int, end: int) -> NDArray[np.float32]:
         """Return [end - start, cells]: how much each cell adds to each pixel from `start` up to `end`."""
-        pixels = np.arange(start, end)
-        fine = _weights(pixels, self.origin, self.origin + self.length, self.last - self.first)
-        if self.factor == 1 and (self.first, self.last) == (0, self.cells):
-            return fine
-        finer = self.cells * self.factor
-        return fine @ _weights(np.arange(self.first, self.last), 0, finer, self.cells)
+        return _axis_weights(self)[start - self.origin : end - self.origin]
 
     def reach(self, first: int, last: int) -> tuple[int, int]:
         """Return pixels [start, end) outside of which the cells `first` to `last` add nothing."""
@@ -93,6 +94,16 @@ class Axis:
         end = np.ceil(offset + (last + 2) * pixels_a_cell) + 1
         low, high = np.clip([start, end], self.origin, self.origin + self.length)
         return int(low), int(high)
+
+
+@lru_cache(maxsize=8)
+def _axis_weights(axis: Axis) -> NDArray[np.float32]:
+    """Return [length, cells]; kept, as all masks of a picture share it."""
+    fine = _weights(np.arange(axis.length), 0, axis.length, axis.last - axis.first)
+    if axis.factor == 1 and (axis.first, axis.last) == (0, axis.cells):
+        return fine
+    finer = axis.cells * axis.factor
+    return fine @ _weights(np.arange(axis.first, axis.last), 0, finer, axis.cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +125,12 @@ class FrameMask:
             # A pixel is inside where its index, not its centre, is: the rule of Ultralytics' `crop_mask`.
             left, top, right, bottom = (int(np.ceil(side)) for side in box)
         else:
-            above = np.argwhere(self.values > level)
-            if not len(above):
+            above = self.values > level
+            down, across = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
+            if not len(down):
                 return EMPTY
-            (top, left), (bottom, right) = above.min(axis=0), above.max(axis=0)
-            (top, bottom), (left, right) = self.rows.reach(top, bottom), self.columns.reach(left, right)
+            top, bottom = self.rows.reach(int(down[0]), int(down[-1]))
+            left, right = self.columns.reach(int(across[0]), int(across[-1]))
         left, right = (
             int(np.clip(x, self.columns.origin, self.columns.origin + self.columns.length))
             for x in (left, right)
@@ -128,6 +140,9 @@ class FrameMask:
         )
         if left >= right or top >= bottom:
             return EMPTY
+        if self.rows.is_plain and self.columns.is_plain:
+            x, y = self.columns.origin, self.rows.origin
+            return WindowMask(left, top, self.values[top - y : bottom - y, left - x : right - x] > level)
         vertical = self.rows.weights(top, bottom) @ self.values
         pixels = _compare(vertical, self.columns.weights(left, right).T, np.greater, level)
         return WindowMask(left, top, pixels)

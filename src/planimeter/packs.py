@@ -46,15 +46,16 @@ class Preprocessing(_Manifest):
     """How a picture becomes the network's input.
 
     1. It is scaled, as `fit` says: "edges" until its shorter side is `shortest_edge`, but no further than its
-       longer side being `longest_edge`, or by `scale` where that is given; "letterbox" until it fits into `size`;
+       longer side being `longest_edge`, or by `scale` where that is given; "letterbox" and
+       "rectangle" until it fits into `size`;
        "stretch" to exactly `size`, whatever its shape; "native" not at all, unless its longer side is above
        `longest_edge`.
     2. (x - mean) / std for each channel on [0, 255]; `channels` is the order of `mean`, of `std` and of the input.
-    3. What is left of the input is filled: for "letterbox" on all sides alike with `fill`, else at the right and
-       the bottom with zeros, to a multiple of `multiple`.
+    3. What is left of the input is filled: for "letterbox" on all sides alike with `fill`, to `size`; for "rectangle"
+       in the same way to a multiple of `multiple`; else at the right and the bottom with zeros, to such a multiple.
     """
 
-    fit: Literal["edges", "letterbox", "stretch", "native"] = "edges"
+    fit: Literal["edges", "letterbox", "rectangle", "stretch", "native"] = "edges"
     size: tuple[int, int] | None = Field(
         default=None, description="Height and width of an input that is always the same."
     )
@@ -97,8 +98,8 @@ class Preprocessing(_Manifest):
 
     @model_validator(mode="after")
     def _size_fits(self) -> "Preprocessing":
-        if (self.size is None) == (self.fit in {"letterbox", "stretch"}):
-            raise ValueError(f'"size" belongs to "letterbox" and "stretch"; fit is {self.fit!r}')
+        if (self.size is None) == (self.fit in {"letterbox", "rectangle", "stretch"}):
+            raise ValueError(f'"size" belongs to "letterbox", "rectangle" and "stretch"; fit is {self.fit!r}')
         if self.scale is not None and self.fit != "edges":
             raise ValueError(f'"scale" belongs to "edges"; fit is {self.fit!r}')
         if self.size is not None and not all(32 <= side <= 8192 for side in self.size):

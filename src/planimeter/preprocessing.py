@@ -96,7 +96,7 @@ def preprocess(
 ) -> tuple[NDArray[np.float32], Placement]:
     """Return the network's input, float32 [1, 3, H, W], and where the picture `pixels` lies in it.
 
-    `scale` replaces the one that follows from the pack's edges; an input of one size always ignores it.
+    `scale` replaces the one that follows from the pack's edges; a pack with a `size` always ignores it.
     """
     height, width = pixels.shape[:2]
     if scale is None or preprocessing.size is not None:
@@ -104,14 +104,15 @@ def preprocess(
     else:
         new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
     scaled = normalise(_resize(pixels, new_height, new_width, preprocessing), preprocessing)
-    if preprocessing.size is None:
+    boxed = preprocessing.fit in {"letterbox", "rectangle"}
+    if preprocessing.size is None or preprocessing.fit == "rectangle":
         step = preprocessing.multiple
         rows, columns = -(-new_height // step) * step, -(-new_width // step) * step
     else:
         rows, columns = preprocessing.size
     image = np.zeros((1, 3, rows, columns), np.float32)
     top = left = 0
-    if preprocessing.fit == "letterbox":
+    if boxed:
         # The odd pixel goes to the bottom and the right, as in Ultralytics' LetterBox.
         top, left = (rows - new_height) // 2, (columns - new_width) // 2
         image[:] = normalise(np.full((1, 1, 3), preprocessing.fill, np.float32), preprocessing)[0, 0, 0]
@@ -138,7 +139,8 @@ def _resize(
         # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
         return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
     # A letterbox is OpenCV's, which computes with whole numbers; the others interpolate floating-point tensors.
-    return (_resize_opencv if preprocessing.fit == "letterbox" else _interpolate)(pixels, height, width)
+    boxed = preprocessing.fit in {"letterbox", "rectangle"}
+    return (_resize_opencv if boxed else _interpolate)(pixels, height, width)
 
 
 def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:

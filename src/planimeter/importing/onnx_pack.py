@@ -50,7 +50,7 @@ class OnnxPlan(ImportPlan):
     layout: Literal["yolo", "yolo-end-to-end", "rf-detr", "box-space", "pasted"] | None = Field(
         None, description="How the network answers."
     )
-    fit: Literal["edges", "letterbox", "stretch", "native"] | None = Field(
+    fit: Literal["edges", "letterbox", "rectangle", "stretch", "native"] | None = Field(
         None, description="How a picture is brought to the size of the input."
     )
     input_size: str = Field(
@@ -220,7 +220,11 @@ def _preprocessing(
     how, notes = _usual(found, fixed), []
     if plan.fit:
         how["fit"] = plan.fit
-    if how["fit"] in {"letterbox", "stretch"}:
+    if how["fit"] == "rectangle" and fixed is not None:
+        raise ImportRefused(
+            f"--fit rectangle makes inputs of many sizes, but the file fixes it to {_by(fixed)}"
+        )
+    if how["fit"] in {"letterbox", "rectangle", "stretch"}:
         how["size"] = size or input_size(file) or (_USUAL_SIDE, _USUAL_SIDE)
         if size is None and input_size(file) is None:
             notes.append(
@@ -228,7 +232,7 @@ def _preprocessing(
             )
     elif fixed is not None:
         raise ImportRefused(
-            f"--fit {how['fit']} makes inputs of many sizes, but the file fixes it to {fixed[0]}x{fixed[1]}; use "
+            f"--fit {how['fit']} makes inputs of many sizes, but the file fixes it to {_by(fixed)}; use "
             "letterbox or stretch, or export it with a dynamic height and width"
         )
     if found.layout == "rf-detr" and size is None:
@@ -254,8 +258,12 @@ def _fixed_size(entry: Tensor, plan: OnnxPlan) -> tuple[tuple[int, int] | None, 
     fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
     asked = _sides(plan.input_size) if plan.input_size else None
     if fixed is not None and asked is not None and asked != fixed:
-        raise ImportRefused(f"--input-size {plan.input_size}: the file fixes it to {fixed[0]}x{fixed[1]}")
+        raise ImportRefused(f"--input-size {plan.input_size}: the file fixes it to {_by(fixed)}")
     return fixed, fixed or asked
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _given(plan: OnnxPlan) -> dict[str, Any]:
@@ -271,7 +279,7 @@ def _given(plan: OnnxPlan) -> dict[str, Any]:
 def _usual(found: Recognised, fixed: tuple[int, int] | None) -> dict[str, Any]:
     """Return how pictures go into the networks of a family, unless they were exported otherwise."""
     if found.layout in {"yolo", "yolo-end-to-end"}:
-        return {"fit": "letterbox", "antialias": False, **_ZERO_TO_ONE}
+        return {"fit": "letterbox" if fixed else "rectangle", "antialias": False, **_ZERO_TO_ONE}
     if found.layout == "rf-detr":
         return {"fit": "stretch", "antialias": False, "mean": _RGB_MEAN, "std": _RGB_STD}
     if found.family == "Detectron2":

@@ -82,7 +82,12 @@ def say_preprocessing(how: Preprocessing) -> str:
     """Return in words how a picture becomes the network's input."""
     if how.size is not None:
         height, width = how.size
-        kind = "stretched to" if how.fit == "stretch" else "scaled into a letterbox of"
+        kinds = {
+            "stretch": "stretched to",
+            "letterbox": "scaled into a letterbox of",
+            "rectangle": "scaled to fit into",
+        }
+        kind = kinds[how.fit]
         size = f"{kind} {width} x {height} px"
     elif how.fit == "native":
         size = f"as they are, scaled down to {how.longest_edge} px"
