@@ -6,7 +6,7 @@ SERVE ?=
 DATA ?= ../shared/datasets/steel
 ARCHITECTURES ?=
 
-.PHONY: serve test test-fast lint bench architectures notebook train-extra clean
+.PHONY: serve test test-fast lint bench bench-history architectures notebook train-extra clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -25,6 +25,9 @@ lint: $(VENV)/dev.installed  ## Style, types, import contract
 
 bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its network alone
 	$(BIN)/python bench/post.py
+
+bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements
+	$(BIN)/python bench/history.py
 
 architectures: $(VENV)/train.installed  ## Train every architecture alike on DATA, then compare (options: ARCHITECTURES="…")
 	$(BIN)/python bench/architectures.py $(DATA) $(ARCHITECTURES)

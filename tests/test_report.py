@@ -57,6 +57,12 @@ def test_a_report_lists_the_batch_by_falling_percent_with_its_totals(
     assert len(batch) == total["count"] == 4
 
 
+def test_a_batch_that_the_page_named_is_called_by_its_number(client: FlaskClient, store: Store) -> None:
+    for name in ("a.png", "b.png"):
+        add(store, name, batch="2026-11-23T03-10-00-000Z")
+    assert "<h1>2 pictures</h1>" in client.get("/report?batch=2026-11-23T03-10-00-000Z").text
+
+
 def test_a_limit_marks_each_picture_and_at_the_limit_passes(client: FlaskClient, batch: list[str]) -> None:
     answer = client.get("/report?batch=shift-7&limit_percent=5")
     assert "3 of 4 pass at ≤ 5 % masked" in shown(answer)

@@ -1,9 +1,12 @@
 """The history: what was measured, narrowed down, chosen from, taken away as files, deleted."""
 
+from collections.abc import Iterable
+
 from flask import redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from planimeter.distribution import round_step
 from planimeter.errors import InvalidOption
 from planimeter.service.context import context
 from planimeter.service.links import link
@@ -58,6 +61,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         here=kept,
         records=records,
         colors={record.id: colors_of(record.measurement) for record in records},
+        full=round_percent(record.measurement.coverage.percent_masked for record in records),
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
@@ -65,6 +69,11 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         classes=parts.store.classes(),
         most_at_once=MOST_AT_ONCE,
     )
+
+
+def round_percent(percents: Iterable[float]) -> float:
+    """Return the end of a scale for percentages: a round number that the highest nearly fills, at most 100."""
+    return min(100.0, round_step(max([*percents, 0.01])))
 
 
 def _silent(options: HistoryOptions) -> Filter:

@@ -1,5 +1,6 @@
 """The report of many measurements or of one: to read, to print on A4, to attach to a delivery."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -10,17 +11,19 @@ from planimeter.errors import InvalidOption
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.answers import StatisticsAnswer, statistics_answer
 from planimeter.service.context import context
-from planimeter.service.history import known
+from planimeter.service.history import known, round_percent
 from planimeter.service.options import ReportOptions, parse, query_of
 from planimeter.service.pages import blueprint, colors_of
-from planimeter.store import EVERYTHING, Record
+from planimeter.store import Record
 
 __all__ = ["blueprint"]
 
-MOST_ROWS = 500
+MOST_ROWS = 200
 MOST_SHEETS = 50
 """Each shows its picture large: a browser must be able to print them."""
 BAR_HEIGHT = 100
+_PAGE_BATCH = re.compile(r"\d{4}-\d\d-\d\dT[\d-]+Z")
+"""The name that our own page gives to pictures sent together: when it was. No heading for a person."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,13 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         total=total,
         bars=_bars(total),
         sheets=sheets,
+        full=round_percent(sheet.record.measurement.coverage.percent_masked for sheet in sheets),
         detailed=sheets[:MOST_SHEETS] if options.sheets or total.count == 1 else [],
         most_rows=MOST_ROWS,
         most_sheets=MOST_SHEETS,
         models=_models(sheets),
         span=_span(sheets),
-        everything=wanted == EVERYTHING,
+        named_batch=bool(options.batch) and not _PAGE_BATCH.fullmatch(options.batch or ""),
         now=datetime.now(timezone.utc),
     )
 
