@@ -30,9 +30,9 @@ def write_card(manifest: Manifest) -> str:
         f"- **Default score threshold:** {manifest.thresholds.score:g}",
         "",
     ]
-    for part, title in _PARTS.items():
-        if part in manifest.metrics:
-            lines += [f"## {title}", "", *_figures(manifest.metrics[part]), ""]
+    for part in sorted(manifest.metrics, key=[*_PARTS, *manifest.metrics].index):
+        title = _PARTS.get(part, part[:1].upper() + part[1:])
+        lines += [f"## {title}", "", *_figures(manifest.metrics[part]), ""]
     if manifest.limitations:
         lines += ["## Where it fails", "", manifest.limitations, ""]
     return "\n".join(lines)
@@ -57,6 +57,8 @@ def _network(manifest: Manifest) -> str:
         )
     elif scaling.fit == "native":
         how = f"a picture is not scaled, unless its longer side is above {scaling.longest_edge} px"
+    elif scaling.scale is not None:
+        how = f"every picture is scaled by {scaling.scale:g}, whatever its size"
     else:
         how = (
             f"a picture's shorter side is scaled to {scaling.shortest_edge} px, its longer side to "
