@@ -33,12 +33,16 @@ def assert_same(one: Measurement, other: Measurement) -> None:
         assert abs(entry.score - partner.score) <= 1e-3
 
 
-@needs_onnxruntime
-def test_onnx_runtime_and_openvino_measure_the_same() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "runtime",
+    [pytest.param("onnxruntime", marks=needs_onnxruntime), pytest.param("torch", marks=needs_torch)],
+)
+def test_every_runtime_measures_the_same_as_openvino(runtime: RuntimeName) -> None:
     openvino = planimeter.load("nuclei", runtime="openvino")
-    onnxruntime = planimeter.load("nuclei", runtime="onnxruntime", infer_with_cpu=True)
-    assert (onnxruntime.info.runtime, onnxruntime.info.precision, onnxruntime.info.device) == (
-        "onnxruntime",
+    segmenter = planimeter.load("nuclei", runtime=runtime, infer_with_cpu=True)
+    assert (segmenter.info.runtime, segmenter.info.precision, segmenter.info.device) == (
+        runtime,
         "f32",
         "cpu",
     )
@@ -46,7 +50,7 @@ def test_onnx_runtime_and_openvino_measure_the_same() -> None:
     pictures: list[NDArray[np.uint8]] = [sample, np.zeros((64, 96, 3), np.uint8)]
     found = []
     for pixels in pictures:
-        one, other = openvino.measure(pixels), onnxruntime.measure(pixels)
+        one, other = openvino.measure(pixels), segmenter.measure(pixels)
         assert_same(one, other)
         found.append(len(one.instances))
     assert found[0] > 3

@@ -124,7 +124,10 @@ def draw_up(path: Path, plan: OnnxPlan) -> Imported:
                 score_floor=plan.score_floor,
                 nms_iou=plan.nms_iou,
             ),
-            thresholds=Thresholds(score=max(threshold, plan.score_floor)),
+            thresholds=Thresholds(
+                score=max(threshold, plan.score_floor),
+                mask_edge="fade" if found.family == "Detectron2" else "extend",
+            ),
             onnx=UNKNOWN_FILE,
             training_data=TrainingData(
                 name=plan.data_name, licence=plan.data_licence, pictures=0, instances=0
@@ -284,7 +287,8 @@ def _usual(found: Recognised, fixed: tuple[int, int] | None) -> dict[str, Any]:
         return {"fit": "stretch", "antialias": False, "mean": _RGB_MEAN, "std": _RGB_STD}
     if found.family == "Detectron2":
         # Its traced networks normalise inside; its `ResizeShortestEdge` goes before.
-        return {"fit": "letterbox" if fixed else "edges", "channels": "bgr", "multiple": 1, **_AS_THEY_ARE}
+        fit = {"fit": "letterbox"} if fixed else {"fit": "edges", "rounding": "half-up"}
+        return {**fit, "channels": "bgr", "multiple": 1, **_AS_THEY_ARE}
     # torchvision's networks resize and normalise inside.
     return {"fit": "letterbox" if fixed else "native", "multiple": 1, **_ZERO_TO_ONE}
 
