@@ -57,7 +57,7 @@ def picture(
 
 
 def test_the_mask_threshold_at_which_areas_are_right_is_found() -> None:
-    calibration = calibrate([picture(seed, timid()) for seed in range(8)])
+    calibration = calibrate([picture(seed, timid()) for seed in range(12)])
     assert (calibration.score, calibration.mask) == (0.5, 0.4)
     assert calibration.before.bias < -5
     assert abs(calibration.after.bias) < 0.2
@@ -65,19 +65,19 @@ def test_the_mask_threshold_at_which_areas_are_right_is_found() -> None:
 
 
 def test_the_score_threshold_goes_just_above_what_is_invented_and_no_further() -> None:
-    calibration = calibrate([picture(seed, timid(), invented=0.62) for seed in range(8)])
+    calibration = calibrate([picture(seed, timid(), invented=0.62) for seed in range(12)])
     assert (calibration.score, calibration.mask) == (0.65, 0.4)
     assert calibration.after.f1 == 1.0
 
 
 def test_where_nothing_is_to_gain_the_defaults_stay() -> None:
-    calibration = calibrate([picture(seed) for seed in range(8)])
+    calibration = calibrate([picture(seed) for seed in range(12)])
     assert (calibration.score, calibration.mask) == (0.5, 0.5)
     assert calibration.before == calibration.after == calibration.lowest
 
 
 def test_a_gain_within_its_standard_error_does_not_move_the_defaults() -> None:
-    steady = [picture(seed) for seed in range(6)]
+    steady = [picture(seed) for seed in range(10, 20)]
     # Above 0.62 two pictures gain and one loses as much: more gain than loss, but that may be chance.
     mixed = [picture(6, invented=0.62), picture(7, invented=0.62), picture(8, faint=0.62)]
     calibration = calibrate([*steady, *mixed])
@@ -92,7 +92,7 @@ def test_too_few_pictures_choose_nothing() -> None:
 
 @pytest.mark.parametrize("score", [0.05, 0.5, 0.72])
 def test_a_score_threshold_that_is_given_stays(score: float) -> None:
-    calibration = calibrate([picture(seed, timid()) for seed in range(6)], score_threshold=score)
+    calibration = calibrate([picture(seed, timid()) for seed in range(12)], score_threshold=score)
     assert (calibration.score, calibration.mask) == (score, 0.4)
     assert calibration.before.score == 0.5
 

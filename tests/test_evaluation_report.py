@@ -26,7 +26,7 @@ from planimeter.evaluation.machine import describe_machine
 from planimeter.evaluation.matching import Confusion
 from planimeter.evaluation.parity import EMPTY_NAME, measure_parity
 from planimeter.evaluation.report import confusion_shares, render, write_duration, write_report, write_signed
-from planimeter.evaluation.study import Evaluated, evaluate
+from planimeter.evaluation.study import Evaluated, evaluate, list_findings
 from planimeter.evaluation.training_record import (
     TrainingRecord,
     read_history,
@@ -357,6 +357,13 @@ def test_calibrating_writes_the_thresholds_and_drops_the_figures_of_others(
     recorded = read_pack(pack).manifest
     assert (recorded.thresholds.score, recorded.thresholds.mask) == (0.5, 0.5)
     assert list(recorded.metrics) == ["validation"]
+
+
+def test_findings_name_the_file_without_the_folders_of_this_machine(block_data: Path) -> None:
+    findings = list_findings(block_data)
+    assert findings  # all its pictures are the same
+    assert all(text.startswith("test.json: ") for text in findings)
+    assert not any(str(block_data.parent) in text for text in findings)
 
 
 def test_several_packs_make_one_comparison(block_data: Path, tmp_path: Path) -> None:

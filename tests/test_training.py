@@ -31,6 +31,7 @@ from safetensors.torch import load_file, save_file
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import compare, summarise
+from planimeter.evaluation.training_record import read_record
 from planimeter.labels import LabelledPictures, read_labels, split
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
@@ -81,6 +82,14 @@ def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path
     )
     assert evaluated.exit_code == 0, evaluated.output
     assert (tmp_path / "m.json").is_file()
+    record = read_record(tmp_path / "packs" / "blobs" / "report")
+    assert record is not None
+    assert record.parity is not None
+    assert record.parity.largest < 0.1
+    assert record.calibration is not None
+    assert sorted((*record.train_names, *record.validation_names)) == sorted(
+        f"picture_{number}.png" for number in range(1, 9)
+    )
 
 
 @pytest.mark.slow

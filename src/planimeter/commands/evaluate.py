@@ -15,10 +15,9 @@ from planimeter.errors import DataError
 from planimeter.evaluation import Calibration, Metrics, calibrate, compare
 from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
 from planimeter.evaluation.report import METRICS, write_report
-from planimeter.evaluation.study import Evaluated, study
+from planimeter.evaluation.study import Evaluated, list_findings, study
 from planimeter.evaluation.training_record import TrainingRecord, read_record
 from planimeter.labels import LabelledPictures, read_labels
-from planimeter.labels.audit import audit
 from planimeter.packs import REPORT_FOLDER, Pack, Thresholds
 from planimeter.segmenter import Segmenter, load
 from planimeter.settings import Settings
@@ -73,7 +72,7 @@ def evaluate(
     labelled = read_labels(data, images)
     for line in understood(labelled):
         console.print(line)
-    findings = [str(finding) for finding in audit(data, images).findings] if report or part else []
+    findings = list_findings(data, images) if report or part else []
     part = part or ("validation" if calibrating else None)
     evaluated: list[Evaluated] = []
     training: TrainingRecord | None = None

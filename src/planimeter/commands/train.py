@@ -12,6 +12,7 @@ from planimeter.commands.options import options_of
 from planimeter.commands.printing import understood
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
+from planimeter.evaluation.study import list_findings
 from planimeter.evaluation.training_report import report_training
 from planimeter.labels import LabelledPictures, read_labels, read_split, split, write_split
 from planimeter.network import build_network
@@ -121,7 +122,7 @@ def train(
         },
         calibration=calibration,
         history=work_folder / HISTORY,
-        findings=labelled.doubts,
+        findings=list_findings(data, images, validation),
     )
     console.print(f"wrote {page}")
 

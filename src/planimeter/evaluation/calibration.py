@@ -25,7 +25,7 @@ MASK_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(9))
 DEFAULT = 0.5
 """Of both thresholds."""
 F1_LOSS = 0.05
-LEAST_PICTURES = 5
+LEAST_PICTURES = 10
 _RESAMPLES = 1000
 
 

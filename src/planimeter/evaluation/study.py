@@ -1,8 +1,10 @@
 """One model on one set of labelled pictures, with all that a report says of it: the content of `metrics.json`."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from planimeter.evaluation.machine import Machine, describe_machine
 from planimeter.evaluation.matching import Confusion, Matches, confusion, match, precision_recall
 from planimeter.evaluation.metrics import Metrics, summarise
 from planimeter.labels import LabelledPictures
+from planimeter.labels.audit import audit
 from planimeter.labels.census import SIZE_EDGES, count
 from planimeter.packs import PackClass, Thresholds
 from planimeter.segmenter import Segmenter
@@ -192,6 +195,17 @@ def study(
         ),
         compared,
     )
+
+
+def list_findings(data: Path, images: Path | None = None, against: Path | None = None) -> list[str]:
+    """Return what the audit finds in labelled pictures, without the folders of this machine in it.
+
+    `against` is another part that must share no picture with them.
+    """
+    findings = [str(finding) for finding in audit(data, images, against).findings]
+    for path in filter(None, (data, against)):
+        findings = [text.replace(f"{path.parent}{os.sep}", "") for text in findings]
+    return findings
 
 
 def describe_data(data: LabelledPictures, name: str, findings: Sequence[str] = ()) -> Data:
