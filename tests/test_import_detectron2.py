@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
+from flask import Flask
 from numpy.typing import NDArray
 from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from fakes import block_pack  # noqa: E402
 from labelled import SHARED, shared_dataset  # noqa: E402
+from planimeter.commands import main  # noqa: E402
 from planimeter.errors import ImportRefused  # noqa: E402
 from planimeter.importing.detectron2 import Detectron2Model, known_names  # noqa: E402
 from planimeter.importing.detectron2_checkpoint import read_weights  # noqa: E402
@@ -24,12 +28,13 @@ from planimeter.importing.tensors import fit_weights  # noqa: E402
 from planimeter.masks import rle_decode  # noqa: E402
 from planimeter.measurement import Rle  # noqa: E402
 from planimeter.network_detectron2 import Detectron2Network  # noqa: E402
-from planimeter.packs import Pack, Preprocessing, read_pack  # noqa: E402
+from planimeter.packs import Manifest, Pack, Preprocessing, read_pack  # noqa: E402
 from planimeter.preprocessing import network_size  # noqa: E402
 from planimeter.runtimes import RawDetections  # noqa: E402
 from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: E402
 from planimeter.runtimes.torch import TorchRuntime  # noqa: E402
 from planimeter.segmenter import Segmenter  # noqa: E402
+from planimeter.service.answers import model_answer  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -548,6 +553,33 @@ def test_classes_are_named_by_the_user_by_the_data_set_or_by_number(tmp_path: Pa
     assert known_names(read_config(write_config(tmp_path, SMALL))) is None
 
 
+def test_the_command_says_what_it_read_and_measures_a_picture(tmp_path: Path) -> None:
+    config = write_config(tmp_path, SMALL)
+    weights = save_weights(tmp_path, small_network(config))
+    picture = tmp_path / "noise.png"
+    Image.fromarray(noise(96, 128)).save(picture)
+    given = ["--config", str(config), "--weights", str(weights), "--packs-folder", str(tmp_path / "packs")]
+    command = ["models", "import", "detectron2", "--name", "theirs", "--classes", "a,b,c", *given]
+
+    done = CliRunner().invoke(main, [*command, "--picture", str(picture)], catch_exceptions=False)
+
+    assert done.exit_code == 0, done.output
+    assert "ResNet-50 with a feature pyramid; norm FrozenBN, stride in the 1x1 convolution" in done.output
+    assert "shorter side 96 px, longer side at most 160 px" in done.output
+    assert "BGR, (103.53, 116.28, 123.675) taken off, divided by (1, 1, 1)" in done.output
+    assert "sides 16, 24, 32, 48, 64; heights over widths 0.5, 1, 2" in done.output
+    assert "3: a, b, c" in done.output
+    assert "proof  noise.png: " in done.output
+    card = read_pack(tmp_path / "packs" / "theirs").card
+    assert "Trained on:** not stated; licence: not stated" in card
+
+    write_config(tmp_path, changed(SMALL, "MODEL.ROI_HEADS.NAME", "PointRendROIHeads"))
+    refused = CliRunner().invoke(main, [*command, "--replace"])
+    assert refused.exit_code == 1
+    assert "MODEL.ROI_HEADS.NAME is 'PointRendROIHeads'; supported: 'Res5ROIHeads'" in refused.output
+    assert "Traceback" not in refused.output
+
+
 def test_a_failed_import_leaves_nothing_behind_and_an_older_pack_alone(tmp_path: Path) -> None:
     config = write_config(tmp_path, SMALL)
     weights = save_weights(tmp_path, small_network(config))
@@ -556,3 +588,12 @@ def test_a_failed_import_leaves_nothing_behind_and_an_older_pack_alone(tmp_path:
         imported(tmp_path, config, weights, classes="one")
     assert [path.name for path in (tmp_path / "packs").iterdir()] == ["theirs"]
     assert read_pack(before.folder).manifest == before.manifest
+
+
+def test_the_service_tells_of_an_imported_model_what_it_is(tmp_path: Path, app: Flask) -> None:
+    config = read_config(write_config(tmp_path, SMALL))
+    manifest = block_pack("theirs").manifest.model_copy(update={"architecture": config.architecture})
+    with app.test_request_context():
+        answer = model_answer(Pack(tmp_path, manifest), "nuclei", None).model_dump(mode="json")
+    assert answer["architecture"]["family"] == "detectron2"
+    assert Manifest.model_validate_json(manifest.model_dump_json(exclude_none=True)) == manifest

@@ -138,8 +138,7 @@ class TorchvisionArchitecture(_Described):
     outputs: int = Field(ge=2, description="Classes that the network tells apart, the background among them.")
     kept: tuple[int, ...] = Field(min_length=1, description="The network's number of each class of the pack.")
     mask_channels: int = Field(default=256, ge=1, description="Of the mask predictor's hidden layer.")
-    anchor_sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
-    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    norm_eps: float = Field(default=1e-5, ge=0, description="Added to variances before their root is taken.")
     detections: int = Field(default=100, ge=1, description="The most instances in one picture.")
     score_floor: float = Field(
         default=0.05, ge=0, le=1, description="Instances below this score are dropped."

@@ -6,7 +6,7 @@ After Mitchell et al., "Model Cards for Model Reporting" (2019), arXiv:1810.0399
 from collections.abc import Iterator
 from typing import Any
 
-from planimeter.packs import Architecture, Manifest
+from planimeter.packs import Architecture, Manifest, TrainingData
 
 _PARTS = {
     "test": "Test pictures, kept out of training and validation",
@@ -23,8 +23,7 @@ def write_card(manifest: Manifest) -> str:
         manifest.summary,
         "",
         f"- **Classes:** {', '.join(entry.name for entry in manifest.classes)}",
-        f"- **Trained on:** {data.name}; {data.pictures} pictures, {data.instances} instances; "
-        f"licence: {data.licence}",
+        f"- **Trained on:** {data.name}; {_amount(data)}licence: {data.licence}",
         f"- **Network:** {_network(manifest)}",
         f"- **At most** {manifest.limits.detections} instances in one picture; the answer says so when it is reached",
         f"- **Default score threshold:** {manifest.thresholds.score:g}",
@@ -36,6 +35,11 @@ def write_card(manifest: Manifest) -> str:
     if manifest.limitations:
         lines += ["## Where it fails", "", manifest.limitations, ""]
     return "\n".join(lines)
+
+
+def _amount(data: TrainingData) -> str:
+    """Return how much there was to learn from, where that is known."""
+    return f"{data.pictures} pictures, {data.instances} instances; " if data.pictures else ""
 
 
 def _network(manifest: Manifest) -> str:

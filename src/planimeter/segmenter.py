@@ -18,6 +18,7 @@ from planimeter.drawing import Style, draw_measurement
 from planimeter.errors import InvalidOption, MissingPicture
 from planimeter.layouts import has_sentinel, reader
 from planimeter.masks import (
+    Box,
     FrameMasks,
     MaskEdge,
     WindowMask,
@@ -105,19 +106,27 @@ class TileDetections:
 
     def paste(self, height: int, width: int, mask_threshold: float) -> list[Found]:
         """Return the instances, masked where the probability is at least `mask_threshold`."""
-        boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in self.boxes.tolist()]
+        answered = _boxes(self.boxes.round(3))
+        # Box-space masks are pasted as exactly as the network says; a frame is cut where the answer says.
+        exact = answered if isinstance(self.masks, FrameMasks) else _boxes(self.boxes)
         found = [
             Found(
                 box,
                 label,
                 score,
-                trim(paste(mask, box, height, width, mask_threshold, edge=self.mask_edge)),
+                trim(paste(mask, place, height, width, mask_threshold, edge=self.mask_edge)),
             )
-            for box, label, score, mask in zip(boxes, self.labels, self.scores, self.masks, strict=True)
+            for box, place, label, score, mask in zip(
+                answered, exact, self.labels, self.scores, self.masks, strict=True
+            )
         ]
         if isinstance(self.masks, FrameMasks) and self.masks.cut:
             return [entry for entry in found if entry.mask.area]  # as Ultralytics does
         return found
+
+
+def _boxes(table: NDArray[np.float64]) -> list[Box]:
+    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in table.tolist()]
 
 
 @dataclass(frozen=True)
@@ -269,7 +278,7 @@ class Segmenter:
             origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
             yield TileDetections(
                 tile,
-                (origin + placement.in_picture(raw.boxes[order])).round(3),
+                origin + placement.in_picture(raw.boxes[order]),
                 raw.labels[order].tolist(),
                 scores[order].tolist(),
                 raw.masks_in(placement, tile.x0, tile.y0, order),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from planimeter.importing.coco_names import COCO_CLASSES
+from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.detectron2_checkpoint import read_weights
 from planimeter.importing.detectron2_config import Detectron2Config, read_config
 from planimeter.importing.plan import ImportPlan
@@ -43,50 +43,39 @@ class Detectron2Model:
             origin="Detectron2",
         )
 
-    def summary(self) -> list[tuple[str, str]]:
+    def facts(self) -> list[tuple[str, str]]:
         """Return what was read, title and text, for a person to check."""
         config, architecture = self.config, self.config.architecture
-        resnet, scaling, first = architecture.resnet, config.preprocessing, architecture.proposals
-        stride = "1x1" if resnet.stride_in_1x1 else "3x3"
+        resnet, first, pooling = architecture.resnet, architecture.proposals, architecture.box.pooling
+        stride = f"stride in the {'1x1' if resnet.stride_in_1x1 else '3x3'} convolution"
         sizes = ", ".join("/".join(f"{size:g}" for size in sizes) for sizes in first.anchors.sizes)
         ratios = ", ".join(f"{ratio:g}" for ratio in first.anchors.ratios[0])
-        pooling = architecture.box.pooling
-        size = "not scaled"
-        if scaling.fit == "edges":
-            size = f"shorter side to {scaling.shortest_edge} px, longer to {scaling.longest_edge} px at most"
         return [
             (
-                "Backbone",
-                f"{architecture.backbone}, norm {config.norm or 'none'}, stride in the {stride} convolution",
-            ),
-            (
-                "Picture",
-                f"{scaling.channels.upper()}, mean {_numbers(scaling.mean)}, std {_numbers(scaling.std)}; {size}",
+                "Network",
+                f"Mask R-CNN, {architecture.backbone}; norm {config.norm or 'none'}, {stride}",
             ),
             ("Anchors", f"sides {sizes}; heights over widths {ratios}; offset {first.anchors.offset:g}"),
-            (
-                "Proposals",
-                f"{first.per_level} a level, {first.kept} in all, overlap up to {first.nms_iou:g}",
-            ),
+            ("Proposals", f"{first.per_level} a level, {first.kept} in all, overlap up to {first.nms_iou:g}"),
             (
                 "Heads",
                 f"RoIAlign{'V2' if pooling.aligned else ''} {pooling.size}x{pooling.size}, "
                 f"{'one box for all classes' if architecture.box.agnostic else 'a box a class'}, "
-                f"{'one mask for all classes' if architecture.mask.agnostic else 'a mask a class'}",
-            ),
-            (
-                "Detections",
-                f"{architecture.detections} at most, score above {architecture.score_floor:g}, overlap up to "
+                f"{'one mask for all classes' if architecture.mask.agnostic else 'a mask a class'}, overlap up to "
                 f"{architecture.nms_iou:g}",
             ),
+        ]
+
+    def notes(self, plan: ImportPlan) -> list[str]:
+        """Return what a person should look at."""
+        if plan.class_names or known_names(self.config):
+            return []
+        return [
+            "the classes are numbered, as the files do not name them; --classes does, in training's order"
         ]
 
 
 def known_names(config: Detectron2Config) -> list[str] | None:
     """Return the names of COCO's classes where the configuration names that data set."""
     is_coco = any(name.startswith("coco_20") for name in config.datasets)
-    return list(COCO_CLASSES) if is_coco and config.classes == len(COCO_CLASSES) else None
-
-
-def _numbers(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:g}" for value in values)
+    return list(COCO_BY_NUMBER.values()) if is_coco and config.classes == len(COCO_BY_NUMBER) else None

@@ -11,10 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from planimeter.architectures import Detectron2Architecture
+from planimeter.architectures import Detectron2Architecture, TorchvisionArchitecture
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.network import BoxSpaceNetwork, build_network
 from planimeter.network_detectron2 import Detectron2Network
+from planimeter.network_torchvision import TorchvisionNetwork
 from planimeter.packs import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
 
@@ -29,6 +30,8 @@ def box_space_network(pack: Pack) -> nn.Module:
     architecture, classes = pack.manifest.architecture, len(pack.manifest.classes)
     if isinstance(architecture, Detectron2Architecture):
         return Detectron2Network(architecture, classes)
+    if isinstance(architecture, TorchvisionArchitecture):
+        return TorchvisionNetwork(architecture)
     own = pack.manifest.own_architecture
     return BoxSpaceNetwork(build_network(own, classes), own)
 

@@ -22,7 +22,7 @@ from planimeter.measurement import (
     Timing,
     percent,
 )
-from planimeter.packs import Architecture, Output, Pack, PackClass, Preprocessing, Thresholds, TrainingData
+from planimeter.packs import AnyArchitecture, Output, Pack, PackClass, Preprocessing, Thresholds, TrainingData
 from planimeter.segmenter import with_mask_format
 from planimeter.service.links import link
 from planimeter.shapes import measure_shape
@@ -297,7 +297,9 @@ class ModelAnswer(ModelSummary):
     sha256: str
     thresholds: Thresholds
     preprocessing: Preprocessing
-    architecture: Architecture | None = Field(description="Null for an imported network.")
+    architecture: AnyArchitecture | None = Field(
+        description="Enough to build the network in PyTorch; null where only its ONNX file is known."
+    )
     output: Output | None = Field(description="How an imported network's answer is read; null for our own.")
     training_data: TrainingData
     metrics: dict[str, Any] = Field(description="How good it is, as evaluated when it was made.")
