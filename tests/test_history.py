@@ -127,6 +127,17 @@ def test_no_address_is_absolute_and_nothing_is_inline(client: FlaskClient, store
         assert "<b>'" not in answer.text
 
 
+def test_a_file_that_a_person_moved_away_is_no_crash(client: FlaskClient, store: Store) -> None:
+    id_ = add(store)
+    store.get(id_).overlay_path.unlink()
+    store.get(id_).upload_path.unlink()
+    assert client.get("/measurements").status_code == 200
+    for picture in ("thumbnail", "picture"):
+        answer = client.get(f"/measurements/{id_}/{picture}")
+        assert answer.status_code == 503
+        assert "was it moved by hand?" in answer.text
+
+
 # ---- Deleting many
 
 

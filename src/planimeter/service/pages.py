@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.decode import Limits, decode
 from planimeter.drawing import encode_png, shades
 from planimeter.drawing import thumbnail as draw_thumbnail
-from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
+from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed, UnknownModel
 from planimeter.measurement import Measurement, classes_found
 from planimeter.packs import Pack
 from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256
@@ -260,11 +260,11 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
     record = context().store.get(id)
     if record.measurement.image.format in {"JPEG", "WEBP"}:
         response = send_file(
-            record.upload_path.absolute(), f"image/{record.measurement.image.format.lower()}"
+            BytesIO(_stored(record.upload_path)), f"image/{record.measurement.image.format.lower()}"
         )
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
-    decoded = decode(record.upload_path.read_bytes(), limits=KEPT)
+    decoded = decode(_stored(record.upload_path), limits=KEPT)
     return _picture_response(encode_png(decoded.pixels), "image/png")
 
 
@@ -456,9 +456,14 @@ def forget_thumbnails() -> None:
 
 @lru_cache(maxsize=512)
 def _thumbnail_of(store: Store, id_: str) -> bytes:
-    return draw_thumbnail(
-        decode(store.get(id_).overlay_path.read_bytes(), limits=KEPT).pixels, THUMBNAIL_SIDE
-    )
+    return draw_thumbnail(decode(_stored(store.get(id_).overlay_path), limits=KEPT).pixels, THUMBNAIL_SIDE)
+
+
+def _stored(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreFailed(f"{path.name} cannot be read ({error.strerror}): was it moved by hand?") from error
 
 
 @lru_cache(maxsize=32)

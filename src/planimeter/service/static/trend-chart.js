@@ -14,13 +14,14 @@
 /**
  * One column of the chart: a measurement, or a stretch of time with many.
  * @typedef {{left: number, width: number, top: number, parts: ClassPercent[], range: [number, number] | null,
- *   href: string, text: string, outlier: boolean}} Slot
+ *   href: string, text: string}} Slot
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 220;
 const MARGIN = { left: 44, right: 10, top: 12, bottom: 26 };
 const WIDEST = 28;
+const MOST_STRETCH = 2.5;
 const STEPS = [1, 2, 2.5, 5, 10];
 const MINUTE = 60_000;
 const TICK_STEPS = [1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 10_080, 20_160, 43_200, 129_600, 525_600].map(
@@ -111,16 +112,11 @@ class TrendChart extends HTMLElement {
     if (!trend || width === this.drawnWidth || width < 100) return;
     this.drawnWidth = width;
     const few = trend.points.length > 0;
-    const most = niceAbove(
-      Math.max(
-        0.01,
-        ...(few ? trend.points.map((point) => top(point)) : trend.buckets.map((bucket) => top(bucket, bucket.percent_masked.upper_quartile))),
-        ...trend.outliers.map((point) => point.percent_masked),
-      ),
-    );
+    const most = scaleEnd(trend);
     const inner = width - MARGIN.left - MARGIN.right;
     const x0 = MARGIN.left;
-    const y = (/** @type {number} */ value) => HEIGHT - MARGIN.bottom - (value / most) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+    const tall = HEIGHT - MARGIN.top - MARGIN.bottom;
+    const y = (/** @type {number} */ value) => HEIGHT - MARGIN.bottom - Math.min(1, value / most) * tall;
     const canvas = /** @type {SVGSVGElement} */ (this.querySelector(".trend-svg"));
     canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     canvas.setAttribute("width", String(width));
@@ -132,8 +128,15 @@ class TrendChart extends HTMLElement {
     const colors = new Map(trend.classes.map((entry) => [entry.class, entry.color]));
     for (const slot of this.slots) canvas.append(column(slot, y, colors));
     if (trend.fences) fences(canvas, trend.fences, most, y, x0, width - MARGIN.right);
-    if (time) {
-      for (const point of trend.outliers) canvas.append(this.ring(point, time(Date.parse(point.created_at)), y));
+    const marks = new Map(trend.points.map((point, index) => [point.id, this.slots[index]]));
+    for (const point of trend.outliers) {
+      const slot = marks.get(point.id);
+      const x = time ? time(Date.parse(point.created_at)) : (slot?.left ?? 0) + (slot?.width ?? 0) / 2;
+      canvas.append(this.mark(point, x, y(point.percent_masked), point.percent_masked > most));
+    }
+    if (trend.outliers.some((point) => point.percent_masked > most)) {
+      const above = `\u25b2 above ${axisNumber(most, niceStep(most / 4))}`;
+      canvas.append(svg("text", { class: "trend-text trend-above", x: width - MARGIN.right, y: 8, "text-anchor": "end" }, above));
     }
   }
 
@@ -172,7 +175,6 @@ class TrendChart extends HTMLElement {
       range: null,
       href: this.measurement(point),
       text: `${point.filename}, ${moment(point.created_at)}: ${percent(point.percent_masked)}${parts(point.by_class)}${outliers.has(point.id) ? ", an outlier" : ""}`,
-      outlier: outliers.has(point.id),
     }));
   }
 
@@ -194,7 +196,6 @@ class TrendChart extends HTMLElement {
         range: [lower, upper],
         href: this.stretch(bucket),
         text: `${stretch(bucket, trend.bucket_seconds)}, ${many}: mean ${percent(mean)}, median ${percent(median)}, middle half ${percent(lower)} – ${percent(upper)}${parts(bucket.by_class)}`,
-        outlier: false,
       };
     });
   }
@@ -240,13 +241,16 @@ class TrendChart extends HTMLElement {
   /**
    * @param {Point} point
    * @param {number} x
-   * @param {(value: number) => number} y
+   * @param {number} y
+   * @param {boolean} isAbove the end of the scale
    */
-  ring(point, x, y) {
+  mark(point, x, y, isAbove) {
     const link = svg("a", { href: this.measurement(point), tabindex: -1, class: "trend-outlier" });
-    const circle = svg("circle", { cx: x, cy: y(point.percent_masked), r: 4 });
-    circle.append(svg("title", {}, `${point.filename}: ${percent(point.percent_masked)}, an outlier`));
-    link.append(circle);
+    const shape = isAbove
+      ? svg("path", { d: `M${x - 5} ${y + 3}h10l-5 -9z` })
+      : svg("circle", { cx: x, cy: y, r: 4 });
+    shape.append(svg("title", {}, `${point.filename}: ${percent(point.percent_masked)}, an outlier`));
+    link.append(shape);
     return link;
   }
 
@@ -397,11 +401,6 @@ function column(slot, y, colors) {
   }
   const tick = Math.max(width, 3);
   link.append(svg("line", { class: "trend-total", x1: middle - tick / 2, x2: middle + tick / 2, y1: y(slot.top), y2: y(slot.top) }));
-  if (slot.outlier) {
-    const ring = svg("g", { class: "trend-outlier" });
-    ring.append(svg("circle", { cx: middle, cy: y(slot.top), r: 4 }));
-    link.append(ring);
-  }
   return link;
 }
 
@@ -455,6 +454,20 @@ function top(entry, least = 0) {
   const sum = entry.by_class.reduce((total, part) => total + part.percent_masked, 0);
   const own = typeof entry.percent_masked === "number" ? entry.percent_masked : entry.percent_masked.mean;
   return Math.max(sum, own, least);
+}
+
+/**
+ * Where the scale ends: above all, unless outliers would press everything else flat; then they stand at its end.
+ * @param {Trend} trend
+ */
+function scaleEnd(trend) {
+  const outside = new Set(trend.outliers.map((point) => point.id));
+  const usual = trend.points.length
+    ? trend.points.filter((point) => !outside.has(point.id)).map((point) => top(point))
+    : trend.buckets.map((bucket) => top(bucket, bucket.percent_masked.upper_quartile));
+  const inner = Math.max(0.01, ...usual, Math.min(trend.fences?.[1] ?? 0, 100) * 1.05);
+  const outer = Math.max(inner, ...trend.outliers.map((point) => point.percent_masked), ...trend.points.map((point) => top(point)));
+  return niceAbove(outer > MOST_STRETCH * inner ? inner : outer);
 }
 
 /** @param {number} least */
