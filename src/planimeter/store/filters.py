@@ -45,7 +45,7 @@ def matching(wanted: Filter, *, needs_columns: bool = False) -> tuple[sa.Select[
     Only the tables that the conditions need are in it, and `measurements` where `needs_columns` asks for it:
     with a class, it is the index of classes that is walked.
     """
-    plain = _plain_conditions(wanted)
+    plain = plain_conditions(wanted)
     if wanted.class_name is None:
         id_column = _column(MeasurementRow.id)
         query: sa.Select[Any] = sa.select(id_column)
@@ -54,12 +54,12 @@ def matching(wanted: Filter, *, needs_columns: bool = False) -> tuple[sa.Select[
         query = sa.select(id_column).where(ClassRow.class_name == wanted.class_name)
         if plain or needs_columns:
             query = query.join(MeasurementRow, MeasurementRow.id == id_column)
-    return query.where(*_id_conditions(wanted, id_column), *plain), id_column
+    return query.where(*id_conditions(wanted, id_column), *plain), id_column
 
 
 def conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     """Return all conditions for a query that has `measurements` in it."""
-    found = [*_id_conditions(wanted, _column(MeasurementRow.id)), *_plain_conditions(wanted)]
+    found = [*id_conditions(wanted, _column(MeasurementRow.id)), *plain_conditions(wanted)]
     if wanted.class_name is not None:
         other = sa.orm.aliased(ClassRow)
         of_class = sa.select(other.measurement_id).where(
@@ -73,7 +73,7 @@ def _column(attribute: Any) -> sa.ColumnElement[str]:
     return sa.type_coerce(attribute, sa.String())
 
 
-def _id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
+def id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
     """Return those on the id. Dates are ranges of ids, which begin with the time: no further index is needed."""
     found: list[sa.ColumnElement[bool]] = []
     if wanted.ids is not None:
@@ -85,7 +85,7 @@ def _id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.
     return found
 
 
-def _plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     """Return those on the other columns of `measurements`."""
     found: list[sa.ColumnElement[bool]] = []
     if wanted.model is not None:
@@ -98,4 +98,20 @@ def _plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         found.append(MeasurementRow.percent_masked >= wanted.min_percent)
     if wanted.max_percent is not None:
         found.append(MeasurementRow.percent_masked <= wanted.max_percent)
+    return found
+
+
+def class_names(connection: sa.Connection) -> list[str]:
+    """Return the names of the classes in the records, alphabetically."""
+    return distinct(connection, ClassRow.class_name)
+
+
+def distinct(connection: sa.Connection, attribute: Any) -> list[str]:
+    """Return the different values of a column, by one search in its index for each."""
+    column = _column(attribute)
+    found: list[str] = []
+    value = connection.scalar(sa.select(sa.func.min(column)))
+    while value is not None:
+        found.append(value)
+        value = connection.scalar(sa.select(sa.func.min(column)).where(column > value))
     return found

@@ -18,7 +18,7 @@ from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
 from planimeter.store.files import FileNames
-from planimeter.store.filters import EVERYTHING, Filter, folded, matching
+from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
 from planimeter.store.ids import is_id, time_of
 from planimeter.store.tables import (
     CandidatesRow,
@@ -75,22 +75,13 @@ class Records:
 
     def model_names(self) -> list[str]:
         """Return the names of the models in the records, alphabetically."""
-        return self._distinct(MeasurementRow.model)
+        with self.reading() as connection:
+            return distinct(connection, MeasurementRow.model)
 
     def class_names(self) -> list[str]:
         """Return the names of the classes in the records, alphabetically."""
-        return self._distinct(ClassRow.class_name)
-
-    def _distinct(self, attribute: Any) -> list[str]:
-        """Return the different values of a column, one search in its index for each."""
-        column = sa.type_coerce(attribute, sa.String())
-        found: list[str] = []
         with self.reading() as connection:
-            value = connection.scalar(sa.select(sa.func.min(column)))
-            while value is not None:
-                found.append(value)
-                value = connection.scalar(sa.select(sa.func.min(column)).where(column > value))
-        return found
+            return class_names(connection)
 
     def insert(
         self,

@@ -3,13 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+import sqlalchemy.orm
 from numpy.typing import NDArray
 
 from planimeter.distribution import Distribution, Percents, distribution, histogram, outliers
-from planimeter.store.filters import EVERYTHING, Filter, conditions, matching
+from planimeter.store.filters import (
+    EVERYTHING,
+    Filter,
+    class_names,
+    conditions,
+    id_conditions,
+    matching,
+    plain_conditions,
+)
 from planimeter.store.ids import first_id_at, time_of
 from planimeter.store.tables import ClassRow, MeasurementRow
 
@@ -230,10 +240,7 @@ def _moment(milliseconds: int) -> datetime:
 def _class_sums(
     connection: sa.Connection, wanted: Filter, starts: NDArray[np.int64], width: int
 ) -> dict[str, Percents]:
-    """Return for each class found the sum of its percents in each bucket.
-
-    The buckets come first in the join, so that the database walks the classes once, in their order.
-    """
+    """Return for each class found the sum of its percents in each bucket."""
     ranges = sa.union_all(
         *(
             sa.select(
@@ -244,20 +251,48 @@ def _class_sums(
             for index, start in enumerate(starts.tolist())
         )
     ).cte("ranges")
-    inside = sa.and_(ClassRow.measurement_id >= ranges.c.low, ClassRow.measurement_id < ranges.c.high)
-    query = (
-        sa.select(ranges.c.bucket, ClassRow.class_name, sa.func.sum(ClassRow.percent_masked))
-        .select_from(ranges)
-        .join(ClassRow, inside)
-        .where(*conditions(wanted))
-        .group_by(ranges.c.bucket, ClassRow.class_name)
-    )
-    if wanted != EVERYTHING:
-        query = query.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
     sums: dict[str, Percents] = {}
-    for index, name, total in connection.execute(query):
-        sums.setdefault(name, np.zeros(len(starts)))[index] = total
+    for query in _class_queries(connection, wanted, ranges):
+        for index, name, total in connection.execute(query):
+            sums.setdefault(name, np.zeros(len(starts)))[index] = total
     return sums
+
+
+def _class_queries(connection: sa.Connection, wanted: Filter, ranges: sa.CTE) -> list[sa.Select[Any]]:
+    """Return queries for bucket, class and sum of percents.
+
+    The buckets come first, then what narrows down most, then the classes of each measurement found: the table of
+    classes is the largest. Where nothing but the time is asked for, each class is read from its index alone.
+    """
+    bucket, total = ranges.c.bucket, sa.func.sum(ClassRow.percent_masked)
+    plain = plain_conditions(wanted)
+
+    def inside(id_column: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
+        within = [id_column >= ranges.c.low, id_column < ranges.c.high]
+        return [*within, *id_conditions(wanted, id_column)]
+
+    if wanted.class_name is None and not plain and wanted.ids is None:
+        own = sa.type_coerce(ClassRow.measurement_id, sa.String())
+        return [
+            sa.select(bucket, sa.literal(name), total)
+            .select_from(ranges)
+            .join(ClassRow, sa.and_(ClassRow.class_name == name, *inside(own)))
+            .group_by(bucket)
+            for name in class_names(connection)
+        ]
+    query = sa.select(bucket, ClassRow.class_name, total).select_from(ranges)
+    if wanted.class_name is None:
+        first = sa.type_coerce(MeasurementRow.id, sa.String())
+        query = query.join(MeasurementRow, sa.and_(*inside(first)))
+    else:
+        other = sa.orm.aliased(ClassRow)
+        first = sa.type_coerce(other.measurement_id, sa.String())
+        query = query.join(other, sa.and_(other.class_name == wanted.class_name, *inside(first)))
+        if plain:
+            query = query.join(MeasurementRow, MeasurementRow.id == first)
+    # Not the bare column: SQLite would conclude that the classes lie in the range too, and begin with them.
+    query = query.join(ClassRow, ClassRow.measurement_id == first.concat(""))
+    return [query.where(*plain).group_by(bucket, ClassRow.class_name)]
 
 
 def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
