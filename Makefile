@@ -32,6 +32,9 @@ bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,
 architectures: $(VENV)/train.installed  ## Train every architecture alike on DATA, then compare (options: ARCHITECTURES="…")
 	$(BIN)/python bench/architectures.py $(DATA) $(ARCHITECTURES)
 
+bench-page: $(VENV)/dev.installed  ## Weight and quickness of the page, in Chromium
+	$(BIN)/python bench/page.py
+
 notebook: $(VENV)/dev.installed  ## Run the Colab notebook here
 	$(BIN)/python -m pytest tests/test_notebook.py
 

@@ -1,3 +1,4 @@
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -136,6 +137,20 @@ def test_style_sheet_and_modules_load_nothing_from_elsewhere() -> None:
     for path in files:
         text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|url\(\s*['\"]?/|from ['\"]/|import ['\"]/|@import", text), path.name
+
+
+def test_style_sheets_and_modules_come_packed_where_that_is_understood(client: FlaskClient) -> None:
+    with client.get("/static/planimeter.css") as plain:
+        whole = plain.data
+        assert "Content-Encoding" not in plain.headers
+    packed = client.get("/static/planimeter.css", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == whole
+    assert 3 * len(packed.data) < len(whole)
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    with client.get("/static/planimeter.css", headers=again) as same:
+        assert same.status_code == 304
 
 
 def test_the_form_without_script_leads_to_the_percent_in_large_type(client: FlaskClient) -> None:

@@ -1,9 +1,12 @@
 """The Flask app: its parts put together, and what holds for every answer."""
 
+from functools import lru_cache
+from gzip import compress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app, request
 
 from planimeter.service import api, comparing, openapi, probes, problems
 from planimeter.service.context import Context, context
@@ -14,6 +17,8 @@ from planimeter.store import Store
 
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
+
+PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}
 
 HEADERS = {
     # Nothing is loaded from elsewhere. Colab shows the page of a notebook's service in a frame.
@@ -42,9 +47,31 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
         app.register_blueprint(blueprint)
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
+    app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)
     return app
+
+
+@lru_cache(maxsize=64)
+def _packed(path: Path, _changed: int) -> bytes:
+    return compress(path.read_bytes(), 9, mtime=0)
+
+
+def pack_static(answer: Response) -> Response:
+    """Send style sheets and modules packed: a quarter of their size, and they hold no secrets that this could tell."""
+    if request.endpoint != "static" or answer.status_code != 200 or answer.mimetype not in PACKED_KINDS:
+        return answer
+    answer.vary.add("Accept-Encoding")
+    if request.accept_encodings.quality("gzip") <= 0:
+        return answer
+    path = Path(current_app.static_folder or "") / (request.view_args or {})["filename"]
+    answer.close()  # the file that would have been sent
+    answer.direct_passthrough = False
+    answer.set_data(_packed(path, path.stat().st_mtime_ns))
+    answer.headers["Content-Encoding"] = "gzip"
+    answer.set_etag(answer.get_etag()[0] or "", weak=True)  # the same file, in other bytes
+    return answer
 
 
 def add_headers(answer: Response) -> Response:

@@ -33,6 +33,8 @@ export class InstanceTable extends HTMLElement {
   rowHeight = 0;
   first = -1;
   last = -1;
+  /** While rows change many times a second, only those in view are written. */
+  hurried = false;
 
   connectedCallback() {
     for (const heading of this.querySelectorAll("th[data-sort]")) {
@@ -57,9 +59,13 @@ export class InstanceTable extends HTMLElement {
     this.querySelector("[data-show-all]")?.addEventListener("click", () => this.tell("instance-hidden", null));
   }
 
-  /** @param {Row[]} rows by falling score */
-  show(rows) {
+  /**
+   * @param {Row[]} rows by falling score
+   * @param {boolean} hurried whether other rows may follow at once
+   */
+  show(rows, hurried = false) {
     this.rows = rows;
+    this.hurried = hurried;
     const all = this.querySelector("[data-show-all]");
     if (all instanceof HTMLElement) all.hidden = !rows.some((row) => row.hidden);
     this.arrange();
@@ -109,7 +115,7 @@ export class InstanceTable extends HTMLElement {
     const total = this.shown.length;
     let first = 0;
     let last = total;
-    if (total > MOST_WHOLE) {
+    if (total > (this.hurried ? 0 : MOST_WHOLE)) {
       this.rowHeight ||= this.measureRow();
       const top = Math.floor(this.scroller.scrollTop / this.rowHeight);
       first = Math.max(0, top - AROUND);

@@ -16,6 +16,7 @@ import { coarse, measureShape, pathOf, rings } from "./shapes.js";
 /** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean}} Entry */
 
 const SETTLED_MS = 350;
+const SCORE_BINS = 48;
 
 class MeasurementView extends HTMLElement {
   /** @type {ClassEntry[]} */
@@ -180,8 +181,8 @@ class MeasurementView extends HTMLElement {
     if (source !== this.field) this.field.value = short(threshold);
     this.write();
     this.draw();
-    this.list();
-    this.drawScores(Number(this.slider.min));
+    this.list(changed);
+    this.markScores(Number(this.slider.min));
     if (this.marked !== null && !this.chosen.includes(this.marked)) this.mark(null);
     else this.describe();
     if (!changed) return;
@@ -260,25 +261,31 @@ class MeasurementView extends HTMLElement {
    */
   drawScores(floor) {
     const picture = this.one(".threshold-scores");
-    const bins = 48;
-    const counts = new Array(bins).fill(0);
-    const place = (/** @type {number} */ score) => Math.min(bins - 1, Math.max(0, Math.floor(((score - floor) / (1 - floor || 1)) * bins)));
-    for (const entry of this.entries) counts[place(entry.score)]++;
+    const counts = new Array(SCORE_BINS).fill(0);
+    for (const entry of this.entries) counts[scoreBin(entry.score, floor)]++;
     const most = Math.max(1, ...counts);
     const bars = counts.map((number, index) => {
       const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
       const height = number ? Math.max(2, 28 * Math.sqrt(number / most)) : 0;
-      const share = 100 / bins;
+      const share = 100 / SCORE_BINS;
       for (const [name, value] of Object.entries({ x: `${index * share + share * 0.1}%`, width: `${share * 0.8}%`, y: 28 - height, height })) bar.setAttribute(name, String(value));
-      bar.setAttribute("class", index >= place(this.threshold) ? "score-in" : "score-out");
       return bar;
     });
     picture.replaceChildren(...bars);
   }
 
-  /** Once the threshold rests: the address, the downloads and the notes follow. */
+  /** @param {number} floor */
+  markScores(floor) {
+    const first = scoreBin(this.threshold, floor);
+    for (const [index, bar] of [...this.one(".threshold-scores").children].entries()) {
+      bar.setAttribute("class", index >= first ? "score-in" : "score-out");
+    }
+  }
+
+  /** Once the threshold rests: the whole table, the address, the downloads and the notes follow. */
   async settle() {
     const { threshold } = this;
+    this.list();
     const own = threshold === Number(this.dataset.measured);
     const here = new URL(location.href);
     if (own) here.searchParams.delete("score_threshold");
@@ -494,8 +501,11 @@ class MeasurementView extends HTMLElement {
     return button;
   }
 
-  /** Hand the table its rows. */
-  list() {
+  /**
+   * Hand the table its rows.
+   * @param {boolean} hurried whether others may follow at once
+   */
+  list(hurried = false) {
     this.table.show(
       this.chosen.map((index, place) => {
         const entry = this.entries[index];
@@ -512,6 +522,7 @@ class MeasurementView extends HTMLElement {
           hidden: Boolean(entry.hidden),
         };
       }),
+      hurried,
     );
   }
 
@@ -555,6 +566,14 @@ class MeasurementView extends HTMLElement {
     if (!found) throw new Error(`the page lacks ${selector}`);
     return /** @type {HTMLElement} */ (found);
   }
+}
+
+/**
+ * @param {number} score
+ * @param {number} floor the lowest score there can be
+ */
+function scoreBin(score, floor) {
+  return Math.min(SCORE_BINS - 1, Math.max(0, Math.floor(((score - floor) / (1 - floor || 1)) * SCORE_BINS)));
 }
 
 /** @param {Event} event */

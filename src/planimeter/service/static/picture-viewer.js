@@ -15,6 +15,7 @@ const SETTLE_MS = 70;
 const SMALLEST_LEVEL = 1024;
 const MOST_HALOS = 500;
 const MOST_LABELS = 150;
+const STAGE = "#0b0f0e";
 const DIMMED = "rgb(115 115 115)";
 const NEAR = 2.5;
 const HALO = "rgb(0 0 0 / 45%)";
@@ -236,10 +237,11 @@ export class PictureViewer extends HTMLElement {
 
   draw() {
     if (!this.levels.length || !this.canvas.isConnected) return;
-    const pen = context(this.canvas);
+    const pen = context(this.canvas, false);
     const { width, height } = this.canvas;
     pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, width, height);
+    pen.fillStyle = STAGE;
+    pen.fillRect(0, 0, width, height);
     this.drawPicture(pen, this.view, width, height);
     if (this.style_ !== "original") {
       pen.save();
@@ -264,23 +266,28 @@ export class PictureViewer extends HTMLElement {
   drawPicture(pen, view, width, height) {
     const index = Math.min(Math.max(0, Math.floor(Math.log2(1 / view.zoom) + 0.01)), this.levels.length - 1);
     const level = this.levels[index];
+    // On whole pixels of the screen: a level that is shown in its own size is then copied, not sampled.
+    const x = Math.round(width / 2 - view.x * view.zoom);
+    const y = Math.round(height / 2 - view.y * view.zoom);
+    const [wide, high] = [this.width * view.zoom, this.height * view.zoom];
     const scale = level.width / this.width;
-    const left = Math.max(0, view.x - width / 2 / view.zoom);
-    const top = Math.max(0, view.y - height / 2 / view.zoom);
-    const right = Math.min(this.width, view.x + width / 2 / view.zoom);
-    const bottom = Math.min(this.height, view.y + height / 2 / view.zoom);
+    const [across, down] = [wide / level.width, high / level.height];
+    const left = Math.max(0, Math.floor(-x / across));
+    const top = Math.max(0, Math.floor(-y / down));
+    const right = Math.min(level.width, Math.ceil((width - x) / across));
+    const bottom = Math.min(level.height, Math.ceil((height - y) / down));
     if (right <= left || bottom <= top) return;
-    pen.imageSmoothingEnabled = view.zoom < 2;
+    pen.imageSmoothingEnabled = view.zoom < 2 && view.zoom !== scale;
     pen.drawImage(
       level,
-      left * scale,
-      top * scale,
-      (right - left) * scale,
-      (bottom - top) * scale,
-      (left - view.x) * view.zoom + width / 2,
-      (top - view.y) * view.zoom + height / 2,
-      (right - left) * view.zoom,
-      (bottom - top) * view.zoom,
+      left,
+      top,
+      right - left,
+      bottom - top,
+      x + left * across,
+      y + top * down,
+      (right - left) * across,
+      (bottom - top) * down,
     );
   }
 
@@ -298,8 +305,8 @@ export class PictureViewer extends HTMLElement {
     const scale = this.view.zoom / this.drawn.zoom;
     const width = this.fills.width * scale;
     const height = this.fills.height * scale;
-    const x = (this.drawn.x - this.view.x) * this.view.zoom + (this.canvas.width - width) / 2;
-    const y = (this.drawn.y - this.view.y) * this.view.zoom + (this.canvas.height - height) / 2;
+    const x = Math.round((this.drawn.x - this.view.x) * this.view.zoom + (this.canvas.width - width) / 2);
+    const y = Math.round((this.drawn.y - this.view.y) * this.view.zoom + (this.canvas.height - height) / 2);
     pen.imageSmoothingEnabled = scale !== 1;
     if (this.style_ !== "outline") {
       pen.globalAlpha = this.style_ === "splash" ? Math.min(1, 0.4 + this.opacity * 1.2) : this.opacity;
@@ -384,7 +391,7 @@ export class PictureViewer extends HTMLElement {
    */
   toPicture(pen, width = this.canvas.width, height = this.canvas.height) {
     const { zoom, x, y } = this.view;
-    pen.setTransform(zoom, 0, 0, zoom, width / 2 - x * zoom, height / 2 - y * zoom);
+    pen.setTransform(zoom, 0, 0, zoom, Math.round(width / 2 - x * zoom), Math.round(height / 2 - y * zoom));
   }
 
   /**
@@ -562,9 +569,12 @@ export class PictureViewer extends HTMLElement {
   }
 }
 
-/** @param {HTMLCanvasElement} canvas */
-function context(canvas) {
-  const pen = canvas.getContext("2d");
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {boolean} alpha whether something may shine through
+ */
+function context(canvas, alpha = true) {
+  const pen = canvas.getContext("2d", { alpha });
   if (!pen) throw new Error("this browser draws on no canvas");
   return pen;
 }
