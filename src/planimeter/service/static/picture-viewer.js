@@ -10,10 +10,11 @@ const MOST_ZOOM = 40;
 const STEP = 1.35;
 const EASE = 0.35;
 const MARGIN = 96;
-const QUICK_MS = 12;
-const SETTLE_MS = 70;
+const SETTLE_MS = 120;
+/** With more instances than this, a picture in motion shows them as they were drawn a moment ago. */
+const MANY = 150;
 const SMALLEST_LEVEL = 1024;
-const MOST_HALOS = 500;
+const MOST_HALOS = 200;
 const MOST_LABELS = 150;
 const STAGE = "#0b0f0e";
 const DIMMED = "rgb(115 115 115)";
@@ -56,7 +57,6 @@ export class PictureViewer extends HTMLElement {
   lines = document.createElement("canvas");
   /** @type {{zoom: number, x: number, y: number} | null} what the layers show */
   drawn = null;
-  cost = 0;
   frame = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   settling;
@@ -294,9 +294,11 @@ export class PictureViewer extends HTMLElement {
   /** @param {CanvasRenderingContext2D} pen */
   drawLayers(pen) {
     if (!this.layersFit()) {
-      if (this.drawn && this.cost > QUICK_MS) {
-        clearTimeout(this.settling);
-        this.settling = setTimeout(() => this.change(), SETTLE_MS);
+      if (this.drawn && this.instances.length > MANY) {
+        this.settling ??= setTimeout(() => {
+          this.settling = undefined;
+          this.change();
+        }, SETTLE_MS);
       } else {
         this.drawLayersAnew();
       }
@@ -325,7 +327,6 @@ export class PictureViewer extends HTMLElement {
   }
 
   drawLayersAnew() {
-    const started = performance.now();
     const margin = Math.round(MARGIN * this.ratio);
     const width = this.canvas.width + 2 * margin;
     const height = this.canvas.height + 2 * margin;
@@ -362,7 +363,6 @@ export class PictureViewer extends HTMLElement {
       lines.strokeStyle = entry.color;
       lines.stroke(entry.path);
     }
-    this.cost = performance.now() - started;
   }
 
   /**
