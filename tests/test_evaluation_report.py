@@ -152,6 +152,13 @@ def test_the_colors_of_plots_come_from_the_page(evaluated: Evaluated) -> None:
     assert "#0000" not in svg
 
 
+def test_a_report_without_pictures_shows_none_of_them_but_all_figures(evaluated: Evaluated) -> None:
+    page = render([evaluated], pictures=False)
+    assert "data:image" not in page
+    assert "The worst pictures" not in page
+    assert "Mean absolute error" in page
+
+
 def test_worst_and_best_stand_beside_their_truth(evaluated: Evaluated) -> None:
     page = render([evaluated])
     worst = page[page.index("The worst pictures") : page.index("The best pictures")]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from planimeter.commands.options import options_of
+from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
 from planimeter.errors import DataError
 from planimeter.evaluation import Calibration, Metrics, calibrate, compare
@@ -50,6 +50,7 @@ from planimeter.settings import Settings
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
 )
+@report_pictures
 @options_of(Settings, "settings", only=("packs_folder", "infer_with_cpu", "runtime", "precision"))
 def evaluate(
     packs: tuple[str, ...],
@@ -60,6 +61,7 @@ def evaluate(
     part: str | None,
     calibrating: bool,
     output: Path | None,
+    pictures: bool,
     settings: Settings,
 ) -> None:
     """Compare each PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`.
@@ -93,12 +95,20 @@ def evaluate(
         evaluated.append(entry)
         if part is not None:
             pack = _record(segmenter.pack, part, entry, calibration)
-            page = write_report(pack.folder / REPORT_FOLDER, [entry], training, calibration)
+            page = write_report(
+                pack.folder / REPORT_FOLDER, [entry], training, calibration, pictures=pictures
+            )
             console.print(f"wrote {page}", soft_wrap=True)
         Console().print(_table(entry.study.metrics, segmenter.pack.name, entry.study.model.thresholds))
     if report is not None:
         alone = len(evaluated) == 1
-        page = write_report(report, evaluated, training if alone else None, calibration if alone else None)
+        page = write_report(
+            report,
+            evaluated,
+            training if alone else None,
+            calibration if alone else None,
+            pictures=pictures,
+        )
         console.print(f"wrote {page} and {page.parent / METRICS}", soft_wrap=True)
     if output is not None:
         _write_figures(output, evaluated)

@@ -41,6 +41,15 @@ def options_of(
     return decorate
 
 
+report_pictures = click.option(
+    "--pictures/--no-pictures",
+    default=True,
+    show_default=True,
+    help="Show the best and the worst pictures in the report; leave them out where they may not be passed on.",
+)
+"""Of every command that writes a report."""
+
+
 def flag(name: str) -> str:
     """Return the option of a field."""
     return f"--{name.replace('_', '-')}"

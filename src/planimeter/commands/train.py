@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from planimeter.commands.options import options_of
+from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
@@ -51,6 +51,7 @@ SPLIT = "split.json"
     help="Receives checkpoints and the log; the same folder again resumes.",
 )
 @click.option("--infer-with-cpu", is_flag=True, help="Train on the CPU even where a GPU could.")
+@report_pictures
 @options_of(PackPlan, "plan")
 @options_of(Recipe, "recipe")
 def train(
@@ -60,6 +61,7 @@ def train(
     backbone_weights: str,
     work_folder: Path,
     infer_with_cpu: bool,
+    pictures: bool,
     plan: PackPlan,
     recipe: Recipe,
 ) -> None:
@@ -123,6 +125,7 @@ def train(
         calibration=calibration,
         history=work_folder / HISTORY,
         findings=list_findings(data, images, validation),
+        pictures=pictures,
     )
     console.print(f"wrote {page}")
 

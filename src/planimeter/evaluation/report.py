@@ -32,9 +32,12 @@ def write_report(
     evaluated: Sequence[Evaluated],
     training: TrainingRecord | None = None,
     calibration: Calibration | None = None,
+    *,
+    pictures: bool = True,
 ) -> Path:
     """Write the report of one model, or of several on the same pictures; returns its page.
 
+    Without `pictures` it shows none of those that it is about: for where they may not be passed on.
     `training` is shown, and kept in the folder for the model's next report; `calibration` replaces its own. Files are
     written aside first: a full disk leaves the report before this one whole. Raises `DataError` where the folder
     cannot be written.
@@ -44,7 +47,7 @@ def write_report(
         training = training.model_copy(update={"calibration": calibration})
     files = {
         METRICS: json.dumps({"studies": [entry.model_dump(mode="json") for entry in studies]}) + "\n",
-        REPORT_PAGE: render(evaluated, training, calibration),
+        REPORT_PAGE: render(evaluated, training, calibration, pictures=pictures),
     }
     if training is not None:
         files[RECORD] = training.model_dump_json() + "\n"
@@ -63,6 +66,8 @@ def render(
     evaluated: Sequence[Evaluated],
     training: TrainingRecord | None = None,
     calibration: Calibration | None = None,
+    *,
+    pictures: bool = True,
 ) -> str:
     """Return the page."""
     if calibration is None and training is not None:
@@ -85,7 +90,7 @@ def render(
     }
     studies = [entry.study for entry in evaluated]
     names = label_models(studies)
-    worst, best = worst_and_best(evaluated)
+    worst, best = worst_and_best(evaluated) if pictures else ([], [])
     return environment.get_template("report.html").render(
         studies=list(zip(names, studies, strict=True)),
         first=studies[0],

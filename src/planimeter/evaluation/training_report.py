@@ -29,13 +29,14 @@ def report_training(
     calibration: Calibration | None = None,
     history: Path | None = None,
     findings: Sequence[str] = (),
+    pictures: bool = True,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Path:
     """Evaluate the pack that was written on the validation part and write its report into it; returns the page.
 
     It is loaded as it will be served on a CPU, and compared with the network that was trained. `configuration` is
     shown as tables, one for each mapping in it; `history` is the training's file of JSON lines; `findings` are those
-    of the audit.
+    of the audit. Without `pictures` the page shows none of them.
     """
     exported = load(str(written.folder.resolve()), infer_with_cpu=True)
     evaluated = evaluate(
@@ -51,7 +52,7 @@ def report_training(
         calibration=calibration,
         parity=_parity(trained, exported, validation),
     )
-    return write_report(written.folder / REPORT_FOLDER, [evaluated], record)
+    return write_report(written.folder / REPORT_FOLDER, [evaluated], record, pictures=pictures)
 
 
 def _parity(trained: Segmenter, exported: Segmenter, validation: LabelledPictures) -> Parity:
