@@ -23,11 +23,9 @@ from foreign_networks import (
     yolo_outputs,
 )
 from planimeter.commands import main
-from planimeter.errors import ImportRefused
+from planimeter.errors import ImportRefused, RuntimeUnavailable
 from planimeter.importing.onnx_file import read_onnx_file
 from planimeter.importing.onnx_pack import OnnxPlan, draw_up
-from planimeter.layouts import reader
-from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import RuntimeName, Settings
@@ -121,19 +119,19 @@ def test_rf_detr_of_coco_needs_no_names(tmp_path: Path) -> None:
     assert [entry.class_name for entry in measured(file, WIDE).instances] == ["person"]
 
 
-@pytest.mark.parametrize("runtime", BOTH)
-def test_torchvision_gets_the_picture_as_it_is(tmp_path: Path, runtime: RuntimeName) -> None:
+def test_torchvision_gets_the_picture_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the onnxruntime extra is not installed")
     file = write_bright(tmp_path / "maskrcnn.onnx")
     text = imported(file, "--classes", "red,green")
     assert "torchvision, read as pasted" in text
     assert "check the file does not say how pixels go in" in text
-    answer = measured(file, blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)), runtime)
+    answer = measured(file, blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)), "auto")
     assert answer.coverage.percent_masked == 37.5
     assert [entry.area_px for entry in answer.instances] == [1024, 1024]
 
 
-@pytest.mark.parametrize("runtime", BOTH)
-def test_detectron2_is_recognised_without_names(tmp_path: Path, runtime: RuntimeName) -> None:
+def test_detectron2_is_recognised_without_names(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the onnxruntime extra is not installed")
     file = write_network(
         tmp_path / "model.onnx", detectron2_outputs(), shape=(3, "h", "w"), declared=DETECTRON2_SHAPES
     )
@@ -142,7 +140,7 @@ def test_detectron2_is_recognised_without_names(tmp_path: Path, runtime: Runtime
         "Detectron2, read as box-space (boxes = value.3, labels = 2211, scores = 2210, masks = 2305)" in text
     )
     assert "BGR" in text
-    answer = measured(file, np.zeros((64, 64, 3), np.uint8), runtime)
+    answer = measured(file, np.zeros((64, 64, 3), np.uint8), "auto")
     assert [(entry.class_name, entry.area_px) for entry in answer.instances] == [("dog", 200), ("cat", 200)]
 
 
@@ -176,6 +174,7 @@ def test_an_imported_model_is_served_like_any_other(tmp_path: Path, settings: Se
 
 
 def test_a_family_can_be_forced_where_it_is_not_what_it_looks_like(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the onnxruntime extra is not installed")
     file = write_network(tmp_path / "small.onnx", detectron2_outputs(), declared=DETECTRON2_SHAPES)
     assert "read as pasted" in imported(file, "--classes", "cat,dog", "--layout", "pasted")
 
@@ -331,13 +330,19 @@ def test_operators_that_no_runtime_has_are_named(tmp_path: Path) -> None:
     assert "org.example.ResizeShortestEdge" in message
 
 
-# ---- OpenVINO and pictures with nothing in them
+# ---- Networks that may answer nothing
 
 
-def test_a_lone_row_that_does_not_follow_from_the_picture_is_not_believed(tmp_path: Path) -> None:
-    outputs = {name: values[:1] for name, values in detectron2_outputs().items() if name != "2306"}
-    file = write_network(tmp_path / "stale.onnx", outputs, shape=(3, 64, 64))
-    read = reader(draw_up(file, OnnxPlan(classes="cat,dog")).pack.manifest)
-    image = np.ones((1, 3, 64, 64), np.float32)
-    assert len(OpenVinoRuntime(file, reader=read).run(image).boxes) == 1
-    assert len(OpenVinoRuntime(file, reader=read, sentinel=False).run(image).boxes) == 0
+def test_openvino_is_never_asked_where_a_network_may_answer_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the onnxruntime extra is not installed")
+    file = write_bright(tmp_path / "maskrcnn.onnx")
+    imported(file, "--classes", "red,green")
+    assert measured(file, WIDE, "auto").model.runtime == "onnxruntime"
+    with pytest.raises(RuntimeUnavailable, match="may answer nothing at all, which OpenVINO gets wrong"):
+        measured(file, WIDE, "openvino")
+    monkeypatch.setattr("planimeter.runtimes.choice.find_spec", lambda _: None)
+    (tmp_path / "elsewhere").mkdir()
+    moved = file.rename(tmp_path / "elsewhere" / "maskrcnn.onnx")
+    assert "pip install '.[onnxruntime]'" in refused(moved, "--classes", "red,green")

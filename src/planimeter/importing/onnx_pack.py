@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from planimeter.errors import ImportRefused, InferenceFailed, InvalidPack
+from planimeter.errors import ImportRefused, InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.onnx_file import OnnxFile, Tensor, read_onnx_file
 from planimeter.importing.onnx_layout import Recognised, class_names, input_size, recognise
@@ -149,7 +149,7 @@ def write_imported(path: Path, imported: Imported) -> tuple[Pack, Segmenter]:
         try:
             segmenter = load(str(aside), infer_with_cpu=True)
             segmenter.segment(_GREY)
-        except (InvalidPack, InferenceFailed) as error:
+        except (InvalidPack, InferenceFailed, RuntimeUnavailable) as error:
             raise ImportRefused(_cannot_run(path, imported, error)) from error
     finished = Pack(pack.folder, written)
     return finished, segmenter

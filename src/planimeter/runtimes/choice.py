@@ -27,15 +27,22 @@ def open_runtime(
 
     `reader` reads the answers of its ONNX file, and `sentinel` says whether it never answers nothing. "auto" takes
     a GPU where one can be used: PyTorch's if the pack has PyTorch weights, else ONNX Runtime's; and on the CPU
-    OpenVINO, or ONNX Runtime for a network that may answer nothing, at whose answers OpenVINO must look twice,
-    or that OpenVINO cannot load.
-    Raises `RuntimeUnavailable` for what was asked for and is not there.
+    OpenVINO, or ONNX Runtime for a network that OpenVINO cannot load.
+
+    A network that may answer nothing leaves tensors of no rows in the middle of its graph, for which OpenVINO was
+    seen to answer one row of what happened to lie in memory. It is therefore never run there. Raises
+    `RuntimeUnavailable` for what was asked for and is not there.
     """
     if runtime in _MISSING and not find_spec(runtime):
         raise RuntimeUnavailable(_MISSING[runtime])
     chosen = runtime
     if runtime == "auto":
         chosen = _best(pack, precision, infer_with_cpu=infer_with_cpu, sentinel=sentinel)
+    if chosen == "openvino" and not sentinel:
+        raise RuntimeUnavailable(
+            f"the network of {pack.name!r} may answer nothing at all, which OpenVINO gets wrong; ONNX Runtime runs it: "
+            "pip install '.[onnxruntime]' in the clone, and --runtime auto"
+        )
     exact = "f32" if precision == "auto" else precision
     if chosen == "torch":
         from planimeter.runtimes.torch import TorchRuntime, cuda_is_available  # noqa: PLC0415 - torch is optional
@@ -48,7 +55,7 @@ def open_runtime(
 
         return OnnxRuntime(onnx, precision=exact, cpu_only=infer_with_cpu, reader=reader)
     try:
-        return OpenVinoRuntime(onnx, precision=exact, reader=reader, sentinel=sentinel)
+        return OpenVinoRuntime(onnx, precision=exact, reader=reader)
     except InvalidPack:
         if runtime != "auto" or exact != "f32" or not find_spec("onnxruntime"):
             raise

@@ -18,10 +18,7 @@ class OpenVinoRuntime:
     name = "openvino"
     device = "cpu"
 
-    def __init__(
-        self, onnx: Path, *, precision: str = "f32", reader: Reader = read_own, sentinel: bool = True
-    ) -> None:
-        """Compile the network; `sentinel` says whether it never answers nothing, see `run`."""
+    def __init__(self, onnx: Path, *, precision: str = "f32", reader: Reader = read_own) -> None:
         core = ov.Core()
         offered = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in offered:
@@ -43,27 +40,10 @@ class OpenVinoRuntime:
         }
         self._input = compiled.input(0)
         self._reader = reader
-        self._sentinel = sentinel
         self.precision = precision
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
-        """Detect in one picture, float32 [1, 3, H, W].
-
-        A network of a varying number of rows that finds nothing leaves tensors of no rows in the middle of its graph,
-        for which OpenVINO was seen to answer one row: what happened to lie in memory, such as an instance of an
-        earlier picture. Without a sentinel a single row is therefore believed only if it follows from the picture.
-        """
-        found = self._infer(image)
-        if self._sentinel or len(found.boxes) != 1 or self._follows(found, image):
-            return found
-        return RawDetections(found.boxes[:0], found.labels[:0], found.scores[:0], found.take([]))
-
-    def _follows(self, found: RawDetections, image: NDArray[np.float32]) -> bool:
-        """Return whether `found` changes with the picture and comes back with it; what lies in memory does not."""
-        other, again = self._infer(image * np.float32(0.98)), self._infer(image)
-        return not _is_same(other, found) and _is_same(again, found)
-
-    def _infer(self, image: NDArray[np.float32]) -> RawDetections:
+        """Detect in one picture, float32 [1, 3, H, W]."""
         kind = self._input.get_element_type().to_dtype()
         rank = self._input.get_partial_shape().rank.get_length()
         try:
@@ -128,15 +108,3 @@ def save_ir(onnx: Path, target: Path) -> None:
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be read by OpenVINO: {error}") from error
         structure.replace(target)
-
-
-def _is_same(one: RawDetections, other: RawDetections) -> bool:
-    """Return whether two answers are the same to the last bit."""
-    return all(
-        np.array_equal(mine, others)
-        for mine, others in (
-            (one.boxes, other.boxes),
-            (one.scores, other.scores),
-            (one.mask_values, other.mask_values),
-        )
-    )
