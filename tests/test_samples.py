@@ -9,6 +9,7 @@ from planimeter.errors import UnknownSample
 from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256, sha256_of
 from planimeter.samples.fluorescence import Scene, draw_scene
 from planimeter.samples.scenes import SCENES
+from planimeter.samples.surfaces import SteelScene, TileScene, draw_steel, draw_tile
 
 SMALL = Scene(
     seed=1,
@@ -23,8 +24,8 @@ SMALL = Scene(
 )
 
 
-def test_three_samples_come_with_the_package_and_are_small() -> None:
-    assert [sample.name for sample in list_samples()] == ["nuclei-culture", "nuclei-dense", "nuclei-large"]
+def test_samples_for_every_bundled_model_come_with_the_package_and_are_small() -> None:
+    assert {sample.model for sample in list_samples()} == {"nuclei", "steel"}
     assert all(len(sample.read()) <= 150_000 for sample in list_samples())
 
 
@@ -42,7 +43,7 @@ def test_an_unknown_sample_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("sample", list_samples(), ids=lambda sample: sample.name)
 def test_the_generator_gives_the_shipped_picture_and_its_truth_again(sample: Sample) -> None:
-    picture = draw_scene(SCENES[sample.name])
+    picture = SCENES[sample.name].draw()
     shipped = np.asarray(Image.open(BytesIO(sample.read())))
     assert shipped.shape == picture.pixels.shape
     assert int(np.abs(shipped.astype(int) - picture.pixels).max()) <= 1
@@ -71,7 +72,33 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another() -> None
     assert not np.array_equal(again.pixels, other.pixels)
 
 
+def test_flaws_of_a_surface_share_no_pixel_and_are_all_counted() -> None:
+    picture = draw_steel(SteelScene(seed=1, height=160, width=200, scratches=2, inclusions=2))
+    assert picture.instances_true == 4
+    counted = [int((picture.instances == number).sum()) for number in range(1, 5)]
+    assert min(counted) >= 12
+    assert picture.percent_true == 100 * sum(counted) / (160 * 200)
+
+
+def test_scratches_are_bright_and_holes_are_dark() -> None:
+    scratched = draw_steel(SteelScene(seed=1, height=160, width=200, scratches=2))
+    assert (
+        scratched.pixels[scratched.instances > 0].mean()
+        > scratched.pixels[scratched.instances == 0].mean() + 50
+    )
+    holed = draw_tile(TileScene(seed=1, height=200, width=160, blowholes=3))
+    assert holed.instances_true == 3
+    assert holed.pixels[holed.instances > 0].mean() < holed.pixels[holed.instances == 0].mean() - 25
+
+
+def test_a_surface_without_flaws_has_nothing_to_find() -> None:
+    picture = draw_tile(TileScene(seed=1, height=60, width=60))
+    assert (picture.instances_true, picture.percent_true) == (0, 0.0)
+
+
 def test_the_index_is_plain_json_that_another_program_can_read() -> None:
     path = list_samples()[0].path.with_name("index.json")
     entries = json.loads(path.read_text("utf-8"))
-    assert [set(entry) >= {"name", "sha256", "percent_true"} for entry in entries] == [True] * 3
+    assert [set(entry) >= {"name", "sha256", "percent_true"} for entry in entries] == [True] * len(
+        list_samples()
+    )

@@ -22,6 +22,7 @@ from planimeter.packs import BUNDLED_FOLDER, Backbone, Pack, PackClass, PackFile
 from planimeter.preprocessing import preprocess
 from planimeter.runtimes import RawDetections
 from planimeter.runtimes.openvino import OpenVinoRuntime
+from planimeter.samples import Sample, list_samples
 from planimeter.segmenter import Segmenter, load
 
 pytest.importorskip("torchvision", reason="the train extra is not installed")
@@ -369,12 +370,24 @@ def test_a_network_that_finds_nothing_at_all_answers_no_rows_in_both_runtimes(tm
         assert len(raw.masks) == len(raw.scores) == 0
 
 
-def test_the_bundled_pack_is_complete_and_small() -> None:
-    pack = find_pack("nuclei")
+@pytest.mark.parametrize(("name", "licence"), [("nuclei", "CC0"), ("steel", "none stated; research use")])
+def test_a_bundled_pack_is_complete_and_small_and_shows_no_picture_of_its_data(
+    name: str, licence: str
+) -> None:
+    pack = find_pack(name)
     assert pack.bundled
+    assert pack.manifest.weights is not None
     assert pack.file(pack.manifest.onnx).stat().st_size < 10 * 2**20
-    assert sum(path.stat().st_size for path in (BUNDLED_FOLDER / "nuclei").rglob("*")) < 20 * 2**20
-    assert "CC0" in pack.card
+    assert sum(path.stat().st_size for path in (BUNDLED_FOLDER / name).rglob("*")) < 20 * 2**20
+    assert f"licence: {licence}" in pack.card
+    assert "data:image" not in (pack.folder / "report" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", list_samples(), ids=lambda sample: sample.name)
+def test_the_bundled_models_measure_the_samples_nearly_right(sample: Sample) -> None:
+    measured = load(sample.model, infer_with_cpu=True).measure(sample.path)
+    assert measured.coverage.percent_masked == pytest.approx(sample.percent_true, abs=2.5)
 
 
 @pytest.mark.slow

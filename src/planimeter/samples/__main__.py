@@ -7,22 +7,21 @@ from io import BytesIO
 from PIL import Image
 
 from planimeter.samples import FOLDER, INDEX, Sample, sha256_of
-from planimeter.samples.fluorescence import draw_scene
-from planimeter.samples.scenes import SCENES, TITLES
+from planimeter.samples.scenes import SCENES
 
 
 def main() -> None:
     """Write one PNG a scene, and the index with the truth."""
     FOLDER.mkdir(exist_ok=True)
     samples = []
-    for name, scene in SCENES.items():
-        picture = draw_scene(scene)
+    for name, named in SCENES.items():
+        picture = named.draw()
         buffer = BytesIO()
         Image.fromarray(picture.pixels).save(buffer, "PNG", optimize=True)
         sample = Sample(
             name=name,
-            model="nuclei",
-            title=TITLES[name],
+            model=named.model,
+            title=named.title,
             filename=f"{name}.png",
             sha256=sha256_of(buffer.getvalue()),
             percent_true=picture.percent_true,

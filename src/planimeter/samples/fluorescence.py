@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float64]
+from planimeter.samples.optics import Grey, blur
+from planimeter.samples.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,6 @@ class Scene:
     """Standard deviation of the point spread function."""
     gain: float = 0.15
     """Grey levels per photon."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A computed picture and its truth."""
-
-    pixels: NDArray[np.uint8]
-    """[H, W], grey."""
-    instances: NDArray[np.uint16]
-    """[H, W]: 0 is background, 1, 2, … the nuclei."""
-
-    @property
-    def percent_true(self) -> float:
-        """The pixels of all nuclei in percent of the picture."""
-        return 100.0 * int(np.count_nonzero(self.instances)) / self.instances.size
-
-    @property
-    def instances_true(self) -> int:
-        """The number of nuclei, counting those that the border cuts."""
-        return int(self.instances.max())
 
 
 @dataclass(frozen=True)
@@ -149,7 +130,7 @@ def _add(
     # A nucleus is a flattened ball: nearly as thick at half its radius as in its middle, thin at its rim.
     thickness = np.sqrt(np.clip(1 - depth**3, 0, 1))
     chromatin = _texture(depth.shape, nucleus.radius, random)
-    light[top:bottom, left:right] += _blur(
+    light[top:bottom, left:right] += blur(
         nucleus.light * (0.35 + 0.65 * thickness) * inside * chromatin, nucleus.defocus
     )
     return True
@@ -171,8 +152,8 @@ def _depth(nucleus: _Nucleus, y: Grey, x: Grey) -> Grey:
 
 def _texture(shape: tuple[int, ...], radius: float, random: np.random.Generator) -> Grey:
     """Return chromatin as a factor around 1: grains of two sizes and a few dark nucleoli."""
-    fine = _blur(random.normal(0, 1, shape), 0.07 * radius + 0.4)
-    coarse = _blur(random.normal(0, 1, shape), 0.2 * radius + 0.4)
+    fine = blur(random.normal(0, 1, shape), 0.07 * radius + 0.4)
+    coarse = blur(random.normal(0, 1, shape), 0.2 * radius + 0.4)
     grains = 0.13 * fine / (fine.std() + 1e-9) + 0.13 * coarse / (coarse.std() + 1e-9)
     return np.asarray(np.clip(1 + grains, 0.35, 1.7))
 
@@ -183,23 +164,10 @@ def _expose(scene: Scene, light: Grey, random: np.random.Generator) -> NDArray[n
     tilt = random.uniform(-0.2, 0.2, 2)
     background = scene.background * (1 + tilt[0] * y + tilt[1] * x - 0.12 * (x**2 + y**2))
     vignette = 1 - 0.1 * (x**2 + y**2)
-    haze = 0.07 * _blur(light, 22.0)
-    photons = np.clip(_blur(light, scene.blur) * vignette + haze + background, 0, None)
+    haze = 0.07 * blur(light, 22.0)
+    photons = np.clip(blur(light, scene.blur) * vignette + haze + background, 0, None)
     # At these counts the normal distribution is as good as Poisson's, and it draws the same number of random
     # values whatever the rounding of the machine: so the picture is the same everywhere, to a grey level.
     electrons = photons + np.sqrt(photons) * random.normal(0, 1, light.shape)
     electrons += random.normal(0, 3.0, light.shape)
     return np.asarray(np.clip(np.rint(scene.gain * electrons), 0, 255), np.uint8)
-
-
-def _blur(values: Grey, sigma: float) -> Grey:
-    """Return `values` [H, W] under a Gaussian of standard deviation `sigma`, mirrored at the border."""
-    if sigma < 0.05:
-        return values
-    margin = int(4 * sigma) + 1
-    padded = np.pad(values, margin, mode="symmetric")
-    fy = np.fft.fftfreq(padded.shape[0])[:, None]
-    fx = np.fft.rfftfreq(padded.shape[1])[None, :]
-    transfer = np.exp(-2 * (np.pi * sigma) ** 2 * (fy**2 + fx**2))
-    blurred = np.fft.irfft2(np.fft.rfft2(padded) * transfer, s=padded.shape)
-    return np.asarray(blurred[margin:-margin, margin:-margin])
