@@ -144,5 +144,5 @@ def segmenter_picture() -> NDArray[np.uint8]:
     """Return a sample repeated two by two: large enough for tiles."""
     from PIL import Image  # noqa: PLC0415 - the slow test alone needs it
 
-    sample = next(entry for entry in list_samples() if entry.name == "nuclei-large")
+    sample = next(entry for entry in list_samples() if entry.name == "nuclei-dense")
     return np.tile(np.asarray(Image.open(sample.path).convert("RGB")), (2, 2, 1))
