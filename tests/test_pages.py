@@ -185,7 +185,8 @@ def test_options_of_the_form_reach_the_measurement(client: FlaskClient) -> None:
 
 def test_a_sample_is_measured_by_one_field_and_shown_beside_its_truth(sample_client: FlaskClient) -> None:
     home = sample_client.get("/").text
-    assert [f'value="{sample.name}"' in home for sample in list_samples()] == [True] * 3
+    offered = [sample.name for sample in list_samples() if f'value="{sample.name}"' in home]
+    assert offered == ["nuclei-culture", "nuclei-dense", "nuclei-large"]  # of the one model that is there
     answer = sample_client.post("/measure", data={"sample": "nuclei-dense", "model": MODEL})
     assert answer.status_code == 303
     page = shown(sample_client.get(urljoin("/measure", answer.location)))

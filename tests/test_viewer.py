@@ -123,7 +123,8 @@ def test_the_slider_shows_what_the_api_answers_for_that_threshold(
             f"{entry['percent_masked']:.2f}",
         ]
     rows = page.locator("instance-table tbody tr")
-    assert rows.count() == len(instances)
+    # What is on the screen comes at once, the other rows when the browser has time.
+    until(page, f"document.querySelectorAll('instance-table tbody tr').length === {len(instances)}")
     shown = rows.evaluate_all(
         "rows => rows.map((row) => [...row.cells].slice(0, 5).map((cell) => cell.innerText))"
     )

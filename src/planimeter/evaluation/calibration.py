@@ -2,8 +2,8 @@
 
 **Objective.** Of all pairs of a score and a mask threshold, the smallest |bias| + mean absolute error of the percent
 masked: a percentage should be neither off on average nor in the single picture. A guard keeps instances honest: a
-pair whose F1 at IoU 0.5 lies more than `F1_LOSS` below the best one's is out, since a percentage can also come right
-because what is invented makes up for what is missed.
+pair whose F1 at IoU 0.5 lies more than `F1_LOSS` below the best one's, and below that at the defaults, is out, since a
+percentage can also come right because what is invented makes up for what is missed.
 
 **Noise.** The minimum over 171 pairs on a few dozen pictures is partly luck. So all pairs count as equally good
 whose cost exceeds the smallest by no more than one standard error of that difference (Breiman et al. 1984, the
@@ -70,11 +70,12 @@ def calibrate(compared: Sequence[Compared], *, score_threshold: float | None = N
     scores = THRESHOLDS if score_threshold is None else tuple(dict.fromkeys((score_threshold, DEFAULT)))
     table, errors = _try_all(compared, scores)
     before = next(entry for entry in table if (entry.score, entry.mask) == (DEFAULT, DEFAULT))
-    most_f1 = max(entry.f1 for entry in table)
+    # The defaults always pass the guard: else a calibration could make the percentage worse than doing nothing.
+    least_f1 = min(max(entry.f1 for entry in table) - F1_LOSS, before.f1)
     allowed = [
         index
         for index, entry in enumerate(table)
-        if score_threshold in (None, entry.score) and entry.f1 >= most_f1 - F1_LOSS
+        if score_threshold in (None, entry.score) and entry.f1 >= least_f1
     ] or [index for index, entry in enumerate(table) if entry.score == score_threshold]
     lowest = min(allowed, key=lambda index: (table[index].cost, _distance(table[index])))
     equal = allowed
