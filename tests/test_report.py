@@ -121,11 +121,11 @@ def test_a_report_holds_nothing_inline_and_no_absolute_address(client: FlaskClie
     [
         (
             {"validation": {"pictures": 45, "coverage": {}}, "test": {"pictures": 120, "coverage": COVERAGE}},
-            Accuracy("test", 120, 1.18, -4.14, 3.36),
+            Accuracy("test", 120, 1.18, -4.14, 3.36, None),
         ),
         (
             {"validation": {"pictures": 45, "coverage": COVERAGE}},
-            Accuracy("validation", 45, 1.18, -4.14, 3.36),
+            Accuracy("validation", 45, 1.18, -4.14, 3.36, None),
         ),
         ({"test": {"pictures": 120, "coverage": {"mean_absolute_error": 1}}}, None),
         ({"test": {"pictures": 120, "coverage": {**COVERAGE, "limits_of_agreement": [1]}}}, None),
@@ -137,3 +137,4 @@ def test_how_far_a_percentage_can_be_trusted_is_what_the_pack_measured(
 ) -> None:
     assert accuracy_of(pack_with(metrics)) == expected
     assert accuracy_of(None) is None
+    assert accuracy_of(pack_with(metrics), "0.0.0") is None  # another version measured

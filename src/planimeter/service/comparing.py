@@ -6,7 +6,7 @@ from flask import redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from planimeter.difference import BOTH, ONLY_FIRST, ONLY_SECOND
-from planimeter.service.accuracy import Accuracy, accuracy_of
+from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api import compared
 from planimeter.service.context import context
 from planimeter.service.links import link
@@ -44,6 +44,5 @@ def compare() -> str:
 
 def _side(record: Record, letter: str) -> dict[str, Any]:
     model = record.measurement.model
-    pack = context().models.packs().get(model.name)
-    known: Accuracy | None = accuracy_of(pack) if pack and pack.manifest.version == model.version else None
+    known = accuracy_of(context().models.packs().get(model.name), model.version)
     return {"letter": letter, "record": record, "accuracy": known}

@@ -200,7 +200,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         default_threshold=own if saved is None else saved,
         threshold_saved=saved is not None,
         most_rows=MOST_ROWS,
-        typical_error=_measured_error(pack),
+        known=accuracy_of(pack),
         pictures=_pictures(record, asked),
         urls=_downloads(record, asked),
         timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
@@ -359,29 +359,6 @@ def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{value:.{decimals}f}{unit}"
         else:
             yield name, f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _typical_error(pack: Pack | None) -> float | None:
-    """Return the mean absolute error of the percentage, in points, on the most independent pictures there are."""
-    metrics = pack.manifest.metrics if pack else {}
-    figures = metrics.get("test") or metrics.get("validation") or {}
-    error = figures.get("coverage", {}).get("mean_absolute_error")
-    return float(error) if isinstance(error, (int, float)) else None
-
-
-def _measured_error(pack: Pack | None) -> dict[str, Any] | None:
-    """Return how far off a model is on average, in points, and on which pictures that was measured."""
-    points = _typical_error(pack)
-    if pack is None or points is None:
-        return None
-    split = "test" if pack.manifest.metrics.get("test") else "validation"
-    figures = pack.manifest.metrics[split]
-    return {
-        "points": points,
-        "split": split,
-        "pictures": figures.get("pictures"),
-        "threshold": figures.get("score_threshold"),
-    }
 
 
 def _class_list(measured: Measurement) -> list[dict[str, Any]]:

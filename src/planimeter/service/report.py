@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 from flask import render_template, request
 
@@ -85,15 +84,7 @@ def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:
     """Return each model and version that measured, with how far its percentage can be trusted."""
     packs = context().models.packs()
     used = {(sheet.record.measurement.model.name, sheet.record.measurement.model.version) for sheet in sheets}
-    return [
-        (name, version, accuracy_of(packs.get(name)) if _same(packs.get(name), version) else None)
-        for name, version in sorted(used)
-    ]
-
-
-def _same(pack: Any, version: str) -> bool:
-    """Say whether the pack is still the one that measured: another version has other figures."""
-    return pack is not None and pack.manifest.version == version
+    return [(name, version, accuracy_of(packs.get(name), version)) for name, version in sorted(used)]
 
 
 def _span(sheets: list[Sheet]) -> tuple[datetime, datetime] | None:
