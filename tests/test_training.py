@@ -273,7 +273,7 @@ def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
     data = read_labels(write_dataset(tmp_path, pictures=6))
     learn, validate = split(data, 0.2, 0)
     pack = draft_pack(PackPlan(name="blobs", shortest_edge=96), learn, validate)
-    plain = Augmentation(scale=(1, 1), brightness=0, contrast=0, gamma=0, tint=0, noise=0)
+    plain = Augmentation(scale=(1, 1), lighting=0, tint=0, noise=0)
     crops = Crops(learn, pack.manifest.preprocessing, 64, 0, plain)
     checked = 0
     for index in range(20):

@@ -91,7 +91,7 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
         backbone,
         rpn_anchor_generator=anchors,
         rpn_head=RPNHead(channels, len(architecture.anchor_ratios)),
-        rpn_pre_nms_top_n_train=1000,
+        rpn_pre_nms_top_n_train=500,
         rpn_post_nms_top_n_train=500,
         rpn_pre_nms_top_n_test=architecture.proposals,
         rpn_post_nms_top_n_test=architecture.proposals,

@@ -80,6 +80,8 @@ def train(
     console.print(
         f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {device}"
     )
+    if plan.start_from is None and backbone_weights == "none":
+        recipe = recipe.model_copy(update={"freeze": False})  # layers that know nothing are not worth keeping
     pack = draft_pack(plan, learn, validate)
     network = build_network(pack.manifest.own_architecture, len(labelled.classes))
     trainer = Trainer(network, pack, recipe, work_folder, device)

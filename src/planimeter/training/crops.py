@@ -25,12 +25,10 @@ _LEAST_PIXELS = 6
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far an example may differ from its picture. Scale is log-uniform; colour factors are uniform."""
+    """How far an example may differ from its picture. Scale is log-uniform, factors of colour are uniform."""
 
     scale: tuple[float, float] = (0.6, 1.6)
-    brightness: float = 0.25
-    contrast: float = 0.3
-    gamma: float = 0.3
+    lighting: float = 0.3
     tint: float = 0.06
     noise: float = 4.0
 
@@ -148,10 +146,10 @@ def _turn(
 def _recolor(pixels: NDArray[np.uint8], by: Augmentation, random: np.random.Generator) -> NDArray[np.uint8]:
     """Vary gamma, contrast, brightness, tint and noise, as lamps and cameras do."""
     value = pixels.astype(np.float32) / 255
-    value **= np.float32(math.exp(random.uniform(-by.gamma, by.gamma)))
+    value **= np.float32(math.exp(random.uniform(-by.lighting, by.lighting)))
     mean = value.mean()
-    value = (value - mean) * np.float32(1 + random.uniform(-by.contrast, by.contrast)) + mean
-    value *= np.float32(1 + random.uniform(-by.brightness, by.brightness))
+    value = (value - mean) * np.float32(1 + random.uniform(-by.lighting, by.lighting)) + mean
+    value *= np.float32(1 + random.uniform(-by.lighting, by.lighting))
     value *= (1 + random.uniform(-by.tint, by.tint, 3)).astype(np.float32)
     if by.noise and random.random() < 0.3:
         value += random.normal(0, random.uniform(0, by.noise) / 255, value.shape).astype(np.float32)

@@ -22,9 +22,10 @@ from planimeter.network import BoxSpaceNetwork
 from planimeter.packs import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.segmenter import Segmenter
+from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.start import choose_arithmetic
+from planimeter.training.start import choose_arithmetic, freeze
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -42,6 +43,10 @@ class Trainer:
         self.average: AveragedModel = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
         )
+        # The copy was taken before: it is exported, with torchvision's own operations.
+        if self.device.type == "cpu":
+            suit_cpu(self.network)
+        self._frozen = freeze(self.network) if recipe.freeze else []
         self.optimizer = torch.optim.AdamW(
             _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
@@ -108,7 +113,7 @@ class Trainer:
             self.pack.manifest.preprocessing,
             recipe.crop,
             recipe.seed,
-            Augmentation(scale=(recipe.least_zoom, recipe.most_zoom)),
+            Augmentation(scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting),
         )
         loader = DataLoader(
             crops,
@@ -119,7 +124,7 @@ class Trainer:
             persistent_workers=self.recipe.workers > 0,
             worker_init_fn=_leave_signals_to_the_trainer,
         )
-        self.network.train()
+        self._to_training()
         validated, saved, status = self.elapsed, self.elapsed, None
         steps = math.ceil(self.recipe.epochs * len(crops) / self.recipe.batch)
         started = time.perf_counter()
@@ -210,7 +215,12 @@ class Trainer:
             self.unimproved += 1
         self.save(LAST)
         on_validation(status, metrics)
+        self._to_training()
+
+    def _to_training(self) -> None:
         self.network.train()
+        for layer in self._frozen:
+            layer.eval()
 
     def segmenter(self) -> Segmenter:
         """Return the averaged network as a segmenter, the way it will be served."""

@@ -17,11 +17,18 @@ class Recipe(BaseModel):
     patience: int | None = Field(
         None, ge=1, description="Stop after this many validations without a better one; never unless given."
     )
+    freeze: bool = Field(
+        default=True,
+        description="Keep the backbone's first layers, up to stride 4, unless it starts from scratch.",
+    )
     crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop, in network pixels.")
     least_zoom: float = Field(
         0.6, gt=0, le=1, description="How much smaller objects may be learnt than they are."
     )
     most_zoom: float = Field(1.6, ge=1, description="How much larger objects may be learnt than they are.")
+    lighting: float = Field(
+        0.3, ge=0, lt=1, description="How far brightness, contrast and gamma vary, as lamps and exposures do."
+    )
     batch: int = Field(8, ge=1, description="Crops in one step.")
     learning_rate: float = Field(
         6e-4, gt=0, description="Peak rate of AdamW; warm-up, then a cosine to zero."

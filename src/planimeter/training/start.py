@@ -4,10 +4,11 @@ import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
@@ -80,6 +81,20 @@ def start_from(network: MaskRCNN, classes: Sequence[str], pack: Pack) -> tuple[s
 
 # The layers whose rows belong to classes, and how many rows each class has there.
 _BY_CLASS = {"box_predictor.cls_score": 1, "box_predictor.bbox_pred": 4, "mask_predictor.mask_fcn_logits": 1}
+
+
+def freeze(network: MaskRCNN) -> list[nn.Module]:
+    """Keep the backbone up to stride 4 as it is, as Detectron2's FREEZE_AT = 2 does; returns those layers.
+
+    The caller puts them into evaluation mode: their batch normalisation keeps its figures, too.
+    """
+    body = network.backbone.body
+    names = list(dict(body.named_children()))
+    last = names.index(next(iter(body.return_layers)))
+    frozen = [cast("nn.Module", body[name]) for name in names[: last + 1]]
+    for layer in frozen:
+        layer.requires_grad_(requires_grad=False)
+    return frozen
 
 
 def load_backbone_weights(network: MaskRCNN, backbone: Backbone, file: Path | None) -> None:
