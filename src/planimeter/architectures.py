@@ -98,7 +98,17 @@ class MaskHead(_Described):
     agnostic: bool = Field(default=False, description="Whether all classes share one mask.")
 
 
-class Detectron2Architecture(_Described):
+class _Detector(_Described):
+    detections: int = Field(default=100, ge=1, description="The most instances in one picture.")
+    score_floor: float = Field(
+        default=0.05, ge=0, le=1, description="Instances below this score are dropped."
+    )
+    nms_iou: float = Field(
+        default=0.5, ge=0, le=1, description="Overlap at which the lower score of a class is dropped."
+    )
+
+
+class Detectron2Architecture(_Detector):
     """A Mask R-CNN as Detectron2 0.6 builds it; its tensors have Detectron2's names."""
 
     family: Literal["detectron2"]
@@ -113,13 +123,6 @@ class Detectron2Architecture(_Described):
     )
     box: BoxHead
     mask: MaskHead
-    detections: int = Field(default=100, ge=1, description="The most instances in one picture.")
-    score_floor: float = Field(
-        default=0.05, ge=0, le=1, description="Instances below this score are dropped."
-    )
-    nms_iou: float = Field(
-        default=0.5, ge=0, le=1, description="Overlap at which the lower score of a class is dropped."
-    )
 
     @property
     def backbone(self) -> str:
@@ -130,7 +133,7 @@ class Detectron2Architecture(_Described):
         return f"{kind}-{resnet.depth} with {above}{', in a cascade' if cascade else ''}"
 
 
-class TorchvisionArchitecture(_Described):
+class TorchvisionArchitecture(_Detector):
     """A Mask R-CNN as torchvision builds it; its tensors have torchvision's names."""
 
     family: Literal["torchvision"]
@@ -139,13 +142,6 @@ class TorchvisionArchitecture(_Described):
     kept: tuple[int, ...] = Field(min_length=1, description="The network's number of each class of the pack.")
     mask_channels: int = Field(default=256, ge=1, description="Of the mask predictor's hidden layer.")
     norm_eps: float = Field(default=1e-5, ge=0, description="Added to variances before their root is taken.")
-    detections: int = Field(default=100, ge=1, description="The most instances in one picture.")
-    score_floor: float = Field(
-        default=0.05, ge=0, le=1, description="Instances below this score are dropped."
-    )
-    nms_iou: float = Field(
-        default=0.5, ge=0, le=1, description="Overlap at which the lower score of a class is dropped."
-    )
 
     @property
     def backbone(self) -> str:

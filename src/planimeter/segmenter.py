@@ -65,6 +65,18 @@ class Segmentation:
     limit_reached: bool = False
     tiles: int = 1
 
+    @classmethod
+    def of(cls, instances: Sequence[Found], *, limit_reached: bool, tiles: int) -> "Segmentation":
+        """Return the segmentation that consists of `instances`, given by falling score."""
+        return cls(
+            np.array([entry.box for entry in instances]).reshape(-1, 4),
+            [entry.label for entry in instances],
+            [entry.score for entry in instances],
+            [entry.mask for entry in instances],
+            limit_reached,
+            tiles,
+        )
+
     def above(self, threshold: float) -> "Segmentation":
         """Return the instances with a score of at least `threshold`."""
         keep = [index for index, score in enumerate(self.scores) if score >= threshold]
@@ -338,27 +350,13 @@ def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_thre
         parts.append((entry.tile, entry.paste(height, width, mask_threshold)))
         limit_reached |= entry.limit_reached
     instances = merge(parts, height, width) if len(parts) > 1 else parts[0][1]
-    return Segmentation(
-        np.array([entry.box for entry in instances]).reshape(-1, 4),
-        [entry.label for entry in instances],
-        [entry.score for entry in instances],
-        [entry.mask for entry in instances],
-        limit_reached,
-        len(parts),
-    )
+    return Segmentation.of(instances, limit_reached=limit_reached, tiles=len(parts))
 
 
 def select(source: Lineup | Candidates, threshold: float) -> Segmentation:
     """Return what counts in a picture at a score threshold."""
     instances, limit_reached = source.above(threshold)
-    return Segmentation(
-        np.array([entry.box for entry in instances]).reshape(-1, 4),
-        [entry.label for entry in instances],
-        [entry.score for entry in instances],
-        [entry.mask for entry in instances],
-        limit_reached,
-        source.tiles,
-    )
+    return Segmentation.of(instances, limit_reached=limit_reached, tiles=source.tiles)
 
 
 def at_threshold(measurement: Measurement, candidates: Candidates, threshold: float) -> Measurement:
