@@ -7,12 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from planimeter.card import write_card
-from planimeter.packs import CARD, MANIFEST, Manifest, PackFile
+from planimeter.packs import CARD, MANIFEST, NAME_PATTERN, Manifest, PackFile
+from planimeter.settings import PACKS_FOLDER
 
 ONNX, WEIGHTS = "model.onnx", "weights.safetensors"
 UNKNOWN_FILE = PackFile(name=ONNX, sha256="0" * 64)
 """Stands in a manifest that is drawn up before its files are there."""
+
+
+class NewPack(BaseModel):
+    """What a person may say about a pack that is about to be written, and where it goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=NAME_PATTERN, description="Name of the new model.")
+    version: str = Field("1", description="Version of the new model.")
+    title: str = Field("", description="One line for people; the name where empty.")
+    summary: str = Field("", description="What the model sees, in a sentence or two, for the card.")
+    limitations: str = Field("", description="Where the model fails, for the card.")
+    data_name: str = Field("not stated", description="What pictures it was trained on, for the card.")
+    data_licence: str = Field("not stated", description="Licence of those pictures, for the card.")
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Default score threshold; unless given, what validation or the network itself says.",
+    )
+    packs_folder: Path = Field(PACKS_FOLDER, description="Receives the pack.")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
+PACKS_FOLDER = Path("planimeter-data/packs")
 
 
 class Settings(BaseModel):
@@ -31,7 +32,7 @@ class Settings(BaseModel):
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded, as an SQLAlchemy URL.",
     )
-    packs_folder: Path = Field(Path("planimeter-data/packs"), description="Models beside the bundled ones.")
+    packs_folder: Path = Field(PACKS_FOLDER, description="Models beside the bundled ones.")
     infer_with_cpu: bool = Field(default=False, description="Measure on the CPU even where a GPU could.")
     runtime: RuntimeName = Field(
         "auto",

@@ -73,8 +73,9 @@ def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     is_flag = field.annotation is bool
+    off = flag(f"no_{name}")
     return click.option(
-        flag(name),
+        f"{flag(name)}/{off}" if is_flag and field.default else flag(name),
         name,
         type=None if is_flag else _parameter_type(field.annotation),
         is_flag=is_flag,

@@ -1,35 +1,19 @@
 """What a user may say about a model that was made elsewhere, whatever its kind."""
 
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from planimeter.errors import ImportRefused
+from planimeter.packing import NewPack
 from planimeter.packs import NAME_PATTERN, PALETTE, PackClass
 
 
-class ImportPlan(BaseModel):
+class ImportPlan(NewPack):
     """What the pack will be called, and what its file does not say."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str = Field("imported", pattern=NAME_PATTERN, description="Name of the new model.")
-    version: str = Field("1", description="Version of the new model.")
-    title: str = Field("", description="One line for people; the name where empty.")
-    summary: str = Field("", description="What the model sees, in a sentence or two, for the card.")
-    limitations: str = Field("", description="Where the model fails, for the card.")
     classes: str = Field(
         "", description="Names of the classes in the network's order, with commas between them."
     )
-    data_name: str = Field("not stated", description="What pictures it was trained on, for the card.")
-    data_licence: str = Field("not stated", description="Licence of those pictures, for the card.")
-    score_threshold: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Default score threshold; unless given, 0.5 or the network's own floor above it.",
-    )
-    packs_folder: Path = Field(Path("planimeter-data/packs"), description="Receives the pack.")
 
     @property
     def class_names(self) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.detection import MaskRCNN
@@ -19,7 +19,7 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.network import BoxSpaceNetwork
-from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, describe, finished_folder, write_manifest
+from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, NewPack, describe, finished_folder, write_manifest
 from planimeter.packs import (
     NAME_PATTERN,
     PALETTE,
@@ -37,18 +37,10 @@ from planimeter.preprocessing import network_size
 from planimeter.training.anchors import keep_or_match, match_anchors
 
 
-class PackPlan(BaseModel):
-    """What the pack will be called, and the size at which its network sees a picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PackPlan(NewPack):
+    """What the pack will be called, its network, and the size at which that sees a picture."""
 
     name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")
-    version: str = Field("1", description="Version of the new model.")
-    title: str = Field("", description="One line for people; the name where empty.")
-    summary: str = Field("", description="What the model sees, in a sentence or two, for the card.")
-    limitations: str = Field("", description="Where the model fails, for the card.")
-    data_name: str = Field("own pictures", description="What the pictures are, for the card.")
-    data_licence: str = Field("not stated", description="Licence of the pictures, for the card.")
     start_from: str | None = Field(
         None,
         description="Name or folder of a model to start from, instead of ImageNet; what is not given below is its.",
@@ -88,10 +80,6 @@ class PackPlan(BaseModel):
         gt=0,
         description="Scale of those tiles; unless given, the median scale of the training pictures.",
     )
-    score_threshold: float | None = Field(
-        None, ge=0, le=1, description="Default score threshold; unless given, the best one on validation."
-    )
-    packs_folder: Path = Field(Path("planimeter-data/packs"), description="Receives the pack.")
 
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
