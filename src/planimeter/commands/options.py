@@ -80,7 +80,7 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Ca
         type=None if is_flag else _parameter_type(field.annotation),
         is_flag=is_flag,
         default=field.default,
-        show_default=not is_flag and field.default not in {None, ""},
+        show_default=field.default is not False and field.default not in {None, ""},
         envvar=variable(name) if name in Settings.model_fields else None,
         show_envvar=True,
         help=field.description,
