@@ -290,7 +290,7 @@ def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:
     data = read_labels(write_dataset(tmp_path, pictures=6))
     preprocessing = draft_pack(PackPlan(name="blobs"), *split(data, 0.2, 0)).manifest.preprocessing
-    one, other = (Crops(data, preprocessing, 64, 5, Augmentation())[17] for _ in range(2))
+    one, other = (Crops(data, preprocessing, 64, 5, Augmentation((0.6, 1.6), 0.3))[17] for _ in range(2))
     assert torch.equal(one[0], other[0])
     assert torch.equal(one[1]["masks"], other[1]["masks"])
 

@@ -27,8 +27,8 @@ _LEAST_PIXELS = 6
 class Augmentation:
     """How far an example may differ from its picture. Scale is log-uniform, factors of colour are uniform."""
 
-    scale: tuple[float, float] = (0.6, 1.6)
-    lighting: float = 0.3
+    scale: tuple[float, float]
+    lighting: float
     tint: float = 0.06
     noise: float = 4.0
 
