@@ -63,7 +63,7 @@ def test_a_broken_pack_is_left_out_with_a_warning_and_the_others_serve(
     packs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rewrite(packs / "mine", schema_version=99)
-    assert find_packs(packs).keys() == find_packs().keys() >= {"nuclei", "steel"}
+    assert find_packs(packs).keys() == find_packs().keys() >= {"nuclei", "steel", "tiles"}
     assert "schema_version" in caplog.text
     with pytest.raises(InvalidPack, match="schema_version"):
         find_pack("mine", packs)

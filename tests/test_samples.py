@@ -25,7 +25,7 @@ SMALL = Scene(
 
 
 def test_samples_for_every_bundled_model_come_with_the_package_and_are_small() -> None:
-    assert {sample.model for sample in list_samples()} == {"nuclei", "steel"}
+    assert {sample.model for sample in list_samples()} == {"nuclei", "steel", "tiles"}
     assert all(len(sample.read()) <= 150_000 for sample in list_samples())
 
 

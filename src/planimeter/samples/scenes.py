@@ -41,4 +41,8 @@ SCENES = {
         seed=3, height=240, width=320, scratches=4, inclusions=2,
     )),
     "steel-patches": Named("steel", "Patchy strip", SteelScene(seed=5, height=240, width=320, patches=5)),
+    "tile-holes": Named("tiles", "Tile with blowholes", TileScene(
+        seed=2, height=380, width=260, blowholes=4, cracks=1,
+    )),
+    "tile-cracks": Named("tiles", "Cracked tile", TileScene(seed=6, height=380, width=260, cracks=2)),
 }  # fmt: skip
