@@ -206,7 +206,7 @@ class MeasurementView extends HTMLElement {
     this.fact("threshold", short(this.threshold));
     if (this.dataset.true) this.fact("difference", `${signed(value - Number(this.dataset.true))} points`);
     const out = this.entries.filter((entry) => entry.score < this.threshold).length;
-    this.fact("out", out ? `${grouped(out)} found score less and are left out` : "Nothing that was found is left out");
+    this.fact("out", out ? `${grouped(out)} found below the threshold, left out` : "Nothing that was found is left out");
     this.one("[data-empty]").hidden = this.chosen.length > 0;
     this.writeClasses();
     this.writeAreas();
