@@ -372,7 +372,11 @@ def test_a_network_that_finds_nothing_at_all_answers_no_rows_in_both_runtimes(tm
 
 @pytest.mark.parametrize(
     ("name", "licence"),
-    [("nuclei", "CC0"), ("steel", "none stated; research use"), ("tiles", '"welcomed to use", cite the paper')],
+    [
+        ("nuclei", "CC0"),
+        ("steel", "none stated; research use"),
+        ("tiles", '"welcomed to use", cite the paper'),
+    ],
 )
 def test_a_bundled_pack_is_complete_and_small_and_shows_no_picture_of_its_data(
     name: str, licence: str
