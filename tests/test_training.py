@@ -233,8 +233,12 @@ def test_every_architecture_learns_exports_and_answers_alike_in_both_runtimes(
     learn, validate = split(data, 0.2, 0)
     pack = draft_pack(PackPlan(name="blobs", architecture=backbone, scale=1.0), learn, validate)
     architecture = pack.manifest.own_architecture.model_copy(update={"score_floor": 0.0, "detections": 50})
+    torch.manual_seed(0)
     network = build_network(architecture, 1)
-    trainer = Trainer(network, pack, Recipe(epochs=1, crop=64, batch=2, workers=0), tmp_path / "w", "cpu")
+    recipe = Recipe(
+        epochs=1, crop=64, batch=2, workers=0, freeze=False
+    )  # from scratch, as the command has it
+    trainer = Trainer(network, pack, recipe, tmp_path / "w", "cpu")
     before = trainer.network.rpn.head.cls_logits.weight.clone()
     assert trainer.run(learn, validate, lambda _: None, lambda *_: None)
     assert not torch.equal(before, trainer.network.rpn.head.cls_logits.weight)
