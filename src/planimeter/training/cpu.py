@@ -1,12 +1,13 @@
 """What PyTorch trains slowly on a CPU, computed in another way: the same results, within rounding."""
 
-from collections.abc import Sequence
+import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import LevelMapper
 
 # A sample more than this far outside the features counts as zero, one nearer as on their edge.
 _OUTSIDE = 1.0
@@ -69,34 +70,25 @@ class SeparableRoIAlign(nn.Module):
     ) -> Tensor:
         """Return [boxes of all pictures, C, P, P]; `boxes` are float32 [N, 4] in pixels of each picture."""
         levels = [features[name] for name in self._pooling.featmap_names]
-        scales = [_scale(level, sizes[0]) for level in levels]
+        # Feature pixels per picture pixel, in powers of two, as torchvision rounds them.
+        powers = [round(math.log2(level.shape[-2] / sizes[0][0])) for level in levels]
+        mapper = LevelMapper(
+            -powers[0], -powers[-1], self._pooling.canonical_scale, self._pooling.canonical_level
+        )
         # Unbound at once: the gradient of an index would fill a batch with zeros for every picture.
         pictures = list(zip(*(level.unbind() for level in levels), strict=True))
         cells = self._pooling.output_size[0]
-        lowest = -torch.log2(torch.tensor(scales[0])).item()
         pooled = levels[0].new_zeros((sum(map(len, boxes)), cells, cells, levels[0].shape[1]))
         start = 0
         for picture, own in enumerate(boxes):
-            level_of = _level(own, lowest, len(levels))
-            for number, (level, scale) in enumerate(zip(pictures[picture], scales, strict=True)):
-                chosen = torch.where(level_of == number)[0]
+            numbers = mapper([own])
+            for number, (level, power) in enumerate(zip(pictures[picture], powers, strict=True)):
+                chosen = torch.where(numbers == number)[0]
                 if len(chosen):
-                    part = _pool(level, own[chosen] * scale, cells, self._pooling.sampling_ratio)
+                    part = _pool(level, own[chosen] * 2.0**power, cells, self._pooling.sampling_ratio)
                     pooled = pooled.index_put((start + chosen,), part.to(pooled.dtype))
             start += len(own)
         return pooled.permute(0, 3, 1, 2)
-
-
-def _scale(level: Tensor, size: Sequence[int]) -> float:
-    """Return feature pixels per picture pixel: a power of two, as torchvision rounds it."""
-    return float(2.0 ** round(torch.log2(torch.tensor(level.shape[-2] / size[0])).item()))
-
-
-def _level(boxes: Tensor, lowest: float, levels: int) -> Tensor:
-    """Return which level each box is read from: equation 1 of Lin et al. 2017, arXiv:1612.03144."""
-    sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sqrt()
-    level = torch.floor(4 + torch.log2(sides / 224) + 1e-6)
-    return (level.clamp(lowest, lowest + levels - 1) - lowest).to(torch.int64)
 
 
 def _pool(level: Tensor, boxes: Tensor, cells: int, samples: int) -> Tensor:
