@@ -78,17 +78,18 @@ class SeparableRoIAlign(nn.Module):
         # Unbound at once: the gradient of an index would fill a batch with zeros for every picture.
         pictures = list(zip(*(level.unbind() for level in levels), strict=True))
         cells = self._pooling.output_size[0]
-        pooled = levels[0].new_zeros((sum(map(len, boxes)), cells, cells, levels[0].shape[1]))
-        start = 0
+        parts = [levels[0].new_zeros((0, cells, cells, levels[0].shape[1]))]
+        places, start = [torch.zeros(0, dtype=torch.int64)], 0
         for picture, own in enumerate(boxes):
             numbers = mapper([own])
             for number, (level, power) in enumerate(zip(pictures[picture], powers, strict=True)):
                 chosen = torch.where(numbers == number)[0]
                 if len(chosen):
                     part = _pool(level, own[chosen] * 2.0**power, cells, self._pooling.sampling_ratio)
-                    pooled = pooled.index_put((start + chosen,), part.to(pooled.dtype))
+                    parts.append(part.to(level.dtype))
+                    places.append(start + chosen)
             start += len(own)
-        return pooled.permute(0, 3, 1, 2)
+        return torch.cat(parts)[torch.cat(places).argsort()].permute(0, 3, 1, 2)
 
 
 def _pool(level: Tensor, boxes: Tensor, cells: int, samples: int) -> Tensor:
