@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from planimeter.packs import find_pack
+from planimeter.packs import find_pack, find_packs
 from planimeter.runtimes import RawDetections
 from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
@@ -111,7 +111,9 @@ def serve(folder: Path) -> Iterator[str]:
     whole = pack.manifest.preprocessing.model_copy(update={"least_scale": 0.0})
     pack = type(pack)(pack.folder, pack.manifest.model_copy(update={"preprocessing": whole}), pack.bundled)
     models = Models(
-        settings, find=lambda _: {"nuclei": pack}, load=lambda found, _: Segmenter(found, DiscRuntime())
+        settings,
+        find=lambda _: find_packs() | {"nuclei": pack},
+        load=lambda found, _: Segmenter(found, DiscRuntime()),
     )
     models.get()
     store = Store.open(settings.database, settings.upload_folder, settings.output_folder)

@@ -42,6 +42,8 @@ STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("
 ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,.jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp"
 RECENT = 8
 THUMBNAIL_SIDE = 320
+SAMPLE_SIDE = 208
+"""Of the samples on the home page: all of them together must load at once."""
 MOST_ROWS = 500
 """Rows of the table without JavaScript; with it there is no limit."""
 LARGE_PIXELS = 2_000_000
@@ -200,7 +202,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         default_threshold=own if saved is None else saved,
         threshold_saved=saved is not None,
         most_rows=MOST_ROWS,
-        known=accuracy_of(pack),
+        known=accuracy_of(pack, measured.model.version),
         pictures=_pictures(record, asked),
         urls=_downloads(record, asked),
         timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
@@ -445,7 +447,7 @@ def _stored(path: Path) -> bytes:
 
 @lru_cache(maxsize=32)
 def _sample_thumbnail_of(sample: Sample) -> bytes:
-    return draw_thumbnail(decode(sample.read()).pixels, THUMBNAIL_SIDE)
+    return draw_thumbnail(decode(sample.read()).pixels, SAMPLE_SIDE)
 
 
 def _picture_response(data: bytes, mimetype: str) -> AnyResponse:
