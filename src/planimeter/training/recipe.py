@@ -35,7 +35,9 @@ class Recipe(BaseModel):
     )
     weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay of AdamW.")
     warmup: int = Field(150, ge=0, description="Steps until the peak rate.")
-    average: float = Field(0.998, ge=0, lt=1, description="Decay of the running average of the weights.")
+    average: float = Field(
+        0.998, ge=0, lt=1, description="Decay of the running average of the weights, after a warm-up."
+    )
     arithmetic: Arithmetic = Field(
         "auto",
         description="Of the forward pass: auto is bf16 where the machine computes it faster, else f32.",
