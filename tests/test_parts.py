@@ -57,6 +57,27 @@ def test_copies_stay_on_one_side_of_the_split() -> None:
     assert len(validation.pictures) == 12
 
 
+@pytest.mark.parametrize("pattern", [r"part(\d+)", r"part\d+", r"(a|b)/part(\d+)|part(\d+)"])
+def test_pictures_of_one_part_stay_together_by_their_names(pattern: str) -> None:
+    pictures = tuple(
+        picture(f"part{part}_exposure{number}.png", texture(10 * part + number))
+        for part in range(20)
+        for number in range(3)
+    )
+    alone = tuple(picture(f"other{number}.png", texture(1000 + number)) for number in range(20))
+    parts = split(LabelledPictures(("blob",), pictures + alone), 0.25, seed=1, keep_together=pattern)
+    stems = [{entry.name.split("_")[0] for entry in part.pictures} for part in parts]
+    assert not stems[0] & stems[1]
+    assert len(stems[1]) == 10
+    assert any(stem.startswith("other") for stem in stems[1])
+
+
+def test_a_pattern_that_is_in_no_file_name_is_refused() -> None:
+    data = LabelledPictures(("blob",), tuple(picture(f"p{index}.png", texture(index)) for index in range(4)))
+    with pytest.raises(DataError, match=r"'part' is found in none of the 4 file names, such as 'p0\.png'"):
+        split(data, 0.5, 0, keep_together="part")
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_every_class_and_the_empty_pictures_give_their_share(seed: int) -> None:
     labels = [0] * 40 + [1] * 40 + [2] * 20

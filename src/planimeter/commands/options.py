@@ -65,8 +65,9 @@ def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
         return kind(**values)
     except ValidationError as error:
         problem = error.errors()[0]
+        reason = problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
         raise click.BadParameter(
-            f"{problem['input']!r}: {problem['msg'].replace('Input', 'it', 1)}",
+            f"{problem['input']!r}: {reason}",
             param_hint=flag(str(problem["loc"][0])),
         ) from None
 

@@ -141,7 +141,7 @@ def _parts(
     kept = work_folder / SPLIT
     if kept.is_file():
         return read_split(kept, labelled)
-    parts = split(labelled, recipe.validation_fraction, recipe.seed)
+    parts = split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
     try:
         write_split(kept, *parts)
     except OSError as error:

@@ -5,7 +5,7 @@ place brighter than the one left of it?) agree and their thumbnails correlate.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,8 +83,13 @@ def list_pairs(prints: Sequence[Print], others: Sequence[Print], *, earlier_only
     return pairs
 
 
-def group(pictures: Sequence[LabelledPicture]) -> list[list[LabelledPicture]]:
-    """Return the pictures in groups: copies of one another, however turned or mirrored, are in one group."""
+def group(
+    pictures: Sequence[LabelledPicture], keys: Sequence[Hashable | None] = ()
+) -> list[list[LabelledPicture]]:
+    """Return the pictures in groups: copies of one another, however turned or mirrored, are in one group.
+
+    So are pictures with the same key, where there is one for each; None is the same as nothing.
+    """
     prints = [take_print(picture) for picture in pictures]
     root = list(range(len(pictures)))
 
@@ -100,6 +105,10 @@ def group(pictures: Sequence[LabelledPicture]) -> list[list[LabelledPicture]]:
     for _, index, other, _ in _alike(prints, prints):
         if index != other:
             root[find(index)] = find(other)
+    first: dict[Hashable, int] = {}
+    for index, key in enumerate(keys):
+        if key is not None:
+            root[find(index)] = find(first.setdefault(key, index))
     groups: dict[int, list[LabelledPicture]] = {}
     for index, picture in enumerate(pictures):
         groups.setdefault(find(index), []).append(picture)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +15,18 @@ from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 Group = list[LabelledPicture]
 
 
-def split(data: LabelledPictures, fraction: float, seed: int) -> tuple[LabelledPictures, LabelledPictures]:
+def split(
+    data: LabelledPictures, fraction: float, seed: int, keep_together: str | None = None
+) -> tuple[LabelledPictures, LabelledPictures]:
     """Split off a validation part of about `fraction` of the pictures.
 
     Copies of one picture, turned or mirrored too, stay on one side: else validation would praise what was only
-    remembered. Every class, the pictures without objects, and every picture size give their share.
+    remembered. So do pictures whose file names agree in what the regular expression `keep_together` finds in them.
+    Every class, the pictures without objects, and every picture size give their share.
     """
     chooser = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    groups = sorted(group(data.pictures), key=lambda pictures: pictures[0].name)
+    keys = _keys(data.pictures, keep_together) if keep_together is not None else []
+    groups = sorted(group(data.pictures, keys), key=lambda pictures: pictures[0].name)
     chooser.shuffle(groups)
     frequency = Counter(label for picture in data.pictures for label in picture.labels)
     # Sorting is stable: among equals the order stays random.
@@ -66,6 +71,16 @@ def read_split(path: Path, data: LabelledPictures) -> tuple[LabelledPictures, La
         )
     train, validation = (replace(data, pictures=tuple(by_name[name] for name in part)) for part in parts)
     return train, validation
+
+
+def _keys(pictures: Sequence[LabelledPicture], pattern: str) -> list[tuple[str, ...] | None]:
+    """Return what `pattern` finds in each file name: its groups where it has some, else all of the match."""
+    matches = [re.search(pattern, picture.name) for picture in pictures]
+    if not any(matches):
+        raise DataError(
+            f"{pattern!r} is found in none of the {len(pictures)} file names, such as {pictures[0].name!r}"
+        )
+    return [match and (match.groups("") or (match[0],)) for match in matches]
 
 
 def _kind(pictures: Sequence[LabelledPicture], frequency: Counter[int]) -> tuple[int, int, int]:

@@ -1,8 +1,9 @@
 """What training is told, and what it tells while it runs."""
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Arithmetic = Literal["auto", "f32", "bf16", "f16"]
 
@@ -45,10 +46,24 @@ class Recipe(BaseModel):
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="Share of the pictures kept for validation."
     )
+    keep_together: str | None = Field(
+        None,
+        description=r"Pictures whose file names agree in what this regular expression finds, such as 'part(\d+)', stay "
+        "on one side of the split.",
+    )
     validate_every: float = Field(6.0, gt=0, description="Minutes between two validations.")
     save_every: float = Field(3.0, gt=0, description="Minutes between two checkpoints.")
     seed: int = Field(0, ge=0, description="Seed of the split, the weights and the crops.")
     workers: int = Field(2, ge=0, description="Processes that prepare crops.")
+
+    @field_validator("keep_together")
+    @classmethod
+    def _is_regular_expression(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"it is not a regular expression: {error}") from error
+        return pattern
 
 
 class Status(BaseModel):
