@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fakes import BlockRuntime, block_pack, blocks
+from fakes import BlockRuntime, DotRuntime, block_pack, blocks, dot_pack, dots
 from labelled import ellipse, write_dataset
 from planimeter.errors import DataError
 from planimeter.evaluation import Compared, Metrics, best_threshold, compare, summarise, with_mask_threshold
@@ -22,6 +22,7 @@ from planimeter.evaluation.matching import confusion, match, precision_recall, w
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels, split
 from planimeter.masks import WindowMask, count_coverage
 from planimeter.packs import BUNDLED_FOLDER, read_pack
+from planimeter.runtimes import RawDetections
 from planimeter.segmenter import Segmentation, Segmenter
 
 CLASSES = ("square", "other")
@@ -213,6 +214,42 @@ def test_every_threshold_is_counted_in_one_pass_as_it_is_one_by_one() -> None:
         alone = [replace(entry, found=entry.found.above(threshold)) for entry in pictures]
         expected = precision_recall(alone, [match(entry) for entry in alone], [0.0])
         assert rates[index] == pytest.approx(expected[0])
+
+
+class EdgyRuntime(DotRuntime):
+    """Trusts most what an edge cuts: the whole object, seen from another tile, has half its score."""
+
+    def run(self, image: NDArray[np.float32]) -> RawDetections:
+        raw = super().run(image)
+        height, width = image.shape[2:]
+        x0, y0, x1, y1 = raw.boxes.T
+        whole = (x0 > 2) & (y0 > 2) & (x1 < width - 2) & (y1 < height - 2)
+        return replace(raw, scores=np.where(whole, raw.scores / 2, raw.scores).astype(np.float32))
+
+
+def test_a_picture_in_tiles_is_judged_by_what_measuring_it_answers_at_each_threshold() -> None:
+    pack = dot_pack()
+    preprocessing = pack.manifest.preprocessing.model_copy(update={"tile": 256, "tile_overlap": 64})
+    tiled = replace(pack, manifest=pack.manifest.model_copy(update={"preprocessing": preprocessing}))
+    segmenter = Segmenter(tiled, EdgyRuntime())
+    chance = np.random.default_rng(3)
+    pixels = dots(chance.integers(0, 256, (12, 17)), second=chance.integers(0, 2, (12, 17)))
+    truth = LabelledPicture("dots.png", pixels, (1, 2), (square(70, 75, 40), square(230, 230, 60)))
+    [entry] = compare(segmenter, LabelledPictures(("red", "green"), (truth,)))
+    matches = match(entry)
+    true = 100 * (40**2 + 60**2) / (pixels.shape[0] * pixels.shape[1])
+    nested = []
+    for threshold in (0.05, 0.2, 0.4, 0.6, 0.8):
+        measured = segmenter.measure(pixels, score_threshold=threshold)
+        metrics = summarise([entry], ["red", "green"], threshold)
+        assert metrics.coverage.bias == pytest.approx(measured.coverage.percent_masked - true, abs=1e-9)
+        found = confusion([entry], [matches], ["red", "green"], threshold).counts
+        columns = [sum(column) for column in zip(*found, strict=True)]
+        assert columns[:2] == [cover.count for cover in measured.coverage.by_class]
+        hits = metrics.precision * len(measured.instances)
+        assert hits == pytest.approx(metrics.recall * 2)
+        nested.append(len(entry.found.above(threshold).scores) == len(measured.instances))
+    assert not all(nested)
 
 
 def test_an_instance_matches_once_and_the_higher_score_chooses_first() -> None:

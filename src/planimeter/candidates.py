@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from planimeter.errors import StoreFailed
 from planimeter.masks import rle_encode, rle_window
 from planimeter.measurement import Instance, Measurement, Part, Rle
-from planimeter.tiles import Found, Tile, choose, find_rivals, queue_up
+from planimeter.tiles import Found, Queue, Tile, choose
 
 
 class Candidate(Part):
@@ -88,15 +88,13 @@ class Lineup:
     def above(self, threshold: float) -> tuple[list[Found], bool]:
         """Return what counts at `threshold`, by falling score, and whether the network's limit cut it short."""
         parts = [(tile, [entry for entry in found if entry.score >= threshold]) for tile, found in self.parts]
-        queue = queue_up(parts, self.height, self.width)
-        scores = [entry.found.score for entry in queue]
-        chosen = choose(scores, find_rivals(queue), threshold)
-        full = _is_full([entry.tile for entry in queue], scores, threshold, self.most_instances)
-        return [queue[index].found for index in chosen], full
+        queue = Queue.of(parts, self.height, self.width)
+        full = _is_full([entry.tile for entry in queue.entries], queue.scores, threshold, self.most_instances)
+        return queue.above(threshold), full
 
     def candidates(self) -> Candidates:
         """Return all of it in the form that is kept."""
-        queue = queue_up(self.parts, self.height, self.width)
+        queue = Queue.of(self.parts, self.height, self.width)
         return Candidates(
             size=(self.height, self.width),
             tiles=len(self.parts),
@@ -112,7 +110,7 @@ class Lineup:
                     tile=entry.tile,
                     rivals=rivals,
                 )
-                for entry, rivals in zip(queue, find_rivals(queue), strict=True)
+                for entry, rivals in zip(queue.entries, queue.rivals, strict=True)
             ],
         )
 

@@ -48,7 +48,7 @@ from planimeter.preprocessing import choose_tiles, preprocess
 from planimeter.runtimes import Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.settings import Precision, RuntimeName
-from planimeter.tiles import Found, Tile, merge
+from planimeter.tiles import Found, Queue, Tile, merge
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,11 @@ class Detections:
         """Return the instances of at least that score, masked where the probability is at least that of a mask."""
         tiles = (tile.above(score_threshold) for tile in self.tiles)
         return assemble(tiles, self.height, self.width, mask_threshold)
+
+    def queue(self, mask_threshold: float) -> Queue:
+        """Return all instances, from which those that count are chosen at any score threshold."""
+        parts = [(tile.tile, tile.paste(self.height, self.width, mask_threshold)) for tile in self.tiles]
+        return Queue.of(parts, self.height, self.width)
 
 
 class Measured(Measurement):

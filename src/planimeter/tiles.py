@@ -56,11 +56,33 @@ class Queued:
     """Whether another tile sees its place too."""
 
 
+@dataclass(frozen=True)
+class Queue:
+    """The instances of all tiles in the order in which they are chosen, and which of them are the same object."""
+
+    entries: Sequence[Queued]
+    rivals: Sequence[tuple[int, ...]]
+    """For each instance the earlier ones, by index, that are the same object seen from another tile."""
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Tile, Sequence[Found]]], height: int, width: int) -> "Queue":
+        """Return the queue of what was found in each tile of a picture of that size."""
+        entries = queue_up(parts, height, width)
+        return cls(entries, find_rivals(entries))
+
+    @property
+    def scores(self) -> list[float]:
+        """The score of each instance."""
+        return [entry.found.score for entry in self.entries]
+
+    def above(self, threshold: float) -> list[Found]:
+        """Return what counts at a score threshold, each object once, by falling score."""
+        return [self.entries[index].found for index in choose(self.scores, self.rivals, threshold)]
+
+
 def merge(parts: Sequence[tuple[Tile, Sequence[Found]]], height: int, width: int) -> list[Found]:
     """Return the instances of all tiles, each once, by falling score."""
-    queue = queue_up(parts, height, width)
-    chosen = choose([entry.found.score for entry in queue], find_rivals(queue))
-    return [queue[index].found for index in chosen]
+    return Queue.of(parts, height, width).above(0.0)
 
 
 def queue_up(parts: Sequence[tuple[Tile, Sequence[Found]]], height: int, width: int) -> list[Queued]:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.masks import WindowMask
+from planimeter.labels import LabelledPicture
+from planimeter.masks import WindowMask, count_coverage
+from planimeter.measurement import percent
+from planimeter.segmenter import Segmentation
 
 Interval = tuple[float, float]
 
@@ -72,25 +75,27 @@ def coverage_steps(
     return CoverageSteps(np.asarray(scores, np.float64), masked, size[0] * size[1])
 
 
-def found_steps(entry: Compared, classes: int) -> CoverageSteps:
-    """Return what the found instances of a picture cover."""
-    return coverage_steps(entry.found.labels, entry.found.masks, entry.found.scores, entry.size, classes)
+def found_percent(entry: Compared, thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
+    """Return the measured percent masked at each score threshold, [thresholds, 1 + classes]: all, then each class."""
+    if entry.queue is None:
+        found = entry.found
+        steps = coverage_steps(found.labels, found.masks, found.scores, entry.size, classes)
+        rows = [steps.percent(threshold) for threshold in thresholds]
+    else:
+        rows = [_percent(entry.above(threshold), entry.size, classes) for threshold in thresholds]
+    return np.array(rows).reshape(-1, 1 + classes)
 
 
 def true_percent(entry: Compared, classes: int) -> NDArray[np.float64]:
     """Return the true percent masked, [1 + classes]: all, then each class."""
-    picture = entry.picture
-    ones = [1.0] * len(picture.labels)
-    return coverage_steps(picture.labels, picture.masks, ones, entry.size, classes).percent(1.0)
+    return _percent(entry.picture, entry.size, classes)
 
 
 def errors_at(compared: Sequence[Compared], thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
     """Return measured minus true percent, in points: [pictures, thresholds, 1 + classes]."""
     errors = np.empty((len(compared), len(thresholds), 1 + classes))
     for row, entry in zip(errors, compared, strict=True):
-        steps, true = found_steps(entry, classes), true_percent(entry, classes)
-        for index, threshold in enumerate(thresholds):
-            row[index] = steps.percent(threshold) - true
+        row[:] = found_percent(entry, thresholds, classes) - true_percent(entry, classes)
     return errors
 
 
@@ -119,6 +124,13 @@ def best_threshold(compared: Sequence[Compared]) -> float:
     errors = errors_at(compared, THRESHOLDS, highest_class(compared))[:, :, 0]
     cost = np.abs(errors.mean(axis=0)) + np.abs(errors).mean(axis=0)
     return THRESHOLDS[int(cost.argmin())]
+
+
+def _percent(
+    part: Segmentation | LabelledPicture, size: tuple[int, int], classes: int
+) -> NDArray[np.float64]:
+    counts = count_coverage(part.masks, part.labels, *size, classes)
+    return np.array([percent(pixels, size[0] * size[1]) for pixels in (counts.masked, *counts.by_class)])
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.segmenter import Detections, Segmentation, Segmenter, Stopwatch
+from planimeter.tiles import Queue
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,20 @@ class Compared:
     network_ms: float = 0.0
     total_ms: float = 0.0
     """From pixels to masks at the model's own thresholds; no decoding, no drawing, no files."""
+    queue: Queue | None = None
+    """Of a picture in tiles: what counts at a threshold is chosen anew there, and not always part of `found`."""
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         height, width = self.picture.pixels.shape[:2]
         return height, width
+
+    def above(self, score_threshold: float) -> Segmentation:
+        """Return what measuring this picture at a score threshold answers."""
+        if self.queue is None:
+            return self.found.above(score_threshold)
+        return Segmentation.of(self.queue.above(score_threshold), limit_reached=False, tiles=self.found.tiles)
 
 
 def compare(
@@ -38,11 +47,10 @@ def _compare(segmenter: Segmenter, picture: LabelledPicture) -> Compared:
     thresholds = segmenter.pack.manifest.thresholds
     watch = Stopwatch()
     detections = segmenter.detect(picture.pixels, watch)
-    detections.segmentation(thresholds.mask, thresholds.score)
+    found = detections.segmentation(thresholds.mask, thresholds.score)
     timing = watch.timing()
-    return Compared(
-        picture, detections.segmentation(thresholds.mask), detections, timing.inference, timing.total
-    )
+    compared = Compared(picture, found, detections, timing.inference, timing.total)
+    return _with_masks(compared, detections, thresholds.mask)
 
 
 def with_mask_threshold(compared: Sequence[Compared], mask_threshold: float) -> list[Compared]:
@@ -51,5 +59,11 @@ def with_mask_threshold(compared: Sequence[Compared], mask_threshold: float) -> 
     for entry in compared:
         if entry.detections is None:
             raise ValueError(f"picture {entry.picture.name} was compared without its detections")
-        changed.append(replace(entry, found=entry.detections.segmentation(mask_threshold)))
+        changed.append(_with_masks(entry, entry.detections, mask_threshold))
     return changed
+
+
+def _with_masks(entry: Compared, detections: Detections, mask_threshold: float) -> Compared:
+    found = detections.segmentation(mask_threshold)
+    queue = detections.queue(mask_threshold) if found.tiles > 1 else None
+    return replace(entry, found=found, queue=queue)

@@ -63,7 +63,7 @@ def _example(evaluated: Sequence[Evaluated], index: int) -> Example:
     pixels = first.picture.pixels
     found = []
     for entry in evaluated:
-        kept = entry.compared[index].found.above(entry.study.model.thresholds.score)
+        kept = entry.compared[index].above(entry.study.model.thresholds.score)
         found.append(
             Found(
                 entry.study.pictures[index],

@@ -2,11 +2,12 @@
 
 Matching is greedy and one to one at an IoU of 0.5, as COCO does it: found instances choose by falling score, each
 the true one of highest IoU that is still free. So what is matched above a threshold does not depend on what lies
-below it, and one pass tells precision and recall at every threshold.
+below it, and one pass tells precision and recall at every threshold; but in a picture measured in tiles, where a
+whole object that counts at a lower threshold replaces its part.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
 from planimeter.masks import WindowMask, count_common
+from planimeter.segmenter import Segmentation
 
 IOU = 0.5
 
@@ -77,19 +79,34 @@ def window_iou(one: WindowMask, other: WindowMask) -> float:
     return common / (one.area + other.area - common) if common else 0.0
 
 
+def match_above(entry: Compared, matches: Matches, threshold: float) -> tuple[Segmentation, Matches]:
+    """Return what counts at a score threshold, and its partners; `matches` are those of all found instances."""
+    found = entry.above(threshold)
+    if entry.queue is not None:
+        return found, match(replace(entry, found=found, queue=None))
+    kept = slice(len(found.scores))  # they are sorted by falling score
+    return found, Matches(matches.within_class[kept], matches.any_class[kept])
+
+
 def precision_recall(
     compared: Sequence[Compared], matches: Sequence[Matches], thresholds: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return precision, recall and F1 at each threshold, [thresholds, 3]; counts are pooled over all pictures."""
-    scores = np.concatenate([np.zeros(0), *(np.asarray(entry.found.scores) for entry in compared)])
-    hits = np.concatenate([np.zeros(0, bool), *(entry.within_class >= 0 for entry in matches)])
+    pairs = list(zip(compared, matches, strict=True))
+    whole = [(entry, partners) for entry, partners in pairs if entry.queue is None]
+    tiled = [(entry, partners) for entry, partners in pairs if entry.queue is not None]
+    scores = np.concatenate([np.zeros(0), *(np.asarray(entry.found.scores) for entry, _ in whole)])
+    hit = np.concatenate([np.zeros(0, bool), *(partners.within_class >= 0 for _, partners in whole)])
     true = sum(len(entry.picture.labels) for entry in compared)
-    return np.array(
-        [
-            rates(int(np.count_nonzero(hits & kept)), int(np.count_nonzero(kept)), true)
-            for kept in (scores >= threshold for threshold in thresholds)
-        ]
-    ).reshape(-1, 3)
+    rows = []
+    for threshold in thresholds:
+        kept = scores >= threshold
+        hits, found = int(np.count_nonzero(hit & kept)), int(np.count_nonzero(kept))
+        for entry, partners in tiled:
+            partners_above = match_above(entry, partners, threshold)[1].within_class
+            hits, found = hits + int(np.count_nonzero(partners_above >= 0)), found + len(partners_above)
+        rows.append(rates(hits, found, true))
+    return np.array(rows).reshape(-1, 3)
 
 
 def rates(hits: int, found: int, true: int) -> tuple[float, float, float]:
@@ -108,14 +125,12 @@ def confusion(
     background = len(classes)
     counts = np.zeros((background + 1, background + 1), np.int64)
     for entry, partners in zip(compared, matches, strict=True):
-        kept = np.asarray(entry.found.scores) >= score_threshold
+        found, kept = match_above(entry, partners, score_threshold)
         missed = set(range(len(entry.picture.labels)))
-        for label, partner in zip(
-            np.asarray(entry.found.labels, int)[kept], partners.any_class[kept], strict=True
-        ):
+        for label, partner in zip(found.labels, kept.any_class.tolist(), strict=True):
             true = entry.picture.labels[partner] - 1 if partner >= 0 else background
             counts[true, label - 1] += 1
-            missed.discard(int(partner))
+            missed.discard(partner)
         for index in missed:
             counts[entry.picture.labels[index] - 1, background] += 1
     return Confusion(classes=tuple(classes), score_threshold=score_threshold, counts=counts.tolist())

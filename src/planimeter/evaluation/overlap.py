@@ -35,7 +35,7 @@ def count_pixels(
     """Return the pooled pixel counts of each class that is there or was found."""
     totals = np.zeros((len(classes), 3), np.int64)
     for entry in compared:
-        kept = entry.found.above(score_threshold)
+        kept = entry.above(score_threshold)
         for label in {*kept.labels, *entry.picture.labels}:
             found = _canvas(kept.labels, kept.masks, label, entry.size)
             true = _canvas(entry.picture.labels, entry.picture.masks, label, entry.size)

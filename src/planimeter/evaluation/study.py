@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from planimeter.evaluation.agreement import errors_at, found_steps, true_percent
+from planimeter.evaluation.agreement import errors_at, found_percent, true_percent
 from planimeter.evaluation.calibration import DEFAULT, Setting
 from planimeter.evaluation.comparison import Compared, compare, with_mask_threshold
 from planimeter.evaluation.machine import Machine, describe_machine
-from planimeter.evaluation.matching import Confusion, Matches, confusion, match, precision_recall
+from planimeter.evaluation.matching import Confusion, Matches, confusion, match, match_above, precision_recall
 from planimeter.evaluation.metrics import Metrics, summarise
 from planimeter.labels import LabelledPictures
 from planimeter.labels.audit import audit
@@ -287,8 +287,8 @@ def _uncalibrated(compared: Sequence[Compared], thresholds: Thresholds, classes:
 
 def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int) -> PictureRow:
     true = _rounded(true_percent(entry, classes))
-    measured = _rounded(found_steps(entry, classes).percent(score_threshold))
-    kept = np.asarray(entry.found.scores) >= score_threshold
+    measured = _rounded(found_percent(entry, [score_threshold], classes)[0])
+    found, kept = match_above(entry, matches, score_threshold)
     return PictureRow(
         name=entry.picture.name,
         width=entry.size[1],
@@ -298,8 +298,8 @@ def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int
         true_by_class=true[1:],
         measured_by_class=measured[1:],
         true_instances=len(entry.picture.labels),
-        found_instances=int(np.count_nonzero(kept)),
-        matched_instances=int(np.count_nonzero(matches.within_class[kept] >= 0)),
+        found_instances=len(found.scores),
+        matched_instances=int(np.count_nonzero(kept.within_class >= 0)),
     )
 
 
