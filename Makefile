@@ -4,7 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
 DATA ?= ../shared/datasets/steel
-ARCHITECTURES ?=
+# What docs/architectures.md shows. MOBILENET_V2 is its ImageNet weights: downloaded, or torchvision's file.
+MOBILENET_V2 ?= imagenet
+ARCHITECTURES ?= --train mobilenet_v2=none resnet50=none mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
+	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
 .PHONY: serve test test-fast lint bench bench-history architectures notebook train-extra clean
 
@@ -29,7 +32,7 @@ bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its n
 bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements
 	$(BIN)/python bench/history.py
 
-architectures: $(VENV)/train.installed  ## Train every architecture alike on DATA, then compare (options: ARCHITECTURES="…")
+architectures: $(VENV)/train.installed  ## Train architectures alike on DATA, then compare (options: ARCHITECTURES="…")
 	$(BIN)/python bench/architectures.py $(DATA) $(ARCHITECTURES)
 
 bench-page: $(VENV)/dev.installed  ## Weight and quickness of the page, in Chromium
