@@ -33,7 +33,7 @@ class Compared:
         """Return what measuring this picture at a score threshold answers."""
         if self.queue is None:
             return self.found.above(score_threshold)
-        return Segmentation.of(self.queue.above(score_threshold), limit_reached=False, tiles=self.found.tiles)
+        return _chosen(self.queue, self.found.tiles, score_threshold)
 
 
 def compare(
@@ -64,6 +64,12 @@ def with_mask_threshold(compared: Sequence[Compared], mask_threshold: float) -> 
 
 
 def _with_masks(entry: Compared, detections: Detections, mask_threshold: float) -> Compared:
-    found = detections.segmentation(mask_threshold)
-    queue = detections.queue(mask_threshold) if found.tiles > 1 else None
-    return replace(entry, found=found, queue=queue)
+    tiles = len(detections.tiles)
+    if tiles == 1:
+        return replace(entry, found=detections.segmentation(mask_threshold), queue=None)
+    queue = detections.queue(mask_threshold)
+    return replace(entry, found=_chosen(queue, tiles, 0.0), queue=queue)
+
+
+def _chosen(queue: Queue, tiles: int, score_threshold: float) -> Segmentation:
+    return Segmentation.of(queue.above(score_threshold), limit_reached=False, tiles=tiles)
