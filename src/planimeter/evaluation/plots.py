@@ -251,9 +251,9 @@ def validation_figures(record: TrainingRecord) -> Plot:
 def accuracy_against_time(studies: Sequence[Study], names: Sequence[str]) -> tuple[Plot, Plot]:
     """Plot the error of the percentage, and mask AP, against milliseconds; discs grow with the network's file."""
     plots = []
-    for title, low_is_good, values in (
-        ("mean absolute error, points", True, [s.metrics.coverage.mean_absolute_error for s in studies]),
-        ("mask AP", False, [s.metrics.mask_ap for s in studies]),
+    for title, values in (
+        ("mean absolute error, points", [study.metrics.coverage.mean_absolute_error for study in studies]),
+        ("mask AP", [study.metrics.mask_ap for study in studies]),
     ):
         with _axes() as (figure, axes):
             for index, (study, name, value) in enumerate(zip(studies, names, values, strict=True)):
@@ -266,7 +266,7 @@ def accuracy_against_time(studies: Sequence[Study], names: Sequence[str]) -> tup
             axes.set_xlabel("milliseconds a picture (median)")
             axes.set_ylabel(title)
             axes.set_xlim(0, 1.35 * max(study.latency.total_p50 for study in studies))
-            axes.set_ylim(0, 1.25 * max([*values, 0.01]) if low_is_good else 1.0)
+            axes.set_ylim(0, 1.25 * max([*values, 0.01]))
             svg = _svg(figure)
         plots.append(Plot(svg, f"{title} against milliseconds of {len(studies)} models"))
     return plots[0], plots[1]
