@@ -98,7 +98,8 @@ def test_training_learns_two_pictures_by_heart(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", pictures=2)
     train(
         tmp_path, data, "--validation", str(data), "--scale", "1", "--batch", "4", "--epochs", "700",
-        "--least-zoom", "1", "--most-zoom", "1", "--learning-rate", "1e-3", "--warmup", "20", "--arithmetic", "f32",
+        "--average", "0.9", "--least-zoom", "1", "--most-zoom", "1", "--learning-rate", "1e-3", "--warmup", "20",
+        "--arithmetic", "f32",
     )  # fmt: skip
     metrics = read_pack(tmp_path / "packs" / "blobs").manifest.metrics["validation"]
     assert (metrics["pictures"], metrics["instances"]) == (2, 2)
