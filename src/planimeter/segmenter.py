@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,13 +151,21 @@ class Detections:
 
     def segmentation(self, mask_threshold: float, score_threshold: float = 0.0) -> Segmentation:
         """Return the instances of at least that score, masked where the probability is at least that of a mask."""
-        tiles = (tile.above(score_threshold) for tile in self.tiles)
-        return assemble(tiles, self.height, self.width, mask_threshold)
+        tiles = [tile.above(score_threshold) for tile in self.tiles]
+        parts = self._paste(tiles, mask_threshold)
+        instances = merge(parts, self.height, self.width) if len(parts) > 1 else parts[0][1]
+        return Segmentation.of(
+            instances, limit_reached=any(tile.limit_reached for tile in tiles), tiles=len(parts)
+        )
 
     def queue(self, mask_threshold: float) -> Queue:
         """Return all instances, from which those that count are chosen at any score threshold."""
-        parts = [(tile.tile, tile.paste(self.height, self.width, mask_threshold)) for tile in self.tiles]
-        return Queue.of(parts, self.height, self.width)
+        return Queue.of(self._paste(self.tiles, mask_threshold), self.height, self.width)
+
+    def _paste(
+        self, tiles: Sequence[TileDetections], mask_threshold: float
+    ) -> list[tuple[Tile, list[Found]]]:
+        return [(entry.tile, entry.paste(self.height, self.width, mask_threshold)) for entry in tiles]
 
 
 class Measured(Measurement):
@@ -346,16 +354,6 @@ def load(
         infer_with_cpu=infer_with_cpu,
     )
     return Segmenter(pack, network)
-
-
-def assemble(tiles: Iterable[TileDetections], height: int, width: int, mask_threshold: float) -> Segmentation:
-    """Return the instances of a picture from what was found in its tiles, each instance once."""
-    parts, limit_reached = [], False
-    for entry in tiles:
-        parts.append((entry.tile, entry.paste(height, width, mask_threshold)))
-        limit_reached |= entry.limit_reached
-    instances = merge(parts, height, width) if len(parts) > 1 else parts[0][1]
-    return Segmentation.of(instances, limit_reached=limit_reached, tiles=len(parts))
 
 
 def select(source: Lineup | Candidates, threshold: float) -> Segmentation:
