@@ -27,7 +27,7 @@ from planimeter.importing.plan import ImportPlan, name_classes  # noqa: E402
 from planimeter.importing.tensors import fit_weights  # noqa: E402
 from planimeter.masks import rle_decode  # noqa: E402
 from planimeter.measurement import Rle  # noqa: E402
-from planimeter.network_detectron2 import Detectron2Network  # noqa: E402
+from planimeter.networks.detectron2 import Detectron2Network  # noqa: E402
 from planimeter.packs import Manifest, Pack, Preprocessing, read_pack  # noqa: E402
 from planimeter.preprocessing import network_size  # noqa: E402
 from planimeter.runtimes import RawDetections  # noqa: E402

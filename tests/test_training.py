@@ -33,7 +33,7 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import compare, summarise
 from planimeter.evaluation.training_record import read_record
 from planimeter.labels import LabelledPictures, read_labels, split
-from planimeter.network import BoxSpaceNetwork, build_network
+from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer

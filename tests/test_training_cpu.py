@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision.models.detection import MaskRCNN
 from torchvision.ops import MultiScaleRoIAlign
 
-from planimeter.network import build_network
+from planimeter.networks.own import build_network
 from planimeter.packs import Architecture
 from planimeter.training.cpu import Float32Conv2d, SeparableRoIAlign, suit_cpu
 from planimeter.training.engine import forward_losses

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from planimeter.errors import StoreFailed
-from planimeter.masks import rle_encode, rle_window
+from planimeter.masks import WindowMask, rle_decode, rle_encode, rle_window
 from planimeter.measurement import Instance, Measurement, Part, Rle
 from planimeter.tiles import Found, Queue, Tile, choose
 
@@ -41,6 +43,15 @@ class Candidates(Part):
     score_floor: float = Field(description="The network gives nothing that scores less.")
     picture_notes: list[str] = Field(description="Notes about how the picture was read.")
     candidates: list[Candidate] = Field(description="In the order in which they are chosen.")
+    foreground: str | None = Field(
+        None,
+        description="Pixels that the network takes for one of its classes, in an instance or not: `counts` of an RLE; "
+        "absent where it has no pixel branch.",
+    )
+
+    def shown(self) -> NDArray[np.bool_] | None:
+        """Return the foreground, bool [H, W]."""
+        return None if self.foreground is None else rle_decode(Rle(size=self.size, counts=self.foreground))
 
     def above(self, threshold: float) -> tuple[list[Found], bool]:
         """Return what counts at `threshold`, by falling score, and whether the network's limit cut it short."""
@@ -79,6 +90,8 @@ class Lineup:
     most_instances: int
     score_floor: float
     picture_notes: Sequence[str] = ()
+    foreground: NDArray[np.bool_] | None = None
+    """[H, W]: what the network takes for one of its classes, where it says so of each pixel."""
 
     @property
     def tiles(self) -> int:
@@ -101,6 +114,9 @@ class Lineup:
             most_instances=self.most_instances,
             score_floor=self.score_floor,
             picture_notes=list(self.picture_notes),
+            foreground=None
+            if self.foreground is None
+            else rle_encode(WindowMask(0, 0, self.foreground), self.height, self.width).counts,
             candidates=[
                 Candidate(
                     class_id=entry.found.label,

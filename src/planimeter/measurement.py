@@ -68,6 +68,12 @@ class Coverage(Part):
     pixels_masked: int = Field(ge=0, description="Pixels of the union: each counted once.")
     pixels_counted: int = Field(gt=0, description="The denominator: all pixels of the picture.")
     pixels_overlapping: int = Field(ge=0, description="Pixels under two masks or more.")
+    pixels_unclaimed: int | None = Field(
+        None,
+        ge=0,
+        description="Pixels that the model takes for one of its classes, but for no part of an instance that counts; "
+        "they are not masked. Absent where a model says nothing of single pixels.",
+    )
     by_class: list[ClassCoverage] = Field(description="Every class that the model knows, found or not.")
 
 

@@ -109,11 +109,14 @@ class Preprocessing(_Manifest):
         return self
 
 
-Backbone = Literal["mobilenet_v2", "resnet50", "resnet101"]
+Backbone = Literal["efficientnet_lite0", "efficientnet_lite2", "mobilenet_v2", "resnet50", "resnet101"]
 
 
 class Architecture(_Manifest):
-    """The shape of the network: enough to build it again in PyTorch."""
+    """The shape of the network: enough to build it again in PyTorch.
+
+    What has a default means that where a pack says nothing of it: packs made before it existed.
+    """
 
     backbone: Backbone = "mobilenet_v2"
     fpn_channels: int = 96
@@ -121,7 +124,16 @@ class Architecture(_Manifest):
     mask_channels: int = 96
     anchor_sizes: tuple[int, int, int, int, int] = (16, 32, 64, 128, 256)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    light: bool = Field(
+        default=False,
+        description="Whether pyramid and heads are of depthwise-separable convolutions, the pyramid's normalised.",
+    )
+    mask_convolutions: int = Field(default=4, ge=1, le=16)
+    pixel_channels: int = Field(
+        default=0, ge=0, description="Channels of the pixel branch; 0 where there is none."
+    )
     proposals: int = Field(default=1000, description="Proposals that reach the second stage.")
+    proposals_learnt: int = Field(default=500, description="Proposals a picture that training looks at.")
     detections: int = Field(default=500, description="The most instances in one picture.")
     score_floor: float = Field(default=0.05, description="The network drops instances below this score.")
     nms_iou: float = Field(default=0.5, description="Overlap at which the lower score of a class is dropped.")

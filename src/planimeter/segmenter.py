@@ -15,12 +15,13 @@ from pydantic import PrivateAttr
 from planimeter.candidates import Candidates, Lineup, coco_box
 from planimeter.decode import Limits, Picture, decode, from_array
 from planimeter.drawing import Style, draw_measurement
-from planimeter.errors import InvalidOption, MissingPicture
+from planimeter.errors import InferenceFailed, InvalidOption, MissingPicture
 from planimeter.layouts import has_sentinel, reader
 from planimeter.masks import (
     Box,
     FrameMasks,
     MaskEdge,
+    PixelProbabilities,
     WindowMask,
     count_coverage,
     paste,
@@ -44,8 +45,8 @@ from planimeter.measurement import (
     percent,
 )
 from planimeter.packs import Pack, find_pack
-from planimeter.preprocessing import choose_tiles, preprocess
-from planimeter.runtimes import Runtime
+from planimeter.preprocessing import Placement, choose_tiles, preprocess
+from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.settings import Precision, RuntimeName
 from planimeter.tiles import Found, Queue, Tile, merge
@@ -104,6 +105,8 @@ class TileDetections:
     masks: NDArray[np.float32] | FrameMasks
     limit_reached: bool = False
     mask_edge: MaskEdge = "extend"
+    pixels: PixelProbabilities | None = None
+    """What the tile's pixels show, where the network says it."""
 
     def above(self, score_threshold: float) -> "TileDetections":
         """Return those with a score of at least `score_threshold`."""
@@ -126,7 +129,18 @@ class TileDetections:
                 box,
                 label,
                 score,
-                trim(paste(mask, place, height, width, mask_threshold, edge=self.mask_edge)),
+                trim(
+                    paste(
+                        mask,
+                        place,
+                        height,
+                        width,
+                        mask_threshold,
+                        edge=self.mask_edge,
+                        pixels=self.pixels,
+                        label=label,
+                    )
+                ),
             )
             for box, place, label, score, mask in zip(
                 answered, exact, self.labels, self.scores, self.masks, strict=True
@@ -253,7 +267,7 @@ class Segmenter:
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
-            coverage=measure_coverage(found, self.classes, height, width),
+            coverage=measure_coverage(found, self.classes, height, width, lineup.foreground),
             instances=list_instances(found, self.classes, height, width, mask_format),
             notes=[*picture.notes, *list_notes(found, lineup, threshold)],
             timing_ms=watch.timing(),
@@ -275,12 +289,17 @@ class Segmenter:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
         # One tile's masks are pasted before the next tile is looked at: probabilities take more memory.
-        parts = [
-            (found.tile, found.paste(height, width, manifest.thresholds.mask))
-            for found in self._detect(pixels, 0.0, watch)
-        ]
+        parts, foreground = [], None
+        for found in self._detect(pixels, 0.0, watch):
+            parts.append((found.tile, found.paste(height, width, manifest.thresholds.mask)))
+            if found.pixels is not None:
+                shown = found.pixels.foreground()
+                foreground = np.zeros((height, width), bool) if foreground is None else foreground
+                foreground[shown.window] |= shown.pixels
         limits = manifest.limits
-        return Lineup(parts, height, width, limits.detections, limits.score_floor, picture_notes)
+        return Lineup(
+            parts, height, width, limits.detections, limits.score_floor, picture_notes, foreground=foreground
+        )
 
     def _detect(
         self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
@@ -309,7 +328,25 @@ class Segmenter:
                 raw.masks_in(placement, tile.x0, tile.y0, order),
                 limit_reached=len(order) >= manifest.limits.detections,
                 mask_edge=manifest.thresholds.mask_edge,
+                pixels=self._pixels(raw, placement, tile),
             )
+
+    def _pixels(self, raw: RawDetections, placement: Placement, tile: Tile) -> PixelProbabilities | None:
+        if raw.pixels is None:
+            return None
+        outputs, rows, columns = raw.pixels.shape
+        if outputs != 1 + len(self.classes):
+            raise InferenceFailed(
+                f"the pixel branch of {self.pack.name!r} answers {outputs} classes, the background among them; its "
+                f"manifest names {len(self.classes)} without the background: export the pack again"
+            )
+        across, down = columns / placement.input_width, rows / placement.input_height
+        return PixelProbabilities(
+            raw.pixels,
+            (tile.x0, tile.y0, tile.x1, tile.y1),
+            (placement.across * across, placement.down * down),
+            (placement.left * across, placement.top * down),
+        )
 
 
 class Stopwatch:
@@ -370,7 +407,7 @@ def at_threshold(measurement: Measurement, candidates: Candidates, threshold: fl
     return measurement.model_copy(
         update={
             "options": Options(score_threshold=threshold),
-            "coverage": measure_coverage(found, classes, height, width),
+            "coverage": measure_coverage(found, classes, height, width, candidates.shown()),
             "instances": list_instances(found, classes, height, width, "rle"),
             "notes": [*candidates.picture_notes, *list_notes(found, candidates, threshold)],
         }
@@ -397,8 +434,17 @@ def list_notes(found: Segmentation, source: Lineup | Candidates, threshold: floa
     return notes
 
 
-def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, width: int) -> Coverage:
-    """Return how much of the picture the instances cover: exact unions, never sums."""
+def measure_coverage(
+    found: Segmentation,
+    classes: Sequence[str],
+    height: int,
+    width: int,
+    foreground: NDArray[np.bool_] | None = None,
+) -> Coverage:
+    """Return how much of the picture the instances cover: exact unions, never sums.
+
+    `foreground` [H, W] are the pixels that the network takes for one of its classes, whether in an instance or not.
+    """
     counted = height * width
     counts = count_coverage(found.masks, found.labels, height, width, len(classes))
     return Coverage(
@@ -406,6 +452,7 @@ def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, w
         pixels_masked=counts.masked,
         pixels_counted=counted,
         pixels_overlapping=counts.overlapping,
+        pixels_unclaimed=None if foreground is None else _count_unclaimed(foreground, found.masks),
         by_class=[
             ClassCoverage(
                 class_name=name,
@@ -417,6 +464,13 @@ def measure_coverage(found: Segmentation, classes: Sequence[str], height: int, w
             for class_id, name in enumerate(classes, start=1)
         ],
     )
+
+
+def _count_unclaimed(foreground: NDArray[np.bool_], masks: Sequence[WindowMask]) -> int:
+    unclaimed = foreground.copy()
+    for mask in masks:
+        unclaimed[mask.window] &= ~mask.pixels
+    return int(np.count_nonzero(unclaimed))
 
 
 def list_instances(

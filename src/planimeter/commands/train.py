@@ -15,7 +15,7 @@ from planimeter.evaluation import Metrics
 from planimeter.evaluation.study import list_findings
 from planimeter.evaluation.training_report import report_training
 from planimeter.labels import LabelledPictures, read_labels, read_split, split, write_split
-from planimeter.network import build_network
+from planimeter.networks.own import build_network
 from planimeter.packs import find_pack
 from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import PackPlan, draft_pack

@@ -15,7 +15,7 @@ from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.tensors import as_tensors, fit_weights, read_checkpoint
 from planimeter.importing.torch_networks import write_imported
-from planimeter.network_torchvision import TorchvisionNetwork
+from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs import Pack, Preprocessing
 
 WEIGHTS: dict[str, WeightsEnum] = {

@@ -58,13 +58,15 @@ class RawDetections:
     """What a network answers for one picture, at network size.
 
     boxes float32 [N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [N], 1 = first class; scores float32 [N] in
-    [0, 1]; masks float32 [N, M, M], the probability of each cell of the box, or masks on a grid.
+    [0, 1]; masks float32 [N, M, M], the probability of each cell of the box, or masks on a grid; pixels float32
+    [1 + classes, h, w], the probability of background and classes on a grid over the input, where the network says it.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     scores: NDArray[np.float32]
     masks: NDArray[np.float32] | GridMasks
+    pixels: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an answer that could turn into a wrong area; raises `InferenceFailed`."""
@@ -79,8 +81,17 @@ class RawDetections:
                 f"the network's answer does not fit together: boxes {self.boxes.shape}, labels "
                 f"{self.labels.shape}, scores {self.scores.shape}"
             )
-        for name, numbers in (("boxes", self.boxes), ("scores", self.scores), ("masks", values)):
-            if not np.isfinite(numbers).all():
+        if self.pixels is not None and self.pixels.ndim != 3:
+            raise InferenceFailed(
+                f"the network's pixel branch answered the shape {self.pixels.shape}, not 3 axes"
+            )
+        for name, numbers in (
+            ("boxes", self.boxes),
+            ("scores", self.scores),
+            ("masks", values),
+            ("pixels", self.pixels),
+        ):
+            if numbers is not None and not np.isfinite(numbers).all():
                 raise InferenceFailed(f"the network answered with non-finite {name}")
 
     @property
@@ -102,11 +113,15 @@ class RawDetections:
 
 
 SENTINEL_SCORE = 2.0
-"""Of row 0; see planimeter.network.BoxSpaceNetwork."""
+"""Of row 0; see planimeter.networks.own.BoxSpaceNetwork."""
 
 
 def without_sentinel(
-    boxes: NDArray[np.float32], labels: NDArray[Any], scores: NDArray[np.float32], masks: NDArray[np.float32]
+    boxes: NDArray[np.float32],
+    labels: NDArray[Any],
+    scores: NDArray[np.float32],
+    masks: NDArray[np.float32],
+    pixels: NDArray[np.float32] | None = None,
 ) -> RawDetections:
     """Return the detections behind row 0, which every network of ours answers so that none answers nothing.
 
@@ -116,7 +131,13 @@ def without_sentinel(
         raise InferenceFailed(
             "the network's answer does not start with its sentinel row; export the pack again"
         )
-    return RawDetections(boxes[1:], labels[1:].astype(np.int64), scores[1:], masks[1:])
+    return RawDetections(
+        boxes[1:],
+        labels[1:].astype(np.int64),
+        scores[1:],
+        masks[1:],
+        pixels if pixels is None else pixels[0],
+    )
 
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -124,11 +145,14 @@ Tensors = Mapping[str, NDArray[Any]]
 Reader = Callable[[Tensors], RawDetections]
 """Turns the outputs of one network into detections; see planimeter.layouts."""
 OUTPUTS = ("boxes", "labels", "scores", "masks")
+PIXELS = "pixels"
+"""The output that only a network with a pixel branch has."""
 
 
 def read_own(tensors: Tensors) -> RawDetections:
     """Read the outputs of a network that was exported here."""
-    return without_sentinel(*(tensors[name] for name in OUTPUTS))
+    boxes, labels, scores, masks = (tensors[name] for name in OUTPUTS)
+    return without_sentinel(boxes, labels, scores, masks, tensors.get(PIXELS))
 
 
 class Runtime(Protocol):

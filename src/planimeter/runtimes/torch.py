@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from planimeter.architectures import Detectron2Architecture, TorchvisionArchitecture
 from planimeter.errors import InvalidPack, RuntimeUnavailable
-from planimeter.network import BoxSpaceNetwork, build_network
-from planimeter.network_detectron2 import Detectron2Network
-from planimeter.network_torchvision import TorchvisionNetwork
+from planimeter.networks.detectron2 import Detectron2Network
+from planimeter.networks.own import BoxSpaceNetwork, build_network
+from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
 
@@ -83,10 +83,5 @@ class TorchRuntime:
         half = torch.autocast("cuda", torch.float16) if self.precision == "f16" else nullcontext()
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False), half:
             answer = self._network(torch.from_numpy(image).to(self.device))
-        boxes, labels, scores, masks = answer
-        return without_sentinel(
-            boxes.float().cpu().numpy(),
-            labels.cpu().numpy(),
-            scores.float().cpu().numpy(),
-            masks.float().cpu().numpy(),
-        )
+        # Only the labels are whole numbers, and they are made so again.
+        return without_sentinel(*(tensor.float().cpu().numpy() for tensor in answer))

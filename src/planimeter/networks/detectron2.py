@@ -27,7 +27,7 @@ from planimeter.architectures import (
     ResNet,
     Weights4,
 )
-from planimeter.detections import select, suppress
+from planimeter.networks.suppression import select, suppress
 
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _STAGES = ("res2", "res3", "res4", "res5")
@@ -500,7 +500,7 @@ class Detectron2Network(nn.Module):
 
     Input: float32 [1, 3, H, W], normalised, of any size. It is not padded: boxes end where the picture does, so
     the network has to know its size, and pads by itself.
-    Output: as of `planimeter.network.BoxSpaceNetwork`, the sentinel row included.
+    Output: as of `planimeter.networks.own.BoxSpaceNetwork`, the sentinel row included.
     """
 
     def __init__(self, architecture: Detectron2Architecture, classes: int) -> None:

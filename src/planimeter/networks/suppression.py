@@ -37,7 +37,7 @@ def select(
 
     `boxes` [N, C or 1, 4] for each class or for all, clipped to the picture; `scores` [N, C]; `valid` bool
     [N, C or 1]: the rest is dropped. Labels count from 1. Row 0 is the sentinel that
-    `planimeter.network.BoxSpaceNetwork` explains.
+    `planimeter.networks.own.BoxSpaceNetwork` explains.
     """
     classes = scores.shape[1]
     labels = torch.arange(1, classes + 1, device=scores.device).expand(scores.shape[0], -1).reshape(-1)

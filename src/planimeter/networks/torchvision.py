@@ -13,8 +13,8 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.ops.boxes import clip_boxes_to_image
 
 from planimeter.architectures import TorchvisionArchitecture
-from planimeter.detections import select
-from planimeter.network_detectron2 import pad
+from planimeter.networks.detectron2 import pad
+from planimeter.networks.suppression import select
 
 _BUILDERS = {
     "maskrcnn_resnet50_fpn": maskrcnn_resnet50_fpn,
@@ -50,7 +50,7 @@ class TorchvisionNetwork(nn.Module):
 
     Input: float32 [1, 3, H, W], normalised, of any size. It is not padded: boxes end where the picture does, so
     the network has to know its size, and pads by itself.
-    Output: as of `planimeter.network.BoxSpaceNetwork`, the sentinel row included. Of the classes that the network
+    Output: as of `planimeter.networks.own.BoxSpaceNetwork`, the sentinel row included. Of the classes that the network
     tells apart, those of the pack are kept; labels count them from 1.
     """
 
