@@ -146,8 +146,9 @@ class TileDetections:
                 answered, exact, self.labels, self.scores, self.masks, strict=True
             )
         ]
-        if isinstance(self.masks, FrameMasks) and self.masks.cut:
-            return [entry for entry in found if entry.mask.area]  # as Ultralytics does
+        # Ultralytics drops what its cut leaves nothing of; where the pixels deny a box, nothing was found there.
+        if self.pixels is not None or (isinstance(self.masks, FrameMasks) and self.masks.cut):
+            return [entry for entry in found if entry.mask.area]
         return found
 
 

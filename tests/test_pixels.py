@@ -1,0 +1,136 @@
+"""The pixel branch: what each pixel shows, joined with the instances, and what no instance claims."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import BlockRuntime, block_pack, blocks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from planimeter.errors import InferenceFailed
+from planimeter.masks import PixelProbabilities, paste
+from planimeter.runtimes import RawDetections
+from planimeter.segmenter import Segmenter, at_threshold
+
+STRIDE = 4
+
+
+class PixelRuntime(BlockRuntime):
+    """Rectangles as `BlockRuntime`, and a pixel branch: red is class 1, green class 2, blue takes either away."""
+
+    def __init__(self, classes: int = 2, broken: float | None = None) -> None:
+        super().__init__()
+        self._classes = classes
+        self._broken = broken
+
+    def _detect(self, image: NDArray[np.float32]) -> RawDetections:
+        found = super()._detect(image)
+        cells = image[0, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        shown = np.where(cells[2] > 0.5, 0.0, 1.0) * (cells[: self._classes] > 0.5)
+        shown = shown / np.maximum(1, shown.sum(axis=0))
+        pixels = np.concatenate((1 - shown.sum(axis=0, keepdims=True), shown)).astype(np.float32)
+        if self._broken is not None:
+            pixels[0, 0, 0] = self._broken
+        return replace(found, pixels=pixels)
+
+
+def segmenter(**broken: float) -> Segmenter:
+    return Segmenter(block_pack(), PixelRuntime(**broken))  # type: ignore[arg-type]
+
+
+def test_a_mask_ends_where_the_pixels_deny_the_class() -> None:
+    pixels = blocks(red=(16, 16, 48, 48))
+    pixels[16:48, 32:48, 2] = 255
+    measured = segmenter().measure(pixels)
+    # The geometric mean of 1 and p is 1/2 at p = 1/4. Between the last cell of 1, centred at x = 30, and the first of 0,
+    # at 34, that takes in one column more, at 32.5; but its ends, where p falls off upwards as well: 0.375 x 0.625.
+    assert measured.coverage.pixels_masked == 32 * (16 + 1) - 2
+    assert measured.coverage.pixels_unclaimed == 0
+
+
+def test_what_no_instance_claims_is_told_and_not_added() -> None:
+    pixels = blocks(red=(0, 0, 32, 32), green=(32, 32, 64, 64))
+    measured = segmenter().measure(pixels, score_threshold=0.7)
+    assert measured.coverage.by_class[1].pixels_masked == 0
+    green = measured.coverage.pixels_unclaimed
+    assert green is not None
+    assert abs(green - 32 * 32) <= 2 * 32  # the branch's own edge is within half a cell
+    assert measured.coverage.pixels_masked <= 32 * 32
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.65, 0.95])
+def test_another_threshold_tells_the_same_as_a_new_measurement(threshold: float) -> None:
+    pixels = blocks(red=(0, 0, 40, 40), green=(24, 24, 64, 64))
+    first = segmenter().measure(pixels)
+    again = at_threshold(first, first.candidates(), threshold)
+    assert again.coverage == segmenter().measure(pixels, score_threshold=threshold).coverage
+    assert again.coverage.pixels_unclaimed is not None
+
+
+def test_an_instance_that_no_pixel_agrees_with_is_none() -> None:
+    pixels = blocks(red=(16, 16, 48, 48))
+    pixels[..., 2] = 255
+    measured = segmenter().measure(pixels)
+    assert measured.instances == []
+    assert measured.coverage.percent_masked == 0
+
+
+def test_a_network_without_the_branch_says_nothing_of_unclaimed_pixels() -> None:
+    measured = Segmenter(block_pack(), BlockRuntime()).measure(blocks(red=(0, 0, 32, 32)))
+    assert measured.coverage.pixels_unclaimed is None
+    assert measured.coverage.pixels_masked == 32 * 32
+
+
+def test_a_branch_with_other_classes_than_the_pack_is_refused_by_name() -> None:
+    with pytest.raises(
+        InferenceFailed, match=r"'blocks' answers 2 classes, the background among them.* names 2"
+    ):
+        segmenter(classes=1).measure(blocks(red=(0, 0, 32, 32)))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_branch_that_answers_no_number_is_refused(broken: float) -> None:
+    with pytest.raises(InferenceFailed, match="non-finite pixels"):
+        segmenter(broken=broken).measure(blocks(red=(0, 0, 32, 32)))
+
+
+side = st.integers(1, 70)
+
+
+@settings(max_examples=60, deadline=None)
+@given(height=side, width=side, rows=st.integers(1, 20), columns=st.integers(1, 20), seed=st.integers(0, 99))
+def test_probabilities_are_read_as_pytorch_interpolates_them(
+    height: int, width: int, rows: int, columns: int, seed: int
+) -> None:
+    torch = pytest.importorskip("torch", reason="the train extra is not installed")
+    values = np.random.default_rng(seed).random((3, rows, columns), np.float32)
+    grid = PixelProbabilities(values, (0, 0, width, height), (columns / width, rows / height), (0.0, 0.0))
+    wanted = torch.nn.functional.interpolate(
+        torch.from_numpy(values)[None], size=(height, width), mode="bilinear", align_corners=False
+    )[0].numpy()
+    for index in range(3):
+        np.testing.assert_allclose(grid.read(index, 0, 0, width, height), wanted[index], atol=1e-5)
+    left, top = width // 3, height // 3
+    part = grid.read(1, left, top, width, height)
+    np.testing.assert_allclose(part, wanted[1, top:, left:], atol=1e-5)
+    assert np.array_equal(grid.foreground().pixels, grid.read(0, 0, 0, width, height) < 0.5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(threshold=st.floats(0.1, 0.9), seed=st.integers(0, 99))
+def test_the_geometric_mean_never_masks_what_neither_would_at_its_square(threshold: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    cells = random.random((28, 28), np.float32)
+    grid = PixelProbabilities(
+        random.random((2, 10, 10), np.float32), (0, 0, 40, 40), (0.25, 0.25), (0.0, 0.0)
+    )
+    box = (3.0, 5.0, 37.0, 33.0)
+    joined = paste(cells, box, 40, 40, threshold, pixels=grid, label=1)
+    wide = paste(cells, box, 40, 40, threshold * threshold)
+    strict = paste(cells, box, 40, 40, threshold)
+    shown = grid.read(1, 0, 0, 40, 40)[joined.window]
+    assert not (joined.pixels & ~wide.pixels).any()
+    # Where both agree that it is, it is.
+    assert joined.pixels[strict.pixels & (shown >= threshold)].all()
