@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from planimeter.errors import DataError
-from planimeter.labels import LabelledPicture, LabelledPictures, split
+from planimeter.labels import LabelledPicture, LabelledPictures, fold, split
 from planimeter.labels.likeness import group
 from planimeter.masks import WindowMask
 
@@ -98,3 +98,33 @@ def test_pictures_that_are_all_the_same_cannot_be_split() -> None:
     data = LabelledPictures(("blob",), tuple(picture(f"p{index}", texture(1)) for index in range(4)))
     with pytest.raises(DataError, match="4 pictures, 1 of them different, cannot be split"):
         split(data, 0.5, 0)
+
+
+def test_each_picture_is_held_out_of_one_fold_and_its_copies_with_it() -> None:
+    labels = [0] * 20 + [1] * 20 + [2] * 10
+    pictures = tuple(
+        picture(f"{index:02}-{turns}", np.rot90(texture(index), turns).copy(), label)
+        for index, label in enumerate(labels)
+        for turns in range(2)
+    )
+    parts = fold(LabelledPictures(("often", "rare"), pictures), 5, seed=2)
+    held = [entry.name for _, part in parts for entry in part.pictures]
+    assert sorted(held) == sorted(entry.name for entry in pictures)
+    for learn, part in parts:
+        assert len(learn.pictures) + len(part.pictures) == len(pictures)
+        assert not {entry.name[:2] for entry in learn.pictures} & {entry.name[:2] for entry in part.pictures}
+        count = Counter(entry.labels[0] if entry.labels else 0 for entry in part.pictures)
+        assert count == {0: 8, 1: 8, 2: 4}
+
+
+def test_a_class_that_one_fold_would_hold_alone_is_named() -> None:
+    pictures = [picture(f"p{index}", texture(index)) for index in range(10)]
+    pictures += [picture(f"rare{turns}", np.rot90(texture(99), turns).copy(), 2) for turns in range(4)]
+    with pytest.raises(DataError, match=r"class rare: .* fold \d would never see it"):
+        fold(LabelledPictures(("often", "rare"), tuple(pictures)), 3, seed=0)
+
+
+def test_more_folds_than_different_pictures_are_refused() -> None:
+    data = LabelledPictures(("blob",), tuple(picture(f"p{index}", texture(index % 3)) for index in range(6)))
+    with pytest.raises(DataError, match="6 pictures, 3 of them different, cannot be dealt into 4 folds"):
+        fold(data, 4, seed=0)

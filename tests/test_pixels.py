@@ -45,7 +45,7 @@ def test_a_mask_ends_where_the_pixels_deny_the_class() -> None:
     pixels[16:48, 32:48, 2] = 255
     measured = segmenter().measure(pixels)
     # The geometric mean of 1 and p is 1/2 at p = 1/4. Between the last cell of 1, centred at x = 30, and the first
-    # of 0, at 34, that takes in one column more, at 32.5; but its ends, where p falls off upwards as well: 0.375 x 0.625.
+    # of 0, at 34, that takes in one column more, at 32.5; but not its ends, where p is 0.375 x 0.625.
     assert measured.coverage.pixels_masked == 32 * (16 + 1) - 2
     assert measured.coverage.pixels_unclaimed == 0
 

@@ -224,22 +224,21 @@ def test_the_course_of_training_is_kept_for_people_and_for_tensorboard(tmp_path:
             elapsed=step,
         )
 
-    history = History(tmp_path)
-    for step in range(1, 61):
-        history.step(status(step))
-    history.close()
+    with History(tmp_path) as history:
+        for step in range(1, 61):
+            history.step(status(step))
     lines = read_history(tmp_path)
     assert [line["step"] for line in lines] == [25, 50]
     assert [line["losses"]["mask"] for line in lines] == [13.0, 38.0]
     with (tmp_path / "history.jsonl").open("a") as file:
         file.write('{"step": 51, "torn')
-    resumed = History(tmp_path, resumed_at=30)
-    resumed.close()
+    with History(tmp_path, resumed_at=30):
+        pass
     assert [line["step"] for line in read_history(tmp_path)] == [25]
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
 
 
-@pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet50"])
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "efficientnet_lite0", "efficientnet_lite2", "resnet50"])
 @pytest.mark.slow
 def test_every_architecture_learns_exports_and_answers_alike_in_both_runtimes(
     tmp_path: Path, backbone: Backbone
@@ -263,6 +262,34 @@ def test_every_architecture_learns_exports_and_answers_alike_in_both_runtimes(
     one, other = OpenVinoRuntime(tmp_path / "model.onnx").run(image), TorchRuntime(served, "cpu").run(image)
     assert len(one.scores) == len(other.scores) > 0
     np.testing.assert_allclose(np.sort(one.scores), np.sort(other.scores), atol=5e-3)
+
+
+@pytest.mark.slow
+def test_folds_tell_the_error_of_pictures_that_no_model_had_seen_and_the_last_model_learns_from_all(
+    tmp_path: Path,
+) -> None:
+    data = write_dataset(tmp_path / "data", pictures=6)
+    output = train(tmp_path, data, "--folds", "2", "--epochs", "1", "--scale", "1")
+    assert "fold 1: 3 pictures to learn from, 3 held out" in output
+    assert "fold 2: 3 pictures to learn from, 3 held out" in output
+    pack = find_pack("blobs", tmp_path / "packs")
+    assert list(pack.manifest.metrics) == ["cross-validation"]
+    assert pack.manifest.metrics["cross-validation"]["pictures"] == 6
+    assert "each measured by a model that had not seen it" in pack.card
+    record = read_record(pack.folder / "report")
+    assert record is not None
+    assert len(record.train_names) == 6
+    assert "each by a model that had not seen it" in (pack.folder / "report" / "index.html").read_text(
+        "utf-8"
+    )
+    segmenter = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True)
+    assert segmenter.measure(np.zeros((96, 96, 3), np.uint8)).coverage.pixels_unclaimed is not None
+
+
+def test_folds_and_a_validation_part_exclude_each_other(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path, pictures=4)
+    with pytest.raises(TrainingError, match="leave --validation out"):
+        train(tmp_path, data, "--folds", "2", "--validation", str(data))
 
 
 def test_validation_pictures_of_an_unknown_class_stop_training_before_it_starts(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from planimeter.packs import Architecture, Manifest, TrainingData
 
 _PARTS = {
     "test": "Test pictures, kept out of training and validation",
+    "cross-validation": "Training pictures, each measured by a model that had not seen it; they chose the thresholds",
     "validation": "Validation pictures, which chose the checkpoint and the threshold",
 }
 

@@ -1,30 +1,20 @@
 """`planimeter train`: from labelled pictures to a pack."""
 
 import signal
+import threading
 from pathlib import Path
 
 import click
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
-from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
-from planimeter.evaluation.study import list_findings
-from planimeter.evaluation.training_report import report_training
-from planimeter.labels import LabelledPictures, read_labels, read_split, split, write_split
-from planimeter.networks.own import build_network
-from planimeter.packs import find_pack
-from planimeter.training.engine import LAST, Trainer
-from planimeter.training.export import PackPlan, draft_pack
-from planimeter.training.finish import finish
-from planimeter.training.history import HISTORY, History
+from planimeter.labels import read_labels
+from planimeter.training.export import PackPlan
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.start import choose_device, load_backbone_weights, start_from
-
-SPLIT = "split.json"
+from planimeter.training.run import IMAGENET, Job, Stopped, run
 
 
 @click.command()
@@ -39,9 +29,9 @@ SPLIT = "split.json"
 )
 @click.option(
     "--backbone-weights",
-    default="imagenet",
+    default=IMAGENET,
     show_default=True,
-    help="'imagenet' downloads them, 'none' starts from scratch, else a file as torchvision gives it.",
+    help="'imagenet' takes the published ones, 'none' starts from scratch, else a file that holds them.",
 )
 @click.option(
     "--work-folder",
@@ -67,94 +57,43 @@ def train(
 ) -> None:
     """Train a model on labelled pictures, DATA: COCO, VIA or LabelMe json, a YOLO folder, or masks.
 
-    Part of the pictures is kept for validation: it chooses the checkpoint and the score threshold. The result
+    Part of the pictures is kept for validation: it chooses the checkpoint and the thresholds. With few pictures
+    rather have several models take turns, each without its share of them (--folds 5): then every picture helps to
+    choose the thresholds and to tell the error, and the model that is kept has learnt from all of them. The result
     is a pack in the packs folder, ready for `planimeter serve --model NAME`.
     """
     console = Console()
-    device = choose_device(cpu_only=infer_with_cpu)
-    torch.manual_seed(recipe.seed)
     labelled = read_labels(data, images)
     for line in understood(labelled):
         console.print(line)
-    learn, validate = _parts(labelled, validation, work_folder, recipe)
-    console.print(
-        f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {device}"
-    )
-    if plan.start_from is None and backbone_weights == "none":
-        recipe = recipe.model_copy(update={"freeze": False})  # layers that know nothing are not worth keeping
-    pack = draft_pack(plan, learn, validate)
-    network = build_network(pack.manifest.own_architecture, len(labelled.classes))
-    trainer = Trainer(network, pack, recipe, work_folder, device)
-    if trainer.resume():
-        console.print(f"resumed from {work_folder / LAST} at step {trainer.step}")
-    elif plan.start_from is not None:
-        shared = start_from(network, learn.classes, find_pack(plan.start_from, plan.packs_folder))
-        trainer.restart_average()
-        console.print(
-            f"started from the model {plan.start_from}; classes taken over: {', '.join(shared) or 'none'}"
-        )
-    elif backbone_weights != "none":
-        file = None if backbone_weights == "imagenet" else Path(backbone_weights)
-        load_backbone_weights(network, pack.manifest.own_architecture.backbone, file)
-        trainer.restart_average()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: trainer.stop())
-    history = History(work_folder, trainer.step)
-    with _Report(console, history) as report:
-        finished = trainer.run(learn, validate, report.step, report.validation)
-    if not finished:
-        console.print(f"stopped at step {trainer.step}; the same command goes on from there")
-        raise click.exceptions.Exit(130)
-    console.print("choosing the thresholds on the validation pictures")
-    written, calibration = finish(trainer, validate, score_threshold=plan.score_threshold)
-    console.print(
-        f"thresholds: score {calibration.score}, mask {calibration.mask}; percent masked on validation: "
-        f"bias {calibration.after.bias:+.2f}, mean absolute error {calibration.after.mean_absolute_error:.2f} points "
-        f"({calibration.before.bias:+.2f} and {calibration.before.mean_absolute_error:.2f} at 0.5 and 0.5)"
-    )
-    console.print(f"wrote {written.folder}; now its report")
-    page = report_training(
-        written,
-        trainer.segmenter(),
-        learn,
-        validate,
-        device=str(device),
-        configuration={
-            "model": plan.model_dump(exclude={"packs_folder", "start_from"}, exclude_none=True)
-            | {"started from": written.manifest.training_data.started_from or Path(backbone_weights).name},
-            "recipe": recipe.model_dump(exclude_none=True),
-        },
-        calibration=calibration,
-        history=work_folder / HISTORY,
-        findings=list_findings(data, images, validation),
+    job = Job(
+        data=data,
+        plan=plan,
+        recipe=recipe,
+        work_folder=work_folder,
+        images=images,
+        validation=validation,
+        backbone_weights=backbone_weights,
+        cpu_only=infer_with_cpu,
         pictures=pictures,
     )
-    console.print(f"wrote {page}")
-
-
-def _parts(
-    labelled: LabelledPictures, validation: Path | None, work_folder: Path, recipe: Recipe
-) -> tuple[LabelledPictures, LabelledPictures]:
-    """Return what to learn from and what to validate on; a training that goes on keeps its parts."""
-    if validation is not None:
-        return labelled, read_labels(validation).with_classes(labelled.classes)
-    kept = work_folder / SPLIT
-    if kept.is_file():
-        return read_split(kept, labelled)
-    parts = split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
-    try:
-        write_split(kept, *parts)
-    except OSError as error:
-        raise TrainingError(f"{kept} cannot be written: {error}; choose another --work-folder") from error
-    return parts
+    with _Report(console) as report:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: report.stopping.set())
+        try:
+            run(job, labelled, report)
+        except Stopped as stopped:
+            console.print(f"stopped at step {stopped.step}; the same command goes on from there")
+            raise click.exceptions.Exit(130) from stopped
 
 
 class _Report:
     """Progress for a person: a live bar on a terminal, a line now and then in a log."""
 
-    def __init__(self, console: Console, history: History) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._history = history
+        self.stopping = threading.Event()
+        self._model = ""
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -171,14 +110,19 @@ class _Report:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
-        self._history.close()
+
+    def say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def begin(self, task: str) -> None:
+        self._model = f"{task}: "
 
     def step(self, status: Status) -> None:
-        self._history.step(status)
         losses = " ".join(f"{name} {value:.3f}" for name, value in status.losses.items())
         line = (
-            f"step {status.step} epoch {status.epoch:.2f} loss {sum(status.losses.values()):.3f} ({losses}) "
-            f"rate {status.rate:.2e} {status.pictures_per_second:.1f} pictures/s"
+            f"{self._model}step {status.step} epoch {status.epoch:.2f} "
+            f"loss {sum(status.losses.values()):.3f} ({losses}) rate {status.rate:.2e} "
+            f"{status.pictures_per_second:.1f} pictures/s"
         )
         self._progress.update(self._task, completed=status.fraction, description=line)
         if not self._console.is_terminal and (status.step == 1 or status.step % 25 == 0):
@@ -186,9 +130,8 @@ class _Report:
             self._console.print(f"{status.fraction:4.0%} {line}, {left / 60:.0f} min left", soft_wrap=True)
 
     def validation(self, status: Status, metrics: Metrics) -> None:
-        self._history.validation(status, metrics)
         self._console.print(
-            f"validation at step {status.step}: AP50 {metrics.mask_ap50:.3f} AP {metrics.mask_ap:.3f} "
+            f"{self._model}validation at step {status.step}: AP50 {metrics.mask_ap50:.3f} AP {metrics.mask_ap:.3f} "
             f"F1 {metrics.f1:.3f} "
             f"coverage error {metrics.coverage.mean_absolute_error:.2f} points, bias {metrics.coverage.bias:+.2f} "
             f"at score {metrics.score_threshold}",

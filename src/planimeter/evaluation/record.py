@@ -8,6 +8,9 @@ from planimeter.evaluation.metrics import Metrics
 from planimeter.packing import write_manifest
 from planimeter.packs import Manifest, Pack, Thresholds
 
+CROSS_VALIDATION = "cross-validation"
+"""The part of pictures each of which was measured by a model that had not seen it."""
+
 
 def record_metrics(pack: Pack, part: str, metrics: Metrics) -> Pack:
     """Add the figures of an evaluation to a pack's manifest and card; returns the pack as it is now."""

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from planimeter.evaluation.calibration import Calibration
+from planimeter.evaluation.comparison import Compared
 from planimeter.evaluation.parity import Parity, measure_parity
+from planimeter.evaluation.record import CROSS_VALIDATION, record_metrics
 from planimeter.evaluation.report import write_report
-from planimeter.evaluation.study import evaluate
+from planimeter.evaluation.study import evaluate, study
 from planimeter.evaluation.training_record import record_training
 from planimeter.labels import LabelledPictures
 from planimeter.packs import REPORT_FOLDER, Pack
@@ -53,6 +55,42 @@ def report_training(
         parity=_parity(trained, exported, validation),
     )
     return write_report(written.folder / REPORT_FOLDER, [evaluated], record, pictures=pictures)
+
+
+def report_folds(
+    written: Pack,
+    trained: Segmenter,
+    data: LabelledPictures,
+    compared: list[Compared],
+    *,
+    device: str,
+    configuration: Mapping[str, Any],
+    calibration: Calibration,
+    history: Path | None = None,
+    findings: Sequence[str] = (),
+    pictures: bool = True,
+) -> tuple[Pack, Path]:
+    """Write the report of a pack that has learnt from all of `data`; returns the pack, with its figures, and the page.
+
+    `compared` is each picture with what a model that had not seen it found there; the other options are those of
+    `report_training`.
+    """
+    exported = load(str(written.folder.resolve()), infer_with_cpu=True)
+    evaluated = study(
+        exported, data, compared, name="pictures held out in turn", part=CROSS_VALIDATION, findings=findings
+    )
+    record = record_training(
+        data,
+        data,
+        device=device,
+        configuration=configuration,
+        findings=findings,
+        history=history,
+        calibration=calibration,
+        parity=_parity(trained, exported, data),
+    )
+    written = record_metrics(written, CROSS_VALIDATION, evaluated.study.metrics)
+    return written, write_report(written.folder / REPORT_FOLDER, [evaluated], record, pictures=pictures)
 
 
 def _parity(trained: Segmenter, exported: Segmenter, validation: LabelledPictures) -> Parity:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from planimeter.labels.entries import Finding, LabelSet, Report
 from planimeter.labels.formats import open_labels
-from planimeter.labels.parts import read_split, split, write_split
+from planimeter.labels.parts import fold, read_split, split, write_split
 from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LabelledPicture",
     "LabelledPictures",
     "Report",
+    "fold",
     "open_labels",
     "read_labels",
     "read_split",

@@ -25,12 +25,7 @@ def split(
     Every class, the pictures without objects, and every picture size give their share.
     """
     chooser = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    keys = _keys(data.pictures, keep_together) if keep_together is not None else []
-    groups = sorted(group(data.pictures, keys), key=lambda pictures: pictures[0].name)
-    chooser.shuffle(groups)
-    frequency = Counter(label for picture in data.pictures for label in picture.labels)
-    # Sorting is stable: among equals the order stays random.
-    groups.sort(key=lambda pictures: _kind(pictures, frequency))
+    groups = _shuffled_groups(data, chooser, keep_together)
     # One group of every 1 / fraction that follow each other.
     strides = range(round(len(groups) * fraction))
     chosen = {min(int((stride + chooser.random()) / fraction), len(groups) - 1) for stride in strides}
@@ -44,6 +39,36 @@ def split(
             f"validation with a validation fraction of {fraction}; label more pictures or change the fraction"
         )
     return replace(data, pictures=tuple(train)), replace(data, pictures=tuple(validation))
+
+
+def fold(
+    data: LabelledPictures, folds: int, seed: int, keep_together: str | None = None
+) -> list[tuple[LabelledPictures, LabelledPictures]]:
+    """Return for each of `folds` parts the pictures outside of it and those inside; every picture is inside once.
+
+    What `split` keeps on one side stays in one part, and each part has its share of every class and picture size.
+    Raises `DataError` where a class, or everything, lies in so few different pictures that a part would hold all of it.
+    """
+    chooser = random.Random(seed)  # noqa: S311 - reproducible folds, not a secret
+    groups = _shuffled_groups(data, chooser, keep_together)
+    if len(groups) < folds:
+        raise DataError(
+            f"{len(data.pictures)} pictures, {len(groups)} of them different, cannot be dealt into {folds} folds; "
+            f"label more pictures, or take {len(groups)} folds at most"
+        )
+    parts = []
+    for number in range(folds):
+        inside = {id(picture) for pictures in groups[number::folds] for picture in pictures}
+        outside = tuple(picture for picture in data.pictures if id(picture) not in inside)
+        held = tuple(picture for picture in data.pictures if id(picture) in inside)
+        learnt = {label for picture in outside for label in picture.labels}
+        for label in sorted({label for picture in held for label in picture.labels} - learnt):
+            raise DataError(
+                f"class {data.classes[label - 1]}: all pictures that show it are copies of one another or kept "
+                f"together, so the model of fold {number + 1} would never see it; label it in other pictures too"
+            )
+        parts.append((replace(data, pictures=outside), replace(data, pictures=held)))
+    return parts
 
 
 def write_split(path: Path, train: LabelledPictures, validation: LabelledPictures) -> None:
@@ -71,6 +96,19 @@ def read_split(path: Path, data: LabelledPictures) -> tuple[LabelledPictures, La
         )
     train, validation = (replace(data, pictures=tuple(by_name[name] for name in part)) for part in parts)
     return train, validation
+
+
+def _shuffled_groups(
+    data: LabelledPictures, chooser: random.Random, keep_together: str | None
+) -> list[Group]:
+    """Return the pictures in groups that stay together, those of one kind behind each other, else in random order."""
+    keys = _keys(data.pictures, keep_together) if keep_together is not None else []
+    groups = sorted(group(data.pictures, keys), key=lambda pictures: pictures[0].name)
+    chooser.shuffle(groups)
+    frequency = Counter(label for picture in data.pictures for label in picture.labels)
+    # Sorting is stable: among equals the order stays random.
+    groups.sort(key=lambda pictures: _kind(pictures, frequency))
+    return groups
 
 
 def _keys(pictures: Sequence[LabelledPicture], pattern: str) -> list[tuple[str, ...] | None]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from planimeter.packs import Pack
 
-_SPLITS = ("test", "validation")
+_SPLITS = ("test", "cross-validation", "validation")
 """The most independent pictures first."""
 
 

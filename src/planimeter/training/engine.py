@@ -3,6 +3,7 @@
 import copy
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,7 +60,8 @@ class Trainer:
         self.elapsed = 0.0
         self.best: float | None = None
         self.unimproved = 0
-        self._stopping = False
+        self.stopping = threading.Event()
+        """Once set, `run` saves and returns after the step under way."""
 
     def resume(self) -> bool:
         """Go on from the folder's last checkpoint; returns whether there is one."""
@@ -102,11 +104,14 @@ class Trainer:
     def run(
         self,
         train: LabelledPictures,
-        validation: LabelledPictures,
+        validation: LabelledPictures | None,
         on_step: Callable[[Status], None],
         on_validation: Callable[[Status, Metrics], None],
     ) -> bool:
-        """Train to the end of the recipe, from the step where this trainer stands; false where it was stopped."""
+        """Train to the end of the recipe, from the step where this trainer stands; false where it was stopped.
+
+        The checkpoint of the best validation is kept; without validation pictures the last one is.
+        """
         recipe = self.recipe
         crops = Crops(
             train,
@@ -146,10 +151,10 @@ class Trainer:
                 elapsed=self.elapsed,
             )
             on_step(status)
-            if self._stopping:
+            if self.stopping.is_set():
                 self.save(LAST)
                 return False
-            if self.elapsed - validated >= 60 * recipe.validate_every:
+            if validation is not None and self.elapsed - validated >= 60 * recipe.validate_every:
                 validated = saved = self.elapsed
                 self._validate(validation, status, on_validation)
                 status = None
@@ -159,13 +164,14 @@ class Trainer:
             elif self.elapsed - saved >= 60 * recipe.save_every:
                 saved = self.elapsed
                 self.save(LAST)
-        if status is not None:
+        if status is None:  # it was over, or has just been validated
+            return True
+        if validation is not None:
             self._validate(validation, status, on_validation)
+        else:
+            self.save(LAST)
+            self.save(BEST)
         return True
-
-    def stop(self) -> None:
-        """Make `run` save and return after the step under way; may be called from a signal handler."""
-        self._stopping = True
 
     def _fraction(self, steps: int) -> float:
         if self.recipe.minutes is not None:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,9 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
     return math.floor(1000 * min(scales)) / 1000, round(float(np.median(scales)), 3)
 
 
-def write_pack(network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, validation: Metrics) -> Pack:
+def write_pack(
+    network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, metrics: Mapping[str, Metrics]
+) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
     Weights are rounded to float16 first: the files halve, and both runtimes start from the same numbers.
@@ -209,7 +211,7 @@ def write_pack(network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, v
                 "thresholds": thresholds,
                 "onnx": describe(aside / ONNX),
                 "weights": describe(aside / WEIGHTS),
-                "metrics": {"validation": validation.model_dump(mode="json")},
+                "metrics": {part: entry.model_dump(mode="json") for part, entry in metrics.items()},
             }
         )
         write_manifest(aside, manifest)

@@ -1,4 +1,4 @@
-"""The end of training: the best weights, the thresholds that make their percentage right, and the pack."""
+"""The end of training: the thresholds that make the percentage right, and the pack."""
 
 from planimeter.evaluation import Calibration, calibrate, compare, summarise, with_mask_threshold
 from planimeter.labels import LabelledPictures
@@ -10,12 +10,11 @@ from planimeter.training.export import write_pack
 def finish(
     trainer: Trainer, validation: LabelledPictures, *, score_threshold: float | None = None
 ) -> tuple[Pack, Calibration]:
-    """Write the pack of the best checkpoint; `score_threshold` is given where it is not to be chosen."""
-    trainer.load_best()
+    """Write the pack of the averaged weights; `score_threshold` is given where it is not to be chosen."""
     compared = compare(trainer.segmenter(), validation)
     calibration = calibrate(compared, score_threshold=score_threshold)
     thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
     metrics = summarise(with_mask_threshold(compared, thresholds.mask), validation.classes, thresholds.score)
     return write_pack(
-        trainer.averaged(), trainer.pack, thresholds=thresholds, validation=metrics
+        trainer.averaged(), trainer.pack, thresholds=thresholds, metrics={"validation": metrics}
     ), calibration

@@ -54,8 +54,10 @@ class History:
             self._board.add_scalar(f"validation/{name}", value, status.step)
         self._board.flush()
 
-    def close(self) -> None:
-        """Finish the files."""
+    def __enter__(self) -> "History":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._board.close()
 
     def _write(self, status: Status, more: dict[str, Any]) -> None:

@@ -48,6 +48,13 @@ class Recipe(BaseModel):
     validation_fraction: float = Field(
         0.1, gt=0, lt=1, description="Share of the pictures kept for validation."
     )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="Instead of a validation part: train this many models first, each without its share of the "
+        "pictures, to choose the thresholds and tell the error on pictures that none of them saw; then one on all.",
+    )
     keep_together: str | None = Field(
         None,
         description=r"Pictures whose file names agree in what this regular expression finds, such as 'part(\d+)', stay "

@@ -1,0 +1,250 @@
+"""The whole job of training: from labelled pictures to a pack with its report."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from planimeter.errors import TrainingError
+from planimeter.evaluation import Calibration, Compared, Metrics, calibrate, compare
+from planimeter.evaluation.study import list_findings
+from planimeter.evaluation.training_report import report_folds, report_training
+from planimeter.labels import LabelledPictures, fold, read_labels, read_split, split, write_split
+from planimeter.networks.own import build_network
+from planimeter.packs import Pack, Thresholds, find_pack
+from planimeter.training.engine import LAST, Trainer
+from planimeter.training.export import PackPlan, draft_pack, write_pack
+from planimeter.training.finish import finish
+from planimeter.training.history import HISTORY, History
+from planimeter.training.recipe import Recipe, Status
+from planimeter.training.start import choose_device, load_backbone_weights, start_from
+
+SPLIT = "split.json"
+IMAGENET, SCRATCH = "imagenet", "none"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train, on what, and how."""
+
+    data: Path
+    plan: PackPlan
+    recipe: Recipe
+    work_folder: Path
+    images: Path | None = None
+    validation: Path | None = None
+    backbone_weights: str = IMAGENET
+    """`IMAGENET` for published weights, `SCRATCH` for none, else the path of a file of weights."""
+    cpu_only: bool = False
+    pictures: bool = True
+    """Whether the report shows pictures."""
+
+
+class Watcher(Protocol):
+    """Who follows a training, and may stop it."""
+
+    stopping: threading.Event
+    """Once set, training saves where it stands and raises `Stopped`."""
+
+    def say(self, line: str) -> None:
+        """Tell a person what happens."""
+
+    def begin(self, task: str) -> None:
+        """Begin to train a model; `task` says which, where there are several."""
+
+    def step(self, status: Status) -> None:
+        """Note a step."""
+
+    def validation(self, status: Status, metrics: Metrics) -> None:
+        """Note the figures of a validation."""
+
+
+class Stopped(Exception):
+    """Training was asked to stop, and has saved where it stands."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped at step {step}")
+        self.step = step
+
+
+def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
+    """Train on `labelled`, the pictures at `job.data`; returns the pack that was written, with its report.
+
+    The same job again goes on from where it was. Raises `Stopped` where the watcher wants it.
+    """
+    torch.manual_seed(job.recipe.seed)
+    if job.plan.start_from is None and job.backbone_weights == SCRATCH:
+        # Layers that know nothing are not worth keeping.
+        job = replace(job, recipe=job.recipe.model_copy(update={"freeze": False}))
+    # The audit reads every picture again: what it stumbles over is to be known before hours of training.
+    findings = list_findings(job.data, job.images, job.validation)
+    if job.recipe.folds is not None:
+        return _run_folds(job, labelled, findings, watcher)
+    learn, validate = _parts(job, labelled)
+    trainer = _trainer(job, learn, validate, job.work_folder, watcher)
+    watcher.say(
+        f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {trainer.device}"
+    )
+    _train(trainer, learn, validate, watcher)
+    watcher.say("choosing the thresholds on the validation pictures")
+    written, calibration = finish(trainer, validate, score_threshold=job.plan.score_threshold)
+    watcher.say(describe_calibration(calibration, "validation"))
+    watcher.say(f"wrote {written.folder}; now its report")
+    page = report_training(
+        written,
+        trainer.segmenter(),
+        learn,
+        validate,
+        device=str(trainer.device),
+        configuration=_configuration(job, written),
+        calibration=calibration,
+        history=job.work_folder / HISTORY,
+        findings=findings,
+        pictures=job.pictures,
+    )
+    watcher.say(f"wrote {page}")
+    return written
+
+
+def cross_validate(job: Job, labelled: LabelledPictures, watcher: Watcher) -> list[Compared]:
+    """Train a model for each fold, on the pictures outside of it, and compare it with the truth of those inside.
+
+    So every picture is measured by a model that never saw it, nor any copy of it: Stone 1974, "Cross-validatory
+    choice and assessment of statistical predictions".
+    """
+    compared: list[Compared] = []
+    for number, (learn, held) in enumerate(_folds(job, labelled), start=1):
+        folder = job.work_folder / f"fold-{number}"
+        trainer = _trainer(job, learn, held, folder, watcher)
+        watcher.begin(f"fold {number} of {job.recipe.folds}")
+        watcher.say(
+            f"fold {number}: {len(learn.pictures)} pictures to learn from, {len(held.pictures)} held out"
+        )
+        _train(trainer, learn, None, watcher)
+        compared += compare(trainer.segmenter(), held)
+    return compared
+
+
+def _run_folds(
+    job: Job,
+    labelled: LabelledPictures,
+    findings: Sequence[str],
+    watcher: Watcher,
+) -> Pack:
+    """Learn thresholds and error from folds, then the model from all pictures."""
+    compared = cross_validate(job, labelled, watcher)
+    calibration = calibrate(compared, score_threshold=job.plan.score_threshold)
+    watcher.say(describe_calibration(calibration, "pictures that the models had not seen"))
+    trainer = _trainer(job, labelled, labelled, job.work_folder, watcher)
+    watcher.begin("all pictures")
+    _train(trainer, labelled, None, watcher)
+    thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
+    written = write_pack(trainer.averaged(), trainer.pack, thresholds=thresholds, metrics={})
+    watcher.say(f"wrote {written.folder}; now its report")
+    written, page = report_folds(
+        written,
+        trainer.segmenter(),
+        labelled,
+        compared,
+        device=str(trainer.device),
+        configuration=_configuration(job, written),
+        calibration=calibration,
+        history=job.work_folder / HISTORY,
+        findings=findings,
+        pictures=job.pictures,
+    )
+    watcher.say(f"wrote {page}")
+    return written
+
+
+def _folds(job: Job, labelled: LabelledPictures) -> Iterator[tuple[LabelledPictures, LabelledPictures]]:
+    recipe = job.recipe
+    assert recipe.folds is not None  # noqa: S101  asked for
+    if job.validation is not None:
+        raise TrainingError("--folds validates on DATA itself: leave --validation out")
+    return iter(fold(labelled, recipe.folds, recipe.seed, recipe.keep_together))
+
+
+def _trainer(
+    job: Job,
+    learn: LabelledPictures,
+    validate: LabelledPictures,
+    folder: Path,
+    watcher: Watcher,
+) -> Trainer:
+    """Return a trainer at its start, or where the work folder says that it was."""
+    plan = job.plan
+    pack = draft_pack(plan, learn, validate)
+    network = build_network(pack.manifest.own_architecture, len(learn.classes))
+    trainer = Trainer(network, pack, job.recipe, folder, choose_device(cpu_only=job.cpu_only))
+    trainer.stopping = watcher.stopping
+    if trainer.resume():
+        watcher.say(f"resumed from {folder / LAST} at step {trainer.step}")
+    elif plan.start_from is not None:
+        shared = start_from(network, learn.classes, find_pack(plan.start_from, plan.packs_folder))
+        trainer.restart_average()
+        watcher.say(
+            f"started from the model {plan.start_from}; classes taken over: {', '.join(shared) or 'none'}"
+        )
+    elif job.backbone_weights != SCRATCH:
+        file = None if job.backbone_weights == IMAGENET else Path(job.backbone_weights)
+        load_backbone_weights(network, pack.manifest.own_architecture.backbone, file)
+        trainer.restart_average()
+    return trainer
+
+
+def _train(
+    trainer: Trainer, learn: LabelledPictures, validate: LabelledPictures | None, watcher: Watcher
+) -> None:
+    with History(trainer.folder, trainer.step) as history:
+
+        def on_step(status: Status) -> None:
+            history.step(status)
+            watcher.step(status)
+
+        def on_validation(status: Status, metrics: Metrics) -> None:
+            history.validation(status, metrics)
+            watcher.validation(status, metrics)
+
+        if not trainer.run(learn, validate, on_step, on_validation):
+            raise Stopped(trainer.step)
+    trainer.load_best()
+
+
+def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, LabelledPictures]:
+    """Return what to learn from and what to validate on; a training that goes on keeps its parts."""
+    recipe = job.recipe
+    if job.validation is not None:
+        return labelled, read_labels(job.validation).with_classes(labelled.classes)
+    kept = job.work_folder / SPLIT
+    if kept.is_file():
+        return read_split(kept, labelled)
+    parts = split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
+    try:
+        write_split(kept, *parts)
+    except OSError as error:
+        raise TrainingError(f"{kept} cannot be written: {error}; choose another --work-folder") from error
+    return parts
+
+
+def _configuration(job: Job, written: Pack) -> dict[str, Any]:
+    """Return what the report shows of how the model was made."""
+    start = written.manifest.training_data.started_from or Path(job.backbone_weights).name
+    return {
+        "model": job.plan.model_dump(exclude={"packs_folder", "start_from"}, exclude_none=True)
+        | {"started from": start},
+        "recipe": job.recipe.model_dump(exclude_none=True),
+    }
+
+
+def describe_calibration(calibration: Calibration, where: str) -> str:
+    """Return the thresholds that were chosen, and what they changed."""
+    before, after = calibration.before, calibration.after
+    return (
+        f"thresholds: score {calibration.score}, mask {calibration.mask}; percent masked on {where}: "
+        f"bias {after.bias:+.2f}, mean absolute error {after.mean_absolute_error:.2f} points "
+        f"({before.bias:+.2f} and {before.mean_absolute_error:.2f} at 0.5 and 0.5)"
+    )
