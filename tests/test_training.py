@@ -287,9 +287,11 @@ def test_folds_tell_the_error_of_pictures_that_no_model_had_seen_and_the_last_mo
 
 
 def test_folds_and_a_validation_part_exclude_each_other(tmp_path: Path) -> None:
-    data = write_dataset(tmp_path, pictures=4)
-    with pytest.raises(TrainingError, match="leave --validation out"):
-        train(tmp_path, data, "--folds", "2", "--validation", str(data))
+    data = str(write_dataset(tmp_path, pictures=4))
+    command = ["train", data, "--folds", "2", "--validation", data, "--work-folder", str(tmp_path / "work")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "leave --validation out" in result.output
 
 
 def test_validation_pictures_of_an_unknown_class_stop_training_before_it_starts(tmp_path: Path) -> None:
