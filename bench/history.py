@@ -27,7 +27,8 @@ from rich.table import Table
 from ulid import ULID
 
 import planimeter
-from planimeter.masks import WindowMask, rle_encode
+from planimeter.masks.rle import rle_encode
+from planimeter.masks.window import WindowMask
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings

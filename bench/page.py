@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from planimeter.packs import find_pack, find_packs
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import find_pack, find_packs
 from planimeter.runtimes import RawDetections
-from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind

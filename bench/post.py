@@ -33,9 +33,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import planimeter
-from planimeter.preprocessing import preprocess
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.pictures.preprocessing import preprocess
 from planimeter.samples.fluorescence import Scene, draw_scene
-from planimeter.segmenter import Segmenter
 from planimeter.settings import Precision
 
 SIZES = ("256x256", "640x480", "2048x1536")

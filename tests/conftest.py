@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fakes import MODEL, BlockRuntime, block_pack
-from planimeter.segmenter import Segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings

@@ -13,18 +13,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.packs import (
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.manifest import (
     Architecture,
     Manifest,
-    Pack,
     PackClass,
     PackFile,
     Preprocessing,
     Thresholds,
     TrainingData,
 )
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import SENTINEL_SCORE, RawDetections
-from planimeter.segmenter import Segmenter
 
 MODEL = "blocks"
 SIDE = 64

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.masks import WindowMask, rle_encode
+from planimeter.masks.rle import rle_encode
+from planimeter.masks.window import WindowMask
 
 SHARED = Path(__file__).parents[2] / "shared" / "datasets"
 

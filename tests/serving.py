@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import MODEL, DotRuntime, dot_pack
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.runtimes import Runtime
-from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind

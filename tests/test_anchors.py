@@ -5,8 +5,8 @@ import pytest
 
 from planimeter.errors import TrainingError
 from planimeter.labels import LabelledPicture, LabelledPictures
-from planimeter.masks import WindowMask
-from planimeter.packs import Preprocessing
+from planimeter.masks.window import WindowMask
+from planimeter.packs.manifest import Preprocessing
 from planimeter.training.anchors import fitness, keep_or_match, match_anchors
 
 AS_THEY_ARE = Preprocessing(shortest_edge=100, longest_edge=1000, scale=1.0)

@@ -20,7 +20,7 @@ from pycocotools.coco import COCO
 from werkzeug.test import TestResponse
 
 from fakes import SIDE, BlockRuntime, blocks, encoded
-from planimeter.masks import rle_decode
+from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Rle
 from planimeter.service.app import create_app
 from planimeter.service.models import Models

@@ -15,7 +15,7 @@ from planimeter.commands import main
 from planimeter.errors import ImportRefused, InvalidPack, PlanimeterError
 from planimeter.importing import archive
 from planimeter.importing.archive import read_archive, write_archive
-from planimeter.packs import read_pack
+from planimeter.packs.pack import read_pack
 
 pytest.importorskip("onnx", reason="needs the train extra")
 

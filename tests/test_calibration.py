@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from planimeter.evaluation import Compared, calibrate
 from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.labels import LabelledPicture
-from planimeter.masks import WindowMask
-from planimeter.segmenter import Detections, TileDetections
-from planimeter.tiles import Tile
+from planimeter.masks.window import WindowMask
+from planimeter.measuring.detections import Detections, TileDetections
+from planimeter.pictures.tiles import Tile
 
 SIDE, OBJECT = 112, 56
 CERTAIN = np.ones((28, 28), np.float32)

@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fakes import BlockRuntime, DotRuntime, block_pack, blocks, dot_pack, dots
-from planimeter.candidates import Candidates, Lineup, unpack
 from planimeter.errors import StoreFailed
-from planimeter.masks import WindowMask, rle_encode, rle_window, trim
+from planimeter.masks.rle import rle_encode, rle_window
+from planimeter.masks.window import WindowMask, trim
 from planimeter.measurement import Measurement
-from planimeter.packs import Architecture, Pack
+from planimeter.measuring.candidates import Candidates, Lineup, unpack
+from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.packs.manifest import Architecture
+from planimeter.packs.pack import Pack
+from planimeter.pictures.tiles import Found, Tile, list_tiles, merge
 from planimeter.samples import list_samples
-from planimeter.segmenter import Segmenter, at_threshold, load
-from planimeter.tiles import Found, Tile, list_tiles, merge
 
 HEIGHT, WIDTH = 60, 150
 TILES = list_tiles(HEIGHT, WIDTH, 60, 20)

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
-from planimeter.difference import ONLY_FIRST, ONLY_SECOND, difference, draw_difference
 from planimeter.errors import DifferentPictures
-from planimeter.packs import Pack
+from planimeter.measuring.difference import ONLY_FIRST, ONLY_SECOND, difference, draw_difference
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import RawDetections
-from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.decode import Limits, decode, from_array
 from planimeter.errors import (
     InvalidOption,
     MissingPicture,
@@ -22,6 +21,7 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
+from planimeter.pictures.decode import Limits, decode, from_array
 
 HEIGHT, WIDTH = 6, 10
 CORNER = (250, 20, 30)

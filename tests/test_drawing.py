@@ -9,20 +9,13 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.decode import decode
-from planimeter.drawing import (
-    FILL_OPACITY,
-    MOST_LABELS,
-    Style,
-    draw,
-    draw_measurement,
-    encode_jpeg,
-    encode_mask_png,
-    encode_png,
-    thumbnail,
-)
+from planimeter.drawing.drawing import FILL_OPACITY, MOST_LABELS, Style, draw, draw_measurement
+from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png, thumbnail
 from planimeter.errors import InvalidOption
-from planimeter.masks import EMPTY, WindowMask, polygons, rle_encode, union_mask
+from planimeter.masks.polygons import polygons
+from planimeter.masks.rle import rle_encode
+from planimeter.masks.union import union_mask
+from planimeter.masks.window import EMPTY, WindowMask
 from planimeter.measurement import (
     ClassCoverage,
     Coverage,
@@ -33,6 +26,7 @@ from planimeter.measurement import (
     Options,
     Timing,
 )
+from planimeter.pictures.decode import decode
 
 RED, BLUE = "#ff0000", "#0000ff"
 STYLES: tuple[Style, ...] = get_args(Style)

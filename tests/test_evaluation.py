@@ -20,10 +20,12 @@ from planimeter.evaluation.agreement import coverage_error, errors_at, summarise
 from planimeter.evaluation.average_precision import as_coco, average_precision
 from planimeter.evaluation.matching import confusion, match, precision_recall, window_iou
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels, split
-from planimeter.masks import WindowMask, count_coverage
-from planimeter.packs import BUNDLED_FOLDER, read_pack
+from planimeter.masks.union import count_coverage
+from planimeter.masks.window import WindowMask
+from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import BUNDLED_FOLDER, read_pack
 from planimeter.runtimes import RawDetections
-from planimeter.segmenter import Segmentation, Segmenter
 
 CLASSES = ("square", "other")
 

@@ -18,25 +18,21 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from fakes import BlockRuntime, Box, block_pack, block_segmenter, blocks, write_block_pack
-from planimeter.card import write_card
 from planimeter.commands import main
 from planimeter.errors import DataError
-from planimeter.evaluation import calibrate, plots
-from planimeter.evaluation.machine import describe_machine
+from planimeter.evaluation import calibrate
 from planimeter.evaluation.matching import Confusion
 from planimeter.evaluation.parity import EMPTY_NAME, measure_parity
-from planimeter.evaluation.report import confusion_shares, render, write_duration, write_report, write_signed
-from planimeter.evaluation.study import Evaluated, evaluate, list_findings
-from planimeter.evaluation.training_record import (
-    TrainingRecord,
-    read_history,
-    read_record,
-    record_training,
-)
 from planimeter.labels import LabelledPicture, LabelledPictures
-from planimeter.masks import WindowMask
-from planimeter.packs import read_pack
-from planimeter.segmenter import Segmenter
+from planimeter.masks.window import WindowMask
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.card import write_card
+from planimeter.packs.pack import read_pack
+from planimeter.reports import plots
+from planimeter.reports.machine import describe_machine
+from planimeter.reports.report import confusion_shares, render, write_duration, write_report, write_signed
+from planimeter.reports.study import Evaluated, evaluate, list_findings
+from planimeter.reports.training_record import TrainingRecord, read_history, read_record, record_training
 
 CLASSES = ("red", "green")
 PATIENCE_MS = 240_000

@@ -14,8 +14,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from fakes import blocks, encoded
-from planimeter.service.exports import write_coco
-from planimeter.service.options import MOST_AT_ONCE, MOST_LISTED
+from planimeter.service.api.exports import write_coco
+from planimeter.service.api.options import MOST_AT_ONCE, MOST_LISTED
 from planimeter.store import Store
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, files, post
 from test_store import measurement
@@ -217,7 +217,7 @@ def test_an_archive_names_the_files_that_a_person_moved_away(
 def test_archives_and_coco_files_have_an_end(
     client: FlaskClient, three: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planimeter.service.api.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("planimeter.service.api.measurements.MOST_AT_ONCE", 2)
     for path in ("/zip", "/coco"):
         assert_problem(client.get(MEASUREMENTS + path), 409, "too_many", "3", "2", "since")
         assert client.get(MEASUREMENTS + path, query_string={"batch": "shift-7"}).status_code == 200

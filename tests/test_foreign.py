@@ -14,11 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.decode import decode
 from planimeter.importing.onnx_pack import OnnxPlan, draw_up, write_imported
-from planimeter.masks import union_mask
+from planimeter.masks.union import union_mask
+from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.pictures.decode import decode
 from planimeter.samples import find_sample
-from planimeter.segmenter import Segmentation, Segmenter, load
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

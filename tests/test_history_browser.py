@@ -18,8 +18,8 @@ from pycocotools.coco import COCO
 
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
 from planimeter.measurement import Measurement
-from planimeter.packs import Pack
-from planimeter.segmenter import Segmenter
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind

@@ -25,16 +25,17 @@ from planimeter.importing.detectron2_checkpoint import read_weights  # noqa: E40
 from planimeter.importing.detectron2_config import read_config  # noqa: E402
 from planimeter.importing.plan import ImportPlan, name_classes  # noqa: E402
 from planimeter.importing.tensors import fit_weights  # noqa: E402
-from planimeter.masks import rle_decode  # noqa: E402
+from planimeter.masks.rle import rle_decode  # noqa: E402
 from planimeter.measurement import Rle  # noqa: E402
+from planimeter.measuring.segmenter import Segmenter  # noqa: E402
 from planimeter.networks.detectron2 import Detectron2Network  # noqa: E402
-from planimeter.packs import Manifest, Pack, Preprocessing, read_pack  # noqa: E402
-from planimeter.preprocessing import network_size  # noqa: E402
+from planimeter.packs.manifest import Manifest, Preprocessing  # noqa: E402
+from planimeter.packs.pack import Pack, read_pack  # noqa: E402
+from planimeter.pictures.preprocessing import network_size  # noqa: E402
 from planimeter.runtimes import RawDetections  # noqa: E402
 from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: E402
 from planimeter.runtimes.torch import TorchRuntime  # noqa: E402
-from planimeter.segmenter import Segmenter  # noqa: E402
-from planimeter.service.answers import model_answer  # noqa: E402
+from planimeter.service.api.answers import model_answer  # noqa: E402
 
 pytestmark = pytest.mark.training
 

@@ -20,9 +20,10 @@ from planimeter.errors import ImportRefused  # noqa: E402
 from planimeter.importing.coco_classes import COCO_BY_NUMBER  # noqa: E402
 from planimeter.importing.plan import ImportPlan  # noqa: E402
 from planimeter.importing.torchvision import Settings, TorchvisionModel  # noqa: E402
-from planimeter.masks import paste  # noqa: E402
-from planimeter.packs import Pack, Preprocessing  # noqa: E402
-from planimeter.preprocessing import preprocess  # noqa: E402
+from planimeter.masks.paste import paste  # noqa: E402
+from planimeter.packs.manifest import Preprocessing  # noqa: E402
+from planimeter.packs.pack import Pack  # noqa: E402
+from planimeter.pictures.preprocessing import preprocess  # noqa: E402
 from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: E402
 from planimeter.runtimes.torch import TorchRuntime  # noqa: E402
 

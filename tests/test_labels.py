@@ -17,7 +17,10 @@ from labelled import write_dataset
 from planimeter.errors import DataError
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels
 from planimeter.labels.shapes import bitmap, ellipse, polygon, rectangle, unite
-from planimeter.masks import WindowMask, class_map, instance_map, polygons, rle_encode, union_mask
+from planimeter.masks.polygons import polygons
+from planimeter.masks.rle import rle_encode
+from planimeter.masks.union import class_map, instance_map, union_mask
+from planimeter.masks.window import WindowMask
 
 Write = Callable[[Path, LabelledPictures], Path]
 SIDE = 96

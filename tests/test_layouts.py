@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 from planimeter.errors import InferenceFailed
 from planimeter.layouts import reader
 from planimeter.layouts.yolo import suppress
-from planimeter.masks import Axis, FrameMasks, paste
-from planimeter.packs import Manifest, Output, PackClass, PackFile, Preprocessing, Thresholds, TrainingData
-from planimeter.preprocessing import Placement, preprocess
+from planimeter.masks.paste import Axis, FrameMasks, paste
+from planimeter.packs.manifest import (
+    Manifest,
+    Output,
+    PackClass,
+    PackFile,
+    Preprocessing,
+    Thresholds,
+    TrainingData,
+)
+from planimeter.pictures.preprocessing import Placement, preprocess
 from planimeter.runtimes import RawDetections
 
 FOUR = {"boxes": "boxes", "labels": "labels", "scores": "scores", "masks": "masks"}

@@ -7,20 +7,11 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from planimeter.errors import InferenceFailed, InvalidOption
-from planimeter.masks import (
-    EMPTY,
-    CoverageCounts,
-    WindowMask,
-    class_map,
-    count_coverage,
-    instance_map,
-    paste,
-    polygons,
-    rle_decode,
-    rle_encode,
-    rle_window,
-    union_mask,
-)
+from planimeter.masks.paste import paste
+from planimeter.masks.polygons import polygons
+from planimeter.masks.rle import rle_decode, rle_encode, rle_window
+from planimeter.masks.union import CoverageCounts, class_map, count_coverage, instance_map, union_mask
+from planimeter.masks.window import EMPTY, WindowMask
 from planimeter.measurement import Rle, percent
 
 ONES = np.ones((28, 28), np.float32)

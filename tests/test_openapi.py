@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from planimeter.service.openapi import describe
-from planimeter.service.options import MOST_LISTED
+from planimeter.service.api.openapi import describe
+from planimeter.service.api.options import MOST_LISTED
 
 
 def test_the_document_is_valid_openapi(client: FlaskClient) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from planimeter.errors import InvalidPack, UnknownModel
-from planimeter.packs import BUNDLED_FOLDER, find_pack, find_packs, read_pack
+from planimeter.packs.pack import BUNDLED_FOLDER, find_pack, find_packs, read_pack
 
 
 @pytest.fixture

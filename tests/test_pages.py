@@ -15,12 +15,12 @@ from werkzeug.test import TestResponse
 
 import planimeter.service
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
-from planimeter.packs import Pack
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.samples import find_sample, list_samples
-from planimeter.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
-from planimeter.service.pages import PAGE_TOKEN, render_card, write_percent, write_sentence, write_signed
+from planimeter.service.pages.home import PAGE_TOKEN, render_card, write_percent, write_sentence, write_signed
 from planimeter.settings import Settings
 from planimeter.store import Store
 

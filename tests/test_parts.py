@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from planimeter.errors import DataError
 from planimeter.labels import LabelledPicture, LabelledPictures, fold, split
 from planimeter.labels.likeness import group
-from planimeter.masks import WindowMask
+from planimeter.masks.window import WindowMask
 
 
 def texture(seed: int, side: int = 48) -> NDArray[np.uint8]:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from fakes import BlockRuntime, block_pack, blocks
 from planimeter.errors import InferenceFailed
-from planimeter.masks import PixelProbabilities, paste
+from planimeter.masks.paste import paste
+from planimeter.masks.pixels import PixelProbabilities
+from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.runtimes import RawDetections
-from planimeter.segmenter import Segmenter, at_threshold
 
 STRIDE = 4
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from planimeter.packs import Preprocessing
-from planimeter.preprocessing import choose_tiles, network_size, preprocess
+from planimeter.packs.manifest import Preprocessing
+from planimeter.pictures.preprocessing import choose_tiles, network_size, preprocess
 
 PLAIN = {"mean": (0, 0, 0), "std": (255, 255, 255)}
 WHITE = np.full((50, 100, 3), 255, np.uint8)

@@ -11,10 +11,10 @@ from PIL import Image
 
 import planimeter
 from planimeter import Measured, Measurement, Segmenter
-from planimeter.decode import decode
 from planimeter.errors import InvalidOption, MissingPicture, UnknownModel
-from planimeter.masks import rle_decode
+from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Polygons, Rle
+from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample, list_samples
 
 

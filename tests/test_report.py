@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fakes import block_pack
-from planimeter.packs import Pack
+from planimeter.packs.pack import Pack
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.store import Store
 from test_api import MEASUREMENTS, body

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 import planimeter
 from fakes import MODEL, blocks, write_block_pack
-from planimeter.decode import decode
 from planimeter.errors import InvalidPack, PlanimeterError, RuntimeUnavailable
 from planimeter.measurement import Measurement
+from planimeter.pictures.decode import decode
 from planimeter.samples import find_sample
 from planimeter.settings import Precision, RuntimeName
 

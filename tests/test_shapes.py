@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from planimeter.masks import WindowMask
-from planimeter.shapes import measure_shape
+from planimeter.masks.shapes import measure_shape
+from planimeter.masks.window import WindowMask
 
 measure = pytest.importorskip("skimage.measure", reason="needs the dev extra")
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fakes import MODEL, DotRuntime, dot_pack, dots, encoded
-from planimeter.segmenter import Segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fakes import BlockRuntime, block_pack, blocks
-from planimeter.masks import WindowMask
-from planimeter.packs import Preprocessing
-from planimeter.preprocessing import choose_tiles, network_size
+from planimeter.masks.window import WindowMask
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.packs.manifest import Preprocessing
+from planimeter.pictures.preprocessing import choose_tiles, network_size
+from planimeter.pictures.tiles import Found, Tile, list_tiles, merge
 from planimeter.samples import list_samples
-from planimeter.segmenter import Segmenter, load
-from planimeter.tiles import Found, Tile, list_tiles, merge
 
 RED = (255, 0, 0)
 

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
-from planimeter.decode import decode
-from planimeter.packs import BUNDLED_FOLDER, Backbone, Pack, PackClass, PackFile, find_pack, read_pack
-from planimeter.preprocessing import preprocess
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.packs.manifest import Backbone, PackClass, PackFile
+from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
+from planimeter.pictures.decode import decode
+from planimeter.pictures.preprocessing import preprocess
 from planimeter.runtimes import RawDetections
 from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.segmenter import Segmenter, load
 
 pytest.importorskip("torchvision", reason="the train extra is not installed")
 
@@ -31,9 +32,9 @@ from safetensors.torch import load_file, save_file
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import compare, summarise
-from planimeter.evaluation.training_record import read_record
 from planimeter.labels import LabelledPictures, read_labels, split
 from planimeter.networks.own import BoxSpaceNetwork, build_network
+from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer

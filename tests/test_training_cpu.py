@@ -14,7 +14,7 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.ops import MultiScaleRoIAlign
 
 from planimeter.networks.own import build_network
-from planimeter.packs import Architecture
+from planimeter.packs.manifest import Architecture
 from planimeter.training.cpu import Float32Conv2d, SeparableRoIAlign, suit_cpu
 from planimeter.training.engine import forward_losses
 from planimeter.training.start import freeze

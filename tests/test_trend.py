@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from planimeter.distribution import distribution, histogram, outliers, round_step
 from planimeter.store import Filter, Store
+from planimeter.store.distribution import distribution, histogram, outliers, round_step
 from test_store import add, measurement, open_store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)  # a Monday

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from pycocotools import mask as coco
 
 from fakes import dots, encoded
-from planimeter.masks import rle_decode
+from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Rle
 from serving import serve
 from test_browser import PATIENCE_MS, PHONE, Watched, ask, browser, settle, watched

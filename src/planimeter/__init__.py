@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from planimeter.errors import PlanimeterError
 from planimeter.measurement import Coverage, Instance, Measurement
-from planimeter.segmenter import Measured, Segmenter, load
+from planimeter.measuring.segmenter import Measured, Segmenter, load
 
 __version__ = version("planimeter")
 __all__ = [

@@ -14,12 +14,13 @@ from planimeter.commands.printing import understood
 from planimeter.errors import DataError
 from planimeter.evaluation import Calibration, Metrics, calibrate, compare
 from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
-from planimeter.evaluation.report import METRICS, write_report
-from planimeter.evaluation.study import Evaluated, list_findings, study
-from planimeter.evaluation.training_record import TrainingRecord, read_record
 from planimeter.labels import LabelledPictures, read_labels
-from planimeter.packs import REPORT_FOLDER, Pack, Thresholds
-from planimeter.segmenter import Segmenter, load
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.packs.manifest import Thresholds
+from planimeter.packs.pack import REPORT_FOLDER, Pack
+from planimeter.reports.report import METRICS, write_report
+from planimeter.reports.study import Evaluated, list_findings, study
+from planimeter.reports.training_record import TrainingRecord, read_record
 from planimeter.settings import Settings
 
 

@@ -9,8 +9,8 @@ from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
 from planimeter.errors import InvalidOption
 from planimeter.importing.archive import write_archive
-from planimeter.packing import new_file
-from planimeter.packs import Pack, find_pack
+from planimeter.packs.pack import Pack, find_pack
+from planimeter.packs.packing import new_file
 from planimeter.runtimes.openvino import save_ir
 from planimeter.settings import Settings
 

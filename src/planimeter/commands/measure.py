@@ -15,13 +15,13 @@ from rich.table import Table
 from planimeter import load
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
-from planimeter.decode import Limits
-from planimeter.drawing import encode_png
+from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.measurement import Measurement
-from planimeter.segmenter import Measured, Segmenter
+from planimeter.measuring.segmenter import Measured, Segmenter
+from planimeter.measuring.table import Cell, row, to_csv
+from planimeter.pictures.decode import Limits
 from planimeter.settings import Settings
-from planimeter.tables import Cell, row, to_csv
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 """Which files of a folder are tried; what a file is, its content says."""

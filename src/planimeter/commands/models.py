@@ -8,7 +8,7 @@ from planimeter.commands.exports import export_model
 from planimeter.commands.imports import import_group
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
-from planimeter.packs import find_pack, find_packs
+from planimeter.packs.pack import find_pack, find_packs
 from planimeter.settings import Settings
 
 

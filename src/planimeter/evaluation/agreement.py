@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
 from planimeter.labels import LabelledPicture
-from planimeter.masks import WindowMask, count_coverage
+from planimeter.masks.union import count_coverage
+from planimeter.masks.window import WindowMask
 from planimeter.measurement import percent
-from planimeter.segmenter import Segmentation
+from planimeter.measuring.detections import Segmentation
 
 Interval = tuple[float, float]
 

@@ -15,7 +15,8 @@ from pycocotools.cocoeval import COCOeval
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.masks import WindowMask, rle_encode
+from planimeter.masks.rle import rle_encode
+from planimeter.masks.window import WindowMask
 
 MAX_DETECTIONS = 1000
 SIZES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}

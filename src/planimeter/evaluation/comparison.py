@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planimeter.labels import LabelledPicture, LabelledPictures
-from planimeter.segmenter import Detections, Segmentation, Segmenter, Stopwatch
-from planimeter.tiles import Queue
+from planimeter.measuring.detections import Detections, Segmentation
+from planimeter.measuring.segmenter import Segmenter, Stopwatch
+from planimeter.pictures.tiles import Queue
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.masks import WindowMask, count_common
-from planimeter.segmenter import Segmentation
+from planimeter.masks.union import count_common
+from planimeter.masks.window import WindowMask
+from planimeter.measuring.detections import Segmentation
 
 IOU = 0.5
 

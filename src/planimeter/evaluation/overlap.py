@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.masks import WindowMask
+from planimeter.masks.window import WindowMask
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from planimeter.segmenter import Segmentation, Segmenter, measure_coverage
+from planimeter.measuring.coverage import measure_coverage
+from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.segmenter import Segmenter
 
 EMPTY_NAME = "an empty picture (one even colour)"
 

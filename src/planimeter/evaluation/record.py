@@ -5,8 +5,9 @@ from dataclasses import replace
 from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.metrics import Metrics
-from planimeter.packing import write_manifest
-from planimeter.packs import Manifest, Pack, Thresholds
+from planimeter.packs.manifest import Manifest, Thresholds
+from planimeter.packs.pack import Pack
+from planimeter.packs.packing import write_manifest
 
 CROSS_VALIDATION = "cross-validation"
 """The part of pictures each of which was measured by a model that had not seen it."""

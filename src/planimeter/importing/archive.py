@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from planimeter.errors import ImportRefused
 from planimeter.importing.onnx_file import read_onnx_file
-from planimeter.packing import finished_folder, new_file
-from planimeter.packs import MANIFEST, Pack, parse_manifest
+from planimeter.packs.pack import MANIFEST, Pack, parse_manifest
+from planimeter.packs.packing import finished_folder, new_file
 
 MOST_FILES = 2000
 MOST_BYTES = 4 * 2**30

@@ -10,7 +10,7 @@ from planimeter.importing.plan import ImportPlan
 from planimeter.importing.tensors import fit_weights
 from planimeter.importing.torch_networks import write_imported
 from planimeter.networks.detectron2 import Detectron2Network
-from planimeter.packs import Pack
+from planimeter.packs.pack import Pack
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from planimeter.architectures import (
+from planimeter.errors import ImportRefused
+from planimeter.importing.yaml_files import Keys, read_yaml
+from planimeter.packs.architectures import (
     Anchors,
     BoxHead,
     Detectron2Architecture,
@@ -22,9 +24,7 @@ from planimeter.architectures import (
     ResNet,
     Weights4,
 )
-from planimeter.errors import ImportRefused
-from planimeter.importing.yaml_files import Keys, read_yaml
-from planimeter.packs import Preprocessing
+from planimeter.packs.manifest import Preprocessing
 
 _NORMS: dict[str, Norm] = {
     "": "",

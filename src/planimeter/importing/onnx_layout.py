@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from planimeter.errors import ImportRefused
 from planimeter.importing.onnx_file import OnnxFile, Side, Tensor
-from planimeter.packs import Layout
+from planimeter.packs.manifest import Layout
 
 SUPPORTED = """Supported are
   yolo             YOLOv8, YOLO11 and like them, segmentation: predictions [1, 4 + classes + K, places] and prototypes

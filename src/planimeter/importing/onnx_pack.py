@@ -13,19 +13,19 @@ from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.onnx_file import OnnxFile, Tensor, read_onnx_file
 from planimeter.importing.onnx_layout import Recognised, class_names, input_size, recognise
 from planimeter.importing.plan import ImportPlan, name_classes
-from planimeter.packing import ONNX, UNKNOWN_FILE, describe, finished_folder, write_manifest
-from planimeter.packs import (
+from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.packs.manifest import (
     Layout,
     Manifest,
     Output,
-    Pack,
     PackClass,
     Preprocessing,
     Thresholds,
     TrainingData,
 )
+from planimeter.packs.pack import Pack
+from planimeter.packs.packing import ONNX, UNKNOWN_FILE, describe, finished_folder, write_manifest
 from planimeter.runtimes.openvino import answered_shapes
-from planimeter.segmenter import Segmenter, load
 
 _RGB_MEAN, _RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _ZERO_TO_ONE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from planimeter.errors import ImportRefused
-from planimeter.packing import NewPack
-from planimeter.packs import NAME_PATTERN, PALETTE, PackClass
+from planimeter.packs.manifest import NAME_PATTERN, PALETTE, PackClass
+from planimeter.packs.packing import NewPack
 
 
 class ImportPlan(NewPack):

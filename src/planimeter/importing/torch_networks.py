@@ -3,11 +3,12 @@
 import torch
 from torch import nn
 
-from planimeter.architectures import Detectron2Architecture, TorchvisionArchitecture
 from planimeter.importing.plan import ImportPlan, default_threshold, name_classes
-from planimeter.masks import MaskEdge
-from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, describe, finished_folder, write_manifest
-from planimeter.packs import Manifest, Pack, Preprocessing, Thresholds, TrainingData
+from planimeter.masks.paste import MaskEdge
+from planimeter.packs.architectures import Detectron2Architecture, TorchvisionArchitecture
+from planimeter.packs.manifest import Manifest, Preprocessing, Thresholds, TrainingData
+from planimeter.packs.pack import Pack
+from planimeter.packs.packing import ONNX, UNKNOWN_FILE, WEIGHTS, describe, finished_folder, write_manifest
 from planimeter.training.export import write_networks
 
 

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, MaskRCNN_ResNet50_FPN_Weights
 
-from planimeter.architectures import TorchvisionArchitecture
 from planimeter.errors import ImportRefused
 from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.tensors import as_tensors, fit_weights, read_checkpoint
 from planimeter.importing.torch_networks import write_imported
 from planimeter.networks.torchvision import TorchvisionNetwork
-from planimeter.packs import Pack, Preprocessing
+from planimeter.packs.architectures import TorchvisionArchitecture
+from planimeter.packs.manifest import Preprocessing
+from planimeter.packs.pack import Pack
 
 WEIGHTS: dict[str, WeightsEnum] = {
     "maskrcnn_resnet50_fpn": MaskRCNN_ResNet50_FPN_Weights.COCO_V1,

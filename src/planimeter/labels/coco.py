@@ -5,13 +5,13 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from planimeter.decode import Limits
 from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import read_json
 from planimeter.labels.shapes import Shape, polygon
-from planimeter.masks import rle_window
+from planimeter.masks.rle import rle_window
 from planimeter.measurement import Rle
+from planimeter.pictures.decode import Limits
 
 FORMAT = "COCO json"
 

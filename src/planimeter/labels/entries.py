@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from planimeter.decode import Limits, decode
 from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 from planimeter.labels.shapes import Shape, unite
-from planimeter.masks import WindowMask
+from planimeter.masks.window import WindowMask
+from planimeter.pictures.decode import Limits, decode
 
 
 @dataclass(frozen=True)

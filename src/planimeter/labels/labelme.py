@@ -6,11 +6,11 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
-from planimeter.decode import decode
 from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import find_picture, ordered, read_json
 from planimeter.labels.shapes import Shape, bitmap, ellipse, polygon, rectangle
+from planimeter.pictures.decode import decode
 
 FORMAT = "LabelMe json folder"
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import DataError
-from planimeter.masks import WindowMask
+from planimeter.masks.window import WindowMask
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from planimeter.masks import EMPTY, WindowMask, rle_window
+from planimeter.masks.rle import rle_window
+from planimeter.masks.window import EMPTY, WindowMask
 from planimeter.measurement import Rle
 
 Bounds = tuple[float, float, float, float]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
 from planimeter.layouts import rf_detr, torchvision, yolo
-from planimeter.packs import Layout, Manifest, Output
+from planimeter.packs.manifest import Layout, Manifest, Output
 from planimeter.runtimes import RawDetections, Reader, Tensors, read_own
 
 Family = Callable[[Tensors, Output, tuple[int, int] | None], RawDetections]

@@ -7,7 +7,7 @@ two classes; masks brought to the picture's own resolution and taken above 0, no
 import numpy as np
 
 from planimeter.errors import InferenceFailed
-from planimeter.packs import Output
+from planimeter.packs.manifest import Output
 from planimeter.runtimes import GridMasks, RawDetections, Tensors
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
-from planimeter.packs import Output
+from planimeter.packs.manifest import Output
 from planimeter.runtimes import GridMasks, RawDetections, Tensors
 
 

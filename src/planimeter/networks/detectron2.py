@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import FrozenBatchNorm2d, roi_align
 
-from planimeter.architectures import (
+from planimeter.networks.suppression import select, suppress
+from planimeter.packs.architectures import (
     Anchors,
     BoxHead,
     Detectron2Architecture,
@@ -27,7 +28,6 @@ from planimeter.architectures import (
     ResNet,
     Weights4,
 )
-from planimeter.networks.suppression import select, suppress
 
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _STAGES = ("res2", "res3", "res4", "res5")

@@ -35,7 +35,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from planimeter.networks.efficientnet_lite import EfficientNetLite, list_taps, rename_published
 from planimeter.networks.pixels import PixelBranch, separable
-from planimeter.packs import Architecture, Backbone
+from planimeter.packs.manifest import Architecture, Backbone
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.ops.boxes import clip_boxes_to_image
 
-from planimeter.architectures import TorchvisionArchitecture
 from planimeter.networks.detectron2 import pad
 from planimeter.networks.suppression import select
+from planimeter.packs.architectures import TorchvisionArchitecture
 
 _BUILDERS = {
     "maskrcnn_resnet50_fpn": maskrcnn_resnet50_fpn,

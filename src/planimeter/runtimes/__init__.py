@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
-from planimeter.masks import Axis, FrameMasks
-from planimeter.preprocessing import Placement
+from planimeter.masks.paste import Axis, FrameMasks
+from planimeter.pictures.preprocessing import Placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class RawDetections:
     def masks_in(
         self, placement: Placement, x: int, y: int, order: Sequence[int] | NDArray[np.intp]
     ) -> NDArray[np.float32] | FrameMasks:
-        """Return the masks with the indices `order`, for `planimeter.masks.paste`; see `GridMasks.placed`."""
+        """Return the masks with the indices `order`, for `planimeter.masks.paste.paste`; see `GridMasks.placed`."""
         if isinstance(self.masks, GridMasks):
             return self.masks.take(order).placed(placement, x, y)
         return self.masks[order]

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from planimeter.errors import InvalidPack, RuntimeUnavailable
-from planimeter.packs import Pack
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import Reader, Runtime
 from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.settings import Precision, RuntimeName

@@ -8,7 +8,7 @@ import openvino.opset13 as opset
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
-from planimeter.packing import new_file
+from planimeter.packs.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
 
 

@@ -11,12 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from planimeter.architectures import Detectron2Architecture, TorchvisionArchitecture
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.networks.detectron2 import Detectron2Network
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.networks.torchvision import TorchvisionNetwork
-from planimeter.packs import Pack
+from planimeter.packs.architectures import Detectron2Architecture, TorchvisionArchitecture
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import RawDetections, without_sentinel
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from planimeter.packs import Pack
+from planimeter.packs.pack import Pack
 
 _SPLITS = ("test", "cross-validation", "validation")
 """The most independent pictures first."""

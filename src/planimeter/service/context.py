@@ -5,7 +5,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from planimeter.decode import Limits
+from planimeter.pictures.decode import Limits
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
 from planimeter.service.queue import Queue

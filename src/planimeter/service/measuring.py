@@ -4,14 +4,15 @@ import logging
 from dataclasses import replace
 from time import perf_counter
 
-from planimeter.candidates import Candidates, candidates_above, unpack
-from planimeter.decode import decode
-from planimeter.drawing import encode_mask_png, encode_png
+from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.errors import PlanimeterError, ScoresNotKept, StoreFailed
 from planimeter.measurement import Measurement, Timing
-from planimeter.segmenter import Measured, at_threshold
+from planimeter.measuring.candidates import Candidates, candidates_above, unpack
+from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.segmenter import Measured
+from planimeter.pictures.decode import decode
+from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
-from planimeter.service.options import UploadOptions, parse_options
 from planimeter.store import Record
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]

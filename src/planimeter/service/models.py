@@ -6,8 +6,9 @@ from pathlib import Path
 
 import planimeter
 from planimeter.errors import UnknownModel
-from planimeter.packs import MANIFEST, PALETTE, Pack, find_packs, read_pack
-from planimeter.segmenter import Segmenter
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.manifest import PALETTE
+from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
 from planimeter.settings import Settings
 
 

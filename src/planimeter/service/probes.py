@@ -4,7 +4,7 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from planimeter.errors import NotReady, StoreFailed
-from planimeter.service.answers import Health
+from planimeter.service.api.answers import Health
 from planimeter.service.context import context
 
 blueprint = Blueprint("probes", __name__)

@@ -15,7 +15,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from planimeter.errors import NotReady
-from planimeter.service.answers import ErrorAnswer, Problem
+from planimeter.service.api.answers import ErrorAnswer, Problem
 from planimeter.service.problems import too_many_bytes
 from planimeter.settings import Settings
 

@@ -6,7 +6,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage
 
 from planimeter.errors import InvalidOption, MissingPicture, TooManyBytes, UnsupportedPicture
-from planimeter.service.options import UploadOptions, parse
+from planimeter.service.api.options import UploadOptions, parse
 from planimeter.service.problems import too_many_bytes
 
 FIELD = "image"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import sqlalchemy.orm
 from numpy.typing import NDArray
 
-from planimeter.distribution import Distribution, Percents, distribution, histogram, outliers
+from planimeter.store.distribution import Distribution, Percents, distribution, histogram, outliers
 from planimeter.store.filters import (
     EVERYTHING,
     Filter,

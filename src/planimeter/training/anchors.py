@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from planimeter.errors import TrainingError
 from planimeter.labels import LabelledPictures
-from planimeter.packs import Preprocessing
-from planimeter.preprocessing import network_size
+from planimeter.packs.manifest import Preprocessing
+from planimeter.pictures.preprocessing import network_size
 
 # The finest level looks every 4 pixels: smaller anchors fall between its places, larger leave small objects out.
 LEAST_SIZES = (8, 10, 12, 14, 16, 20, 24, 28, 32)

@@ -13,10 +13,10 @@ from torch.utils.data import Dataset
 
 from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.labels.likeness import group
-from planimeter.masks import WindowMask
+from planimeter.masks.window import WindowMask
 from planimeter.networks.pixels import truth_of
-from planimeter.packs import Preprocessing
-from planimeter.preprocessing import network_size, normalise
+from planimeter.packs.manifest import Preprocessing
+from planimeter.pictures.preprocessing import network_size, normalise
 
 Target = dict[str, Tensor]
 

@@ -18,11 +18,11 @@ from torchvision.models.detection.image_list import ImageList
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.labels import LabelledPictures
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
 from planimeter.networks.pixels import pixel_loss
-from planimeter.packs import Pack
+from planimeter.packs.pack import Pack
 from planimeter.runtimes.torch import TorchRuntime
-from planimeter.segmenter import Segmenter
 from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
 from planimeter.training.recipe import Recipe, Status

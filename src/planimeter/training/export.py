@@ -18,21 +18,28 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
-from planimeter.packing import ONNX, UNKNOWN_FILE, WEIGHTS, NewPack, describe, finished_folder, write_manifest
-from planimeter.packs import (
+from planimeter.packs.manifest import (
     NAME_PATTERN,
     PALETTE,
     Architecture,
     Backbone,
     Manifest,
-    Pack,
     PackClass,
     Preprocessing,
     Thresholds,
     TrainingData,
-    find_pack,
 )
-from planimeter.preprocessing import network_size
+from planimeter.packs.pack import Pack, find_pack
+from planimeter.packs.packing import (
+    ONNX,
+    UNKNOWN_FILE,
+    WEIGHTS,
+    NewPack,
+    describe,
+    finished_folder,
+    write_manifest,
+)
+from planimeter.pictures.preprocessing import network_size
 from planimeter.runtimes import OUTPUTS, PIXELS
 from planimeter.training.anchors import keep_or_match, match_anchors
 

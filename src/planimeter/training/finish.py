@@ -2,7 +2,8 @@
 
 from planimeter.evaluation import Calibration, calibrate, compare, summarise, with_mask_threshold
 from planimeter.labels import LabelledPictures
-from planimeter.packs import Pack, Thresholds
+from planimeter.packs.manifest import Thresholds
+from planimeter.packs.pack import Pack
 from planimeter.training.engine import Trainer
 from planimeter.training.export import write_pack
 

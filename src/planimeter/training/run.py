@@ -10,11 +10,12 @@ import torch
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Calibration, Compared, Metrics, calibrate, compare
-from planimeter.evaluation.study import list_findings
-from planimeter.evaluation.training_report import report_folds, report_training
 from planimeter.labels import LabelledPictures, fold, read_labels, read_split, split, write_split
 from planimeter.networks.own import build_network
-from planimeter.packs import Pack, Thresholds, find_pack
+from planimeter.packs.manifest import Thresholds
+from planimeter.packs.pack import Pack, find_pack
+from planimeter.reports.study import list_findings
+from planimeter.reports.training_report import report_folds, report_training
 from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import PackPlan, draft_pack, write_pack
 from planimeter.training.finish import finish

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from planimeter.errors import TrainingError
 from planimeter.networks.own import BACKBONES, BackboneKind, PixelMaskRCNN
-from planimeter.packs import Backbone, Pack
+from planimeter.packs.manifest import Backbone
+from planimeter.packs.pack import Pack
 from planimeter.training.recipe import Arithmetic
 
 

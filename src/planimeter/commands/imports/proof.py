@@ -7,11 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
 from planimeter.commands.printing import console
-from planimeter.drawing import encode_png
+from planimeter.drawing.encoding import encode_png
 from planimeter.errors import ImportRefused
-from planimeter.packs import Pack, Preprocessing
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.manifest import Preprocessing
+from planimeter.packs.pack import Pack
 from planimeter.samples import list_samples
-from planimeter.segmenter import Segmenter
 
 
 class Proof(BaseModel):

@@ -8,7 +8,7 @@ from planimeter.commands.imports.proof import Proof, print_summary, prove
 from planimeter.commands.options import options_of
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.torchvision import WEIGHTS, Settings, TorchvisionModel
-from planimeter.segmenter import load
+from planimeter.measuring.segmenter import load
 
 
 @click.command("torchvision")

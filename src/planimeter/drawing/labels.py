@@ -1,0 +1,117 @@
+"""The labels beside instances: what they say, and where they hide nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from planimeter.drawing.colours import Pixels
+from planimeter.masks.window import Bools, WindowMask
+
+Font = ImageFont.FreeTypeFont
+Area = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are outside."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """An instance and what may be written at it, best first."""
+
+    mask: WindowMask
+    box: Area
+    paint: Pixels
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Tag:
+    """A label with its place."""
+
+    text: str
+    area: Area
+    paint: Pixels
+
+
+def list_texts(labels: Sequence[int], names: Sequence[str], scores: Sequence[float]) -> list[list[str]]:
+    """Return what may be written at each instance, best first; where there is but one class, not its name."""
+    figures = [f"{score:.2f}" for score in scores]
+    if len(names) < 2:
+        return [[figure] for figure in figures] or [[] for _ in labels]
+    words = [names[label - 1] for label in labels]
+    if not figures:
+        return [[word] for word in words]
+    return [[f"{word} {figure}", word] for word, figure in zip(words, figures, strict=True)]
+
+
+def place_tags(instances: Sequence[Named], union: Bools, font: Font, *, alone: bool) -> list[_Tag]:
+    """Return a label for each instance that has room for one; higher scores choose first.
+
+    Where the class is `alone`, labels are bare scores: worth less than a clear view, they are left out where
+    instances are small, and wholly where most have no room.
+    """
+    room = 2 if alone else 0
+    margin = _margin(font)
+    height = round(1.2 * font.size) + margin
+    tags: list[_Tag] = []
+    for instance in instances:
+        for text in instance.texts:
+            width = round(font.getlength(text)) + 2 * margin
+            area = _place((width, height), instance, [tag.area for tag in tags], union)
+            if area and instance.mask.area >= room * width * height:
+                tags.append(_Tag(text, area, instance.paint))
+                break
+    return [] if alone and 2 * len(tags) < len(instances) else tags
+
+
+def _place(extent: tuple[int, int], instance: Named, taken: Sequence[Area], union: Bools) -> Area | None:
+    """Return where a label fits: at the mask's top, at its bottom, or inside; None where there is no room."""
+    mask, (left, top, right, bottom) = instance.mask, instance.box
+    width, height = extent
+    if max(right - left, bottom - top) < 0.6 * width or width > 0.6 * union.shape[1]:
+        return None
+    gap = max(1, height // 8)
+    at_top, at_bottom = _middle(mask, top), _middle(mask, bottom - 1)
+    for middle, y in ((at_top, top - gap - height), (at_bottom, bottom + gap), (at_top, top + gap)):
+        x = max(0, min(middle - width // 2, union.shape[1] - width))
+        area = (x, y, x + width, y + height)
+        if y < 0 or y + height > union.shape[0] or any(_overlap(area, other) for other in taken):
+            continue
+        own = _count(mask.pixels, (x - mask.x, y - mask.y, x + width - mask.x, y + height - mask.y))
+        if own <= 0.2 * mask.area and _count(union, area) - own <= 0.05 * width * height:
+            return area
+    return None
+
+
+def _middle(mask: WindowMask, row: int) -> int:
+    """Return the middle of the mask's pixels in a row of the picture."""
+    return mask.x + int(np.flatnonzero(mask.pixels[row - mask.y]).mean())
+
+
+def _count(pixels: Bools, area: Area) -> int:
+    left, top, right, bottom = (max(0, side) for side in area)
+    return int(np.count_nonzero(pixels[top:bottom, left:right]))
+
+
+def _overlap(one: Area, other: Area) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> Pixels:
+    """Return the canvas with the labels: a plate in the instance's colour, dark or bright letters on it."""
+    if not tags:
+        return canvas
+    image = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(image)
+    for tag in tags:
+        left, top, right, bottom = tag.area
+        red, green, blue = (int(channel) for channel in tag.paint)
+        plate = (left, top, right - 1, bottom - 1)
+        pen.rounded_rectangle(plate, radius=_margin(font), fill=(red, green, blue))
+        ink = (0, 0, 0) if (77 * red + 150 * green + 29 * blue) >> 8 > 110 else (255, 255, 255)
+        pen.text(((left + right) / 2, (top + bottom) / 2), tag.text, fill=ink, font=font, anchor="mm")
+    return np.array(image)
+
+
+def _margin(font: Font) -> int:
+    return max(2, round(font.size / 4))

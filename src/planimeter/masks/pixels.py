@@ -1,0 +1,59 @@
+"""What a network says of each pixel, whichever object it belongs to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planimeter.masks.window import BLOCK_PIXELS, WindowMask
+
+
+@dataclass(frozen=True, eq=False)
+class PixelProbabilities:
+    """What a network says of each pixel, whichever object it belongs to: probabilities on a grid over a tile.
+
+    `values` float32 [1 + classes, h, w], the background first. The centre of pixel i of a picture lies at
+    (i - origin + 0.5) * cells + first cells of the grid, along each axis; a cell's centre is at its index + 0.5.
+    """
+
+    values: NDArray[np.float32]
+    window: tuple[int, int, int, int]
+    """Of the tile: left, top, right and bottom in pixels of the picture."""
+    cells: tuple[float, float]
+    """Cells a pixel, across and down."""
+    first: tuple[float, float]
+    """Where the tile begins in the grid, across and down."""
+
+    def read(self, index: int, left: int, top: int, right: int, bottom: int) -> NDArray[np.float32]:
+        """Return the probability of class `index` at each pixel of a window, read bilinearly: [h, w]."""
+        before, after, across = self._neighbours(0, left, right)
+        above, below, down = self._neighbours(1, top, bottom)
+        c0, r0 = int(before[0]), int(above[0])
+        part = self.values[index, r0 : int(below[-1]) + 1, c0 : int(after[-1]) + 1]
+        rows = part[above - r0]
+        rows += (part[below - r0] - rows) * down[:, None]
+        pixels = rows[:, before - c0]
+        pixels += (rows[:, after - c0] - pixels) * across
+        return pixels
+
+    def foreground(self) -> WindowMask:
+        """Return the pixels that show any class rather than the background: all classes together above one half."""
+        left, top, right, bottom = self.window
+        pixels = np.empty((bottom - top, right - left), bool)
+        step = max(1, BLOCK_PIXELS // (right - left))
+        for start in range(top, bottom, step):
+            end = min(start + step, bottom)
+            np.less(self.read(0, left, start, right, end), 0.5, out=pixels[start - top : end - top])
+        return WindowMask(left, top, pixels)
+
+    def _neighbours(
+        self, axis: int, start: int, end: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+        """Return the two cells around the centre of each pixel from `start` up to `end`, and the second's share."""
+        last = self.values.shape[2 - axis] - 1
+        position = (
+            (np.arange(start, end) - self.window[axis] + 0.5) * self.cells[axis] + self.first[axis] - 0.5
+        )
+        position = np.clip(position, 0, last)
+        cell = position.astype(np.intp)
+        return cell, np.minimum(cell + 1, last), (position - cell).astype(np.float32)

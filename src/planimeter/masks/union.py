@@ -1,0 +1,112 @@
+"""Exact unions of masks, and maps of them. What needs a canvas makes one for all, never one for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planimeter.errors import InvalidOption
+from planimeter.masks.window import Bools, WindowMask
+
+
+@dataclass(frozen=True)
+class CoverageCounts:
+    """Pixels counted over the union of all masks."""
+
+    masked: int
+    overlapping: int
+    """Pixels under two masks or more."""
+    by_class: tuple[int, ...]
+    """The union of each class; index 0 is class id 1."""
+
+
+def count_coverage(
+    masks: Sequence[WindowMask], labels: Sequence[int], height: int, width: int, classes: int
+) -> CoverageCounts:
+    """Return exact counts over the unions: of all masks, and of those of each class id 1..`classes`.
+
+    Two bits a pixel of the region that holds all windows are all the memory that is needed: "masked" and
+    "masked before", as two arrays of bool.
+    """
+    _check(masks, height, width)
+    if any(not 1 <= label <= classes for label in labels):
+        raise InvalidOption(f"a label is not a class id from 1 to {classes}: {sorted(set(labels))}")
+    masked, overlapping = _count_union(masks)
+    by_class = [
+        _count_union([mask for mask, label in zip(masks, labels, strict=True) if label == class_id])[0]
+        for class_id in range(1, classes + 1)
+    ]
+    return CoverageCounts(masked, overlapping, tuple(by_class))
+
+
+def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:
+    """Return the pixels under one mask or more, and under two or more."""
+    windows = [mask for mask in masks if mask.pixels.size]
+    if not windows:
+        return 0, 0
+    x, y = min(mask.x for mask in windows), min(mask.y for mask in windows)
+    right = max(mask.x + mask.pixels.shape[1] for mask in windows)
+    bottom = max(mask.y + mask.pixels.shape[0] for mask in windows)
+    union, again = np.zeros((2, bottom - y, right - x), bool)
+    for mask in windows:
+        here = WindowMask(mask.x - x, mask.y - y, mask.pixels).window
+        again[here] |= union[here] & mask.pixels
+        union[here] |= mask.pixels
+    return int(np.count_nonzero(union)), int(np.count_nonzero(again))
+
+
+def count_common(one: WindowMask, other: WindowMask) -> int:
+    """Return how many pixels two masks of the same picture share."""
+    x0, y0 = max(one.x, other.x), max(one.y, other.y)
+    x1 = min(one.x + one.pixels.shape[1], other.x + other.pixels.shape[1])
+    y1 = min(one.y + one.pixels.shape[0], other.y + other.pixels.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return 0
+    mine = one.pixels[y0 - one.y : y1 - one.y, x0 - one.x : x1 - one.x]
+    others = other.pixels[y0 - other.y : y1 - other.y, x0 - other.x : x1 - other.x]
+    return int(np.count_nonzero(mine & others))
+
+
+def union_mask(masks: Sequence[WindowMask], height: int, width: int) -> Bools:
+    """Return [H, W]: the pixels under any mask."""
+    _check(masks, height, width)
+    union = np.zeros((height, width), bool)
+    for mask in masks:
+        union[mask.window] |= mask.pixels
+    return union
+
+
+def class_map(
+    masks: Sequence[WindowMask], labels: Sequence[int], height: int, width: int
+) -> NDArray[np.uint8]:
+    """Return [H, W]: the class id of each pixel, 0 where there is none; where masks overlap, the first's."""
+    if any(not 1 <= label <= 255 for label in labels):
+        raise InvalidOption("a class map holds class ids from 1 to 255")
+    return _map(masks, labels, np.zeros((height, width), np.uint8))
+
+
+def instance_map(masks: Sequence[WindowMask], height: int, width: int) -> NDArray[np.uint16]:
+    """Return [H, W]: 1, 2, … for the first, second, … mask, 0 where there is none; the lowest wins."""
+    if len(masks) > 65535:
+        raise InvalidOption(f"an instance map holds up to 65,535 instances, not {len(masks):,}")
+    return _map(masks, range(1, len(masks) + 1), np.zeros((height, width), np.uint16))
+
+
+def _map(masks: Sequence[WindowMask], values: Sequence[int], canvas: NDArray[Any]) -> NDArray[Any]:
+    _check(masks, *canvas.shape)
+    for mask, value in reversed(list(zip(masks, values, strict=True))):
+        canvas[mask.window][mask.pixels] = value
+    return canvas
+
+
+def _check(masks: Sequence[WindowMask], height: int, width: int) -> None:
+    """Refuse a window that leaves the picture: NumPy would silently wrap it round or cut it."""
+    for mask in masks:
+        rows, columns = mask.pixels.shape
+        if mask.x < 0 or mask.y < 0 or mask.x + columns > width or mask.y + rows > height:
+            raise InvalidOption(
+                f"a window of {columns} x {rows} at ({mask.x}, {mask.y}) leaves the picture of "
+                f"{width} x {height}"
+            )

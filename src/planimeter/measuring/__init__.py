@@ -1,0 +1,1 @@
+"""A picture goes in, its measurement comes out."""

@@ -1,0 +1,262 @@
+"""A segmenter: a pack loaded and ready. A picture goes in, its measurement comes out."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import PrivateAttr
+
+from planimeter.drawing.drawing import Style, draw_measurement
+from planimeter.errors import InferenceFailed, InvalidOption, MissingPicture
+from planimeter.layouts import has_sentinel, reader
+from planimeter.masks.pixels import PixelProbabilities
+from planimeter.masks.union import union_mask
+from planimeter.masks.window import WindowMask
+from planimeter.measurement import (
+    MaskFormat,
+    Measurement,
+    ModelInfo,
+    Options,
+    Timing,
+)
+from planimeter.measuring.candidates import Candidates, Lineup
+from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage, select
+from planimeter.measuring.detections import Detections, Segmentation, TileDetections
+from planimeter.packs.pack import Pack, find_pack
+from planimeter.pictures.decode import Limits, Picture, decode, from_array
+from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
+from planimeter.pictures.tiles import Tile
+from planimeter.runtimes import RawDetections, Runtime
+from planimeter.runtimes.choice import open_runtime
+from planimeter.settings import Precision, RuntimeName
+
+
+class Measured(Measurement):
+    """A measurement that still holds its picture, so that it can be drawn."""
+
+    _pixels: NDArray[np.uint8] = PrivateAttr()
+    _colors: tuple[str, ...] = PrivateAttr()
+    _masks: list[WindowMask] = PrivateAttr()
+    _lineup: Lineup = PrivateAttr()
+
+    def with_picture(
+        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], masks: list[WindowMask], lineup: Lineup
+    ) -> "Measured":
+        """Keep what drawing and other thresholds need; returns itself."""
+        self._pixels, self._colors, self._masks, self._lineup = pixels, colors, masks, lineup
+        return self
+
+    def candidates(self) -> Candidates:
+        """Return all that the network found, also below the threshold: what `at_threshold` chooses from."""
+        return self._lineup.candidates()
+
+    def overlay(self, style: Style = "fill") -> Image.Image:
+        """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
+        return Image.fromarray(self.draw(style))
+
+    def draw(self, style: Style = "fill") -> NDArray[np.uint8]:
+        """Return the drawn picture, uint8 [H, W, 3] RGB."""
+        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks)
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the union of all masks, bool [H, W]."""
+        height, width = self._pixels.shape[:2]
+        return union_mask(self._masks, height, width)
+
+
+class Segmenter:
+    """Finds and measures. Safe to share between threads; pictures are inferred one at a time."""
+
+    def __init__(self, pack: Pack, runtime: Runtime) -> None:
+        self.pack = pack
+        self._runtime = runtime
+        self._one_at_a_time = threading.Lock()
+        manifest = pack.manifest
+        self.classes = tuple(entry.name for entry in manifest.classes)
+        self.colors = tuple(entry.color for entry in manifest.classes)
+        self.default_threshold = manifest.thresholds.score
+        self.info = ModelInfo(
+            name=manifest.name,
+            version=manifest.version,
+            sha256=manifest.onnx.sha256,
+            runtime=runtime.name,
+            precision=runtime.precision,
+            device=runtime.device,
+        )
+
+    def segment(self, pixels: NDArray[np.uint8]) -> Segmentation:
+        """Return all that the network finds in `pixels`, uint8 [H, W, 3] RGB, down to its own score floor."""
+        lineup = self._line_up(pixels, Stopwatch())
+        return select(lineup, lineup.score_floor)
+
+    def measure(
+        self,
+        source: "Path | str | bytes | NDArray[Any] | Picture",
+        *,
+        score_threshold: float | None = None,
+        mask_format: MaskFormat = "rle",
+        filename: str | None = None,
+        limits: Limits | None = None,
+    ) -> Measured:
+        """Measure one picture.
+
+        `source` is a path, the bytes of a picture file, an array (uint8 [H, W] or [H, W, 3 or 4] RGB(A),
+        uint16 [H, W]), or a `Picture` already decoded. `score_threshold` in [0, 1] replaces the pack's own.
+        """
+        watch = Stopwatch()
+        threshold = self.default_threshold if score_threshold is None else score_threshold
+        if not 0 <= threshold <= 1:
+            raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
+        picture = _read(source, filename, limits or Limits())
+        watch.lap("decode")
+        lineup = self._line_up(picture.pixels, watch, picture.notes)
+        found = select(lineup, threshold)
+        height, width = picture.pixels.shape[:2]
+        measured = Measured(
+            image=picture.info,
+            model=self.info,
+            options=Options(score_threshold=threshold),
+            coverage=measure_coverage(found, self.classes, height, width, lineup.foreground),
+            instances=list_instances(found, self.classes, height, width, mask_format),
+            notes=[*picture.notes, *list_notes(found, lineup, threshold)],
+            timing_ms=watch.timing(),
+        )
+        return measured.with_picture(picture.pixels, self.colors, found.masks, lineup)
+
+    def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> Detections:
+        """Return what `segment` starts from, with masks still as probabilities.
+
+        Thresholds can then be tried without the network. `watch` receives the time that the network took.
+        """
+        height, width = pixels.shape[:2]
+        tiles = self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch())
+        return Detections(height, width, tuple(tiles))
+
+    def _line_up(
+        self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[str] = ()
+    ) -> Lineup:
+        manifest = self.pack.manifest
+        height, width = pixels.shape[:2]
+        # One tile's masks are pasted before the next tile is looked at: probabilities take more memory.
+        parts, foreground = [], None
+        for found in self._detect(pixels, 0.0, watch):
+            parts.append((found.tile, found.paste(height, width, manifest.thresholds.mask)))
+            if found.pixels is not None:
+                shown = found.pixels.foreground()
+                foreground = np.zeros((height, width), bool) if foreground is None else foreground
+                foreground[shown.window] |= shown.pixels
+        limits = manifest.limits
+        return Lineup(
+            parts, height, width, limits.detections, limits.score_floor, picture_notes, foreground=foreground
+        )
+
+    def _detect(
+        self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
+    ) -> Iterator[TileDetections]:
+        """Yield what the network finds in one tile after the other."""
+        manifest = self.pack.manifest
+        height, width = pixels.shape[:2]
+        tiles, scale = choose_tiles(height, width, manifest.preprocessing)
+        for tile in tiles:
+            image, placement = preprocess(
+                pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
+            )
+            watch.lap("postprocess")
+            with self._one_at_a_time:
+                raw = self._runtime.run(image)
+            watch.lap("inference")
+            # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
+            scores = raw.scores.astype(np.float64).round(6)
+            order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
+            origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
+            yield TileDetections(
+                tile,
+                origin + placement.in_picture(raw.boxes[order]),
+                raw.labels[order].tolist(),
+                scores[order].tolist(),
+                raw.masks_in(placement, tile.x0, tile.y0, order),
+                limit_reached=len(order) >= manifest.limits.detections,
+                mask_edge=manifest.thresholds.mask_edge,
+                pixels=self._pixels(raw, placement, tile),
+            )
+
+    def _pixels(self, raw: RawDetections, placement: Placement, tile: Tile) -> PixelProbabilities | None:
+        if raw.pixels is None:
+            return None
+        outputs, rows, columns = raw.pixels.shape
+        if outputs != 1 + len(self.classes):
+            raise InferenceFailed(
+                f"the pixel branch of {self.pack.name!r} answers {outputs} classes, the background among them; its "
+                f"manifest names {len(self.classes)} without the background: export the pack again"
+            )
+        across, down = columns / placement.input_width, rows / placement.input_height
+        return PixelProbabilities(
+            raw.pixels,
+            (tile.x0, tile.y0, tile.x1, tile.y1),
+            (placement.across * across, placement.down * down),
+            (placement.left * across, placement.top * down),
+        )
+
+
+class Stopwatch:
+    """Milliseconds of each step of a measurement."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._steps: dict[str, float] = {}
+
+    def lap(self, step: str) -> None:
+        """End `step` now."""
+        now = time.perf_counter()
+        self._steps[step] = self._steps.get(step, 0.0) + 1000 * (now - self._last)
+        self._last = now
+
+    def timing(self) -> Timing:
+        """Return all steps; what came after the last lap is post-processing."""
+        self.lap("postprocess")
+        return Timing(**self._steps, total=1000 * (self._last - self._start))
+
+
+def load(
+    name: str = "nuclei",
+    *,
+    packs_folder: Path | None = None,
+    infer_with_cpu: bool = False,
+    precision: Precision = "auto",
+    runtime: RuntimeName = "auto",
+) -> Segmenter:
+    """Load a model by the name of its pack, bundled or in `packs_folder`, or by the path of its folder.
+
+    A GPU is used where PyTorch (the `train` extra) or ONNX Runtime (the `onnxruntime` extra) finds one and
+    `infer_with_cpu` is false; OpenVINO on the CPU otherwise. `runtime` names one of them instead.
+    """
+    pack = find_pack(name, packs_folder)
+    network = open_runtime(
+        pack,
+        reader(pack.manifest),
+        sentinel=has_sentinel(pack.manifest),
+        runtime=runtime,
+        precision=precision,
+        infer_with_cpu=infer_with_cpu,
+    )
+    return Segmenter(pack, network)
+
+
+def _read(source: Any, filename: str | None, limits: Limits) -> Picture:
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, bytes):
+        return decode(source, filename=filename or "picture", limits=limits)
+    if isinstance(source, np.ndarray):
+        return from_array(source, filename=filename or "array")
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissingPicture(f"{path} cannot be read: {error.strerror}") from error
+    return decode(data, filename=filename or path.name, limits=limits)

@@ -1,0 +1,112 @@
+"""A pack: one folder with all that a model needs, and nothing that executes.
+
+`pack.json` is the manifest; `model.onnx` the network up to box-space masks; `weights.safetensors` (optional)
+the same weights for PyTorch. Nothing in a pack is ever unpickled.
+"""
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from planimeter.errors import InvalidPack, UnknownModel
+from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
+
+MANIFEST = "pack.json"
+CARD = "CARD.md"
+REPORT_FOLDER, REPORT_PAGE = "report", "index.html"
+BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack found on disk: its manifest and where it lies. The files are checked when it is loaded."""
+
+    folder: Path
+    manifest: Manifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that requests use."""
+        return self.manifest.name
+
+    def file(self, entry: PackFile) -> Path:
+        """Return the path of a file of the pack after checking that it holds what the manifest says."""
+        path = self.folder / entry.name
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InvalidPack(f"pack {self.name!r}: {entry.name} cannot be read ({error})") from error
+        if found != entry.sha256:
+            raise InvalidPack(
+                f"pack {self.name!r}: {entry.name} is damaged or was exchanged (sha256 {found[:12]}…, the "
+                f"manifest says {entry.sha256[:12]}…); install the pack again"
+            )
+        return path
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; empty where the pack has none."""
+        path = self.folder / CARD
+        return path.read_text("utf-8") if path.is_file() else ""
+
+    @property
+    def report(self) -> Path | None:
+        """The page of the report of its evaluation, where the pack has one."""
+        path = self.folder / REPORT_FOLDER / REPORT_PAGE
+        return path if path.is_file() else None
+
+
+def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
+    """Return the pack in `folder`; raises `InvalidPack` when its manifest is missing or wrong."""
+    path = folder / MANIFEST
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
+    return Pack(folder, parse_manifest(text, str(path)), bundled)
+
+
+def parse_manifest(text: str, source: str) -> Manifest:
+    """Return the manifest in `text`; raises `InvalidPack`, which names `source`."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise InvalidPack(f"{source}: {where}: {first['msg']}") from error
+
+
+def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
+    """Return every pack by name: the bundled ones, then those in `packs_folder`, which win over a bundled one.
+
+    A pack that cannot be read is left out with a warning in the log: it must not stop the others from serving.
+    """
+    packs: dict[str, Pack] = {}
+    for root, bundled in ((BUNDLED_FOLDER, True), (packs_folder, False)):
+        if root is None or not root.is_dir():
+            continue
+        for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+            try:
+                pack = read_pack(manifest.parent, bundled=bundled)
+            except InvalidPack as error:
+                _log.warning("left out: %s", error)
+            else:
+                packs[pack.name] = pack
+    return packs
+
+
+def find_pack(name: str, packs_folder: Path | None = None) -> Pack:
+    """Return the pack called `name`, or the one in the folder that `name` is a path of."""
+    packs = find_packs(packs_folder)
+    if re.match(NAME_PATTERN, name) and name in packs:
+        return packs[name]
+    for folder in (Path(name), *([packs_folder / name] if packs_folder else [])):
+        if (folder / MANIFEST).is_file():
+            return read_pack(folder)
+    raise UnknownModel(f"there is no model {name!r}; known: {', '.join(packs) or 'none'}")

@@ -1,0 +1,88 @@
+"""Writing packs: aside first, then in one move, so that nothing half-written is ever found."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from planimeter.packs.card import write_card
+from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
+from planimeter.packs.pack import CARD, MANIFEST
+from planimeter.settings import PACKS_FOLDER
+
+ONNX, WEIGHTS = "model.onnx", "weights.safetensors"
+UNKNOWN_FILE = PackFile(name=ONNX, sha256="0" * 64)
+"""Stands in a manifest that is drawn up before its files are there."""
+
+
+class NewPack(BaseModel):
+    """What a person may say about a pack that is about to be written, and where it goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=NAME_PATTERN, description="Name of the new model.")
+    version: str = Field("1", description="Version of the new model.")
+    title: str = Field("", description="One line for people; the name where empty.")
+    summary: str = Field("", description="What the model sees, in a sentence or two, for the card.")
+    limitations: str = Field("", description="Where the model fails, for the card.")
+    data_name: str = Field("not stated", description="What pictures it was trained on, for the card.")
+    data_licence: str = Field("not stated", description="Licence of those pictures, for the card.")
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Default score threshold; unless given, what validation or the network itself says.",
+    )
+    packs_folder: Path = Field(PACKS_FOLDER, description="Receives the pack.")
+
+
+@contextmanager
+def finished_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder that takes the place of `target` at the end, or is gone where the end is not reached."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    aside.chmod(0o755)  # mkdtemp makes it private; a pack is for every reader
+    try:
+        yield aside
+        _swap(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Yield a path to write; what is there at the end becomes `target`, or is gone where the end is not reached."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        aside = Path(folder) / target.name
+        yield aside
+        aside.replace(target)
+
+
+def describe(path: Path) -> PackFile:
+    """Return the name and the content's hash of a file of a pack."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return PackFile(name=path.name, sha256=digest.hexdigest())
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `pack.json`, and the card that follows from it."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    (folder / CARD).write_text(write_card(manifest), "utf-8")
+
+
+def _swap(aside: Path, target: Path) -> None:
+    """Move a finished folder into place; an older one of that name is gone only once the new one is there."""
+    old = target.with_name(f".{target.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    aside.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

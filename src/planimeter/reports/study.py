@@ -1,0 +1,321 @@
+"""One model on one set of labelled pictures, with all that a report says of it: the content of `metrics.json`."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from planimeter.evaluation.agreement import errors_at, found_percent, true_percent
+from planimeter.evaluation.calibration import DEFAULT, Setting
+from planimeter.evaluation.comparison import Compared, compare, with_mask_threshold
+from planimeter.evaluation.matching import Confusion, Matches, confusion, match, match_above, precision_recall
+from planimeter.evaluation.metrics import Metrics, summarise
+from planimeter.labels import LabelledPictures
+from planimeter.labels.audit import audit
+from planimeter.labels.census import SIZE_EDGES, count
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.manifest import PackClass, Thresholds
+from planimeter.reports.machine import Machine, describe_machine
+
+CURVE = tuple(round(0.01 * step, 2) for step in range(5, 100))
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Model(_Part):
+    """The model that was evaluated, and how it was run."""
+
+    name: str
+    version: str
+    title: str
+    classes: tuple[PackClass, ...]
+    backbone: str
+    sha256: str
+    size_bytes: int = Field(description="Of the file of the network.")
+    thresholds: Thresholds
+    runtime: str
+    precision: str
+    device: str
+
+
+class ClassCount(_Part):
+    """How much of one class there is."""
+
+    name: str
+    instances: int
+    pictures: int
+    median_size: float = Field(description="Median of the square root of the area, in pixels.")
+    histogram: tuple[int, ...] = Field(description=f"Instances by that size; bins meet at {SIZE_EDGES}.")
+
+
+class Data(_Part):
+    """What was understood of labelled pictures, and what is doubtful or broken in them."""
+
+    name: str
+    format: str
+    pictures: int
+    empty: int
+    instances: int
+    sizes: tuple[str, ...] = Field(description="The most frequent picture sizes, as text.")
+    classes: tuple[ClassCount, ...]
+    findings: tuple[str, ...] = ()
+
+
+class Curve(_Part):
+    """Figures at every score threshold."""
+
+    score_thresholds: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+    bias: tuple[float, ...]
+    mean_absolute_error: tuple[float, ...]
+
+    @property
+    def best_f1(self) -> float:
+        """The score threshold of the highest F1."""
+        return self.score_thresholds[int(np.argmax(self.f1))]
+
+
+class PictureRow(_Part):
+    """One picture: percent masked in all and by class, and counts."""
+
+    name: str
+    width: int
+    height: int
+    true_percent: float
+    measured_percent: float
+    true_by_class: tuple[float, ...]
+    measured_by_class: tuple[float, ...]
+    true_instances: int
+    found_instances: int
+    matched_instances: int
+
+    @property
+    def error(self) -> float:
+        """Measured minus true, in percentage points."""
+        return self.measured_percent - self.true_percent
+
+
+class Latency(_Part):
+    """Milliseconds a picture, from pixels to masks: no decoding, drawing or files."""
+
+    pictures: int
+    network_p50: float
+    network_p95: float
+    total_p50: float
+    total_p95: float
+
+
+class Study(_Part):
+    """An evaluation, complete."""
+
+    created_at: datetime
+    part: str = Field(description="What the pictures are to the model: test, or validation.")
+    model: Model
+    data: Data
+    metrics: Metrics
+    curve: Curve
+    confusion: Confusion
+    uncalibrated: Setting | None = Field(
+        None, description="The same pictures at 0.5 and 0.5, where those differ."
+    )
+    pictures: tuple[PictureRow, ...]
+    latency: Latency
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A study, and the pictures that it is of."""
+
+    study: Study
+    compared: list[Compared]
+
+
+def evaluate(
+    segmenter: Segmenter,
+    data: LabelledPictures,
+    *,
+    name: str = "labelled pictures",
+    part: str = "test",
+    findings: Sequence[str] = (),
+    thresholds: Thresholds | None = None,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Evaluated:
+    """Measure every picture of `data` and compare with the truth; `name` says what the data is, for people.
+
+    `thresholds` replace the pack's own.
+    """
+    compared = compare(segmenter, data, progress)
+    return study(segmenter, data, compared, name=name, part=part, findings=findings, thresholds=thresholds)
+
+
+def study(
+    segmenter: Segmenter,
+    data: LabelledPictures,
+    compared: list[Compared],
+    *,
+    name: str,
+    part: str,
+    findings: Sequence[str] = (),
+    thresholds: Thresholds | None = None,
+) -> Evaluated:
+    """Return the study of what `compare` returned."""
+    own = segmenter.pack.manifest.thresholds
+    thresholds = thresholds or own
+    if thresholds.mask != own.mask:
+        compared = with_mask_threshold(compared, thresholds.mask)
+    classes = data.classes
+    matches = [match(entry) for entry in compared]
+    return Evaluated(
+        Study(
+            created_at=datetime.now(timezone.utc).replace(microsecond=0),
+            part=part,
+            model=_model(segmenter, thresholds),
+            data=describe_data(data, name, findings),
+            metrics=summarise(compared, classes, thresholds.score),
+            curve=_curve(compared, matches, len(classes)),
+            confusion=confusion(compared, matches, classes, thresholds.score),
+            uncalibrated=_uncalibrated(compared, thresholds, len(classes)),
+            pictures=tuple(
+                _row(entry, partners, thresholds.score, len(classes))
+                for entry, partners in zip(compared, matches, strict=True)
+            ),
+            latency=_latency(compared),
+            machine=describe_machine(),
+        ),
+        compared,
+    )
+
+
+def list_findings(data: Path, images: Path | None = None, against: Path | None = None) -> list[str]:
+    """Return what the audit finds in labelled pictures, without the folders of this machine in it.
+
+    `against` is another part that must share no picture with them.
+    """
+    findings = [str(finding) for finding in audit(data, images, against).findings]
+    for path in filter(None, (data, against)):
+        findings = [text.replace(f"{path.parent}{os.sep}", "") for text in findings]
+    return findings
+
+
+def describe_data(data: LabelledPictures, name: str, findings: Sequence[str] = ()) -> Data:
+    """Return what was understood of labelled pictures."""
+    census = count(data)
+    frequent = census.picture_sizes.most_common(3)
+    sizes = [f"{width} x {height} px ({number})" for (height, width), number in frequent]
+    if len(census.picture_sizes) > len(frequent):
+        sizes.append(f"{len(census.picture_sizes) - len(frequent)} other sizes")
+    return Data(
+        name=name,
+        format=census.format,
+        pictures=census.pictures,
+        empty=census.empty,
+        instances=census.instances,
+        sizes=tuple(sizes),
+        classes=tuple(
+            ClassCount(
+                name=class_name,
+                instances=len(census.sizes[class_name]),
+                pictures=census.pictures_with[class_name],
+                median_size=round(census.median_size(class_name), 1),
+                histogram=census.histogram(class_name),
+            )
+            for class_name in data.classes
+        ),
+        findings=tuple(findings),
+    )
+
+
+def _model(segmenter: Segmenter, thresholds: Thresholds) -> Model:
+    pack, info = segmenter.pack, segmenter.info
+    manifest = pack.manifest
+    network = pack.folder / manifest.onnx.name
+    return Model(
+        name=manifest.name,
+        version=manifest.version,
+        title=manifest.title,
+        classes=manifest.classes,
+        backbone=manifest.architecture.backbone if manifest.architecture else "imported",
+        sha256=info.sha256,
+        size_bytes=network.stat().st_size if network.is_file() else 0,
+        thresholds=thresholds,
+        runtime=info.runtime,
+        precision=info.precision,
+        device=info.device,
+    )
+
+
+def _curve(compared: Sequence[Compared], matches: Sequence[Matches], classes: int) -> Curve:
+    errors = errors_at(compared, CURVE, classes)[:, :, 0]
+    rates = precision_recall(compared, matches, CURVE)
+    return Curve(
+        score_thresholds=CURVE,
+        precision=_rounded(rates[:, 0]),
+        recall=_rounded(rates[:, 1]),
+        f1=_rounded(rates[:, 2]),
+        bias=_rounded(errors.mean(axis=0)),
+        mean_absolute_error=_rounded(np.abs(errors).mean(axis=0)),
+    )
+
+
+def _uncalibrated(compared: Sequence[Compared], thresholds: Thresholds, classes: int) -> Setting | None:
+    """Return what the default thresholds would have given, where the model has others."""
+    if (thresholds.score, thresholds.mask) == (DEFAULT, DEFAULT) or any(
+        entry.detections is None for entry in compared
+    ):
+        return None
+    again = list(compared) if thresholds.mask == DEFAULT else with_mask_threshold(compared, DEFAULT)
+    errors = errors_at(again, [DEFAULT], classes)[:, 0, 0]
+    return Setting(
+        score=DEFAULT,
+        mask=DEFAULT,
+        bias=float(errors.mean()),
+        mean_absolute_error=float(np.abs(errors).mean()),
+        f1=float(precision_recall(again, [match(entry) for entry in again], [DEFAULT])[0, 2]),
+    )
+
+
+def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int) -> PictureRow:
+    true = _rounded(true_percent(entry, classes))
+    measured = _rounded(found_percent(entry, [score_threshold], classes)[0])
+    found, kept = match_above(entry, matches, score_threshold)
+    return PictureRow(
+        name=entry.picture.name,
+        width=entry.size[1],
+        height=entry.size[0],
+        true_percent=true[0],
+        measured_percent=measured[0],
+        true_by_class=true[1:],
+        measured_by_class=measured[1:],
+        true_instances=len(entry.picture.labels),
+        found_instances=len(found.scores),
+        matched_instances=int(np.count_nonzero(kept.within_class >= 0)),
+    )
+
+
+def _latency(compared: Sequence[Compared]) -> Latency:
+    # The first picture warms up what is made at first use.
+    timed = compared[1:] or compared
+    network = np.percentile([entry.network_ms for entry in timed], [50, 95])
+    total = np.percentile([entry.total_ms for entry in timed], [50, 95])
+    return Latency(
+        pictures=len(timed),
+        network_p50=round(float(network[0]), 1),
+        network_p95=round(float(network[1]), 1),
+        total_p50=round(float(total[0]), 1),
+        total_p95=round(float(total[1]), 1),
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(value, 5) for value in values.tolist())

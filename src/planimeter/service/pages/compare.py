@@ -1,0 +1,48 @@
+"""Two models on the same picture: measured again with the other, then side by side."""
+
+from typing import Any
+
+from flask import redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from planimeter.measuring.difference import BOTH, ONLY_FIRST, ONLY_SECOND
+from planimeter.service.accuracy import accuracy_of
+from planimeter.service.api.measurements import compared
+from planimeter.service.api.options import ComparisonOptions, parse
+from planimeter.service.context import context
+from planimeter.service.links import link
+from planimeter.service.measuring import measure_upload, parse_options, stored_upload
+from planimeter.service.pages.report import blueprint
+from planimeter.store import Record
+
+__all__ = ["blueprint"]
+
+
+@blueprint.post("/measurements/<id>/again")
+def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
+    """Measure the stored picture of a measurement with another model, and lead to both side by side."""
+    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    data, filename = stored_upload(id)
+    record = measure_upload(data, filename, parse_options(fields))
+    return redirect(link("pages.compare", first=id, second=record.id), 303)
+
+
+@blueprint.get("/compare")
+def compare() -> str:
+    """Show two measurements of the same picture side by side, and their difference."""
+    options = parse(ComparisonOptions, request.args)
+    store = context().store
+    found = compared(options.first, options.second)
+    return render_template(
+        "compare.html",
+        found=found,
+        sides=[_side(store.get(options.first), "A"), _side(store.get(options.second), "B")],
+        colors={"first": ONLY_FIRST, "second": ONLY_SECOND, "both": BOTH},
+        models=list(context().models.packs()),
+    )
+
+
+def _side(record: Record, letter: str) -> dict[str, Any]:
+    model = record.measurement.model
+    known = accuracy_of(context().models.packs().get(model.name), model.version)
+    return {"letter": letter, "record": record, "accuracy": known}
