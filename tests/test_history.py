@@ -195,7 +195,7 @@ def test_nothing_or_too_much_to_delete_is_said(
     client: FlaskClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Nothing to delete" in client.get("/measurements/delete?model=none").text
-    monkeypatch.setattr("planimeter.service.pages.home.history.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("planimeter.service.pages.history.MOST_AT_ONCE", 1)
     add(store)
     add(store)
     page = client.get("/measurements/delete").text
