@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from planimeter.evaluation import Compared, calibrate
 from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.labels import LabelledPicture
+from planimeter.masks.counted import Counted
 from planimeter.masks.window import WindowMask
-from planimeter.measuring.detections import Detections, TileDetections
+from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.pictures.tiles import Tile
 
 SIDE, OBJECT = 112, 56
@@ -47,13 +48,12 @@ def picture(
             scores.append(score)
             masks.append(CERTAIN)
             true += [WindowMask(0, 0, np.ones((30, 30), bool))] * there
-    tile = TileDetections(
+    tile = Detections(
         Tile(0, 0, SIDE, SIDE), np.array(boxes, float), [1] * len(boxes), scores, np.stack(masks)
     )
-    detections = Detections(SIDE, SIDE, (tile,))
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     labelled = LabelledPicture(f"{seed}.png", pixels, (1,) * len(true), tuple(true))
-    return Compared(labelled, detections.segmentation(0.5), detections)
+    return Compared(labelled, make_candidates((tile,), Counted(SIDE, SIDE), 0.5), (tile,))
 
 
 def test_the_mask_threshold_at_which_areas_are_right_is_found() -> None:

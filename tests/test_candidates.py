@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +14,17 @@ from numpy.typing import NDArray
 
 from fakes import BlockRuntime, DotRuntime, block_pack, blocks, dot_pack, dots
 from planimeter.errors import StoreFailed
+from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_encode, rle_window
 from planimeter.masks.window import WindowMask, trim
 from planimeter.measurement import Measurement
-from planimeter.measuring.candidates import Candidates, Lineup, unpack
+from planimeter.measuring.candidates import Candidate, Candidates, PackedCandidates
 from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.duplicates import line_up
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack
-from planimeter.pictures.tiles import Found, Tile, list_tiles, merge
+from planimeter.pictures.tiles import Tile, list_tiles
 from planimeter.samples import list_samples
 
 HEIGHT, WIDTH = 60, 150
@@ -30,7 +33,7 @@ THOUSANDTHS = st.integers(0, 1000).map(lambda number: number / 1000)
 
 
 @st.composite
-def objects(draw: st.DrawFn, tile: Tile) -> Found:
+def objects(draw: st.DrawFn, tile: Tile) -> Candidate:
     """An object in a tile: its box to a thousandth of a pixel, its mask the pixels that the box touches."""
     x0 = draw(st.integers(1000 * tile.x0, 1000 * tile.x1 - 1000)) / 1000
     y0 = draw(st.integers(1000 * tile.y0, 1000 * tile.y1 - 1000)) / 1000
@@ -38,10 +41,10 @@ def objects(draw: st.DrawFn, tile: Tile) -> Found:
     y1 = min(round(y0 + draw(st.integers(1, 40_000)) / 1000, 3), tile.y1)
     shape = int(np.ceil(y1)) - int(y0), int(np.ceil(x1)) - int(x0)
     mask = trim(WindowMask(int(x0), int(y0), np.ones(shape, bool)))
-    return Found((x0, y0, x1, y1), draw(st.integers(1, 2)), draw(THOUSANDTHS), mask)
+    return Candidate((x0, y0, x1, y1), draw(st.integers(1, 2)), draw(THOUSANDTHS), mask)
 
 
-def described(found: list[Found]) -> list[Any]:
+def described(found: list[Candidate]) -> list[Any]:
     return [
         (entry.box, entry.label, entry.score, rle_encode(entry.mask, HEIGHT, WIDTH).counts) for entry in found
     ]
@@ -53,16 +56,21 @@ def described(found: list[Found]) -> list[Any]:
     thresholds=st.lists(THOUSANDTHS, min_size=1, max_size=4),
 )
 def test_cutting_what_was_kept_is_merging_what_was_cut(
-    parts: tuple[list[Found], ...], thresholds: list[float]
+    parts: tuple[list[Candidate], ...], thresholds: list[float]
 ) -> None:
-    lineup = Lineup(list(zip(TILES, parts, strict=True)), HEIGHT, WIDTH, 4, 0.05)
-    kept = unpack(lineup.candidates().pack())
+    everything = candidates_of(parts)
+    kept = PackedCandidates.unpack(everything.packed().pack()).opened()
     for threshold in thresholds:
-        cut = [(tile, [entry for entry in found if entry.score >= threshold]) for tile, found in lineup.parts]
-        fresh = described(merge(cut, HEIGHT, WIDTH))
-        full = any(len(found) >= 4 for _, found in cut)
-        assert (described(lineup.above(threshold)[0]), lineup.above(threshold)[1]) == (fresh, full)
-        assert (described(kept.above(threshold)[0]), kept.above(threshold)[1]) == (fresh, full)
+        cut = [[entry for entry in found if entry.score >= threshold] for found in parts]
+        fresh = described(candidates_of(cut).above(0.0))
+        full = any(len(found) >= 4 for found in cut)
+        for source in (everything, kept):
+            assert (described(source.above(threshold)), source.limit_reached(threshold)) == (fresh, full)
+
+
+def candidates_of(parts: Sequence[list[Candidate]]) -> Candidates:
+    entries = line_up(list(zip(TILES, parts, strict=True)), HEIGHT, WIDTH)
+    return Candidates(Counted(HEIGHT, WIDTH), entries, len(parts), most_instances=4, score_floor=0.05)
 
 
 def without_time(measurement: Measurement) -> dict[str, Any]:
@@ -83,7 +91,7 @@ def test_every_threshold_gives_what_a_new_measurement_gives(pack: Pack) -> None:
     runtime = DotRuntime()
     segmenter = Segmenter(pack, runtime)
     measured = segmenter.measure(pixels, score_threshold=0.5)
-    kept, ran = unpack(measured.candidates().pack()), runtime.ran
+    kept, ran = PackedCandidates.unpack(measured.candidates().packed().pack()).opened(), runtime.ran
     for threshold in (0.0, 0.05, 0.2, 0.5, 0.70588, 0.9, 1.0):
         derived = at_threshold(measured, kept, threshold)
         assert runtime.ran == ran
@@ -119,13 +127,12 @@ def test_a_trimmed_mask_is_the_same_mask_as_rle_gives_it_back(data: st.DataObjec
 
 
 def test_damaged_candidates_are_an_error_that_says_what_to_do() -> None:
-    good = Segmenter(block_pack(), BlockRuntime()).measure(blocks(red=(0, 0, 9, 9))).candidates()
+    good = Segmenter(block_pack(), BlockRuntime()).measure(blocks(red=(0, 0, 9, 9))).candidates().packed()
     unknown = gzip.compress(json.dumps(good.model_dump() | {"colour": 1}).encode())
     for packed in (b"", good.pack()[:-12], b"not gzip", gzip.compress(b"{}"), unknown):
         with pytest.raises(StoreFailed, match="measure the picture again"):
-            unpack(packed)
-    assert unpack(good.pack()) == good
-    assert isinstance(good, Candidates)
+            PackedCandidates.unpack(packed)
+    assert PackedCandidates.unpack(good.pack()) == good
 
 
 @pytest.mark.slow
@@ -133,7 +140,7 @@ def test_the_bundled_model_answers_every_threshold_from_what_was_kept() -> None:
     segmenter = load("nuclei", infer_with_cpu=True)
     pixels = np.asarray(segmenter_picture())
     measured = segmenter.measure(pixels)
-    kept = unpack(measured.candidates().pack())
+    kept = PackedCandidates.unpack(measured.candidates().packed().pack()).opened()
     counts = []
     for threshold in (0.1, 0.3, 0.65, 0.95):
         derived = at_threshold(measured, kept, threshold)

@@ -20,9 +20,10 @@ from planimeter.evaluation.agreement import coverage_error, errors_at, summarise
 from planimeter.evaluation.average_precision import as_coco, average_precision
 from planimeter.evaluation.matching import confusion, match, precision_recall, window_iou
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels, split
+from planimeter.masks.counted import Counted
 from planimeter.masks.union import count_coverage
 from planimeter.masks.window import WindowMask
-from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import BUNDLED_FOLDER, read_pack
 from planimeter.runtimes import RawDetections
@@ -43,11 +44,19 @@ def compared(
     found_labels: list[int] | None = None,
 ) -> Compared:
     """Return a 100 x 100 picture, so that 100 pixels are one percentage point; all of class 1 unless given."""
-    boxes = [(mask.x, mask.y, mask.x + mask.pixels.shape[1], mask.y + mask.pixels.shape[0]) for mask in found]
     labels = tuple(true_labels or [1] * len(true))
     picture = LabelledPicture("p", np.zeros((100, 100, 3), np.uint8), labels, tuple(true))
-    found_boxes = np.array(boxes, float).reshape(-1, 4)
-    return Compared(picture, Segmentation(found_boxes, found_labels or [1] * len(found), scores, found))
+    return Compared(picture, candidates(found, found_labels or [1] * len(found), scores, (100, 100)))
+
+
+def candidates(
+    masks: list[WindowMask], labels: list[int], scores: list[float], size: tuple[int, int]
+) -> Candidates:
+    boxes = [(mask.x, mask.y, mask.x + mask.pixels.shape[1], mask.y + mask.pixels.shape[0]) for mask in masks]
+    return Candidates(
+        Counted(*size),
+        [Candidate(*entry) for entry in zip(boxes, labels, scores, masks, strict=True)],
+    )
 
 
 def random_compared(seed: int, height: int = 120, width: int = 150) -> Compared:
@@ -67,12 +76,8 @@ def random_compared(seed: int, height: int = 120, width: int = 150) -> Compared:
             found.append(ellipse(height, width, moved, axes))
             found_labels.append(labels[-1] if chooser.random() < 0.8 else 3 - labels[-1])
     scores = sorted(chooser.uniform(0.05, 1, len(found)).round(2).tolist(), reverse=True)
-    boxes = np.array(
-        [(mask.x, mask.y, mask.x + mask.pixels.shape[1], mask.y + mask.pixels.shape[0]) for mask in found],
-        float,
-    ).reshape(-1, 4)
     picture = LabelledPicture(str(seed), np.zeros((height, width, 3), np.uint8), tuple(labels), tuple(true))
-    return Compared(picture, Segmentation(boxes, found_labels, scores, found))
+    return Compared(picture, candidates(found, found_labels, scores, (height, width)))
 
 
 def test_a_perfect_answer_has_ap_1_and_no_coverage_error() -> None:
@@ -208,12 +213,15 @@ def test_every_threshold_is_counted_in_one_pass_as_it_is_one_by_one() -> None:
     rates = precision_recall(pictures, [match(entry) for entry in pictures], thresholds)
     for index, threshold in enumerate(thresholds):
         for row, entry in zip(errors, pictures, strict=True):
-            kept = entry.found.above(threshold)
-            found = count_coverage(kept.masks, kept.labels, *entry.size, 2)
-            true = count_coverage(entry.picture.masks, entry.picture.labels, *entry.size, 2)
+            kept, size = entry.above(threshold), entry.counted.size
+            found = count_coverage([one.mask for one in kept], [one.label for one in kept], *size, 2)
+            true = count_coverage(entry.picture.masks, entry.picture.labels, *size, 2)
             pixels = np.array([found.masked, *found.by_class]) - [true.masked, *true.by_class]
-            assert row[index] == pytest.approx(100 * pixels / (entry.size[0] * entry.size[1]))
-        alone = [replace(entry, found=entry.found.above(threshold)) for entry in pictures]
+            assert row[index] == pytest.approx(100 * pixels / (size[0] * size[1]))
+        alone = [
+            replace(entry, candidates=replace(entry.candidates, entries=entry.above(threshold)))
+            for entry in pictures
+        ]
         expected = precision_recall(alone, [match(entry) for entry in alone], [0.0])
         assert rates[index] == pytest.approx(expected[0])
 
@@ -250,7 +258,8 @@ def test_a_picture_in_tiles_is_judged_by_what_measuring_it_answers_at_each_thres
         assert columns[:2] == [cover.count for cover in measured.coverage.by_class]
         hits = metrics.precision * len(measured.instances)
         assert hits == pytest.approx(metrics.recall * 2)
-        nested.append(len(entry.found.above(threshold).scores) == len(measured.instances))
+        kept = [candidate for candidate in entry.found if candidate.score >= threshold]
+        nested.append(len(kept) == len(measured.instances))
     assert not all(nested)
 
 
@@ -318,7 +327,7 @@ def test_masks_are_made_again_at_another_threshold_without_the_network() -> None
     data = LabelledPictures(("red", "green"), (LabelledPicture("p", pixels, (1,), (square(10, 20, 28),)),))
     first = compare(Segmenter(block_pack(), runtime), data)
     lower = with_mask_threshold(first, 0.3)
-    assert [entry.found.masks[0].area for entry in (*first, *lower)] == [28 * 14, 28 * 28]
+    assert [entry.found[0].mask.area for entry in (*first, *lower)] == [28 * 14, 28 * 28]
     assert runtime.ran == 1
     assert 0 < first[0].network_ms < first[0].total_ms
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from planimeter.importing.onnx_pack import OnnxPlan, draw_up, write_imported
 from planimeter.masks.union import union_mask
-from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.candidates import Candidate
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.pictures.decode import decode
 from planimeter.samples import find_sample
@@ -57,26 +57,29 @@ def compare(
 ) -> None:
     """Check that both find the same in a picture."""
     everything = ours.segment(pixels)
-    ranked = sorted(everything.scores, reverse=True)
+    ranked = [entry.score for entry in everything]
     threshold = (ranked[FOUND] + ranked[FOUND + 1]) / 2 if len(ranked) > FOUND + 1 else 0.0
-    found, theirs = everything.above(threshold), library(pixels, threshold - 1e-7)
+    found, theirs = (
+        [entry for entry in everything if entry.score >= threshold],
+        library(pixels, threshold - 1e-7),
+    )
     height, width = pixels.shape[:2]
-    assert len(found.scores) == len(theirs.scores) > 0
+    assert len(found) == len(theirs.scores) > 0
     assert_pairs(found, theirs, height, width)
     percent = ours.measure(pixels, score_threshold=threshold).coverage.percent_masked
     assert abs(percent - 100 * theirs.masks.any(axis=0).mean()) <= PERCENT_TOLERANCE
 
 
-def assert_pairs(found: Segmentation, theirs: Theirs, height: int, width: int) -> None:
+def assert_pairs(found: list[Candidate], theirs: Theirs, height: int, width: int) -> None:
     free = np.ones(len(theirs.scores), bool)
-    for box, label, score, mask in zip(found.boxes, found.labels, found.scores, found.masks, strict=True):
-        distances = np.abs(theirs.boxes - box).max(axis=1)
-        distances = np.where(free & (theirs.labels == label), distances, np.inf)
-        partner = int(np.lexsort((np.abs(theirs.scores - score), distances.round(2)))[0])
+    for entry in found:
+        distances = np.abs(theirs.boxes - np.array(entry.box)).max(axis=1)
+        distances = np.where(free & (theirs.labels == entry.label), distances, np.inf)
+        partner = int(np.lexsort((np.abs(theirs.scores - entry.score), distances.round(2)))[0])
         free[partner] = False
         assert distances[partner] <= BOX_TOLERANCE_PX
-        assert abs(theirs.scores[partner] - score) <= SCORE_TOLERANCE
-        mine, other = union_mask([mask], height, width), theirs.masks[partner]
+        assert abs(theirs.scores[partner] - entry.score) <= SCORE_TOLERANCE
+        mine, other = union_mask([entry.mask], height, width), theirs.masks[partner]
         assert (mine & other).sum() >= LEAST_IOU * (mine | other).sum()
 
 
@@ -191,7 +194,7 @@ def test_torchvision_networks_measure_as_torchvision_does(tmp_path: Path) -> Non
     for shape in ((150, 220, 3), (300, 200, 3)):
         compare(ours, predict, random.integers(0, 256, shape, dtype=np.uint8))
     black = np.zeros((200, 260, 3), np.uint8)
-    assert len(ours.segment(black).scores) == len(predict(black, 0.05).scores) == 0
+    assert len(ours.segment(black)) == len(predict(black, 0.05).scores) == 0
 
 
 def random_mask_rcnn() -> Any:

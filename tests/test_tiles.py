@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fakes import BlockRuntime, block_pack, blocks
+from planimeter.masks.counted import Counted
 from planimeter.masks.window import WindowMask
+from planimeter.measuring.candidates import Candidate, Candidates
+from planimeter.measuring.detections import make_candidates
+from planimeter.measuring.duplicates import line_up
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.manifest import Preprocessing
 from planimeter.pictures.preprocessing import choose_tiles, network_size
-from planimeter.pictures.tiles import Found, Tile, list_tiles, merge
+from planimeter.pictures.tiles import Tile, list_tiles
 from planimeter.samples import list_samples
 
 RED = (255, 0, 0)
@@ -68,18 +72,22 @@ def test_an_object_larger_than_the_overlap_keeps_its_exact_area() -> None:
     assert measured.coverage.pixels_masked == 800 * 20
 
 
+def counting(parts: list[tuple[Tile, list[Candidate]]]) -> list[Candidate]:
+    return Candidates(Counted(100, 416), line_up(parts, 100, 416), len(parts)).above(0.0)
+
+
 def test_a_part_cut_by_a_tile_gives_way_to_the_whole() -> None:
-    whole = Found((180, 10, 260, 30), 1, 0.6, WindowMask(180, 10, np.ones((20, 80), bool)))
-    part = Found((180, 10, 256, 30), 1, 0.9, WindowMask(180, 10, np.ones((20, 76), bool)))
+    whole = Candidate((180, 10, 260, 30), 1, 0.6, WindowMask(180, 10, np.ones((20, 80), bool)))
+    part = Candidate((180, 10, 256, 30), 1, 0.9, WindowMask(180, 10, np.ones((20, 76), bool)))
     parts = [(Tile(0, 0, 256, 100), [part]), (Tile(160, 0, 416, 100), [whole])]
-    assert merge(parts, 100, 416) == [whole]
+    assert [entry.mask for entry in counting(parts)] == [whole.mask]
 
 
 def test_neighbours_of_two_tiles_both_stay() -> None:
-    left = Found((200, 10, 220, 30), 1, 0.9, WindowMask(200, 10, np.ones((20, 20), bool)))
-    right = Found((218, 10, 240, 30), 1, 0.8, WindowMask(218, 10, np.ones((20, 22), bool)))
+    left = Candidate((200, 10, 220, 30), 1, 0.9, WindowMask(200, 10, np.ones((20, 20), bool)))
+    right = Candidate((218, 10, 240, 30), 1, 0.8, WindowMask(218, 10, np.ones((20, 22), bool)))
     parts = [(Tile(0, 0, 256, 100), [left]), (Tile(160, 0, 416, 100), [right])]
-    assert merge(parts, 100, 416) == [left, right]
+    assert [entry.mask for entry in counting(parts)] == [left.mask, right.mask]
 
 
 def test_detections_give_masks_at_any_threshold_without_the_network() -> None:
@@ -89,18 +97,23 @@ def test_detections_give_masks_at_any_threshold_without_the_network() -> None:
     segmenter = Segmenter(block_pack(), runtime)
     pixels = blocks(red=(10, 20, 38, 48))
     detections = segmenter.detect(pixels)
-    areas = [detections.segmentation(threshold).masks[0].area for threshold in (0.3, 0.5, 0.7)]
+    counted = Counted(*pixels.shape[:2])
+    areas = [
+        make_candidates(detections, counted, threshold).above(0.0)[0].mask.area
+        for threshold in (0.3, 0.5, 0.7)
+    ]
     assert areas == [28 * 28, 28 * 14, 28 * 7]
     assert runtime.ran == 1
-    assert segmenter.segment(pixels).masks[0].area == areas[1]
+    assert segmenter.segment(pixels)[0].mask.area == areas[1]
 
 
 def test_detections_in_tiles_count_an_object_once() -> None:
     pixels = np.zeros((100, 448, 3), np.uint8)
     pixels[40:60, 210:240] = RED
     detections = tiling_segmenter().detect(pixels)
-    assert len(detections.tiles) == 2
-    assert [mask.area for mask in detections.segmentation(0.5).masks] == [600]
+    assert len(detections) == 2
+    found = make_candidates(detections, Counted(100, 448), 0.5).above(0.0)
+    assert [entry.mask.area for entry in found] == [600]
 
 
 def test_a_small_picture_is_not_tiled() -> None:

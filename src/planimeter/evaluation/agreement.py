@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
-from planimeter.labels import LabelledPicture
+from planimeter.masks.counted import Counted
 from planimeter.masks.union import count_coverage
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import percent
-from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.candidates import Candidate
 
 Interval = tuple[float, float]
 
@@ -57,39 +57,33 @@ class CoverageSteps:
         return 100.0 * self.masked[:, kept] / self.counted
 
 
-def coverage_steps(
-    labels: Sequence[int],
-    masks: Sequence[WindowMask],
-    scores: Sequence[float],
-    size: tuple[int, int],
-    classes: int,
-) -> CoverageSteps:
+def coverage_steps(found: Sequence[Candidate], counted: Counted, classes: int) -> CoverageSteps:
     """Add the masks one after the other, by falling score, and count what is new."""
-    masked = np.zeros((1 + classes, len(masks) + 1), np.int64)
-    canvases = np.zeros((1 + classes, *size), bool)
-    for index, (label, mask) in enumerate(zip(labels, masks, strict=True)):
+    masked = np.zeros((1 + classes, len(found) + 1), np.int64)
+    canvases = np.zeros((1 + classes, *counted.size), bool)
+    for index, entry in enumerate(found):
         masked[:, index + 1] = masked[:, index]
-        for row in (0, label):
-            here = canvases[row][mask.window]
-            masked[row, index + 1] += np.count_nonzero(mask.pixels & ~here)
-            here |= mask.pixels
-    return CoverageSteps(np.asarray(scores, np.float64), masked, size[0] * size[1])
+        for row in (0, entry.label):
+            here = canvases[row][entry.mask.window]
+            masked[row, index + 1] += np.count_nonzero(entry.mask.pixels & ~here)
+            here |= entry.mask.pixels
+    scores = np.array([entry.score for entry in found], np.float64)
+    return CoverageSteps(scores, masked, counted.pixels)
 
 
 def found_percent(entry: Compared, thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
     """Return the measured percent masked at each score threshold, [thresholds, 1 + classes]: all, then each class."""
-    if entry.queue is None:
-        found = entry.found
-        steps = coverage_steps(found.labels, found.masks, found.scores, entry.size, classes)
-        rows = [steps.percent(threshold) for threshold in thresholds]
+    if entry.in_tiles:
+        rows = [_percent_of(entry.above(threshold), entry.counted, classes) for threshold in thresholds]
     else:
-        rows = [_percent(entry.above(threshold), entry.size, classes) for threshold in thresholds]
+        steps = coverage_steps(entry.found, entry.counted, classes)
+        rows = [steps.percent(threshold) for threshold in thresholds]
     return np.array(rows).reshape(-1, 1 + classes)
 
 
 def true_percent(entry: Compared, classes: int) -> NDArray[np.float64]:
     """Return the true percent masked, [1 + classes]: all, then each class."""
-    return _percent(entry.picture, entry.size, classes)
+    return _percent(entry.picture.masks, entry.picture.labels, entry.counted, classes)
 
 
 def errors_at(compared: Sequence[Compared], thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
@@ -127,11 +121,15 @@ def best_threshold(compared: Sequence[Compared]) -> float:
     return THRESHOLDS[int(cost.argmin())]
 
 
+def _percent_of(found: Sequence[Candidate], counted: Counted, classes: int) -> NDArray[np.float64]:
+    return _percent([entry.mask for entry in found], [entry.label for entry in found], counted, classes)
+
+
 def _percent(
-    part: Segmentation | LabelledPicture, size: tuple[int, int], classes: int
+    masks: Sequence[WindowMask], labels: Sequence[int], counted: Counted, classes: int
 ) -> NDArray[np.float64]:
-    counts = count_coverage(part.masks, part.labels, *size, classes)
-    return np.array([percent(pixels, size[0] * size[1]) for pixels in (counts.masked, *counts.by_class)])
+    counts = count_coverage(masks, labels, *counted.size, classes)
+    return np.array([percent(pixels, counted.pixels) for pixels in (counts.masked, *counts.by_class)])
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
@@ -148,5 +146,10 @@ def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
 def highest_class(compared: Sequence[Compared]) -> int:
     """Return the highest class id there is: enough for what is counted over all classes together."""
     return max(
-        (label for entry in compared for label in (*entry.picture.labels, *entry.found.labels)), default=0
+        (
+            label
+            for entry in compared
+            for label in (*entry.picture.labels, *(found.label for found in entry.found))
+        ),
+        default=0,
     )

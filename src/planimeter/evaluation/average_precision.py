@@ -160,7 +160,7 @@ def as_coco(
     }
     results = []
     for number, entry in enumerate(compared, start=1):
-        height, width = entry.size
+        height, width = entry.counted.size
         truth["images"].append({"id": number, "height": height, "width": width})
         for label, mask in zip(entry.picture.labels, entry.picture.masks, strict=True):
             truth["annotations"].append(
@@ -174,16 +174,14 @@ def as_coco(
                     "iscrowd": 0,
                 }
             )
-        found = entry.found
-        for label, mask, score, (x0, y0, x1, y1) in zip(
-            found.labels, found.masks, found.scores, found.boxes.tolist(), strict=True
-        ):
+        for found in entry.found:
+            x0, y0, x1, y1 = found.box
             place: dict[str, Any] = (
-                {"segmentation": rle_encode(mask, height, width).model_dump()}
+                {"segmentation": found.rle(entry.counted).model_dump()}
                 if kind == "mask"
                 else {"bbox": [x0, y0, x1 - x0, y1 - y0]}
             )
-            results.append({"image_id": number, "category_id": label, "score": score, **place})
+            results.append({"image_id": number, "category_id": found.label, "score": found.score, **place})
     return truth, results
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.evaluation.comparison import Compared
 from planimeter.masks.union import count_common
 from planimeter.masks.window import WindowMask
-from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.candidates import Candidate
 
 IOU = 0.5
 
@@ -50,10 +50,10 @@ class Confusion(BaseModel):
 def match(entry: Compared, iou: float = IOU) -> Matches:
     """Match all found instances of a picture, whatever their scores."""
     labels = entry.picture.labels
-    pairs = list_pairs(entry.found.masks, entry.picture.masks, iou)
+    pairs = list_pairs([found.mask for found in entry.found], entry.picture.masks, iou)
     same = [
-        [(overlap, index) for overlap, index in others if labels[index] == label]
-        for others, label in zip(pairs, entry.found.labels, strict=True)
+        [(overlap, index) for overlap, index in others if labels[index] == found.label]
+        for others, found in zip(pairs, entry.found, strict=True)
     ]
     return Matches(_choose(same), _choose(pairs))
 
@@ -80,12 +80,14 @@ def window_iou(one: WindowMask, other: WindowMask) -> float:
     return common / (one.area + other.area - common) if common else 0.0
 
 
-def match_above(entry: Compared, matches: Matches, threshold: float) -> tuple[Segmentation, Matches]:
+def match_above(entry: Compared, matches: Matches, threshold: float) -> tuple[list[Candidate], Matches]:
     """Return what counts at a score threshold, and its partners; `matches` are those of all found instances."""
     found = entry.above(threshold)
-    if entry.queue is not None:
-        return found, match(replace(entry, found=found, queue=None))
-    kept = slice(len(found.scores))  # they are sorted by falling score
+    if entry.in_tiles:
+        # What counts here counts whatever its duplicates do.
+        alone = [replace(candidate, duplicates=()) for candidate in found]
+        return found, match(replace(entry, candidates=replace(entry.candidates, entries=alone)))
+    kept = slice(len(found))  # they are sorted by falling score
     return found, Matches(matches.within_class[kept], matches.any_class[kept])
 
 
@@ -94,9 +96,9 @@ def precision_recall(
 ) -> NDArray[np.float64]:
     """Return precision, recall and F1 at each threshold, [thresholds, 3]; counts are pooled over all pictures."""
     pairs = list(zip(compared, matches, strict=True))
-    whole = [(entry, partners) for entry, partners in pairs if entry.queue is None]
-    tiled = [(entry, partners) for entry, partners in pairs if entry.queue is not None]
-    scores = np.concatenate([np.zeros(0), *(np.asarray(entry.found.scores) for entry, _ in whole)])
+    whole = [(entry, partners) for entry, partners in pairs if not entry.in_tiles]
+    tiled = [(entry, partners) for entry, partners in pairs if entry.in_tiles]
+    scores = np.array([found.score for entry, _ in whole for found in entry.found], np.float64)
     hit = np.concatenate([np.zeros(0, bool), *(partners.within_class >= 0 for _, partners in whole)])
     true = sum(len(entry.picture.labels) for entry in compared)
     rows = []
@@ -128,9 +130,9 @@ def confusion(
     for entry, partners in zip(compared, matches, strict=True):
         found, kept = match_above(entry, partners, score_threshold)
         missed = set(range(len(entry.picture.labels)))
-        for label, partner in zip(found.labels, kept.any_class.tolist(), strict=True):
+        for candidate, partner in zip(found, kept.any_class.tolist(), strict=True):
             true = entry.picture.labels[partner] - 1 if partner >= 0 else background
-            counts[true, label - 1] += 1
+            counts[true, candidate.label - 1] += 1
             missed.discard(partner)
         for index in missed:
             counts[entry.picture.labels[index] - 1, background] += 1

@@ -58,7 +58,7 @@ def summarise(compared: Sequence[Compared], classes: Sequence[str], score_thresh
     matches = [match(entry) for entry in compared]
     precision, recall, f1 = precision_recall(compared, matches, [score_threshold])[0].tolist()
     pixels = count_pixels(compared, classes, score_threshold)
-    empty = [entry.above(score_threshold).scores for entry in compared if not entry.picture.labels]
+    empty = [entry.above(score_threshold) for entry in compared if not entry.picture.labels]
     return Metrics(
         pictures=len(compared),
         instances=sum(len(entry.picture.labels) for entry in compared),
@@ -89,5 +89,5 @@ def summarise(compared: Sequence[Compared], classes: Sequence[str], score_thresh
         dice_by_class={name: count.dice for name, count in pixels.items()},
         mean_dice=fmean(count.dice for count in pixels.values()) if pixels else None,
         empty_pictures=len(empty),
-        empty_pictures_with_instances=sum(bool(scores) for scores in empty),
+        empty_pictures_with_instances=sum(bool(found) for found in empty),
     )

@@ -1,12 +1,13 @@
 """How well the pixels of each class agree, over all pictures together."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planimeter.evaluation.comparison import Compared
+from planimeter.masks.union import union_mask
 from planimeter.masks.window import WindowMask
 
 
@@ -35,20 +36,18 @@ def count_pixels(
     """Return the pooled pixel counts of each class that is there or was found."""
     totals = np.zeros((len(classes), 3), np.int64)
     for entry in compared:
-        kept = entry.above(score_threshold)
-        for label in {*kept.labels, *entry.picture.labels}:
-            found = _canvas(kept.labels, kept.masks, label, entry.size)
-            true = _canvas(entry.picture.labels, entry.picture.masks, label, entry.size)
+        found_masks = _by_class((found.label, found.mask) for found in entry.above(score_threshold))
+        true_masks = _by_class(zip(entry.picture.labels, entry.picture.masks, strict=True))
+        for label in {*found_masks, *true_masks}:
+            found = union_mask(found_masks.get(label, ()), *entry.counted.size)
+            true = union_mask(true_masks.get(label, ()), *entry.counted.size)
             totals[label - 1] += [np.count_nonzero(part) for part in (found & true, found, true)]
     counts = {name: PixelCounts(*row) for name, row in zip(classes, totals.tolist(), strict=True)}
     return {name: count for name, count in counts.items() if count.found or count.true}
 
 
-def _canvas(
-    labels: Sequence[int], masks: Sequence[WindowMask], class_id: int, size: tuple[int, int]
-) -> NDArray[np.bool_]:
-    canvas = np.zeros(size, bool)
-    for label, mask in zip(labels, masks, strict=True):
-        if label == class_id:
-            canvas[mask.window] |= mask.pixels
-    return canvas
+def _by_class(instances: Iterable[tuple[int, WindowMask]]) -> dict[int, list[WindowMask]]:
+    masks: dict[int, list[WindowMask]] = defaultdict(list)
+    for label, mask in instances:
+        masks[label].append(mask)
+    return masks

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from planimeter.masks.counted import Counted
 from planimeter.measuring.coverage import measure_coverage
-from planimeter.measuring.detections import Segmentation
+from planimeter.measuring.detections import make_candidates
 from planimeter.measuring.segmenter import Segmenter
 
 EMPTY_NAME = "an empty picture (one even colour)"
@@ -64,17 +65,18 @@ def measure_parity(
     thresholds = exported.pack.manifest.thresholds
     rows = []
     for name, pixels in (*pictures, (EMPTY_NAME, empty)):
+        counted = Counted(*pixels.shape[:2])
         one, other = (
-            model.detect(pixels).segmentation(thresholds.mask, thresholds.score)
+            make_candidates(model.detect(pixels), counted, thresholds.mask).above(thresholds.score)
             for model in (trained, exported)
         )
         rows.append(
             PictureParity(
                 name=name,
-                trained_percent=_percent(one, exported.classes, pixels),
-                exported_percent=_percent(other, exported.classes, pixels),
-                trained_instances=len(one.labels),
-                exported_instances=len(other.labels),
+                trained_percent=measure_coverage(one, exported.classes, counted).percent_masked,
+                exported_percent=measure_coverage(other, exported.classes, counted).percent_masked,
+                trained_instances=len(one),
+                exported_instances=len(other),
             )
         )
     return Parity(
@@ -83,10 +85,6 @@ def measure_parity(
         score_threshold=thresholds.score,
         pictures=tuple(rows),
     )
-
-
-def _percent(found: Segmentation, classes: tuple[str, ...], pixels: NDArray[np.uint8]) -> float:
-    return measure_coverage(found, classes, *pixels.shape[:2]).percent_masked
 
 
 def _describe(segmenter: Segmenter) -> str:

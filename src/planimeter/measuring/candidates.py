@@ -1,26 +1,114 @@
 """All that the network found in a picture, before any threshold, and what of it counts at a given one.
 
 Kept beside a measurement, it answers for every other score threshold without the network, exactly as a new
-measurement would: both choose from the same candidates by the same rule.
+measurement would.
 """
 
 import gzip
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from planimeter.errors import StoreFailed
+from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
-from planimeter.masks.window import WindowMask
+from planimeter.masks.window import Box, WindowMask
 from planimeter.measurement import Instance, Measurement, Part, Rle
-from planimeter.pictures.tiles import Found, Queue, Tile, choose
 
 
-class Candidate(Part):
+@dataclass(frozen=True)
+class Candidate:
+    """One object that the network may have found, in the picture's pixels."""
+
+    box: Box
+    label: int
+    """A class id, from 1."""
+    score: float
+    shape: WindowMask | Rle
+    """The mask as it was made, or as it was kept."""
+    tile: int = 0
+    """Which tile of a large picture it was found in."""
+    duplicates: tuple[int, ...] = ()
+    """Indices of earlier candidates, seen in another tile: where one of them counts, it is this object, and this
+    one does not count."""
+
+    @cached_property
+    def mask(self) -> WindowMask:
+        """The mask; one that was kept is unpacked when it is asked for."""
+        return rle_window(self.shape) if isinstance(self.shape, Rle) else self.shape
+
+    def rle(self, counted: Counted) -> Rle:
+        """Return the mask as it is kept and answered."""
+        return self.shape if isinstance(self.shape, Rle) else rle_encode(self.shape, *counted.size)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a measurement is made from: what scores at least the threshold, each object once."""
+
+    counted: Counted
+    entries: Sequence[Candidate]
+    """In the order in which they are chosen."""
+    tiles: int = 1
+    """How many tiles the picture was measured in."""
+    most_instances: int = 0
+    """The most instances that the network gives for one tile."""
+    score_floor: float = 0.0
+    """The network gives nothing that scores less."""
+    picture_notes: Sequence[str] = ()
+    """Notes about how the picture was read."""
+    foreground: NDArray[np.bool_] | None = None
+    """[H, W]: what the network takes for one of its classes, in an instance or not, where it says so."""
+
+    def above(self, threshold: float) -> list[Candidate]:
+        """Return what counts at a score threshold, by falling score.
+
+        First come, first chosen: a candidate counts unless one before it that counts is the same object. So the same
+        ones count whether those below the threshold were there or not.
+        """
+        counts = [False] * len(self.entries)
+        for index, entry in enumerate(self.entries):
+            counts[index] = entry.score >= threshold and not any(counts[other] for other in entry.duplicates)
+        chosen = [entry for entry, does in zip(self.entries, counts, strict=True) if does]
+        return sorted(chosen, key=lambda entry: -entry.score)
+
+    def limit_reached(self, threshold: float) -> bool:
+        """Return whether one tile gave as many instances as the network can: there may be more."""
+        counts = Counter(entry.tile for entry in self.entries if entry.score >= threshold)
+        return any(count >= self.most_instances for count in counts.values())
+
+    def packed(self) -> "PackedCandidates":
+        """Return all of it in the form that is kept."""
+        height, width = self.counted.size
+        return PackedCandidates(
+            size=(height, width),
+            tiles=self.tiles,
+            most_instances=self.most_instances,
+            score_floor=self.score_floor,
+            picture_notes=list(self.picture_notes),
+            candidates=[
+                PackedCandidate(
+                    class_id=entry.label,
+                    score=entry.score,
+                    bbox=coco_box(entry.box),
+                    counts=entry.rle(self.counted).counts,
+                    tile=entry.tile,
+                    rivals=entry.duplicates,
+                )
+                for entry in self.entries
+            ],
+            foreground=None
+            if self.foreground is None
+            else rle_encode(WindowMask(0, 0, self.foreground), height, width).counts,
+        )
+
+
+class PackedCandidate(Part):
     """One object that the network may have found."""
 
     class_id: int = Field(ge=1)
@@ -35,113 +123,66 @@ class Candidate(Part):
     )
 
 
-class Candidates(Part):
-    """What a measurement is made from: everything with a score of at least the threshold, but no rivals."""
+class PackedCandidates(Part):
+    """What a measurement is made from: everything with a score of at least the threshold, each object once."""
 
     size: tuple[int, int] = Field(description="Height and width of the picture.")
     tiles: int = Field(ge=1, description="How many tiles the picture was measured in.")
     most_instances: int = Field(description="The most instances that the network gives for one tile.")
     score_floor: float = Field(description="The network gives nothing that scores less.")
     picture_notes: list[str] = Field(description="Notes about how the picture was read.")
-    candidates: list[Candidate] = Field(description="In the order in which they are chosen.")
+    candidates: list[PackedCandidate] = Field(description="In the order in which they are chosen.")
     foreground: str | None = Field(
         None,
         description="Pixels that the network takes for one of its classes, in an instance or not: `counts` of an RLE; "
-        "absent where it has no pixel branch.",
+        "null where it has no pixel branch.",
     )
-
-    def shown(self) -> NDArray[np.bool_] | None:
-        """Return the foreground, bool [H, W]."""
-        return None if self.foreground is None else rle_decode(Rle(size=self.size, counts=self.foreground))
-
-    def above(self, threshold: float) -> tuple[list[Found], bool]:
-        """Return what counts at `threshold`, by falling score, and whether the network's limit cut it short."""
-        scores = [entry.score for entry in self.candidates]
-        chosen = choose(scores, [entry.rivals for entry in self.candidates], threshold)
-        full = _is_full([entry.tile for entry in self.candidates], scores, threshold, self.most_instances)
-        return [self._found(self.candidates[index]) for index in chosen], full
-
-    def _found(self, entry: Candidate) -> Found:
-        x, y, width, height = entry.bbox
-        mask = rle_window(Rle(size=self.size, counts=entry.counts))
-        return Found((x, y, round(x + width, 3), round(y + height, 3)), entry.class_id, entry.score, mask)
 
     def pack(self) -> bytes:
         """Return all of it as gzipped JSON."""
         return gzip.compress(self.model_dump_json().encode(), 6, mtime=0)
 
+    @classmethod
+    def unpack(cls, data: bytes) -> "PackedCandidates":
+        """Return what `pack` packed; raises `StoreFailed` where it is damaged."""
+        try:
+            return cls.model_validate_json(gzip.decompress(data))
+        except (OSError, EOFError, ValidationError) as error:
+            raise StoreFailed(
+                "what the network found is damaged, or was kept by a newer Planimeter; measure the picture again"
+            ) from error
 
-def unpack(data: bytes) -> Candidates:
-    """Return what `Candidates.pack` packed; raises `StoreFailed` where it is damaged."""
-    try:
-        return Candidates.model_validate_json(gzip.decompress(data))
-    except (OSError, EOFError, ValidationError) as error:
-        raise StoreFailed(
-            "what the network found is damaged, or was kept by a newer Planimeter; measure the picture again"
-        ) from error
-
-
-@dataclass(frozen=True)
-class Lineup:
-    """The candidates of a picture as they come from the network, tile by tile."""
-
-    parts: Sequence[tuple[Tile, Sequence[Found]]]
-    height: int
-    width: int
-    most_instances: int
-    score_floor: float
-    picture_notes: Sequence[str] = ()
-    foreground: NDArray[np.bool_] | None = None
-    """[H, W]: what the network takes for one of its classes, where it says so of each pixel."""
-
-    @property
-    def tiles(self) -> int:
-        """How many tiles the picture was measured in."""
-        return len(self.parts)
-
-    def above(self, threshold: float) -> tuple[list[Found], bool]:
-        """Return what counts at `threshold`, by falling score, and whether the network's limit cut it short."""
-        parts = [(tile, [entry for entry in found if entry.score >= threshold]) for tile, found in self.parts]
-        queue = Queue.of(parts, self.height, self.width)
-        full = _is_full([entry.tile for entry in queue.entries], queue.scores, threshold, self.most_instances)
-        return queue.above(threshold), full
-
-    def candidates(self) -> Candidates:
-        """Return all of it in the form that is kept."""
-        queue = Queue.of(self.parts, self.height, self.width)
+    def opened(self) -> Candidates:
+        """Return the candidates; their masks are unpacked as they are asked for."""
         return Candidates(
-            size=(self.height, self.width),
-            tiles=len(self.parts),
+            counted=Counted(*self.size),
+            entries=[self._open(entry) for entry in self.candidates],
+            tiles=self.tiles,
             most_instances=self.most_instances,
             score_floor=self.score_floor,
-            picture_notes=list(self.picture_notes),
+            picture_notes=self.picture_notes,
             foreground=None
             if self.foreground is None
-            else rle_encode(WindowMask(0, 0, self.foreground), self.height, self.width).counts,
-            candidates=[
-                Candidate(
-                    class_id=entry.found.label,
-                    score=entry.found.score,
-                    bbox=coco_box(entry.found.box),
-                    counts=rle_encode(entry.found.mask, self.height, self.width).counts,
-                    tile=entry.tile,
-                    rivals=rivals,
-                )
-                for entry, rivals in zip(queue.entries, queue.rivals, strict=True)
-            ],
+            else rle_decode(Rle(size=self.size, counts=self.foreground)),
         )
 
+    def _open(self, entry: PackedCandidate) -> Candidate:
+        x, y, width, height = entry.bbox
+        box = (x, y, round(x + width, 3), round(y + height, 3))
+        shape = Rle(size=self.size, counts=entry.counts)
+        return Candidate(box, entry.class_id, entry.score, shape, entry.tile, entry.rivals)
 
-def candidates_above(measurement: Measurement) -> Candidates:
+
+def candidates_above(measurement: Measurement) -> PackedCandidates:
     """Return the candidates that a measurement without any kept ones still tells: those that counted."""
-    return Candidates(
+    return PackedCandidates(
         size=(measurement.image.height, measurement.image.width),
         tiles=1,
         most_instances=len(measurement.instances) + 1,
         score_floor=measurement.options.score_threshold,
         picture_notes=measurement.notes,
         candidates=[
-            Candidate(
+            PackedCandidate(
                 class_id=entry.class_id, score=entry.score, bbox=entry.bbox, counts=exact_mask(entry).counts
             )
             for entry in measurement.instances
@@ -160,9 +201,3 @@ def coco_box(box: Sequence[float]) -> tuple[float, float, float, float]:
     """Return x0, y0, x1, y1 as COCO's x, y, width, height."""
     x0, y0, x1, y1 = box
     return x0, y0, round(x1 - x0, 3), round(y1 - y0, 3)
-
-
-def _is_full(tiles: Sequence[int], scores: Sequence[float], threshold: float, most: int) -> bool:
-    """Return whether one tile gave as many as the network can."""
-    counts = Counter(tile for tile, score in zip(tiles, scores, strict=True) if score >= threshold)
-    return any(count >= most for count in counts.values())

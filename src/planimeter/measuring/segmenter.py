@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 from planimeter.drawing.drawing import Style, draw_measurement
 from planimeter.errors import InferenceFailed, InvalidOption, MissingPicture
 from planimeter.layouts import has_sentinel, reader
+from planimeter.masks.counted import Counted
 from planimeter.masks.pixels import PixelProbabilities
 from planimeter.masks.union import union_mask
 from planimeter.masks.window import WindowMask
@@ -24,9 +25,9 @@ from planimeter.measurement import (
     Options,
     Timing,
 )
-from planimeter.measuring.candidates import Candidates, Lineup
-from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage, select
-from planimeter.measuring.detections import Detections, Segmentation, TileDetections
+from planimeter.measuring.candidates import Candidate, Candidates
+from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage
+from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.decode import Limits, Picture, decode, from_array
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
@@ -41,19 +42,18 @@ class Measured(Measurement):
 
     _pixels: NDArray[np.uint8] = PrivateAttr()
     _colors: tuple[str, ...] = PrivateAttr()
-    _masks: list[WindowMask] = PrivateAttr()
-    _lineup: Lineup = PrivateAttr()
+    _candidates: Candidates = PrivateAttr()
 
     def with_picture(
-        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], masks: list[WindowMask], lineup: Lineup
+        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], candidates: Candidates
     ) -> "Measured":
         """Keep what drawing and other thresholds need; returns itself."""
-        self._pixels, self._colors, self._masks, self._lineup = pixels, colors, masks, lineup
+        self._pixels, self._colors, self._candidates = pixels, colors, candidates
         return self
 
     def candidates(self) -> Candidates:
         """Return all that the network found, also below the threshold: what `at_threshold` chooses from."""
-        return self._lineup.candidates()
+        return self._candidates
 
     def overlay(self, style: Style = "fill") -> Image.Image:
         """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
@@ -61,12 +61,15 @@ class Measured(Measurement):
 
     def draw(self, style: Style = "fill") -> NDArray[np.uint8]:
         """Return the drawn picture, uint8 [H, W, 3] RGB."""
-        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks)
+        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks())
 
     def mask(self) -> NDArray[np.bool_]:
         """Return the union of all masks, bool [H, W]."""
         height, width = self._pixels.shape[:2]
-        return union_mask(self._masks, height, width)
+        return union_mask(self._masks(), height, width)
+
+    def _masks(self) -> list[WindowMask]:
+        return [entry.mask for entry in self._candidates.above(self.options.score_threshold)]
 
 
 class Segmenter:
@@ -89,10 +92,10 @@ class Segmenter:
             device=runtime.device,
         )
 
-    def segment(self, pixels: NDArray[np.uint8]) -> Segmentation:
+    def segment(self, pixels: NDArray[np.uint8]) -> list[Candidate]:
         """Return all that the network finds in `pixels`, uint8 [H, W, 3] RGB, down to its own score floor."""
-        lineup = self._line_up(pixels, Stopwatch())
-        return select(lineup, lineup.score_floor)
+        candidates = self._find(pixels, Stopwatch())
+        return candidates.above(candidates.score_floor)
 
     def measure(
         self,
@@ -114,50 +117,43 @@ class Segmenter:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
         picture = _read(source, filename, limits or Limits())
         watch.lap("decode")
-        lineup = self._line_up(picture.pixels, watch, picture.notes)
-        found = select(lineup, threshold)
-        height, width = picture.pixels.shape[:2]
+        candidates = self._find(picture.pixels, watch, picture.notes)
+        found, counted = candidates.above(threshold), candidates.counted
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
-            coverage=measure_coverage(found, self.classes, height, width, lineup.foreground),
-            instances=list_instances(found, self.classes, height, width, mask_format),
-            notes=[*picture.notes, *list_notes(found, lineup, threshold)],
+            coverage=measure_coverage(found, self.classes, counted, candidates.foreground),
+            instances=list_instances(found, self.classes, counted, mask_format),
+            notes=[*picture.notes, *list_notes(candidates, threshold)],
             timing_ms=watch.timing(),
         )
-        return measured.with_picture(picture.pixels, self.colors, found.masks, lineup)
+        return measured.with_picture(picture.pixels, self.colors, candidates)
 
-    def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> Detections:
-        """Return what `segment` starts from, with masks still as probabilities.
+    def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> tuple[Detections, ...]:
+        """Return what `segment` starts from, tile by tile, with masks still as probabilities.
 
         Thresholds can then be tried without the network. `watch` receives the time that the network took.
         """
-        height, width = pixels.shape[:2]
-        tiles = self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch())
-        return Detections(height, width, tuple(tiles))
+        return tuple(self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch()))
 
-    def _line_up(
+    def _find(
         self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[str] = ()
-    ) -> Lineup:
+    ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        # One tile's masks are pasted before the next tile is looked at: probabilities take more memory.
-        parts, foreground = [], None
-        for found in self._detect(pixels, 0.0, watch):
-            parts.append((found.tile, found.paste(height, width, manifest.thresholds.mask)))
-            if found.pixels is not None:
-                shown = found.pixels.foreground()
-                foreground = np.zeros((height, width), bool) if foreground is None else foreground
-                foreground[shown.window] |= shown.pixels
-        limits = manifest.limits
-        return Lineup(
-            parts, height, width, limits.detections, limits.score_floor, picture_notes, foreground=foreground
+        return make_candidates(
+            self._detect(pixels, 0.0, watch),
+            Counted(height, width),
+            manifest.thresholds.mask,
+            most_instances=manifest.limits.detections,
+            score_floor=manifest.limits.score_floor,
+            picture_notes=picture_notes,
         )
 
     def _detect(
         self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
-    ) -> Iterator[TileDetections]:
+    ) -> Iterator[Detections]:
         """Yield what the network finds in one tile after the other."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
@@ -174,13 +170,12 @@ class Segmenter:
             scores = raw.scores.astype(np.float64).round(6)
             order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]
             origin = np.array((tile.x0, tile.y0, tile.x0, tile.y0))
-            yield TileDetections(
+            yield Detections(
                 tile,
                 origin + placement.in_picture(raw.boxes[order]),
                 raw.labels[order].tolist(),
                 scores[order].tolist(),
                 raw.masks_in(placement, tile.x0, tile.y0, order),
-                limit_reached=len(order) >= manifest.limits.detections,
                 mask_edge=manifest.thresholds.mask_edge,
                 pixels=self._pixels(raw, placement, tile),
             )

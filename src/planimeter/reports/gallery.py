@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,31 +61,30 @@ def _example(evaluated: Sequence[Evaluated], index: int) -> Example:
     first = evaluated[0].compared[index]
     classes = evaluated[0].study.model.classes
     pixels = first.picture.pixels
-    found = []
+    shown = []
     for entry in evaluated:
         kept = entry.compared[index].above(entry.study.model.thresholds.score)
-        found.append(
+        shown.append(
             Found(
                 entry.study.pictures[index],
-                _uri(_draw(pixels, kept.masks, kept.labels, entry.study.model.classes)),
+                _uri(_draw(pixels, ((found.mask, found.label) for found in kept), entry.study.model.classes)),
             )
         )
     return Example(
         first.picture.name,
         evaluated[0].study.pictures[index].true_percent,
         _uri(pixels),
-        _uri(_draw(pixels, first.picture.masks, first.picture.labels, classes)),
-        tuple(found),
+        _uri(_draw(pixels, zip(first.picture.masks, first.picture.labels, strict=True), classes)),
+        tuple(shown),
     )
 
 
 def _draw(
     pixels: NDArray[np.uint8],
-    masks: Sequence[WindowMask],
-    labels: Sequence[int],
+    instances: Iterable[tuple[WindowMask, int]],
     classes: Sequence[PackClass],
 ) -> NDArray[np.uint8]:
-    shown = [(mask, label) for mask, label in zip(masks, labels, strict=True) if mask.area]
+    shown = [(mask, label) for mask, label in instances if mask.area]
     return draw(
         pixels,
         [mask for mask, _ in shown],

@@ -271,7 +271,7 @@ def _curve(compared: Sequence[Compared], matches: Sequence[Matches], classes: in
 def _uncalibrated(compared: Sequence[Compared], thresholds: Thresholds, classes: int) -> Setting | None:
     """Return what the default thresholds would have given, where the model has others."""
     if (thresholds.score, thresholds.mask) == (DEFAULT, DEFAULT) or any(
-        entry.detections is None for entry in compared
+        not entry.detections for entry in compared
     ):
         return None
     again = list(compared) if thresholds.mask == DEFAULT else with_mask_threshold(compared, DEFAULT)
@@ -291,14 +291,14 @@ def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int
     found, kept = match_above(entry, matches, score_threshold)
     return PictureRow(
         name=entry.picture.name,
-        width=entry.size[1],
-        height=entry.size[0],
+        width=entry.counted.width,
+        height=entry.counted.height,
         true_percent=true[0],
         measured_percent=measured[0],
         true_by_class=true[1:],
         measured_by_class=measured[1:],
         true_instances=len(entry.picture.labels),
-        found_instances=len(found.scores),
+        found_instances=len(found),
         matched_instances=int(np.count_nonzero(kept.within_class >= 0)),
     )
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.errors import PlanimeterError, ScoresNotKept, StoreFailed
 from planimeter.measurement import Measurement, Timing
-from planimeter.measuring.candidates import Candidates, candidates_above, unpack
+from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Measured
 from planimeter.pictures.decode import decode
@@ -63,7 +63,7 @@ def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions)
             measured = segmenter.measure(picture, score_threshold=threshold)
     drawing = perf_counter()
     overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
-    candidates = measured.candidates().pack()
+    candidates = measured.candidates().packed().pack()
     drawn = perf_counter()
     timing = Timing(
         decode=1000 * (decoded - decoding),
@@ -97,8 +97,8 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
     if score_threshold is None or score_threshold == measurement.options.score_threshold:
         return record
     packed = context().store.candidates(record.id)
-    candidates = unpack(packed) if packed is not None else _those_kept(record, score_threshold)
-    return replace(record, measurement=at_threshold(measurement, candidates, score_threshold))
+    kept = PackedCandidates.unpack(packed) if packed is not None else _those_kept(record, score_threshold)
+    return replace(record, measurement=at_threshold(measurement, kept.opened(), score_threshold))
 
 
 def stored_upload(id_: str) -> tuple[bytes, str]:
@@ -112,13 +112,13 @@ def stored_upload(id_: str) -> tuple[bytes, str]:
         ) from error
 
 
-def candidates_of(record: Record) -> Candidates:
+def candidates_of(record: Record) -> PackedCandidates:
     """Return all that the network found in a measurement, or, where only that was kept, what counted."""
     packed = context().store.candidates(record.id)
-    return unpack(packed) if packed is not None else candidates_above(record.measurement)
+    return PackedCandidates.unpack(packed) if packed is not None else candidates_above(record.measurement)
 
 
-def _those_kept(record: Record, score_threshold: float) -> Candidates:
+def _those_kept(record: Record, score_threshold: float) -> PackedCandidates:
     lowest = record.measurement.options.score_threshold
     if score_threshold < lowest:
         raise ScoresNotKept(

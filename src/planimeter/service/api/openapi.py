@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from planimeter.measuring.candidates import Candidates
+from planimeter.measuring.candidates import PackedCandidates
 from planimeter.service.api import answers, options
 from planimeter.service.api.measurements import MEDIA_TYPES, PERCENT_HEADER
 from planimeter.service.uploads import FIELD
@@ -24,7 +24,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.MeasurementList,
     answers.ModelAnswer,
     answers.ModelList,
-    Candidates,
+    PackedCandidates,
     answers.ComparisonAnswer,
     answers.Deleted,
     answers.StatisticsAnswer,
@@ -171,7 +171,7 @@ def _paths() -> Json:
             "get": _operation(
                 "Get all that the network found, whatever it scored",
                 options.NoOptions,
-                {"200": _answer("The candidates, to choose from at any threshold.", Candidates)},
+                {"200": _answer("The candidates, to choose from at any threshold.", PackedCandidates)},
                 errors=(400, 404),
                 path="id",
             )
