@@ -69,20 +69,20 @@ def test_a_stored_picture_is_measured_again_without_sending_it(client: FlaskClie
     one, other = store.get(first), store.get(second)
     assert other.measurement.model.name == "shifted"
     assert other.measurement.image == one.measurement.image
-    assert other.upload_path.read_bytes() == PICTURE
+    assert store.read(other, "image") == PICTURE
     by_query = client.post(f"{MEASUREMENTS}?from={first}&score_threshold=0.7")
     assert by_query.status_code == 201, by_query.text
     assert len(body(by_query)["instances"]) == 1
 
 
 def test_from_and_a_picture_together_are_refused_and_so_is_an_unknown_one(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: Store, settings: Settings
 ) -> None:
     first = body(post(client, PICTURE))["id"]
     both = client.post(MEASUREMENTS, data={"from": first, "image": (BytesIO(PICTURE), "a.png")})
     assert_problem(both, 400, "invalid_option", "from", "one of the two")
     assert_problem(client.post(f"{MEASUREMENTS}?from=none"), 404, "unknown_measurement", "none")
-    store.get(first).upload_path.unlink()
+    (settings.upload_folder / store.get(first).files.image).unlink()
     assert_problem(client.post(f"{MEASUREMENTS}?from={first}"), 503, "store_failed", "moved by hand")
     assert store.count() == 1
 

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 from fakes import blocks, encoded
 from planimeter.service.api.exports import write_coco
 from planimeter.service.api.options import MOST_AT_ONCE, MOST_LISTED
+from planimeter.settings import Settings
 from planimeter.store import Store
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, files, post
 from test_store import measurement
@@ -204,9 +205,9 @@ def test_an_archive_can_hold_masks_or_uploads(
 
 
 def test_an_archive_names_the_files_that_a_person_moved_away(
-    client: FlaskClient, store: Store, three: list[Any]
+    client: FlaskClient, store: Store, settings: Settings, three: list[Any]
 ) -> None:
-    moved = store.get(three[0]["id"]).overlay_path
+    moved = settings.output_folder / store.get(three[0]["id"]).files.overlay
     moved.unlink()
     with zipfile.ZipFile(BytesIO(client.get(f"{MEASUREMENTS}/zip").data)) as archive:
         assert archive.read("missing.txt").decode() == f"{moved.name}\n"

@@ -127,10 +127,13 @@ def test_no_address_is_absolute_and_nothing_is_inline(client: FlaskClient, store
         assert "<b>'" not in answer.text
 
 
-def test_a_file_that_a_person_moved_away_is_no_crash(client: FlaskClient, store: Store) -> None:
+def test_a_file_that_a_person_moved_away_is_no_crash(
+    client: FlaskClient, store: Store, settings: Settings
+) -> None:
     id_ = add(store)
-    store.get(id_).overlay_path.unlink()
-    store.get(id_).upload_path.unlink()
+    files = store.get(id_).files
+    (settings.output_folder / files.overlay).unlink()
+    (settings.upload_folder / files.image).unlink()
     assert client.get("/measurements").status_code == 200
     for picture in ("thumbnail", "picture"):
         answer = client.get(f"/measurements/{id_}/{picture}")

@@ -16,11 +16,12 @@ from werkzeug.test import TestResponse
 import planimeter.service
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.numbers import write_percent
 from planimeter.packs.pack import Pack
 from planimeter.samples import find_sample, list_samples
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
-from planimeter.service.pages.home import PAGE_TOKEN, render_card, write_percent, write_sentence, write_signed
+from planimeter.service.pages.home import PAGE_TOKEN, render_card, write_sentence
 from planimeter.settings import Settings
 from planimeter.store import Store
 
@@ -357,18 +358,5 @@ def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:
     assert 'href="javascript' not in html
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0.00"), (0.001, "<0.01"), (12.454, "12.45"), (99.999, ">99.99"), (100.0, "100.00")],
-)
-def test_a_percentage_is_never_written_as_a_false_zero_or_hundred(value: float, text: str) -> None:
-    assert write_percent(value) == text
-
-
-def test_differences_have_a_sign_and_messages_are_sentences() -> None:
-    assert [write_signed(value) for value in (0.207, -0.104, -0.001)] == [
-        "+0.21",
-        "\N{MINUS SIGN}0.10",
-        "0.00",
-    ]
+def test_messages_are_sentences() -> None:
     assert write_sentence("alpha dropped") == "Alpha dropped."

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 from planimeter.errors import CountDiffers, InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement
-from planimeter.store import Filter, Record, Store, migrations
+from planimeter.store import FileKind, Filter, Record, Store, migrations
 from planimeter.store.files import Folder, file_names, recognisable_stem
 from planimeter.store.ids import Ids, first_id_at, is_id, time_of
 from planimeter.store.journal import Note, write_note
@@ -116,8 +116,13 @@ def files_under(home: Path) -> set[str]:
 
 
 def files_of(record: Record, home: Path) -> set[str]:
-    paths = (record.upload_path, record.overlay_path, record.mask_path)
-    return {str(path.relative_to(home)) for path in paths}
+    return {str(path_of(record, kind, home).relative_to(home)) for kind in get_args(FileKind)}
+
+
+def path_of(record: Record, kind: FileKind, home: Path) -> Path:
+    """Return where a person finds a file."""
+    name: str = getattr(record.files, kind)
+    return home / ("uploads" if kind == "image" else "outputs") / name
 
 
 @pytest.fixture
@@ -136,12 +141,12 @@ class TestKeeping:
         assert store.get(record.id) == record
         assert record.measurement == what
         assert before <= record.created_at <= datetime.now(timezone.utc)
-        assert record.upload_path == tmp_path / "uploads" / f"strip_17_{record.id}.png"
-        assert record.overlay_path == tmp_path / "outputs" / f"strip_17_{record.id}_overlay.png"
-        assert record.mask_path == tmp_path / "outputs" / f"strip_17_{record.id}_mask.png"
-        assert record.upload_path.read_bytes() == b"picture"
-        assert record.overlay_path.read_bytes() == b"overlay"
-        assert record.mask_path.read_bytes() == b"mask"
+        assert record.files.image == f"strip_17_{record.id}.png"
+        assert record.files.overlay == f"strip_17_{record.id}_overlay.png"
+        assert record.files.mask == f"strip_17_{record.id}_mask.png"
+        assert store.read(record, "image") == b"picture"
+        assert store.read(record, "overlay") == b"overlay"
+        assert store.read(record, "mask") == b"mask"
         assert files_under(tmp_path) == files_of(record, tmp_path)
 
     def test_a_restart_keeps_everything(self, store: Store, tmp_path: Path) -> None:
@@ -153,7 +158,7 @@ class TestKeeping:
         again.close()
 
         assert kept == records[::-1]
-        assert [record.upload_path.read_bytes() for record in kept] == [b"4", b"3", b"2", b"1", b"0"]
+        assert [again.read(record, "image") for record in kept] == [b"4", b"3", b"2", b"1", b"0"]
 
     def test_the_folders_can_move(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
@@ -167,9 +172,9 @@ class TestKeeping:
         found = moved.get(record.id)
         moved.close()
 
-        assert found.upload_path.read_bytes() == b"picture"
-        assert found.mask_path == tmp_path / "drawn" / record.mask_path.name
-        assert found.mask_path.read_bytes() == b"mask"
+        assert moved.read(found, "image") == b"picture"
+        assert (tmp_path / "drawn" / record.files.mask).read_bytes() == b"mask"
+        assert moved.read(found, "mask") == b"mask"
 
     def test_relative_folders_stay_where_they_were_when_the_process_changes_its_own(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -194,9 +199,9 @@ class TestKeeping:
         names = {path.name for path in (tmp_path / "all").iterdir()}
         assert names == {
             ".incoming",
-            record.upload_path.name,
-            record.overlay_path.name,
-            record.mask_path.name,
+            record.files.image,
+            record.files.overlay,
+            record.files.mask,
         }
         assert [path.name for path in (tmp_path / "all" / ".incoming").iterdir()] == ["lock"]
 
@@ -217,7 +222,7 @@ class TestKeeping:
 
         for number, record in enumerate(records):
             assert store.get(record.id).measurement.image.filename == f"picture {number}.png"
-            assert record.upload_path.read_bytes() == b"%d" % number
+            assert store.read(record, "image") == b"%d" % number
         assert ids(store.list(limit=100)) == sorted(ids(records), reverse=True)
         assert store.count() == 80
         assert files_under(tmp_path) == set().union(*(files_of(record, tmp_path) for record in records))
@@ -438,7 +443,7 @@ class TestDeleting:
 
     def test_files_that_a_person_removed_do_not_hinder(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
-        record.overlay_path.unlink()
+        path_of(record, "overlay", tmp_path).unlink()
         assert store.get(record.id) == record
         store.delete(record.id)
         assert (store.count(), files_under(tmp_path)) == (0, set())
@@ -447,13 +452,14 @@ class TestDeleting:
         self, store: Store, tmp_path: Path
     ) -> None:
         record = add(store)
-        record.overlay_path.unlink()
-        record.overlay_path.mkdir()  # the owner of the machine may do anything to a file, but not unlink this
+        overlay = path_of(record, "overlay", tmp_path)
+        overlay.unlink()
+        overlay.mkdir()  # the owner of the machine may do anything to a file, but not unlink this
         with pytest.raises(StoreFailed, match="output folder"):
             store.delete(record.id)
         assert store.count() == 0
-        record.overlay_path.rmdir()
-        record.overlay_path.write_bytes(b"overlay")
+        overlay.rmdir()
+        overlay.write_bytes(b"overlay")
         store.close()
 
         open_store(tmp_path).close()
@@ -530,8 +536,8 @@ class TestNames:
     ) -> None:
         record = add(store, measurement(filename))
 
-        assert record.upload_path == tmp_path / "uploads" / f"{stem}_{record.id}.png"
-        assert record.upload_path.read_bytes() == b"picture"
+        assert record.files.image == f"{stem}_{record.id}.png"
+        assert store.read(record, "image") == b"picture"
         assert store.get(record.id).measurement.image.filename == filename
         assert files_under(tmp_path) == files_of(record, tmp_path)
 
@@ -541,7 +547,7 @@ class TestNames:
     )
     def test_the_extension_follows_the_content(self, store: Store, format_: str, extension: str) -> None:
         record = add(store, measurement("page.html", format_=format_))
-        assert record.upload_path.name == f"page_{record.id}{extension}"
+        assert record.files.image == f"page_{record.id}{extension}"
 
     @given(st.text(max_size=400))
     @example("\u0344" * 100)

@@ -18,6 +18,7 @@ from planimeter.commands.printing import console
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.measurement import Measurement
+from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Measured, Segmenter
 from planimeter.measuring.table import Cell, row, to_csv
 from planimeter.pictures.decode import Limits
@@ -224,7 +225,7 @@ def _print_table(results: list[Result]) -> None:
         coverage = measurement.coverage
         table.add_row(
             str(result.path),
-            f"{coverage.percent_masked:.2f}",
+            write_percent(coverage.percent_masked),
             str(len(measurement.instances)),
             f"{coverage.pixels_masked:,}",
             f"{coverage.pixels_counted:,}",

@@ -105,18 +105,23 @@ class Segmenter:
         mask_format: MaskFormat = "rle",
         filename: str | None = None,
         limits: Limits | None = None,
+        watch: "Stopwatch | None" = None,
     ) -> Measured:
         """Measure one picture.
 
         `source` is a path, the bytes of a picture file, an array (uint8 [H, W] or [H, W, 3 or 4] RGB(A),
-        uint16 [H, W]), or a `Picture` already decoded. `score_threshold` in [0, 1] replaces the pack's own.
+        uint16 [H, W]), or a `Picture` already decoded. `score_threshold` in [0, 1] replaces the pack's own. A `watch`
+        that already runs goes on; its time so far is in the measurement's.
         """
-        watch = Stopwatch()
+        watch = watch or Stopwatch()
         threshold = self.default_threshold if score_threshold is None else score_threshold
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
-        picture = _read(source, filename, limits or Limits())
-        watch.lap("decode")
+        if isinstance(source, Picture):
+            picture = source
+        else:
+            picture = _read(source, filename, limits or Limits())
+            watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes)
         found, counted = candidates.above(threshold), candidates.counted
         measured = Measured(
@@ -243,8 +248,6 @@ def load(
 
 
 def _read(source: Any, filename: str | None, limits: Limits) -> Picture:
-    if isinstance(source, Picture):
-        return source
     if isinstance(source, bytes):
         return decode(source, filename=filename or "picture", limits=limits)
     if isinstance(source, np.ndarray):

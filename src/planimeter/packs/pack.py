@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -66,10 +67,17 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
     """Return the pack in `folder`; raises `InvalidPack` when its manifest is missing or wrong."""
     path = folder / MANIFEST
     try:
-        text = path.read_text("utf-8")
+        state = path.stat()
+        manifest = _read_manifest(path, state.st_ino, state.st_mtime_ns, state.st_size)
     except OSError as error:
         raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
-    return Pack(folder, parse_manifest(text, str(path)), bundled)
+    return Pack(folder, manifest, bundled)
+
+
+@lru_cache(maxsize=256)
+def _read_manifest(path: Path, _inode: int, _changed: int, _size: int) -> Manifest:
+    """Return a manifest; it is read again only where the file is another one."""
+    return parse_manifest(path.read_text("utf-8"), str(path))
 
 
 def parse_manifest(text: str, source: str) -> Manifest:

@@ -16,6 +16,7 @@ from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.matching import Confusion
 from planimeter.labels.census import SIZE_EDGES
+from planimeter.measuring.numbers import write_decimals
 from planimeter.packs.pack import REPORT_PAGE
 from planimeter.reports import plots
 from planimeter.reports.gallery import worst_and_best
@@ -81,7 +82,7 @@ def render(
     )
     environment.filters |= {
         "signed": write_signed,
-        "points": lambda value: f"{value:.2f}",
+        "points": lambda value: write_decimals(value, 2),
         "grouped": lambda value: f"{value:,}",
         "score": lambda value: EN_DASH if value is None else f"{value:.3f}",
         "duration": write_duration,

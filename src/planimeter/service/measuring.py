@@ -4,13 +4,11 @@ import logging
 from dataclasses import replace
 from time import perf_counter
 
-from planimeter.drawing.encoding import encode_mask_png, encode_png
-from planimeter.errors import PlanimeterError, ScoresNotKept, StoreFailed
-from planimeter.measurement import Measurement, Timing
+from planimeter.errors import PlanimeterError, ScoresNotKept
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
-from planimeter.measuring.segmenter import Measured
-from planimeter.pictures.decode import decode
+from planimeter.measuring.measure import measure_picture
+from planimeter.measuring.numbers import write_percent
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
 from planimeter.store import Record
@@ -38,11 +36,11 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
     parts.metrics.count(model, "ok")
     parts.metrics.observe(measurement.timing_ms)
     log.info(
-        "measured %s %r with %s: %.2f %% masked, %d instances, %.0f ms",
+        "measured %s %r with %s: %s %% masked, %d instances, %.0f ms",
         record.id,
         measurement.image.filename,
         model,
-        measurement.coverage.percent_masked,
+        write_percent(measurement.coverage.percent_masked),
         len(measurement.instances),
         measurement.timing_ms.total,
     )
@@ -50,40 +48,31 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
 
 
 def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions) -> Record:
-    started = perf_counter()
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
     if threshold is None:
         threshold = parts.store.thresholds().get(segmenter.pack.name)
     with parts.queue.place():
-        decoding = perf_counter()
-        picture = decode(data, filename=filename, limits=parts.limits)
-        decoded = perf_counter()
-        with parts.queue.turn() as waited:
-            measured = segmenter.measure(picture, score_threshold=threshold)
-    drawing = perf_counter()
-    overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
-    candidates = measured.candidates().packed().pack()
-    drawn = perf_counter()
-    timing = Timing(
-        decode=1000 * (decoded - decoding),
-        queue=1000 * waited,
-        inference=measured.timing_ms.inference,
-        postprocess=measured.timing_ms.postprocess + 1000 * (drawn - drawing),
-        total=1000 * (drawn - started),
-    )
+        result = measure_picture(
+            segmenter,
+            data,
+            filename=filename,
+            score_threshold=threshold,
+            limits=parts.limits,
+            turn=parts.queue.turn,
+        )
+    started = perf_counter()
     record = parts.store.add(
-        _plain(measured, timing),
+        result.measurement,
         picture=data,
-        overlay_png=overlay,
-        mask_png=mask,
-        candidates=candidates,
+        overlay_png=result.overlay_png,
+        mask_png=result.mask_png,
+        candidates=result.candidates,
         batch=options.batch,
     )
-    stored = perf_counter()
-    complete = timing.model_copy(
-        update={"store": 1000 * (stored - drawn), "total": 1000 * (stored - started)}
-    )
+    storing = 1000 * (perf_counter() - started)
+    timing = result.measurement.timing_ms
+    complete = timing.model_copy(update={"store": storing, "total": timing.total + storing})
     return replace(record, measurement=record.measurement.model_copy(update={"timing_ms": complete}))
 
 
@@ -103,13 +92,9 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
 
 def stored_upload(id_: str) -> tuple[bytes, str]:
     """Return the bytes and the file name of a measured picture, as they came."""
-    record = context().store.get(id_)
-    try:
-        return record.upload_path.read_bytes(), record.measurement.image.filename
-    except OSError as error:
-        raise StoreFailed(
-            f"the picture of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
-        ) from error
+    store = context().store
+    record = store.get(id_)
+    return store.read(record, "image"), record.measurement.image.filename
 
 
 def candidates_of(record: Record) -> PackedCandidates:
@@ -126,9 +111,3 @@ def _those_kept(record: Record, score_threshold: float) -> PackedCandidates:
             f"below it; ask for {lowest:g} or more, or measure the picture again"
         )
     return candidates_above(record.measurement)
-
-
-def _plain(measured: Measured, timing: Timing) -> Measurement:
-    """Return the measurement with its final timing and without the pixels that `Measured` holds on to."""
-    fields = {name: getattr(measured, name) for name in Measurement.model_fields}
-    return Measurement(**{**fields, "timing_ms": timing})

@@ -23,6 +23,10 @@ def load_pack(pack: Pack, settings: Settings) -> Segmenter:
     )
 
 
+def _is_same(one: Pack, other: Pack) -> bool:
+    return one.manifest == other.manifest
+
+
 class Models:
     """All packs by name, and the segmenters made of them so far. Safe to use from many threads."""
 
@@ -69,15 +73,21 @@ class Models:
         return packs[name]
 
     def get(self, name: str | None = None) -> Segmenter:
-        """Return the segmenter called `name`, or the default one; the first call loads it."""
+        """Return the segmenter called `name`, or the default one; the first call loads it.
+
+        So does the first one after a pack was replaced, trained again for example: a model is known by its name and
+        by what its manifest says, the hash of its network among it.
+        """
         wanted = name or self.default
-        if wanted in self._segmenters:
-            return self._segmenters[wanted]
         pack = self.find(wanted)
+        segmenter = self._segmenters.get(wanted)
+        if segmenter is not None and _is_same(segmenter.pack, pack):
+            return segmenter
         with self._loading:
-            if wanted not in self._segmenters:
-                self._segmenters[wanted] = self._load(pack, self._settings)
-        return self._segmenters[wanted]
+            segmenter = self._segmenters.get(wanted)
+            if segmenter is None or not _is_same(segmenter.pack, pack):
+                segmenter = self._segmenters[wanted] = self._load(pack, self._settings)
+        return segmenter
 
     def class_colors(self, names: Iterable[str]) -> dict[str, str]:
         """Return a colour for each class name: of the first pack that knows it, else one of the palette."""

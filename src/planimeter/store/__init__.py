@@ -5,8 +5,9 @@ journal names the files before they are written, so that the next start removes 
 nothing else.
 """
 
+from planimeter.store.files import FileKind
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.records import Record
 from planimeter.store.store import Store
 
-__all__ = ["EVERYTHING", "Filter", "Record", "Store"]
+__all__ = ["EVERYTHING", "FileKind", "Filter", "Record", "Store"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from planimeter.errors import StoreFailed
 
@@ -25,20 +26,30 @@ _REMEDIES = {
 _DEFAULT_REMEDY = "Choose a folder that this user may write to."
 
 
+FileKind = Literal["image", "overlay", "mask"]
+"""The picture as it was uploaded, the drawn one, and the mask."""
+
+
 @dataclass(frozen=True)
 class FileNames:
     """The names of a measurement's files: relative to their folders, so that the folders can move."""
 
-    upload: str
+    image: str
+    """As it was uploaded."""
     overlay: str
     mask: str
+
+    @property
+    def stem(self) -> str:
+        """What the names of files that are made of them begin with."""
+        return self.image.rpartition(".")[0]
 
 
 def file_names(filename: str, format_: str, id_: str) -> FileNames:
     """Name a measurement's files after the upload; the extension follows the content, never the name."""
     name = f"{recognisable_stem(filename)}_{id_}"
     extension = _EXTENSIONS.get(format_, ".bin")
-    return FileNames(upload=f"{name}{extension}", overlay=f"{name}_overlay.png", mask=f"{name}_mask.png")
+    return FileNames(image=f"{name}{extension}", overlay=f"{name}_overlay.png", mask=f"{name}_mask.png")
 
 
 def recognisable_stem(filename: str) -> str:
@@ -82,6 +93,10 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(self.path / name)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+        return (self.path / name).read_bytes()
 
     def discard(self, name: str) -> None:
         """Remove a file, wherever on its way it is."""

@@ -34,16 +34,14 @@ _BUSY_SECONDS = 30
 
 @dataclass(frozen=True)
 class Record:
-    """A stored measurement, and where its pictures are."""
+    """A stored measurement, and the names of its pictures: `Store.read` gives what is in them."""
 
     id: str
     created_at: datetime
     measurement: Measurement
     batch: str | None
     """The name under which pictures were sent together."""
-    upload_path: Path
-    overlay_path: Path
-    mask_path: Path
+    files: FileNames
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Records:
             instances=len(measurement.instances),
             filename=filename,
             folded_name=folded(filename),
-            upload_name=names.upload,
+            upload_name=names.image,
             overlay_name=names.overlay,
             mask_name=names.mask,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
-from planimeter.store.files import FileNames, Folder, file_names
+from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id, time_of
 from planimeter.store.journal import Note
@@ -74,7 +74,7 @@ class Store:
                 with folder.failing("write to"):
                     journal.write_note(folder, note)
             with self._uploads.failing("write to"):
-                self._uploads.write(names.upload, picture)
+                self._uploads.write(names.image, picture)
             with self._outputs.failing("write to"):
                 self._outputs.write(names.overlay, overlay_png)
                 self._outputs.write(names.mask, mask_png)
@@ -87,6 +87,16 @@ class Store:
             raise
         self._remove_notes(notes)
         return self._record(id_, measurement, names, batch)
+
+    def read(self, record: Record, kind: FileKind) -> bytes:
+        """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
+        folder = self._uploads if kind == "image" else self._outputs
+        try:
+            return folder.read(getattr(record.files, kind))
+        except OSError as error:
+            raise StoreFailed(
+                f"the {kind} of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
+            ) from error
 
     def get(self, id_: str) -> Record:
         """Return a measurement; raises UnknownMeasurement."""
@@ -191,7 +201,7 @@ class Store:
         self._outputs.release()
 
     def _notes(self, id_: str, names: FileNames) -> dict[Folder, Note]:
-        files = {self._uploads: (names.upload,)}
+        files = {self._uploads: (names.image,)}
         files[self._outputs] = (*files.get(self._outputs, ()), names.overlay, names.mask)
         store = self._records.store_id
         return {folder: Note(store=store, id=id_, files=its_files) for folder, its_files in files.items()}
@@ -228,15 +238,7 @@ class Store:
         return self._record(columns.id, measurement_of(row), names, columns.batch)
 
     def _record(self, id_: str, measurement: Measurement, names: FileNames, batch: str | None) -> Record:
-        return Record(
-            id=id_,
-            created_at=time_of(id_),
-            measurement=measurement,
-            batch=batch,
-            upload_path=self._uploads.path / names.upload,
-            overlay_path=self._outputs.path / names.overlay,
-            mask_path=self._outputs.path / names.mask,
-        )
+        return Record(id=id_, created_at=time_of(id_), measurement=measurement, batch=batch, files=names)
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

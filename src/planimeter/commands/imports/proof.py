@@ -9,6 +9,7 @@ from rich.table import Table
 from planimeter.commands.printing import console
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import ImportRefused
+from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Preprocessing
 from planimeter.packs.pack import Pack
@@ -71,7 +72,7 @@ def prove(segmenter: Segmenter, pack: Pack, proof: Proof) -> None:
     counts = ", ".join(f"{entry.count} {entry.class_name}" for entry in found.by_class if entry.count)
     printer = console()
     printer.print(
-        f"proof  {picture.name}: {found.percent_masked:.2f} % masked, {len(measured.instances)} instances"
+        f"proof  {picture.name}: {write_percent(found.percent_masked)} % masked, {len(measured.instances)} instances"
         f"{f' ({counts})' if counts else ''}; {segmenter.info.runtime}, {measured.timing_ms.inference:.0f} ms"
     )
     printer.print(f"drawn  {target}")

@@ -7,15 +7,12 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from planimeter.errors import StoreFailed
 from planimeter.measurement import Instance, Measurement, Rle
 from planimeter.measuring.table import Cell, csv_lines, row
-from planimeter.store import Filter, Record, Store
-
-Content = Literal["overlay", "mask", "image"]
-
+from planimeter.store import FileKind, Filter, Record, Store
 
 # ---- CSV
 
@@ -148,7 +145,7 @@ def _annotation(instance: Instance, *, id_: int, image_id: int, category_id: int
 
 
 def write_zip(
-    store: Store, wanted: Filter, records: Iterable[Record], content: Content = "overlay"
+    store: Store, wanted: Filter, records: Iterable[Record], content: FileKind = "overlay"
 ) -> Iterator[bytes]:
     """Yield, piece by piece, a zip of the pictures and of `measurements.csv`, their table.
 
@@ -162,22 +159,19 @@ def write_zip(
     with zipfile.ZipFile(cast("Any", pipe), "w", zipfile.ZIP_STORED) as archive:
         for record in records:
             rows.append(_row(record))
-            path = _file(record, content)
+            name = getattr(record.files, content)
+            entry = zipfile.ZipInfo(name, record.created_at.timetuple()[:6])
+            entry.external_attr = 0o644 << 16  # as a person's own files are
             try:
-                archive.write(path, path.name)
-            except OSError:
-                missing.append(path.name)
+                archive.writestr(entry, store.read(record, content))
+            except StoreFailed:
+                missing.append(name)
             yield pipe.drained()
         table = "".join(csv_lines(rows, _columns(store, wanted)))
         archive.writestr("measurements.csv", table, zipfile.ZIP_DEFLATED)
         if missing:
             archive.writestr("missing.txt", "".join(f"{name}\n" for name in missing))
     yield pipe.drained()
-
-
-def _file(record: Record, content: Content) -> Path:
-    paths = {"overlay": record.overlay_path, "mask": record.mask_path, "image": record.upload_path}
-    return paths[content]
 
 
 class _Pipe:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden
 
 from planimeter.drawing.drawing import draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png
-from planimeter.errors import StoreFailed, TooMany
+from planimeter.errors import TooMany
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import class_map, instance_map, union_mask
 from planimeter.measuring.candidates import exact_mask
@@ -209,7 +209,7 @@ def show_difference() -> Response:
     store = context().store
     one, other = store.get(options.first), store.get(options.second)
     difference(one.measurement, other.measurement)  # refuses different pictures
-    name = f"{one.upload_path.stem}_difference.{'jpg' if options.format == 'jpeg' else 'png'}"
+    name = f"{one.files.stem}_difference.{'jpg' if options.format == 'jpeg' else 'png'}"
 
     def drawn() -> bytes:
         pixels = draw_difference(_picture(one).pixels, union(one.measurement), union(other.measurement))
@@ -256,9 +256,7 @@ def image(id: str) -> Response:  # noqa: A002  the URL's own word
     parse(NoOptions, request.args)
     record = context().store.get(id)
     kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return _unchanging(
-        record, kind, record.upload_path.name, lambda: _stored(record.upload_path.read_bytes, record)
-    )
+    return _unchanging(record, kind, record.files.image, lambda: context().store.read(record, "image"))
 
 
 @blueprint.get("/measurements/<id>/overlay")
@@ -268,7 +266,7 @@ def overlay(id: str) -> Response:  # noqa: A002  the URL's own word
     parts = context()
     stored = parts.store.get(id)
     record = record_at(stored, options.score_threshold)
-    name = f"{record.overlay_path.stem}.{'jpg' if options.format == 'jpeg' else 'png'}"
+    name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
     return _unchanging(
         record,
         f"image/{options.format}",
@@ -283,9 +281,7 @@ def mask(id: str) -> Response:  # noqa: A002  the URL's own word
     options = parse(MaskOptions, request.args)
     stored = context().store.get(id)
     record = record_at(stored, options.score_threshold)
-    name = (
-        record.mask_path.name if options.kind == "binary" else f"{record.mask_path.stem}_{options.kind}.png"
-    )
+    name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
     return _unchanging(record, "image/png", name, lambda: _mask(record, options, as_stored=record is stored))
 
 
@@ -294,7 +290,7 @@ def coco(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the measurement as a COCO data set of one picture."""
     options = parse(ThresholdOptions, request.args)
     record = record_at(context().store.get(id), options.score_threshold)
-    name = f"{record.upload_path.stem}_coco.json"
+    name = f"{record.files.stem}_coco.json"
     return _unchanging(
         record, "application/json", name, lambda: jsonify(coco_of_one(record.measurement)).data
     )
@@ -309,7 +305,7 @@ def list_instances(id: str) -> Response:  # noqa: A002  the URL's own word
     if options.format == "json":
         return _json(InstanceList(instances=figures))
     answer = Response(to_csv(map(_instance_row, figures)), content_type="text/csv; charset=utf-8")
-    name = f"{record.upload_path.stem}_instances.csv"
+    name = f"{record.files.stem}_instances.csv"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
@@ -325,7 +321,7 @@ def candidates(id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer all that the network found, so that a client can choose at any threshold by itself."""
     parse(NoOptions, request.args)
     record = context().store.get(id)
-    name = f"{record.upload_path.stem}_candidates.json"
+    name = f"{record.files.stem}_candidates.json"
     return _unchanging(
         record, "application/json", name, lambda: candidates_of(record).model_dump_json().encode()
     )
@@ -373,7 +369,7 @@ def _model_answer(name: str) -> ModelAnswer:
 
 def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return _stored(record.overlay_path.read_bytes, record)
+        return parts.store.read(record, "overlay")
     measurement = record.measurement
     colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
     drawn = draw_measurement(_picture(record).pixels, measurement, colors, options.style)
@@ -382,7 +378,7 @@ def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stor
 
 def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
     if as_stored and options.kind == "binary":
-        return _stored(record.mask_path.read_bytes, record)
+        return context().store.read(record, "mask")
     image, instances = record.measurement.image, record.measurement.instances
     masks = [rle_window(exact_mask(entry)) for entry in instances]
     if options.kind == "binary":
@@ -395,19 +391,10 @@ def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
 
 def _picture(record: Record) -> Picture:
     """Decode the stored upload; it was within the limits when it came, whatever they are today."""
-    data = _stored(record.upload_path.read_bytes, record)
+    data = context().store.read(record, "image")
     image = record.measurement.image
     longest = max(image.width, image.height)
     return decode(data, limits=Limits(max(1, len(data)), image.width * image.height, longest))
-
-
-def _stored(read: Callable[[], bytes], record: Record) -> bytes:
-    try:
-        return read()
-    except OSError as error:
-        raise StoreFailed(
-            f"a file of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
-        ) from error
 
 
 def _json(answer: BaseModel, status: int = 200) -> Response:

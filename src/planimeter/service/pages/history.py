@@ -18,7 +18,7 @@ from planimeter.service.api.options import (
 )
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.pages.home import blueprint, colors_of, forget_thumbnails
+from planimeter.service.pages.home import blueprint, colors_of
 from planimeter.store import EVERYTHING, Filter
 from planimeter.store.distribution import round_step
 
@@ -101,7 +101,6 @@ def delete_many() -> Response:
     options = parse(DeleteOptions, known(DeleteOptions, request.form))
     wanted = options.filter
     deleted = context().store.delete_many(wanted, count=options.count)
-    forget_thumbnails()
     left = {name: value for name, value in query_of(wanted).items() if name != "ids"}
     return redirect(link("pages.history", deleted=deleted, **left), 303)
 

@@ -23,8 +23,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.drawing.colours import shades
 from planimeter.drawing.encoding import encode_png
 from planimeter.drawing.encoding import thumbnail as draw_thumbnail
-from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed, UnknownModel
+from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
 from planimeter.measurement import Measurement, classes_found
+from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
 from planimeter.packs.pack import Pack
 from planimeter.pictures.decode import Limits, decode
 from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256
@@ -244,14 +245,14 @@ def _given(*names: str) -> dict[str, str]:
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead back to the history."""
     context().store.delete(id)
-    forget_thumbnails()
     return redirect(link("pages.history"), 303)
 
 
 @blueprint.get("/measurements/<id>/thumbnail")
 def thumbnail(id: str) -> AnyResponse:  # noqa: A002
-    """Send a small JPEG of the drawn picture."""
-    return _picture_response(_thumbnail_of(context().store, id), "image/jpeg")
+    """Send a small JPEG of the drawn picture; what was deleted has none, whoever deleted it."""
+    store = context().store
+    return _picture_response(_drawn_small(store, store.get(id).id), "image/jpeg")
 
 
 @blueprint.get("/measurements/<id>/picture")
@@ -263,11 +264,11 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
     record = context().store.get(id)
     if record.measurement.image.format in {"JPEG", "WEBP"}:
         response = send_file(
-            BytesIO(_stored(record.upload_path)), f"image/{record.measurement.image.format.lower()}"
+            BytesIO(context().store.read(record, "image")), f"image/{record.measurement.image.format.lower()}"
         )
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
-    decoded = decode(_stored(record.upload_path), limits=KEPT)
+    decoded = decode(context().store.read(record, "image"), limits=KEPT)
     return _picture_response(encode_png(decoded.pixels), "image/png")
 
 
@@ -429,21 +430,10 @@ def _limits_in_words() -> str:
     return f"{limits.max_bytes / 2**20:.4g} MB and {limits.max_pixels / 1e6:.4g} megapixels"
 
 
-def forget_thumbnails() -> None:
-    """Let go of the thumbnails in memory: some of their measurements were deleted."""
-    _thumbnail_of.cache_clear()
-
-
 @lru_cache(maxsize=512)
-def _thumbnail_of(store: Store, id_: str) -> bytes:
-    return draw_thumbnail(decode(_stored(store.get(id_).overlay_path), limits=KEPT).pixels, THUMBNAIL_SIDE)
-
-
-def _stored(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreFailed(f"{path.name} cannot be read ({error.strerror}): was it moved by hand?") from error
+def _drawn_small(store: Store, id_: str) -> bytes:
+    overlay = store.read(store.get(id_), "overlay")
+    return draw_thumbnail(decode(overlay, limits=KEPT).pixels, THUMBNAIL_SIDE)
 
 
 @lru_cache(maxsize=32)
@@ -463,21 +453,9 @@ def for_every_page() -> dict[str, Any]:
     return {"page_token": PAGE_TOKEN, "api": link("api.create_measurement"), "docs_endpoint": "docs"}
 
 
-@blueprint.app_template_filter("percent")
-def write_percent(value: float) -> str:
-    """Write a percentage with two decimals, but never a false 0 or 100: 12.45, <0.01, >99.99."""
-    if 0 < value < 0.005:
-        return "<0.01"
-    if 99.995 <= value < 100:
-        return ">99.99"
-    return f"{value:.2f}"
-
-
-@blueprint.app_template_filter("signed")
-def write_signed(value: float) -> str:
-    """Write a difference of percentages with its sign, a true minus: +0.21, 0.00."""
-    text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
-    return text if text[1:] != "0.00" else "0.00"
+blueprint.add_app_template_filter(write_decimals, "decimals")
+blueprint.add_app_template_filter(write_percent, "percent")
+blueprint.add_app_template_filter(write_signed, "signed")
 
 
 @blueprint.app_template_filter("sentence")
@@ -496,7 +474,7 @@ def write_grouped(value: int) -> str:
 @blueprint.app_template_filter("box")
 def write_box(box: tuple[float, float, float, float]) -> str:
     """Write a bounding box in whole pixels."""
-    return ", ".join(f"{value:.0f}" for value in box)
+    return ", ".join(write_decimals(value, 0) for value in box)
 
 
 @blueprint.app_template_filter("short")

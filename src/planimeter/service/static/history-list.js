@@ -1,5 +1,7 @@
 // @ts-check
 
+import { grouped } from "./numbers.js";
+
 /**
  * `<history-list>` around the form of the history: ticks many at once (Shift ticks from the last one to this), and says
  * what the buttons will take: those ticked, or, where none is, all that match.
@@ -56,7 +58,7 @@ class HistoryList extends HTMLElement {
     for (const button of this.querySelectorAll("button[data-limited]")) {
       const tooMany = !chosen && total > Number(count.dataset.most);
       button.toggleAttribute("disabled", tooMany);
-      /** @type {HTMLElement} */ (button).title = tooMany ? `At most ${Number(count.dataset.most).toLocaleString()} at once: narrow them down` : "";
+      /** @type {HTMLElement} */ (button).title = tooMany ? `At most ${grouped(Number(count.dataset.most))} at once: narrow them down` : "";
     }
     if (!chosen) return;
     const text = document.createElement("span");
@@ -65,7 +67,7 @@ class HistoryList extends HTMLElement {
     const clear = document.createElement("button");
     clear.type = "button";
     clear.className = "link";
-    clear.textContent = `All ${total.toLocaleString()} instead`;
+    clear.textContent = `All ${grouped(total)} instead`;
     clear.addEventListener("click", () => this.clear());
     text.append(clear);
     count.append(text);

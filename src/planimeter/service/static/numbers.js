@@ -1,5 +1,6 @@
 // @ts-check
-// Numbers written as the service writes them.
+// Numbers written as the service writes them (measuring/numbers.py), by one rule: half away from zero, of the decimal
+// number that the JSON answer shows. JavaScript's toFixed rounds the float behind it: 4.215 would become 4.21.
 
 /** @param {number} value */
 export function grouped(value) {
@@ -7,16 +8,20 @@ export function grouped(value) {
 }
 
 /**
- * Like Python's format(value, ".2f"): what lies exactly between two goes to the even one.
+ * With so many decimals; what rounds to zero has no sign.
  * @param {number} value
- * @param {number} places
+ * @param {number} places at most 5: what is written with an exponent is zero then
  */
 export function decimals(value, places) {
-  const scaled = value * 10 ** places;
-  if (Math.abs(scaled % 1) === 0.5 && scaled / 10 ** places === value) {
-    return ((2 * Math.round(scaled / 2)) / 10 ** places).toFixed(places);
-  }
-  return value.toFixed(places);
+  const size = Math.abs(value);
+  // By its digits: any arithmetic would round once more.
+  const [whole = "0", fraction = ""] = (size < 1e-6 ? "0" : String(size)).split(".");
+  const digits = whole + fraction.padEnd(places, "0").slice(0, places);
+  const up = (fraction[places] ?? "0") >= "5" ? 1n : 0n;
+  const rounded = String(BigInt(digits) + up).padStart(places + 1, "0");
+  const cut = rounded.length - places;
+  const text = places ? `${rounded.slice(0, cut)}.${rounded.slice(cut)}` : rounded;
+  return value < 0 && /[1-9]/.test(text) ? `-${text}` : text;
 }
 
 /**
@@ -34,9 +39,8 @@ export function percent(value) {
  * @param {number} value
  */
 export function signed(value) {
-  const text = decimals(Math.abs(value), 2);
-  if (text === "0.00") return text;
-  return (value < 0 ? "\u2212" : "+") + text;
+  const text = decimals(value, 2);
+  return Number(text) > 0 ? `+${text}` : text.replace("-", "\u2212");
 }
 
 /**

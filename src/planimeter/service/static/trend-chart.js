@@ -1,5 +1,7 @@
 // @ts-check
 
+import { decimals, grouped, percent } from "./numbers.js";
+
 /**
  * @typedef {{class: string, percent_masked: number}} ClassPercent
  * @typedef {{id: string, created_at: string, filename: string, percent_masked: number, by_class: ClassPercent[]}} Point
@@ -78,10 +80,10 @@ class TrendChart extends HTMLElement {
     head.append(title, legend);
     const facts = element("p", "trend-facts");
     facts.append(
-      fact("median", percent(spread.median)),
-      fact("middle half", `${percent(spread.lower_quartile)} – ${percent(spread.upper_quartile)}`),
-      fact("highest", percent(spread.maximum)),
-      fact(trend.outlier_count === 1 ? "outlier" : "outliers", trend.outlier_count.toLocaleString()),
+      fact("median", withUnit(spread.median)),
+      fact("middle half", `${withUnit(spread.lower_quartile)} – ${withUnit(spread.upper_quartile)}`),
+      fact("highest", withUnit(spread.maximum)),
+      fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );
     const plot = element("div", "trend-plot");
     plot.tabIndex = 0;
@@ -89,7 +91,7 @@ class TrendChart extends HTMLElement {
     plot.setAttribute("aria-roledescription", "chart");
     plot.setAttribute(
       "aria-label",
-      `Percent masked of ${trend.count} measurements, median ${percent(spread.median)}. Arrow keys walk along, Enter opens; the same numbers are in the table below.`,
+      `Percent masked of ${trend.count} measurements, median ${withUnit(spread.median)}. Arrow keys walk along, Enter opens; the same numbers are in the table below.`,
     );
     const tip = element("p", "trend-tip");
     tip.setAttribute("role", "status");
@@ -174,7 +176,7 @@ class TrendChart extends HTMLElement {
       parts: point.by_class,
       range: null,
       href: this.measurement(point),
-      text: `${point.filename}, ${moment(point.created_at)}: ${percent(point.percent_masked)}${parts(point.by_class)}${outliers.has(point.id) ? ", an outlier" : ""}`,
+      text: `${point.filename}, ${moment(point.created_at)}: ${withUnit(point.percent_masked)}${parts(point.by_class)}${outliers.has(point.id) ? ", an outlier" : ""}`,
     }));
   }
 
@@ -187,7 +189,7 @@ class TrendChart extends HTMLElement {
     return trend.buckets.map((bucket) => {
       const { count, mean, median, lower_quartile: lower, upper_quartile: upper } = bucket.percent_masked;
       const left = x(Date.parse(bucket.since));
-      const many = `${count.toLocaleString()} measurement${count === 1 ? "" : "s"}`;
+      const many = `${grouped(count)} measurement${count === 1 ? "" : "s"}`;
       return {
         left,
         width: x(Date.parse(bucket.until)) - left,
@@ -195,7 +197,7 @@ class TrendChart extends HTMLElement {
         parts: bucket.by_class,
         range: [lower, upper],
         href: this.stretch(bucket),
-        text: `${stretch(bucket, trend.bucket_seconds)}, ${many}: mean ${percent(mean)}, median ${percent(median)}, middle half ${percent(lower)} – ${percent(upper)}${parts(bucket.by_class)}`,
+        text: `${stretch(bucket, trend.bucket_seconds)}, ${many}: mean ${withUnit(mean)}, median ${withUnit(median)}, middle half ${withUnit(lower)} – ${withUnit(upper)}${parts(bucket.by_class)}`,
       };
     });
   }
@@ -249,7 +251,7 @@ class TrendChart extends HTMLElement {
     const shape = isAbove
       ? svg("path", { d: `M${x - 5} ${y + 3}h10l-5 -9z` })
       : svg("circle", { cx: x, cy: y, r: 4 });
-    shape.append(svg("title", {}, `${point.filename}: ${percent(point.percent_masked)}, an outlier`));
+    shape.append(svg("title", {}, `${point.filename}: ${withUnit(point.percent_masked)}, an outlier`));
     link.append(shape);
     return link;
   }
@@ -287,20 +289,20 @@ class TrendChart extends HTMLElement {
       if ("filename" in entry) {
         link.href = this.measurement(entry);
         link.textContent = moment(entry.created_at);
-        cells = [entry.filename, bare(entry.percent_masked)];
+        cells = [entry.filename, percent(entry.percent_masked)];
       } else {
         const one = entry.percent_masked;
         link.href = this.stretch(entry);
         link.textContent = stretch(entry, trend.bucket_seconds);
         cells = [
-          one.count.toLocaleString(),
-          ...[one.mean, one.median].map(bare),
-          `${bare(one.lower_quartile)} – ${bare(one.upper_quartile)}`,
-          ...[one.minimum, one.maximum].map(bare),
+          grouped(one.count),
+          ...[one.mean, one.median].map(percent),
+          `${percent(one.lower_quartile)} – ${percent(one.upper_quartile)}`,
+          ...[one.minimum, one.maximum].map(percent),
         ];
       }
       const found = new Map(entry.by_class.map((part) => [part.class, part.percent_masked]));
-      cells.push(...names.map((name) => bare(found.get(name) ?? 0)));
+      cells.push(...names.map((name) => percent(found.get(name) ?? 0)));
       row.append(first, ...cells.map((text, index) => element("td", index + 1 < texts ? "" : "number", text)));
       body.append(row);
     }
@@ -309,7 +311,7 @@ class TrendChart extends HTMLElement {
     const note = element("p", "hint");
     note.textContent =
       "Outliers are outside Tukey's fences: further from the middle half than 1.5 times its width" +
-      (trend.fences ? ` (below ${percent(Math.max(0, trend.fences[0]))} or above ${percent(trend.fences[1])})` : "") +
+      (trend.fences ? ` (below ${withUnit(Math.max(0, trend.fences[0]))} or above ${withUnit(trend.fences[1])})` : "") +
       ". Classes may overlap: their sum may be more than what is masked.";
     details.append(note, scroll);
     return details;
@@ -482,16 +484,9 @@ function niceAbove(most) {
   return Math.ceil(most / step - 1e-9) * step;
 }
 
-/** @param {number} value percent, as the page writes it */
-function bare(value) {
-  if (value > 0 && value < 0.005) return "<0.01";
-  if (value >= 99.995 && value < 100) return ">99.99";
-  return value.toFixed(2);
-}
-
 /** @param {number} value */
-function percent(value) {
-  return `${bare(value)}\u2009%`;
+function withUnit(value) {
+  return `${percent(value)}\u2009%`;
 }
 
 /**
@@ -499,14 +494,14 @@ function percent(value) {
  * @param {number} step
  */
 function axisNumber(value, step) {
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) + (String(step).includes("25") && step < 10 ? 1 : 0);
-  return `${value.toFixed(Math.min(decimals, 4))}\u2009%`;
+  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) + (String(step).includes("25") && step < 10 ? 1 : 0);
+  return `${decimals(value, Math.min(places, 4))}\u2009%`;
 }
 
 /** @param {ClassPercent[]} found */
 function parts(found) {
   if (found.length < 2) return found[0] ? `, ${found[0].class}` : "";
-  return `; ${found.map((part) => `${part.class} ${percent(part.percent_masked)}`).join(", ")}`;
+  return `; ${found.map((part) => `${part.class} ${withUnit(part.percent_masked)}`).join(", ")}`;
 }
 
 /** @param {string} iso */

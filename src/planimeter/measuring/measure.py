@@ -1,0 +1,48 @@
+"""From the bytes of a picture to all that is answered and kept of it, with no service, queue or store in it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from planimeter.drawing.encoding import encode_mask_png, encode_png
+from planimeter.measurement import Measurement
+from planimeter.measuring.segmenter import Segmenter, Stopwatch
+from planimeter.pictures.decode import Limits, decode
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measurement, and what is drawn and kept of it."""
+
+    measurement: Measurement
+    overlay_png: bytes
+    mask_png: bytes
+    candidates: bytes
+    """All that the network found, packed: see `PackedCandidates`."""
+
+
+def measure_picture(
+    segmenter: Segmenter,
+    data: bytes,
+    *,
+    filename: str = "picture",
+    score_threshold: float | None = None,
+    limits: Limits | None = None,
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Result:
+    """Decode, measure and draw a picture given as the bytes of a file.
+
+    `score_threshold` in [0, 1] replaces the pack's own. `turn` is entered for the time that the network is needed;
+    what it waits for that is timed as the queue. Raises what `decode`, `turn` and `Segmenter.measure` raise.
+    """
+    watch = Stopwatch()
+    picture = decode(data, filename=filename, limits=limits or Limits())
+    watch.lap("decode")
+    with turn():
+        watch.lap("queue")
+        measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch)
+    overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
+    candidates = measured.candidates().packed().pack()
+    fields = {name: getattr(measured, name) for name in Measurement.model_fields}
+    measurement = Measurement(**{**fields, "timing_ms": watch.timing()})
+    return Result(measurement, overlay, mask, candidates)

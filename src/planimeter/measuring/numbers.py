@@ -1,0 +1,29 @@
+"""Numbers as people read them, by one rule: half away from zero, of the decimal number that the JSON answer shows.
+
+That number is the shortest that names the same float. The percentage of 1,686 in 40,000 pixels is 4.215 there, and
+4.22 for people; the float itself is a little less, and rounding that would give 4.21. For percentages of pixels the
+rule is the same as rounding the exact ratio. `service/static/numbers.js` follows it in the browser.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def write_decimals(value: float, places: int) -> str:
+    """Write a number with so many decimals: 0.0625 with three is 0.063. What rounds to zero has no sign."""
+    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{rounded or abs(rounded)}"
+
+
+def write_percent(value: float) -> str:
+    """Write a percentage with two decimals, but never a false 0 or 100: 12.45, <0.01, >99.99."""
+    if 0 < value < 0.005:
+        return "<0.01"
+    if 99.995 <= value < 100:
+        return ">99.99"
+    return write_decimals(value, 2)
+
+
+def write_signed(value: float) -> str:
+    """Write a difference of percentages with its sign, a true minus: +0.21, 0.00."""
+    text = write_decimals(value, 2)
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) <= 0 else f"+{text}"
