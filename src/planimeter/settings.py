@@ -1,7 +1,6 @@
-"""Every setting of the program, declared once.
+"""Every setting of a service, declared once.
 
-The command line makes its options and its `PLANIMETER_…` environment variables from this table, and the
-documentation its list.
+The command line makes its options and its `PLANIMETER_…` environment variables from this table.
 """
 
 from pathlib import Path

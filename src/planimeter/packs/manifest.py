@@ -213,7 +213,7 @@ class Manifest(_Manifest):
     limitations: str = Field(default="", description="Where it fails, for the card; Markdown.")
     metrics: dict[str, Any] = Field(
         default_factory=dict,
-        description="Figures by part: validation, test; see planimeter.training.evaluation.",
+        description="Figures by part: validation, test; see planimeter.evaluation.metrics.",
     )
 
     @model_validator(mode="after")
