@@ -113,7 +113,8 @@ def test_the_script_writes_the_same_table(page: Page) -> None:
     written = page.evaluate(
         """async ([percents, differences, others]) => {
           const { decimals, percent, signed } = await import(new URL("static/numbers.js", location.href));
-          return [percents.map(percent), differences.map(signed), others.map(([value, places]) => decimals(value, places))];
+          const written = others.map(([value, places]) => decimals(value, places));
+          return [percents.map(percent), differences.map(signed), written];
         }""",
         [
             [value for value, _ in PERCENTS],
@@ -152,7 +153,7 @@ def test_one_measurement_shows_one_number_everywhere(service: str, page: Page) -
     assert page.locator("[data-fact=masked]").first.text_content() == "1,686"
     assert page.locator(".reading-number").text_content() == "4.22\N{THIN SPACE}%"
     assert page.title().startswith("4.22 % of ")
-    for path, count in (("", 2), ("history", 6), ("history?view=table", 6), ("report", 10)):
+    for path, count in (("", 2), ("measurements", 6), ("measurements?view=table", 6), ("report", 8)):
         page.goto(urljoin(service, path))
         settle(page)
         text = page.locator("body").text_content() or ""
