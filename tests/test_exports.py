@@ -218,7 +218,7 @@ def test_an_archive_names_the_files_that_a_person_moved_away(
 def test_archives_and_coco_files_have_an_end(
     client: FlaskClient, three: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planimeter.service.api.measurements.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("planimeter.service.api.many.MOST_AT_ONCE", 2)
     for path in ("/zip", "/coco"):
         assert_problem(client.get(MEASUREMENTS + path), 409, "too_many", "3", "2", "since")
         assert client.get(MEASUREMENTS + path, query_string={"batch": "shift-7"}).status_code == 200

@@ -8,13 +8,14 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import probes, problems
-from planimeter.service.api import measurements as api
+from planimeter.service import problems
 from planimeter.service.api import openapi
+from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
 from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import compare as comparing
+from planimeter.service.probes import probes
 from planimeter.settings import Settings
 from planimeter.store import Store
 

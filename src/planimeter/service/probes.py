@@ -1,22 +1,23 @@
 """What a supervisor asks: alive, ready, and how it goes."""
 
-from flask import Blueprint, Response, jsonify
+from flask import Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from planimeter.errors import NotReady, StoreFailed
 from planimeter.service.api.answers import Health
+from planimeter.service.api.described import TEXT, DescribedBlueprint, answer_of
 from planimeter.service.context import context
 
-blueprint = Blueprint("probes", __name__)
+probes = DescribedBlueprint("probes", __name__)
 
 
-@blueprint.get("/healthz")
+@probes.get("/healthz", "Is the process alive?", answer_of("It is alive.", Health), options=None, errors=())
 def show_health() -> Response:
     """Answer that the process is alive."""
     return jsonify(Health(status="ok").model_dump())
 
 
-@blueprint.get("/readyz")
+@probes.get("/readyz", "Can it measure and store?", answer_of("It can.", Health), options=None, errors=(503,))
 def show_readiness() -> Response:
     """Answer 200 once the default model is loaded and while the store can be written, 503 otherwise."""
     parts = context()
@@ -29,7 +30,13 @@ def show_readiness() -> Response:
     return jsonify(Health(status="ready").model_dump())
 
 
-@blueprint.get("/metrics")
+@probes.get(
+    "/metrics",
+    "Get counts and times, for Prometheus",
+    {"description": "Prometheus' text format.", "content": {"text/plain": TEXT}},
+    options=None,
+    errors=(),
+)
 def show_metrics() -> Response:
     """Answer the metrics in Prometheus' text format."""
     return Response(context().metrics.render(), content_type=CONTENT_TYPE_LATEST)

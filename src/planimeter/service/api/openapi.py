@@ -1,21 +1,24 @@
 """`/openapi.json`, made from the models that check options and make answers; `/docs`, made from it."""
 
+import re
 from importlib.metadata import version
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
-from planimeter.service.api import answers, options
-from planimeter.service.api.measurements import MEDIA_TYPES, PERCENT_HEADER
+from planimeter.service.api import answers, comparisons, many, measurements, models, options
+from planimeter.service.api.answering import MEDIA_TYPES
+from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
+from planimeter.service.api.routes import api
+from planimeter.service.probes import probes
 from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-Json = dict[str, Any]
-REFERENCE = "#/components/schemas/{model}"
+RESOURCES = (measurements, many, comparisons, models)
+"""The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ErrorAnswer,
     answers.Health,
@@ -43,7 +46,6 @@ SENTENCES = {
     503: "The service is not ready, or cannot store.",
     504: "The picture waited longer than the deadline.",
 }
-PICTURE: Json = {"schema": {"type": "string", "format": "binary"}}
 PICTURE_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 
 
@@ -92,263 +94,40 @@ def describe() -> Json:
 
 
 def _paths() -> Json:
-    measurements = "/api/v1/measurements"
-    return {
-        measurements: {"post": _create(), "get": _list(), "delete": _delete_many()},
-        **_of_many(measurements),
-        f"{measurements}/{{id}}": {
-            "get": _operation(
-                "Read a measurement",
-                options.ReadOptions,
-                {"200": _answer("The measurement.", answers.MeasurementAnswer)},
-                errors=(400, 404, 409),
-                path="id",
-            ),
-            "delete": _operation(
-                "Delete a measurement with its pictures",
-                options.NoOptions,
-                {"204": {"description": "It is gone."}},
-                errors=(400, 403, 404, 503),
-                path="id",
-            ),
-        },
-        f"{measurements}/{{id}}/image": {
-            "get": _operation(
-                "Get the picture as it was uploaded",
-                options.NoOptions,
-                {
-                    "200": {
-                        "description": "The bytes.",
-                        "content": dict.fromkeys(MEDIA_TYPES.values(), PICTURE),
-                    }
-                },
-                errors=(400, 404),
-                path="id",
-            )
-        },
-        f"{measurements}/{{id}}/overlay": {
-            "get": _operation(
-                "Get the drawn picture",
-                options.OverlayOptions,
-                {"200": _pictures("The drawn picture.", "image/png", "image/jpeg")},
-                errors=(400, 404, 409),
-                path="id",
-            )
-        },
-        f"{measurements}/{{id}}/mask": {
-            "get": _operation(
-                "Get the mask as a picture",
-                options.MaskOptions,
-                {"200": _pictures("The mask.", "image/png")},
-                errors=(400, 404, 409),
-                path="id",
-            )
-        },
-        f"{measurements}/{{id}}/coco": {
-            "get": _operation(
-                "Get the measurement as a COCO data set of one picture",
-                options.ThresholdOptions,
-                {
-                    "200": {
-                        "description": "As pycocotools reads it.",
-                        "content": {"application/json": _object()},
-                    }
-                },
-                errors=(400, 404, 409),
-                path="id",
-            )
-        },
-        f"{measurements}/{{id}}/instances": {
-            "get": _operation(
-                "List the instances in numbers, with the figures of their shapes",
-                options.InstancesOptions,
-                {"200": _instances()},
-                errors=(400, 404, 409),
-                path="id",
-            )
-        },
-        f"{measurements}/{{id}}/candidates": {
-            "get": _operation(
-                "Get all that the network found, whatever it scored",
-                options.NoOptions,
-                {"200": _answer("The candidates, to choose from at any threshold.", PackedCandidates)},
-                errors=(400, 404),
-                path="id",
-            )
-        },
-        "/api/v1/comparisons": {
-            "get": _operation(
-                "Compare two measurements of the same picture",
-                options.ComparisonOptions,
-                {"200": _answer("The comparison.", answers.ComparisonAnswer)},
-                errors=(400, 404, 409),
-            )
-        },
-        "/api/v1/comparisons/picture": {
-            "get": _operation(
-                "Get the difference of two measurements as a picture",
-                options.DifferenceOptions,
-                {"200": _pictures("The difference drawn.", "image/png", "image/jpeg")},
-                errors=(400, 404, 409),
-            )
-        },
-        "/api/v1/models": {
-            "get": _operation(
-                "List the models",
-                options.NoOptions,
-                {"200": _answer("All models.", answers.ModelList)},
-                errors=(400,),
-            )
-        },
-        "/api/v1/models/{name}": {
-            "get": _operation(
-                "Read all about a model",
-                options.NoOptions,
-                {"200": _answer("The model.", answers.ModelAnswer)},
-                errors=(400, 404),
-                path="name",
-            )
-        },
-        "/api/v1/models/{name}/defaults": {
-            "put": _operation(
-                "Save the score threshold that a model takes where a request names none",
-                options.DefaultsOptions,
-                {"200": _answer("The model, with it.", answers.ModelAnswer)},
-                errors=(400, 403, 404, 503),
-                path="name",
-            ),
-            "delete": _operation(
-                "Go back to the score threshold of the pack",
-                options.NoOptions,
-                {"200": _answer("The model, without it.", answers.ModelAnswer)},
-                errors=(400, 403, 404, 503),
-                path="name",
-            ),
-        },
-        **_probes(),
+    paths: dict[str, Json] = {}
+    for operation in (*api.operations, *probes.operations):
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
+    return paths
+
+
+def _describe(operation: Operation) -> Json:
+    parameters = [] if operation.options is None else _parameters(operation.options)
+    for name in reversed(re.findall(r"{(\w+)}", operation.path)):
+        parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
+    failures = {str(status): answer_of(SENTENCES[status], answers.ErrorAnswer) for status in operation.errors}
+    described = {
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": {str(operation.status): operation.answer, **failures},
     }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.uploads and operation.options is not None:
+        described["requestBody"] = _upload(operation.options)
+    if "429" in failures:
+        failures["429"]["headers"] = {
+            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
+        }
+    return described
 
 
-def _create() -> Json:
-    form = _object_of(options.UploadOptions, leave_out="filename")
+def _upload(kind: type[options.RequestOptions]) -> Json:
+    """Describe a picture that comes with its options as a form, or alone."""
+    form = _object_of(kind, leave_out="filename")
     form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
-    drawn = {**PICTURE, "schema": {**PICTURE["schema"], "description": "The drawn picture."}}
-    created = _answer("Measured and stored.", answers.MeasurementAnswer)
-    created["content"] |= {"image/png": drawn, "image/jpeg": drawn}
-    created["headers"] = {
-        "Location": {
-            "description": "Of the measurement.",
-            "schema": {"type": "string", "format": "uri-reference"},
-        },
-        PERCENT_HEADER: {"description": "Percent of the picture masked.", "schema": {"type": "number"}},
-    }
-    operation = _operation(
-        "Measure a picture",
-        options.UploadOptions,
-        {"201": created},
-        errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
-    )
-    operation["description"] = (
-        "Options go into the query or, with multipart, into form fields. With from, the picture is that of a stored "
-        "measurement and none is sent. With Accept: image/png "
-        f"or image/jpeg the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
-    )
-    operation["requestBody"] = {
-        "required": False,
-        "content": {
-            "multipart/form-data": {"schema": form},
-            **dict.fromkeys(PICTURE_TYPES, PICTURE),
-        },
-    }
-    operation["responses"]["429"]["headers"] = {
-        "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
-    }
-    return operation
-
-
-def _list() -> Json:
-    page = _answer("A page of measurements.", answers.MeasurementList)
-    page["content"]["text/csv"] = {"schema": {"type": "string"}}
-    return _operation("List measurements, newest first", options.ListOptions, {"200": page}, errors=(400,))
-
-
-def _delete_many() -> Json:
-    return _operation(
-        "Delete many measurements with their pictures",
-        options.DeleteOptions,
-        {"200": _answer("They are gone.", answers.Deleted)},
-        errors=(400, 403, 409, 503),
-    )
-
-
-def _of_many(measurements: str) -> Json:
-    """Return the operations that read the measurements that are meant as one file, or summed up."""
-    archive = {"description": "The archive.", "content": {"application/zip": PICTURE}}
-    table = {
-        "description": "The table.",
-        "content": {"text/csv": {"schema": {"type": "string"}}},
-    }
-    dataset = {"description": "As pycocotools reads it.", "content": {"application/json": _object()}}
-    trend = _answer("The trend.", answers.TrendAnswer)
-    statistics = _answer("The statistics.", answers.StatisticsAnswer)
-    described = {
-        "csv": ("Get measurements as a table", options.FilterOptions, table, (400,)),
-        "coco": ("Get measurements as one COCO data set", options.FilterOptions, dataset, (400, 409)),
-        "zip": (
-            "Get the pictures of measurements as an archive",
-            options.ArchiveOptions,
-            archive,
-            (400, 409),
-        ),
-        "trend": ("Get the percent masked over time", options.TrendOptions, trend, (400,)),
-        "statistics": ("Get measurements summed up", options.StatisticsOptions, statistics, (400,)),
-    }
-    return {
-        f"{measurements}/{name}": {"get": _operation(summary, kind, {"200": answer}, errors=errors)}
-        for name, (summary, kind, answer, errors) in described.items()
-    }
-
-
-def _instances() -> Json:
-    answer = _answer("The instances, by falling score.", answers.InstanceList)
-    answer["content"]["text/csv"] = {"schema": {"type": "string"}}
-    return answer
-
-
-def _probes() -> Json:
-    metrics = {
-        "description": "Prometheus' text format.",
-        "content": {"text/plain": {"schema": {"type": "string"}}},
-    }
-    return {
-        "/healthz": {
-            "get": _operation(
-                "Is the process alive?", None, {"200": _answer("It is.", answers.Health)}, errors=()
-            )
-        },
-        "/readyz": {
-            "get": _operation(
-                "Can it measure and store?", None, {"200": _answer("Yes.", answers.Health)}, errors=(503,)
-            )
-        },
-        "/metrics": {"get": _operation("How does it go?", None, {"200": metrics}, errors=())},
-    }
-
-
-def _operation(
-    summary: str,
-    kind: type[options.RequestOptions] | None,
-    responses: Json,
-    *,
-    errors: tuple[int, ...],
-    path: str | None = None,
-) -> Json:
-    parameters = [] if kind is None else _parameters(kind)
-    if path is not None:
-        parameters.insert(0, {"name": path, "in": "path", "required": True, "schema": {"type": "string"}})
-    failures = {str(status): _answer(SENTENCES[status], answers.ErrorAnswer) for status in errors}
-    return {"summary": summary, "parameters": parameters, "responses": {**responses, **failures}}
+    content = {"multipart/form-data": {"schema": form}, **dict.fromkeys(PICTURE_TYPES, PICTURE)}
+    return {"required": False, "content": content}
 
 
 def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
@@ -381,16 +160,3 @@ def _plain(schema: Json) -> Json:
         schema.pop("default", None)
         schema |= kinds[0]
     return schema
-
-
-def _answer(description: str, model: type[BaseModel]) -> Json:
-    reference = {"$ref": REFERENCE.format(model=model.__name__)}
-    return {"description": description, "content": {"application/json": {"schema": reference}}}
-
-
-def _pictures(description: str, *kinds: str) -> Json:
-    return {"description": description, "content": dict.fromkeys(kinds, PICTURE)}
-
-
-def _object() -> Json:
-    return {"schema": {"type": "object"}}

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from planimeter.measuring.difference import BOTH, ONLY_FIRST, ONLY_SECOND
 from planimeter.service.accuracy import accuracy_of
-from planimeter.service.api.measurements import compared
+from planimeter.service.api.comparisons import compared
 from planimeter.service.api.options import ComparisonOptions, parse
 from planimeter.service.context import context
 from planimeter.service.links import link

@@ -1,0 +1,104 @@
+"""Routes that say what they are, once: their options, answers and errors.
+
+The checks of requests and `/openapi.json` are made of what is said.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+
+from planimeter.service.api.options import NoOptions, RequestOptions, parse
+
+Json = dict[str, Any]
+View = Callable[..., ResponseReturnValue]
+REFERENCE = "#/components/schemas/{model}"
+PICTURE: Json = {"schema": {"type": "string", "format": "binary"}}
+TEXT: Json = {"schema": {"type": "string"}}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route, as a client needs to know it."""
+
+    method: str
+    path: str
+    """With `{name}` for what varies."""
+    summary: str
+    options: type[RequestOptions] | None
+    answer: Json
+    status: int
+    errors: Sequence[int]
+    description: str = ""
+    uploads: bool = False
+    """Whether the options may come in the form fields of an upload, which the view reads by itself."""
+
+
+class DescribedBlueprint:
+    """A blueprint whose routes are described where they are written."""
+
+    def __init__(self, name: str, import_name: str, prefix: str = "") -> None:
+        self.blueprint = Blueprint(name, import_name, url_prefix=prefix or None)
+        self.operations: list[Operation] = []
+        self._prefix = prefix
+
+    def route(
+        self,
+        method: str,
+        rule: str,
+        summary: str,
+        answer: Json,
+        *,
+        options: type[RequestOptions] | None = NoOptions,
+        status: int = 200,
+        errors: Sequence[int] = (400,),
+        description: str = "",
+        uploads: bool = False,
+    ) -> Callable[[View], View]:
+        """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
+
+        With `options` None there are none to check; with `uploads` the view reads them with the upload.
+        """
+        path = self._prefix + rule.replace("<", "{").replace(">", "}")
+        self.operations.append(
+            Operation(method, path, summary, options, answer, status, tuple(errors), description, uploads)
+        )
+
+        def decorate(view: View) -> View:
+            @functools.wraps(view)
+            def checked(**places: str) -> ResponseReturnValue:
+                if options is None or uploads:
+                    return view(**places)
+                sources = (
+                    [request.args] if request.method in {"GET", "DELETE"} else [request.args, request.form]
+                )
+                return view(parse(options, *sources), **places)
+
+            self.blueprint.add_url_rule(rule, view_func=checked, methods=[method])
+            return view
+
+        return decorate
+
+    def get(self, rule: str, summary: str, answer: Json, **more: Any) -> Callable[[View], View]:
+        """Route what only reads."""
+        return self.route("GET", rule, summary, answer, **more)
+
+
+def answer_of(description: str, model: type[BaseModel], **other_types: Json) -> Json:
+    """Describe an answer in JSON."""
+    reference = {"$ref": REFERENCE.format(model=model.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": reference}, **other_types}}
+
+
+def pictures(description: str, *kinds: str) -> Json:
+    """Describe an answer that is a picture."""
+    return {"description": description, "content": dict.fromkeys(kinds, PICTURE)}
+
+
+def coco_file(description: str = "As pycocotools reads it.") -> Json:
+    """Describe an answer that is a COCO data set."""
+    return {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}

@@ -1,0 +1,127 @@
+"""Many measurements at once: as one file, summed up, over time, deleted."""
+
+from itertools import islice
+
+from flask import Response
+
+from planimeter.errors import TooMany
+from planimeter.service.api.answering import file_answer, json_answer
+from planimeter.service.api.answers import (
+    Deleted,
+    StatisticsAnswer,
+    TrendAnswer,
+    statistics_answer,
+    trend_answer,
+)
+from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
+from planimeter.service.api.exports import write_coco, write_csv, write_zip
+from planimeter.service.api.options import (
+    MOST_AT_ONCE,
+    ArchiveOptions,
+    DeleteOptions,
+    FilterOptions,
+    ListOptions,
+    StatisticsOptions,
+    TrendOptions,
+)
+from planimeter.service.api.routes import api
+from planimeter.service.context import context
+from planimeter.store import Filter
+
+
+def csv_answer(options: ListOptions) -> Response:
+    """Answer a table of measurements, newest first."""
+    store = context().store
+    records = islice(store.walk(options.filter, before=options.before), options.limit)
+    return file_answer(
+        write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv"
+    )
+
+
+@api.get(
+    "/measurements/csv",
+    "Get measurements as a table",
+    {"description": "The table.", "content": {"text/csv": TEXT}},
+    options=FilterOptions,
+)
+def csv(options: FilterOptions) -> Response:
+    """Answer a table of the measurements that are meant, newest first."""
+    return csv_answer(ListOptions(**options.model_dump()))
+
+
+@api.get(
+    "/measurements/coco",
+    "Get measurements as one COCO data set",
+    coco_file(),
+    options=FilterOptions,
+    errors=(400, 409),
+)
+def coco_of_many(options: FilterOptions) -> Response:
+    """Answer one COCO data set of the measurements that are meant."""
+    wanted = options.filter
+    _refuse_too_many(wanted)
+    return file_answer(write_coco(context().store.walk(wanted)), "application/json", "measurements_coco.json")
+
+
+@api.get(
+    "/measurements/zip",
+    "Get the pictures of measurements as an archive",
+    {"description": "The archive.", "content": {"application/zip": PICTURE}},
+    options=ArchiveOptions,
+    errors=(400, 409),
+)
+def zip_archive(options: ArchiveOptions) -> Response:
+    """Answer an archive of the pictures of the measurements that are meant."""
+    _refuse_too_many(options.filter)
+    store = context().store
+    pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
+    return file_answer(pieces, "application/zip", f"measurements_{options.content}.zip")
+
+
+@api.get(
+    "/measurements/trend",
+    "Get the percent masked over time",
+    answer_of("The trend.", TrendAnswer),
+    options=TrendOptions,
+)
+def trend(options: TrendOptions) -> Response:
+    """Answer the percent masked over time."""
+    parts = context()
+    found = parts.store.trend(options.filter, most_buckets=options.buckets)
+    return json_answer(trend_answer(found, parts.models.class_colors(found.classes)))
+
+
+@api.get(
+    "/measurements/statistics",
+    "Get measurements summed up",
+    answer_of("The statistics.", StatisticsAnswer),
+    options=StatisticsOptions,
+)
+def statistics(options: StatisticsOptions) -> Response:
+    """Answer sums and spread of the measurements that are meant."""
+    parts = context()
+    found = parts.store.statistics(options.filter, limit_percent=options.limit_percent)
+    colors = parts.models.class_colors(entry.name for entry in found.by_class)
+    return json_answer(statistics_answer(found, colors, options.limit_percent))
+
+
+@api.route(
+    "DELETE",
+    "/measurements",
+    "Delete many measurements with their pictures",
+    answer_of("They are gone.", Deleted),
+    options=DeleteOptions,
+    errors=(400, 403, 409, 503),
+)
+def delete_measurements(options: DeleteOptions) -> Response:
+    """Delete the measurements that are meant, with their pictures, where they are as many as `count` says."""
+    return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
+
+
+def _refuse_too_many(wanted: Filter) -> None:
+    found = context().store.count(wanted)
+    if found > MOST_AT_ONCE:
+        raise TooMany(
+            f"{found:,} measurements are meant, one file takes at most {MOST_AT_ONCE:,}; narrow them down, for "
+            "example with since and until"
+        )
