@@ -382,8 +382,8 @@ def test_a_file_that_is_no_picture_is_refused_in_place_and_the_next_one_measured
     page.set_default_timeout(PATIENCE_MS)
     go(page, service)
     choose(page, b"Dear Sir or Madam", "letter.png")
-    page.locator(".drop-error").wait_for()
-    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".drop-error").text_content() or "")
+    page.locator(".problem").wait_for()
+    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".problem").text_content() or "")
     assert page.url == service
     choose(page, EXAMPLE.read(), "then a picture.png")
     wait_for_result(page)
@@ -401,7 +401,7 @@ def test_without_javascript_a_file_that_is_no_picture_is_refused_with_the_form(
     with page.expect_navigation() as waiting:
         page.get_by_role("button", name="Measure", exact=True).click()
     assert waiting.value.status == 415
-    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".drop-error").text_content() or "")
+    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".problem").text_content() or "")
     page.close()
 
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from fakes import MODEL, blocks, encoded
 from planimeter.service.pages.history import PAGE_SIZE
-from planimeter.service.pages.home import PAGE_TOKEN
+from planimeter.service.pages.site import PAGE_TOKEN
 from planimeter.settings import Settings
 from planimeter.store import Store
 from test_api import files

@@ -21,7 +21,9 @@ from planimeter.packs.pack import Pack
 from planimeter.samples import find_sample, list_samples
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
-from planimeter.service.pages.home import PAGE_TOKEN, render_card, write_sentence
+from planimeter.service.pages.models import render_card
+from planimeter.service.pages.site import PAGE_TOKEN
+from planimeter.service.pages.words import write_sentence
 from planimeter.settings import Settings
 from planimeter.store import Store
 

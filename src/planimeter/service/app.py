@@ -14,13 +14,26 @@ from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
 from planimeter.service.links import link
 from planimeter.service.models import Models
-from planimeter.service.pages import compare as comparing
+from planimeter.service.pages import (
+    compare,
+    history,
+    home,
+    measurement,
+    models,
+    pictures,
+    report,
+    site,
+    words,
+)
 from planimeter.service.probes import probes
 from planimeter.settings import Settings
 from planimeter.store import Store
 
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
+
+PAGES = (home, measurement, pictures, history, report, models, compare, words)
+"""The modules whose routes and filters belong to the pages; importing them is what makes those known."""
 
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}
 
@@ -47,7 +60,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     Context(settings, store, models).attach(app)
-    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, comparing.blueprint):
+    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, site.blueprint):
         app.register_blueprint(blueprint)
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)

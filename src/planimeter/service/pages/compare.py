@@ -12,10 +12,8 @@ from planimeter.service.api.options import ComparisonOptions, parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload
-from planimeter.service.pages.report import blueprint
+from planimeter.service.pages.site import blueprint
 from planimeter.store import Record
-
-__all__ = ["blueprint"]
 
 
 @blueprint.post("/measurements/<id>/again")

@@ -18,11 +18,10 @@ from planimeter.service.api.options import (
 )
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.pages.home import blueprint, colors_of
+from planimeter.service.pages.measurement import colors_of
+from planimeter.service.pages.site import blueprint
 from planimeter.store import EVERYTHING, Filter
 from planimeter.store.distribution import round_step
-
-__all__ = ["blueprint"]
 
 PAGE_SIZE = 48
 SHOWN_BEFORE_DELETING = 12

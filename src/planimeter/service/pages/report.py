@@ -12,10 +12,9 @@ from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
 from planimeter.service.api.options import ReportOptions, parse, query_of
 from planimeter.service.context import context
 from planimeter.service.pages.history import known, round_percent
-from planimeter.service.pages.home import blueprint, colors_of
+from planimeter.service.pages.measurement import colors_of
+from planimeter.service.pages.site import blueprint
 from planimeter.store import Record
-
-__all__ = ["blueprint"]
 
 MOST_ROWS = 200
 MOST_SHEETS = 50

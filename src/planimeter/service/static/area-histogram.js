@@ -14,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * @param {(least: number, most: number) => void} limit
  */
 export function drawHistogram(place, areas, limit) {
-  const picture = make("svg", { class: "histogram", width: "100%", height: HEIGHT + FOOT, role: "img" });
+  const picture = make("svg", { class: "chart", width: "100%", height: HEIGHT + FOOT, role: "img" });
   place.replaceChildren(picture);
   if (!areas.length) {
     picture.setAttribute("aria-label", "No instances");
@@ -26,7 +26,7 @@ export function drawHistogram(place, areas, limit) {
   picture.setAttribute("aria-label", `${grouped(areas.length)} instances by area, from ${grouped(first)} to ${grouped(first + width * counts.length)} pixels`);
   for (const share of [0.5, 1]) {
     const y = HEIGHT - share * (HEIGHT - 16);
-    picture.append(make("line", { class: "histogram-line", x1: "0", x2: "100%", y1: y, y2: y }));
+    picture.append(make("line", { class: "chart-line", x1: "0", x2: "100%", y1: y, y2: y }));
   }
   picture.append(text(grouped(most), "0", 11, "start"));
   for (const [index, count] of counts.entries()) {
@@ -44,7 +44,7 @@ export function drawHistogram(place, areas, limit) {
     bar.addEventListener("click", () => limit(least, next - 1));
     picture.append(bar);
   }
-  picture.append(make("line", { class: "histogram-base", x1: "0", x2: "100%", y1: HEIGHT, y2: HEIGHT }));
+  picture.append(make("line", { class: "chart-axis", x1: "0", x2: "100%", y1: HEIGHT, y2: HEIGHT }));
   picture.append(text(grouped(first), "0", HEIGHT + FOOT - 4, "start"));
   picture.append(text(`${grouped(first + width * counts.length)} px`, "100%", HEIGHT + FOOT - 4, "end"));
 }
@@ -87,7 +87,7 @@ function make(name, attributes) {
  * @param {string} anchor
  */
 function text(content, x, y, anchor) {
-  const made = make("text", { class: "histogram-text", x, y, "text-anchor": anchor });
+  const made = make("text", { class: "chart-text", x, y, "text-anchor": anchor });
   made.textContent = content;
   return made;
 }

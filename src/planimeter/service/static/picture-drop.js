@@ -124,7 +124,7 @@ class PictureDrop extends HTMLElement {
 
   /** @param {string} name */
   begin(name) {
-    this.one(".drop-error").hidden = true;
+    this.one(".problem").hidden = true;
     this.one(".drop-idle").hidden = true;
     this.one(".batch").hidden = true;
     this.one(".drop-busy").hidden = false;
@@ -155,7 +155,7 @@ class PictureDrop extends HTMLElement {
   /** @param {string} message */
   fail(message) {
     this.rest();
-    const error = this.one(".drop-error");
+    const error = this.one(".problem");
     error.textContent = message;
     error.hidden = false;
     this.one("#image").focus();
@@ -194,7 +194,7 @@ class PictureDrop extends HTMLElement {
       this.seen?.disconnect();
       this.seen = new IntersectionObserver((entries) => this.see(entries), { rootMargin: "200px" });
       this.sending = new Sending(this.form.dataset.api ?? "", () => ({ ...this.fields(), batch: this.batch }), (entry) => this.update(entry));
-      this.one(".drop-error").hidden = true;
+      this.one(".problem").hidden = true;
       this.one(".drop-idle").hidden = true;
       this.one(".options").hidden = true;
       this.one(".batch").hidden = false;

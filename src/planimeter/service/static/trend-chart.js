@@ -96,7 +96,7 @@ class TrendChart extends HTMLElement {
     const tip = element("p", "trend-tip");
     tip.setAttribute("role", "status");
     tip.hidden = true;
-    plot.append(svg("svg", { class: "trend-svg", height: HEIGHT, "aria-hidden": "true", focusable: "false" }), tip);
+    plot.append(svg("svg", { class: "chart trend-svg", height: HEIGHT, "aria-hidden": "true", focusable: "false" }), tip);
     plot.addEventListener("keydown", (event) => this.walk(event));
     plot.addEventListener("blur", () => this.point(-1));
     plot.addEventListener("pointermove", (event) => this.point(this.slotAt(event)));
@@ -138,7 +138,7 @@ class TrendChart extends HTMLElement {
     }
     if (trend.outliers.some((point) => point.percent_masked > most)) {
       const above = `\u25b2 above ${axisNumber(most, niceStep(most / 4))}`;
-      canvas.append(svg("text", { class: "trend-text trend-above", x: width - MARGIN.right, y: 8, "text-anchor": "end" }, above));
+      canvas.append(svg("text", { class: "chart-text trend-above", x: width - MARGIN.right, y: 8, "text-anchor": "end" }, above));
     }
   }
 
@@ -154,8 +154,8 @@ class TrendChart extends HTMLElement {
     for (let value = 0; value <= most * 1.0001; value += step) {
       const at = Math.round(y(value)) + 0.5;
       canvas.append(
-        svg("line", { class: value ? "trend-grid" : "trend-base", x1: left, x2: right, y1: at, y2: at }),
-        svg("text", { class: "trend-text", x: left - 8, y: at + 4, "text-anchor": "end" }, axisNumber(value, step)),
+        svg("line", { class: value ? "chart-line" : "chart-axis", x1: left, x2: right, y1: at, y2: at }),
+        svg("text", { class: "chart-text", x: left - 8, y: at + 4, "text-anchor": "end" }, axisNumber(value, step)),
       );
     }
   }
@@ -234,8 +234,8 @@ class TrendChart extends HTMLElement {
       day = name;
       const anchor = x < MARGIN.left + 30 ? "start" : x > inner + MARGIN.left - 30 ? "end" : "middle";
       canvas.append(
-        svg("line", { class: "trend-base", x1: x, x2: x, y1: HEIGHT - MARGIN.bottom, y2: HEIGHT - MARGIN.bottom + 4 }),
-        svg("text", { class: "trend-text", x, y: HEIGHT - 6, "text-anchor": anchor }, text),
+        svg("line", { class: "chart-axis", x1: x, x2: x, y1: HEIGHT - MARGIN.bottom, y2: HEIGHT - MARGIN.bottom + 4 }),
+        svg("text", { class: "chart-text", x, y: HEIGHT - 6, "text-anchor": anchor }, text),
       );
     }
   }

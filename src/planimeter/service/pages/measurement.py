@@ -1,0 +1,161 @@
+"""The page of one measurement."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from flask import redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter.drawing.colours import shades
+from planimeter.measurement import Measurement, classes_found
+from planimeter.samples import Sample, sample_by_sha256
+from planimeter.service.accuracy import accuracy_of
+from planimeter.service.api.options import DefaultsOptions, ThresholdOptions, parse
+from planimeter.service.context import context
+from planimeter.service.links import link
+from planimeter.service.measuring import record_at
+from planimeter.service.pages.site import given, blueprint
+from planimeter.store import Record
+
+STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
+MOST_ROWS = 500
+"""Rows of the table without JavaScript; with it there is no limit."""
+LARGE_PIXELS = 2_000_000
+"""Drawn pictures with more pixels are shown as JPEG; the download stays PNG."""
+
+
+@blueprint.get("/measurements/<id>")
+def measurement(id: str) -> str:  # noqa: A002  the URL's own word
+    """Show one measurement, as it was made or at another score threshold."""
+    parts = context()
+    stored = parts.store.get(id)
+    asked = parse(ThresholdOptions, MultiDict(given("score_threshold"))).score_threshold
+    record = record_at(stored, asked)
+    measured = record.measurement
+    style = request.args.get("style", "fill")
+    names = [name for name, _ in STYLES]
+    sample = sample_by_sha256(measured.image.sha256)
+    pack = parts.models.packs().get(measured.model.name)
+    saved = parts.store.thresholds().get(measured.model.name)
+    own = pack.manifest.thresholds.score if pack else None
+    return render_template(
+        "measurement.html",
+        record=record,
+        sample=sample,
+        stem=Path(measured.image.filename).stem,
+        headline=headline(measured),
+        classes=[
+            *classes_found(measured),
+            *(entry for entry in measured.coverage.by_class if not entry.count),
+        ],
+        class_list=_class_list(measured),
+        colors=colors_of(measured),
+        styles=STYLES,
+        style=style if style in names else "fill",
+        asked_threshold=asked,
+        measured_threshold=stored.measurement.options.score_threshold,
+        model_known=pack is not None,
+        own_threshold=own,
+        default_threshold=own if saved is None else saved,
+        threshold_saved=saved is not None,
+        most_rows=MOST_ROWS,
+        known=accuracy_of(pack, measured.model.version),
+        pictures=_pictures(record, asked),
+        urls=_downloads(record, asked),
+        timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
+        curl_parts=_curl_parts(measured, sample),
+        other_models=[name for name in parts.models.packs() if name != measured.model.name],
+    )
+
+
+@blueprint.post("/models/<name>/defaults")
+def save_defaults(name: str) -> AnyResponse:
+    """Save the score threshold of a form as the model's default, or forget it; lead back to where it came from."""
+    parts = context()
+    pack = parts.models.find(name)
+    options = parse(DefaultsOptions, MultiDict({"score_threshold": request.form.get("score_threshold", "")}))
+    parts.store.save_threshold(pack.name, None if "reset" in request.form else options.score_threshold)
+    measurement_id = request.form.get("measurement")
+    if not measurement_id:
+        return redirect(link("pages.model", name=name), 303)
+    back = {"id": measurement_id, "score_threshold": options.score_threshold}
+    return redirect(link("pages.measurement", **back), 303)
+
+
+def headline(measured: Measurement) -> str:
+    """Return what the large percentage is a percentage of, with the class named."""
+    found = classes_found(measured)
+    if not found:
+        return "of the picture: nothing was found"
+    if len(measured.coverage.by_class) == 1 or len(found) == 1:
+        return f"of the picture is masked as {found[0].class_name}"
+    return f"of the picture is masked, most as {found[0].class_name}"
+
+
+@blueprint.post("/measurements/<id>/delete")
+def delete(id: str) -> AnyResponse:  # noqa: A002
+    """Delete a measurement with its pictures, and lead back to the history."""
+    context().store.delete(id)
+    return redirect(link("pages.history"), 303)
+
+
+def _class_list(measured: Measurement) -> list[dict[str, Any]]:
+    """Return the classes as the page's scripts need them: id, name, and the colours of their instances."""
+    by_class = measured.coverage.by_class
+    colors = shades(context().models.colors(measured.model.name, len(by_class)))
+    return [
+        {"id": entry.class_id, "name": entry.class_name, "colors": colors[index]}
+        for index, entry in enumerate(by_class)
+    ]
+
+
+def colors_of(measured: Measurement) -> dict[int, str]:
+    """Return the colour of each class id, also where the model of an old measurement is gone."""
+    colors = context().models.colors(measured.model.name, len(measured.coverage.by_class))
+    return {entry.class_id: colors[index] for index, entry in enumerate(measured.coverage.by_class)}
+
+
+def _pictures(record: Record, threshold: float | None) -> dict[str, str]:
+    """Return the link to the picture in each style."""
+    image = record.measurement.image
+    encoding = {"format": "jpeg"} if image.width * image.height > LARGE_PIXELS else {}
+    drawn = {
+        style: link("api.overlay", id=record.id, style=style, score_threshold=threshold, **encoding)
+        for style, _ in STYLES
+        if style != "original"
+    }
+    return {"original": link("pages.picture", id=record.id), **drawn}
+
+
+def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
+    at = {"id": record.id, "score_threshold": threshold}
+    return {
+        "overlay": link("api.overlay", **at),
+        "mask": link("api.mask", **at),
+        "json": link("api.get_measurement", **at),
+        "coco": link("api.coco", **at),
+        "csv": link("api.list_instances", **at, format="csv"),
+        "candidates": link("api.candidates", id=record.id),
+    }
+
+
+def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
+    """Return the form fields of the curl call that repeats a measurement, quoted for a shell."""
+    filename = sample.filename if sample else measured.image.filename
+    return [
+        shlex.quote(part)
+        for part in (
+            f"image=@{_quoted_for_curl(filename)}",
+            f"model={measured.model.name}",
+            f"score_threshold={measured.options.score_threshold:g}",
+        )
+    ]
+
+
+def _quoted_for_curl(filename: str) -> str:
+    """Return a file name as curl's own -F syntax needs it: there a comma or a semicolon ends a bare name."""
+    if not set(filename) & set(',;"'):
+        return filename
+    return '"' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,143 @@
+"""The pages of the models."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, render_template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter.errors import UnknownModel
+from planimeter.packs.pack import Pack
+from planimeter.samples import list_samples
+from planimeter.service.accuracy import accuracy_of
+from planimeter.service.context import context
+from planimeter.service.pages.site import blueprint
+from planimeter.store import Filter
+
+FIGURES = {
+    "mean_absolute_error": ("Percent masked: mean absolute error", 2, " points"),
+    "bias": ("Percent masked: bias", 2, " points"),
+    "limits_of_agreement": ("Percent masked: 95 % of errors", 2, ""),
+    "bias_interval": ("Percent masked: bias, 95 % interval", 2, ""),
+    "mean_absolute_error_interval": ("Percent masked: mean absolute error, 95 % interval", 2, ""),
+    "coverage_by_class": ("Class", 2, ""),
+    "mask_ap": ("Mask AP", 3, ""),
+    "mask_ap50": ("Mask AP50", 3, ""),
+    "mask_ap75": ("Mask AP75", 3, ""),
+    "mask_ap_by_size": ("Mask AP", 3, ""),
+    "mask_ap_by_class": ("Mask AP", 3, ""),
+    "ap50_by_class": ("AP50", 3, ""),
+    "ap75_by_class": ("AP75", 3, ""),
+    "box_ap": ("Box AP", 3, ""),
+    "box_ap50": ("Box AP50", 3, ""),
+    "box_ap75": ("Box AP75", 3, ""),
+    "box_ap_by_size": ("Box AP", 3, ""),
+    "box_ap_by_class": ("Box AP", 3, ""),
+    "precision": ("Precision at IoU 0.5", 3, ""),
+    "recall": ("Recall at IoU 0.5", 3, ""),
+    "f1": ("F1 at IoU 0.5", 3, ""),
+    "pixel_iou_by_class": ("Pixel IoU", 3, ""),
+    "mean_pixel_iou": ("Pixel IoU, mean over classes", 3, ""),
+    "dice_by_class": ("Dice", 3, ""),
+    "mean_dice": ("Dice, mean over classes", 3, ""),
+    "empty_pictures": ("Pictures without an object", 0, ""),
+    "empty_pictures_with_instances": ("Of those, with anything found", 0, ""),
+    "score_threshold": ("Score threshold", 2, ""),
+    "pictures": ("Pictures", 0, ""),
+    "instances": ("Instances", 0, ""),
+}
+"""How the figures of an evaluation are written: name, decimals, unit."""
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
+)
+"""A report has its styles and pictures inside and needs nothing else; a pack from elsewhere gets no scripts."""
+
+
+@blueprint.get("/models")
+def models() -> str:
+    """List the models."""
+    parts = context()
+    packs = parts.models.packs()
+    return render_template(
+        "models.html",
+        packs=list(packs.values()),
+        default_model=parts.models.default,
+        accuracies={name: accuracy_of(pack) for name, pack in packs.items()},
+        recent={name: parts.store.list(Filter(model=name), limit=4) for name in packs},
+        counts={name: parts.store.count(Filter(model=name)) for name in packs},
+    )
+
+
+@blueprint.get("/models/<name>")
+def model(name: str) -> str:
+    """Show what a model sees, how good it is and what it comes from."""
+    parts = context()
+    pack = parts.models.find(name)
+    wanted = Filter(model=name)
+    return render_template(
+        "model.html",
+        pack=pack,
+        metrics=_metrics(pack),
+        card=render_card(pack.card),
+        known=accuracy_of(pack),
+        records=parts.store.list(wanted, limit=6),
+        count=parts.store.count(wanted),
+        colors={index: entry.color for index, entry in enumerate(pack.manifest.classes, 1)},
+        samples=[sample for sample in list_samples() if sample.model == name],
+    )
+
+
+@blueprint.get("/models/<name>/report")
+def model_report(name: str) -> AnyResponse:
+    """Send the report of a model's evaluation: one page that stands alone, with its own styles and pictures."""
+    page = context().models.find(name).report
+    if page is None:
+        raise UnknownModel(
+            f"the model {name!r} comes without a report; planimeter evaluate --record writes one"
+        )
+    return Response(
+        page.read_bytes(), mimetype="text/html", headers={"Content-Security-Policy": REPORT_POLICY}
+    )
+
+
+def render_card(card: str) -> Markup:
+    """Return a model card as HTML, without its first heading: the page has the title already.
+
+    HTML inside the card is shown as text, and pictures as their description.
+    """
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image"])
+    tokens = markdown.parse(card)
+    if tokens and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # its start, its text, its end
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    return Markup(html)  # noqa: S704  markdown-it has escaped everything
+
+
+def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the figures of a pack as they are to be read: one table per set of pictures, by its title."""
+    tables = []
+    for split, figures in pack.manifest.metrics.items():
+        if isinstance(figures, dict):
+            tables.append((f"Measured on its {split} pictures", list(_figures(figures))))
+    loose = {name: value for name, value in pack.manifest.metrics.items() if not isinstance(value, dict)}
+    return [*tables, ("Measured", list(_figures(loose)))] if loose else tables
+
+
+def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in figures.items():
+        if value is None:
+            continue
+        name, decimals, unit = FIGURES.get(key, (key.replace("_", " "), 3, ""))
+        if isinstance(value, dict):
+            yield from (
+                (f"{name}, {inner}" if key != "coverage" else inner, text) for inner, text in _figures(value)
+            )
+        elif isinstance(value, list):
+            yield name, " to ".join(f"{part:+.{decimals}f}{unit}" for part in value)
+        elif isinstance(value, float):
+            yield name, f"{value:.{decimals}f}{unit}"
+        else:
+            yield name, f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,69 @@
+"""The small and the shown pictures of the pages."""
+
+from functools import lru_cache
+from io import BytesIO
+
+from flask import send_file
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter.drawing.encoding import encode_png
+from planimeter.drawing.encoding import thumbnail as draw_thumbnail
+from planimeter.pictures.decode import Limits, decode
+from planimeter.samples import Sample, find_sample
+from planimeter.service.context import context
+from planimeter.service.pages.site import blueprint
+from planimeter.store import Store
+
+THUMBNAIL_SIDE = 320
+SAMPLE_SIDE = 208
+"""Of the samples on the home page: all of them together must load at once."""
+KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
+"""What was stored once is shown also after the limits on uploads were lowered."""
+NEVER_CHANGES = "private, max-age=31536000, immutable"
+
+
+@blueprint.get("/measurements/<id>/thumbnail")
+def thumbnail(id: str) -> AnyResponse:  # noqa: A002
+    """Send a small JPEG of the drawn picture; what was deleted has none, whoever deleted it."""
+    store = context().store
+    return _picture_response(_drawn_small(store, store.get(id).id), "image/jpeg")
+
+
+@blueprint.get("/measurements/<id>/picture")
+def picture(id: str) -> AnyResponse:  # noqa: A002
+    """Send the picture as it was measured, in a form that every browser shows.
+
+    Browsers show no TIFF, and show 16 bits and transparency in their own ways: those are decoded here.
+    """
+    record = context().store.get(id)
+    if record.measurement.image.format in {"JPEG", "WEBP"}:
+        response = send_file(
+            BytesIO(context().store.read(record, "image")), f"image/{record.measurement.image.format.lower()}"
+        )
+        response.headers["Cache-Control"] = NEVER_CHANGES
+        return response
+    decoded = decode(context().store.read(record, "image"), limits=KEPT)
+    return _picture_response(encode_png(decoded.pixels), "image/png")
+
+
+@blueprint.get("/samples/<name>/thumbnail")
+def sample_thumbnail(name: str) -> AnyResponse:
+    """Send a small JPEG of a sample."""
+    return _picture_response(_sample_thumbnail_of(find_sample(name)), "image/jpeg")
+
+
+@lru_cache(maxsize=512)
+def _drawn_small(store: Store, id_: str) -> bytes:
+    overlay = store.read(store.get(id_), "overlay")
+    return draw_thumbnail(decode(overlay, limits=KEPT).pixels, THUMBNAIL_SIDE)
+
+
+@lru_cache(maxsize=32)
+def _sample_thumbnail_of(sample: Sample) -> bytes:
+    return draw_thumbnail(decode(sample.read()).pixels, SAMPLE_SIDE)
+
+
+def _picture_response(data: bytes, mimetype: str) -> AnyResponse:
+    response = send_file(BytesIO(data), mimetype)
+    response.headers["Cache-Control"] = NEVER_CHANGES
+    return response

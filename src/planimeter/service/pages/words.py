@@ -1,0 +1,48 @@
+"""How the pages write numbers, moments and sentences."""
+
+from datetime import datetime, timezone
+
+from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
+from planimeter.service.pages.site import blueprint
+
+blueprint.add_app_template_filter(write_decimals, "decimals")
+blueprint.add_app_template_filter(write_percent, "percent")
+blueprint.add_app_template_filter(write_signed, "signed")
+
+
+@blueprint.app_template_filter("sentence")
+def write_sentence(message: str) -> str:
+    """Write a message of an error or a note as a sentence of a page; a name like score_threshold stays."""
+    text = message if "_" in message.partition(" ")[0] else message[:1].upper() + message[1:]
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+@blueprint.app_template_filter("grouped")
+def write_grouped(value: int) -> str:
+    """Write a count with its thousands apart: 307,200."""
+    return f"{value:,}"
+
+
+@blueprint.app_template_filter("box")
+def write_box(box: tuple[float, float, float, float]) -> str:
+    """Write a bounding box in whole pixels."""
+    return ", ".join(write_decimals(value, 0) for value in box)
+
+
+@blueprint.app_template_filter("short")
+def write_short(value: float) -> str:
+    """Write a number without needless zeros: 2.5, 10."""
+    return f"{value:g}"
+
+
+@blueprint.app_template_filter("iso")
+def write_iso(moment: datetime) -> str:
+    """Write a moment for machines."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@blueprint.app_template_filter("utc")
+def write_utc(moment: datetime) -> str:
+    """Write a moment for people who have no JavaScript to turn it into their own time zone."""
+    utc = moment.astimezone(timezone.utc)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
