@@ -16,7 +16,7 @@ from planimeter.service.api.options import DefaultsOptions, ThresholdOptions, pa
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import record_at
-from planimeter.service.pages.site import given, blueprint
+from planimeter.service.pages.site import blueprint, given
 from planimeter.store import Record
 
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
