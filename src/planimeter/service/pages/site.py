@@ -36,6 +36,7 @@ def refuse_other_sites() -> None:
 
 
 def given(*names: str) -> dict[str, str]:
+    """Return what of these the query of the request gives."""
     return {name: request.args[name] for name in names if name in request.args}
 
 
