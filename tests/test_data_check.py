@@ -199,4 +199,4 @@ def test_what_is_no_label_file_is_one_sentence_and_exit_status_1(tmp_path: Path)
     (tmp_path / "x.json").write_text("{}")
     result = check(tmp_path / "x.json")
     assert result.exit_code == 1
-    assert "none of the formats that are read" in " ".join(result.output.split())
+    assert "in no label format that Planimeter reads" in " ".join(result.output.split())

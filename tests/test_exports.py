@@ -282,7 +282,7 @@ def test_deleting_by_a_filter_needs_the_right_number(
     missing = client.delete(MEASUREMENTS, query_string={"batch": "shift-7"})
     assert_problem(missing, 400, "invalid_option", "count is missing")
     wrong = client.delete(MEASUREMENTS, query_string={"batch": "shift-7", "count": 3})
-    assert_problem(wrong, 409, "count_differs", "2 measurements are meant, not 3")
+    assert_problem(wrong, 409, "count_differs", "2 measurements match, not 3")
     too_many = client.delete(MEASUREMENTS, query_string={"count": MOST_AT_ONCE + 1})
     assert_problem(too_many, 400, "invalid_option", "count", "10000")
     assert files(settings) == before

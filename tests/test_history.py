@@ -181,7 +181,7 @@ def test_what_changed_after_the_question_is_not_deleted(client: FlaskClient, sto
     add(store)
     answer = client.post("/measurements/delete", data=fields)
     assert answer.status_code == 409
-    assert "2 measurements are meant, not 1" in answer.text
+    assert "2 measurements match, not 1" in answer.text
     assert store.count() == 2
 
 

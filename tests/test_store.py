@@ -737,7 +737,7 @@ class TestDeletingMany:
     @pytest.mark.parametrize("count", [0, 1, 3, -1])
     def test_nothing_goes_where_the_number_differs(self, store: Store, tmp_path: Path, count: int) -> None:
         records = [add(store), add(store)]
-        with pytest.raises(CountDiffers, match="2 measurements are meant, not"):
+        with pytest.raises(CountDiffers, match="2 measurements match, not"):
             store.delete_many(Filter(), count=count)
         assert ids(store.list()) == ids(records[::-1])
         assert files_under(tmp_path) == set().union(*(files_of(record, tmp_path) for record in records))

@@ -68,13 +68,13 @@ class ScoresNotKept(PlanimeterError):
 
 
 class CountDiffers(PlanimeterError):
-    """Not as many measurements are meant as the request says: deleting many needs their number."""
+    """Not as many measurements match as the request says: deleting many needs their number."""
 
     code = "count_differs"
 
 
 class TooMany(PlanimeterError):
-    """More measurements are meant than one request can take."""
+    """More measurements match than one request can take."""
 
     code = "too_many"
 

@@ -102,11 +102,16 @@ def measure(
         results.append(result)
         if result.error:
             progress.print(
-                f"{path}: {result.error}", style="red", markup=False, highlight=False, soft_wrap=True
+                _say(path, result.error), style="red", markup=False, highlight=False, soft_wrap=True
             )
     _print(results, output_format)
     if any(result.error for result in results):
         sys.exit(1)
+
+
+def _say(path: Path, error: PlanimeterError) -> str:
+    """Return an error with the file that it is about, once."""
+    return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
 
 
 def find_pictures(given: Iterable[Path], output_folder: Path | None = None) -> list[Path]:

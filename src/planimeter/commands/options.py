@@ -45,7 +45,7 @@ report_pictures = click.option(
     "--pictures/--no-pictures",
     default=True,
     show_default=True,
-    help="Show the best and the worst pictures in the report; leave them out where they may not be passed on.",
+    help="Show the best and the worst pictures in the report; leave them out where they must not be shared.",
 )
 """Of every command that writes a report."""
 

@@ -28,7 +28,7 @@ def open_labels(path: Path, images: Path | None = None, report: Report | None = 
     report = report or Report()
     found = _open_folder(path, images, report) if path.is_dir() else _open_file(path, images, report)
     if found is None:
-        raise DataError(f"{path} is none of the formats that are read: {KNOWN}")
+        raise DataError(f"{path} is in no label format that Planimeter reads: {KNOWN}")
     if not found.pictures:
         raise DataError(f"{path} was read as {found.format} and has no pictures")
     return found

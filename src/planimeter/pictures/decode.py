@@ -161,8 +161,8 @@ def _format(data: bytes) -> str:
     if data.startswith(b"BM"):
         return "BMP"
     raise UnsupportedPicture(
-        f"the bytes are none of the formats that are read ({FORMATS}, told by content, not by name); "
-        "convert the picture to one of them"
+        f"this is not a picture in a format that Planimeter reads: {FORMATS}, told by content, not by name; "
+        "convert it to one of them"
     )
 
 

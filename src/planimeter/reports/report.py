@@ -38,7 +38,7 @@ def write_report(
 ) -> Path:
     """Write the report of one model, or of several on the same pictures; returns its page.
 
-    Without `pictures` it shows none of those that it is about: for where they may not be passed on.
+    Without `pictures` it shows none of those that it is about: for where they must not be shared.
     `training` is shown, and kept in the folder for the model's next report; `calibration` replaces its own. Files are
     written aside first: a full disk leaves the report before this one whole. Raises `DataError` where the folder
     cannot be written.

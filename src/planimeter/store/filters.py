@@ -1,4 +1,4 @@
-"""Which records are meant, as conditions that the indexes answer."""
+"""Which records match, as conditions that the indexes answer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from planimeter.store.tables import ClassRow, MeasurementRow
 
 @dataclass(frozen=True)
 class Filter:
-    """Which records are meant: all that fulfil every condition given."""
+    """Which records match: all that fulfil every condition given."""
 
     ids: tuple[str, ...] | None = None
     batch: str | None = None
@@ -40,7 +40,7 @@ def folded(text: str) -> str:
 
 
 def matching(wanted: Filter, *, needs_columns: bool = False) -> tuple[sa.Select[Any], sa.ColumnElement[str]]:
-    """Return a query for the ids of the records that are meant, and its id column to sort by.
+    """Return a query for the ids of the matching records, and its id column to sort by.
 
     Only the tables that the conditions need are in it, and `measurements` where `needs_columns` asks for it:
     with a class, it is the index of classes that is walked.

@@ -158,7 +158,7 @@ class Store:
             raise unknown(id_)
 
     def delete_many(self, wanted: Filter, *, count: int) -> int:
-        """Delete the measurements that are meant, with their pictures; return how many were deleted.
+        """Delete the matching measurements, with their pictures; return how many were deleted.
 
         Raises CountDiffers where they are not `count`: whoever deletes must know how many. Each portion of
         them is deleted whole or not at all; one that fails leaves the later ones.
@@ -167,7 +167,7 @@ class Store:
         if len(ids) != count:
             found = self._records.count(wanted)
             raise CountDiffers(
-                f"{found:,} measurements are meant, not {count:,}: nothing was deleted; look at them again"
+                f"{found:,} measurements match, not {count:,}: nothing was deleted; look at them again"
             )
         return sum(self._delete(ids[start : start + _AT_ONCE]) for start in range(0, count, _AT_ONCE))
 

@@ -135,7 +135,7 @@ class _Series:
 
 
 def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Trend:
-    """Return how the percent masked of the measurements that are meant went over time."""
+    """Return how the percent masked of the matching measurements went over time."""
     series = _series(connection, wanted)
     spread = distribution(series.percents)
     far = outliers(series.percents)
@@ -159,7 +159,7 @@ def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Tr
 
 
 def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: float | None) -> Statistics:
-    """Return the sums and the spread of the measurements that are meant."""
+    """Return the sums and the spread of the matching measurements."""
     percents = _series(connection, wanted).percents
     spread = distribution(percents)
     sums = sa.select(

@@ -191,7 +191,7 @@ class TrendAnswer(Answer):
     percent_masked: Spread | None = Field(description="Over all of them; null where there are none.")
     fences: tuple[float, float] | None = Field(
         description="Tukey's: what lies below the first or above the second is an outlier. The quartiles of all "
-        "that is meant, minus and plus 1.5 times their distance."
+        "that matches, minus and plus 1.5 times their distance."
     )
     bucket_seconds: int = Field(description="How long a stretch is.")
     buckets: list[TrendBucket] = Field(

@@ -45,7 +45,7 @@ def csv_answer(options: ListOptions) -> Response:
     options=FilterOptions,
 )
 def csv(options: FilterOptions) -> Response:
-    """Answer a table of the measurements that are meant, newest first."""
+    """Answer a table of the matching measurements, newest first."""
     return csv_answer(ListOptions(**options.model_dump()))
 
 
@@ -57,7 +57,7 @@ def csv(options: FilterOptions) -> Response:
     errors=(400, 409),
 )
 def coco_of_many(options: FilterOptions) -> Response:
-    """Answer one COCO data set of the measurements that are meant."""
+    """Answer one COCO data set of the matching measurements."""
     wanted = options.filter
     _refuse_too_many(wanted)
     return file_answer(write_coco(context().store.walk(wanted)), "application/json", "measurements_coco.json")
@@ -71,7 +71,7 @@ def coco_of_many(options: FilterOptions) -> Response:
     errors=(400, 409),
 )
 def zip_archive(options: ArchiveOptions) -> Response:
-    """Answer an archive of the pictures of the measurements that are meant."""
+    """Answer an archive of the pictures of the matching measurements."""
     _refuse_too_many(options.filter)
     store = context().store
     pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
@@ -98,7 +98,7 @@ def trend(options: TrendOptions) -> Response:
     options=StatisticsOptions,
 )
 def statistics(options: StatisticsOptions) -> Response:
-    """Answer sums and spread of the measurements that are meant."""
+    """Answer sums and spread of the matching measurements."""
     parts = context()
     found = parts.store.statistics(options.filter, limit_percent=options.limit_percent)
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
@@ -114,7 +114,7 @@ def statistics(options: StatisticsOptions) -> Response:
     errors=(400, 403, 409, 503),
 )
 def delete_measurements(options: DeleteOptions) -> Response:
-    """Delete the measurements that are meant, with their pictures, where they are as many as `count` says."""
+    """Delete the matching measurements with their pictures, if there are as many as `count` says."""
     return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
 
 
@@ -122,6 +122,6 @@ def _refuse_too_many(wanted: Filter) -> None:
     found = context().store.count(wanted)
     if found > MOST_AT_ONCE:
         raise TooMany(
-            f"{found:,} measurements are meant, one file takes at most {MOST_AT_ONCE:,}; narrow them down, for "
+            f"{found:,} measurements match, one file takes at most {MOST_AT_ONCE:,}; narrow them down, for "
             "example with since and until"
         )

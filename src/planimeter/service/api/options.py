@@ -1,5 +1,6 @@
 """What a client may ask for: each option declared once, checked here, and listed by `/openapi.json`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta, timezone
@@ -100,7 +101,7 @@ class DefaultsOptions(RequestOptions):
 
 
 class FilterOptions(RequestOptions):
-    """Which measurements are meant: all that fulfil every condition given."""
+    """Which measurements match: all that fulfil every condition given."""
 
     ids: tuple[str, ...] | None = Field(
         None,
@@ -301,6 +302,8 @@ def parse(kind: type[OptionsKind], *sources: "MultiDict[str, str]") -> OptionsKi
 
 
 _LONGEST_SHOWN = 200
+_LIBRARY_WORDS = re.compile(r", unable to .*|, got .*")
+"""What pydantic adds to a message about its own inner life."""
 _LISTS = frozenset({"ids"})
 """Options that may be repeated; each may also hold several values with commas between them."""
 
@@ -326,6 +329,7 @@ def _sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{name} is missing; give it in the query or as a form field"
     message = problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
+    message = _LIBRARY_WORDS.sub("", message)
     if not name:
         return message
     given = repr(problem["input"])

@@ -31,7 +31,7 @@ FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percen
 
 @blueprint.get("/measurements")
 def history() -> str | tuple[str, int]:
-    """List the measurements that are meant, newest first, one page at a time."""
+    """List the matching measurements, newest first, one page at a time."""
     try:
         options = parse(HistoryOptions, known(HistoryOptions, request.args))
     except InvalidOption as problem:
@@ -81,7 +81,7 @@ def _silent(options: HistoryOptions) -> Filter:
 
 @blueprint.get("/measurements/delete")
 def confirm_deleting() -> str:
-    """Ask before the measurements that are meant are deleted."""
+    """Ask before the matching measurements are deleted."""
     wanted = parse(FilterOptions, known(FilterOptions, request.args)).filter
     store = context().store
     return render_template(

@@ -36,7 +36,7 @@ class Sheet:
 
 @blueprint.get("/report")
 def report() -> str | tuple[str, int]:
-    """Show totals, distribution and each of the measurements that are meant, the most masked first."""
+    """Show totals, distribution and each matching measurement, the most masked first."""
     try:
         options = parse(ReportOptions, known(ReportOptions, request.args))
     except InvalidOption as problem:
