@@ -528,9 +528,8 @@ def test_behind_a_proxy_every_page_has_its_style_scripts_and_pictures(
         margin = page.evaluate("getComputedStyle(document.body).marginTop")
         assert margin == "0px"  # 8px without a style sheet
         assert "Times" not in page.evaluate("getComputedStyle(document.body).fontFamily")
-        # Every page loads the one module that imports the others; that of a measurement has its own beside it.
-        elements = ["picture-drop", *(["picture-viewer"] if f"measurements/{measured}" in path else [])]
-        assert page.evaluate("(names) => names.every((name) => customElements.get(name))", elements)
+        undefined = "[...document.querySelectorAll(':not(:defined)')].map((element) => element.localName)"
+        assert page.evaluate(undefined) == [], path
         pictures = pictures_of(page)
         assert bool(pictures) != path.startswith("docs")
         assert [url for url, width in pictures if width == 0] == []

@@ -142,6 +142,31 @@ def test_style_sheet_and_modules_load_nothing_from_elsewhere() -> None:
         assert not re.search(r"https?:|url\(\s*['\"]?/|from ['\"]/|import ['\"]/|@import", text), path.name
 
 
+def test_no_style_sheet_names_a_class_that_no_page_has() -> None:
+    service = Path(planimeter.service.__file__).parent
+    pages = "".join(
+        path.read_text("utf-8") for path in [*service.glob("templates/*.html"), *service.glob("static/*.js")]
+    )
+    for path in service.glob("static/*.css"):
+        rules = re.sub(r"/\*.*?\*/|\{[^{}]*\}", "", path.read_text("utf-8"), flags=re.DOTALL)
+        names = set(re.findall(r"\.([a-z][\w-]*)", rules))
+        unused = {name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", pages)}
+        assert unused == set(), path.name
+
+
+def test_a_page_loads_its_own_style_sheets_and_modules_only(client: FlaskClient) -> None:
+    def loaded(path: str) -> set[str]:
+        return set(re.findall(r"static/([\w-]+\.(?:css|js))", client.get(path).text))
+
+    shared = {"planimeter.css", "cards.css", "local-time.js"}
+    assert loaded("/") == {*shared, "home.css", "picture-drop.js", "command-line.js"}
+    assert loaded("/measurements") == {
+        *shared, "figures.css", "trend.css", "history.css", "history-list.js", "trend-chart.js"
+    }  # fmt: skip
+    assert loaded("/models") == {"planimeter.css", "figures.css", "models.css"}
+    assert loaded("/nosuch") == {"planimeter.css", "error.css"}
+
+
 def test_style_sheets_and_modules_come_packed_where_that_is_understood(client: FlaskClient) -> None:
     with client.get("/static/planimeter.css") as plain:
         whole = plain.data
