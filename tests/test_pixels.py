@@ -15,6 +15,7 @@ from planimeter.masks.pixels import PixelProbabilities
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.runtimes import RawDetections
+from planimeter.runtimes.thorough import PASSES, ThoroughRuntime
 
 STRIDE = 4
 
@@ -96,6 +97,42 @@ def test_a_branch_with_other_classes_than_the_pack_is_refused_by_name() -> None:
 def test_a_branch_that_answers_no_number_is_refused(broken: float) -> None:
     with pytest.raises(InferenceFailed, match="non-finite pixels"):
         segmenter(broken=broken).measure(blocks(red=(0, 0, 32, 32)))
+
+
+class OneSided(PixelRuntime):
+    """Sees class 1 only in the left half of its input, whatever is there, and remembers how often it ran."""
+
+    def _detect(self, image: NDArray[np.float32]) -> RawDetections:
+        found = super()._detect(image)
+        assert found.pixels is not None
+        pixels = found.pixels.copy()
+        pixels[1, :, pixels.shape[2] // 2 :] = 0
+        pixels[0] = 1 - pixels[1:].sum(axis=0)
+        return replace(found, pixels=pixels)
+
+
+def test_a_thorough_look_averages_the_pixels_of_the_picture_and_its_mirror_images() -> None:
+    runtime = OneSided()
+    image = np.moveaxis(blocks(red=(0, 0, 64, 64)).astype(np.float32) / np.float32(255), 2, 0)[None]
+    found = ThoroughRuntime(runtime).run(image)
+    assert runtime.ran == PASSES == 4
+    assert found.pixels is not None
+    np.testing.assert_allclose(found.pixels[1], 0.5)
+    np.testing.assert_allclose(found.pixels.sum(axis=0), 1)
+
+
+def test_the_answer_says_how_often_the_network_saw_the_picture() -> None:
+    pixels = blocks(red=(0, 0, 32, 32))
+    assert segmenter().measure(pixels).model.passes == 1
+    thorough = Segmenter(block_pack(), ThoroughRuntime(PixelRuntime())).measure(pixels)
+    assert thorough.model.passes == 4
+    assert thorough.coverage == segmenter().measure(pixels).coverage
+
+
+def test_a_network_without_the_branch_looks_once_however_thorough() -> None:
+    runtime = BlockRuntime()
+    ThoroughRuntime(runtime).run(np.zeros((1, 3, 64, 64), np.float32))
+    assert runtime.ran == 1
 
 
 side = st.integers(1, 70)

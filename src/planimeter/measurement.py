@@ -96,6 +96,9 @@ class ModelInfo(Part):
     runtime: str = Field(description="openvino, onnxruntime or torch")
     precision: str = Field(description="f32, bf16 or f16")
     device: str = Field(description="cpu, cuda, rocm or directml")
+    passes: int = Field(
+        1, ge=1, description="How often the network saw the picture: 4 where it was thorough."
+    )
 
 
 class Options(Part):

@@ -13,10 +13,30 @@ RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
 PACKS_FOLDER = Path("planimeter-data/packs")
 
 
-class Settings(BaseModel):
-    """The settings of a service. Defaults suit one person on one machine."""
+class Inference(BaseModel):
+    """How a model is opened: where it is looked for, and what runs it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    packs_folder: Path = Field(PACKS_FOLDER, description="Models beside the bundled ones.")
+    infer_with_cpu: bool = Field(default=False, description="Measure on the CPU even where a GPU could.")
+    runtime: RuntimeName = Field(
+        "auto",
+        description="What runs the network; auto is OpenVINO, or PyTorch or ONNX Runtime where they find a GPU.",
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Arithmetic of the network; auto is float32. bf16 is for CPUs, f16 for CUDA GPUs with PyTorch.",
+    )
+    thorough: bool = Field(
+        default=False,
+        description="Look at each picture four times, mirrored each way: a little more exact, four times as slow; for "
+        "models with a pixel branch, others look once.",
+    )
+
+
+class Settings(Inference):
+    """The settings of a service. Defaults suit one person on one machine."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for the whole network.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -30,16 +50,6 @@ class Settings(BaseModel):
     database: str = Field(
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded, as an SQLAlchemy URL.",
-    )
-    packs_folder: Path = Field(PACKS_FOLDER, description="Models beside the bundled ones.")
-    infer_with_cpu: bool = Field(default=False, description="Measure on the CPU even where a GPU could.")
-    runtime: RuntimeName = Field(
-        "auto",
-        description="What runs the network; auto is OpenVINO, or PyTorch or ONNX Runtime where they find a GPU.",
-    )
-    precision: Precision = Field(
-        "auto",
-        description="Arithmetic of the network; auto is float32. bf16 is for CPUs, f16 for CUDA GPUs with PyTorch.",
     )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."

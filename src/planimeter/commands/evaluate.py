@@ -15,13 +15,13 @@ from planimeter.errors import DataError
 from planimeter.evaluation import Calibration, Metrics, calibrate, compare
 from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
 from planimeter.labels import LabelledPictures, read_labels
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.segmenter import Segmenter, open_segmenter
 from planimeter.packs.manifest import Thresholds
-from planimeter.packs.pack import REPORT_FOLDER, Pack
+from planimeter.packs.pack import REPORT_FOLDER, Pack, find_pack
 from planimeter.reports.report import METRICS, write_report
 from planimeter.reports.study import Evaluated, list_findings, study
 from planimeter.reports.training_record import TrainingRecord, read_record
-from planimeter.settings import Settings
+from planimeter.settings import Inference
 
 
 @click.command()
@@ -52,7 +52,7 @@ from planimeter.settings import Settings
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
 )
 @report_pictures
-@options_of(Settings, "settings", only=("packs_folder", "infer_with_cpu", "runtime", "precision"))
+@options_of(Inference, "inference")
 def evaluate(
     packs: tuple[str, ...],
     data: Path,
@@ -63,7 +63,7 @@ def evaluate(
     calibrating: bool,
     output: Path | None,
     pictures: bool,
-    settings: Settings,
+    inference: Inference,
 ) -> None:
     """Compare each PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`.
 
@@ -81,7 +81,7 @@ def evaluate(
     training: TrainingRecord | None = None
     calibration: Calibration | None = None
     for name in packs:
-        segmenter = _load(name, settings)
+        segmenter = open_segmenter(find_pack(name, inference.packs_folder), inference)
         training = read_record(segmenter.pack.folder / REPORT_FOLDER)
         entry, calibration = _evaluate(
             segmenter,
@@ -113,16 +113,6 @@ def evaluate(
         console.print(f"wrote {page} and {page.parent / METRICS}", soft_wrap=True)
     if output is not None:
         _write_figures(output, evaluated)
-
-
-def _load(name: str, settings: Settings) -> Segmenter:
-    return load(
-        name,
-        packs_folder=settings.packs_folder,
-        infer_with_cpu=settings.infer_with_cpu,
-        precision=settings.precision,
-        runtime=settings.runtime,
-    )
 
 
 def _evaluate(

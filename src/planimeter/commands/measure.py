@@ -12,26 +12,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from planimeter import load
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.measuring.numbers import write_percent
-from planimeter.measuring.segmenter import Measured, Segmenter
+from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import Cell, row, to_csv
+from planimeter.packs.pack import find_pack
 from planimeter.pictures.decode import Limits
-from planimeter.settings import Settings
+from planimeter.settings import Inference, Settings
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 """Which files of a folder are tried; what a file is, its content says."""
 SETTINGS = (
     "model",
-    "packs_folder",
-    "infer_with_cpu",
-    "runtime",
-    "precision",
+    *Inference.model_fields,
     "max_bytes",
     "max_pixels",
     "max_side",
@@ -86,13 +83,7 @@ def measure(
     paths = find_pictures(pictures, output_folder)
     if output_folder:
         _create(output_folder)
-    segmenter = load(
-        settings.model,
-        packs_folder=settings.packs_folder,
-        infer_with_cpu=settings.infer_with_cpu,
-        precision=settings.precision,
-        runtime=settings.runtime,
-    )
+    segmenter = open_segmenter(find_pack(settings.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)
     progress = Console(stderr=True)

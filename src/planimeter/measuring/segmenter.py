@@ -28,13 +28,15 @@ from planimeter.measurement import (
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage
 from planimeter.measuring.detections import Detections, make_candidates
+from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.decode import Limits, Picture, decode, from_array
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
 from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
-from planimeter.settings import Precision, RuntimeName
+from planimeter.runtimes.thorough import ThoroughRuntime
+from planimeter.settings import Inference, Precision, RuntimeName
 
 
 class Measured(Measurement):
@@ -90,6 +92,7 @@ class Segmenter:
             runtime=runtime.name,
             precision=runtime.precision,
             device=runtime.device,
+            passes=getattr(runtime, "passes", 1),
         )
 
     def segment(self, pixels: NDArray[np.uint8]) -> list[Candidate]:
@@ -229,21 +232,25 @@ def load(
     infer_with_cpu: bool = False,
     precision: Precision = "auto",
     runtime: RuntimeName = "auto",
+    thorough: bool = False,
 ) -> Segmenter:
     """Load a model by the name of its pack, bundled or in `packs_folder`, or by the path of its folder.
 
     A GPU is used where PyTorch (the `train` extra) or ONNX Runtime (the `onnxruntime` extra) finds one and
     `infer_with_cpu` is false; OpenVINO on the CPU otherwise. `runtime` names one of them instead.
+    `thorough` looks at each picture four times, mirrored each way, where the model has a pixel branch.
     """
-    pack = find_pack(name, packs_folder)
-    network = open_runtime(
-        pack,
-        reader(pack.manifest),
-        sentinel=has_sentinel(pack.manifest),
-        runtime=runtime,
-        precision=precision,
-        infer_with_cpu=infer_with_cpu,
-    )
+    how = Inference(infer_with_cpu=infer_with_cpu, precision=precision, runtime=runtime, thorough=thorough)
+    return open_segmenter(find_pack(name, packs_folder), how)
+
+
+def open_segmenter(pack: Pack, how: Inference | None = None) -> Segmenter:
+    """Return the segmenter of a pack, its network loaded as `how` says."""
+    how = how or Inference()
+    network = open_runtime(pack, reader(pack.manifest), sentinel=has_sentinel(pack.manifest), how=how)
+    architecture = pack.manifest.architecture
+    if how.thorough and isinstance(architecture, Architecture) and architecture.pixel_channels:
+        network = ThoroughRuntime(network)
     return Segmenter(pack, network)
 
 

@@ -6,7 +6,7 @@ from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.packs.pack import Pack
 from planimeter.runtimes import Reader, Runtime
 from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.settings import Precision, RuntimeName
+from planimeter.settings import Inference, Precision, RuntimeName
 
 _MISSING = {
     "torch": "the torch runtime needs PyTorch: run make train-extra, or pip install '.[train]' in the clone",
@@ -19,9 +19,7 @@ def open_runtime(
     reader: Reader,
     *,
     sentinel: bool = True,
-    runtime: RuntimeName = "auto",
-    precision: Precision = "auto",
-    infer_with_cpu: bool = False,
+    how: Inference | None = None,
 ) -> Runtime:
     """Return the network of `pack`, ready to run.
 
@@ -33,6 +31,8 @@ def open_runtime(
     seen to answer one row of what happened to lie in memory. It is therefore never run there. Raises
     `RuntimeUnavailable` for what was asked for and is not there.
     """
+    how = how or Inference()
+    runtime, precision, infer_with_cpu = how.runtime, how.precision, how.infer_with_cpu
     if runtime in _MISSING and not find_spec(runtime):
         raise RuntimeUnavailable(_MISSING[runtime])
     chosen = runtime

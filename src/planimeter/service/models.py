@@ -4,23 +4,16 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import planimeter
 from planimeter.errors import UnknownModel
-from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.segmenter import Segmenter, open_segmenter
 from planimeter.packs.manifest import PALETTE
 from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
 from planimeter.settings import Settings
 
 
 def load_pack(pack: Pack, settings: Settings) -> Segmenter:
-    """Return the segmenter of a pack with the runtime and precision that the settings ask for."""
-    return planimeter.load(
-        str(pack.folder.resolve()),
-        packs_folder=settings.packs_folder,
-        infer_with_cpu=settings.infer_with_cpu,
-        precision=settings.precision,
-        runtime=settings.runtime,
-    )
+    """Return the segmenter of a pack as the settings ask for it."""
+    return open_segmenter(pack, settings)
 
 
 def _is_same(one: Pack, other: Pack) -> bool:

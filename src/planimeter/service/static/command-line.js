@@ -1,5 +1,7 @@
 // @ts-check
 
+import { offerCopy } from "./clipboard.js";
+
 /**
  * `<command-line>` around a command in `<code>`: fills in the address of this service as the browser sees it
  * (only the browser knows it behind a proxy or a tunnel), and copies the command.
@@ -12,15 +14,7 @@ class CommandLine extends HTMLElement {
       address.textContent = new URL(address.getAttribute("data-address") ?? "", document.baseURI).href;
     }
     const button = this.querySelector("button");
-    if (!button || !navigator.clipboard) return; // browsers offer the clipboard on https and on this machine only
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent ?? "");
-      button.textContent = "Copied";
-      setTimeout(() => {
-        button.textContent = "Copy";
-      }, 1500);
-    });
+    if (button) offerCopy(button, () => code.textContent ?? "");
   }
 }
 

@@ -1,5 +1,7 @@
 // @ts-check
 
+import { element } from "./elements.js";
+
 /** `<compare-views>` around pictures of the same size: shows in each where the pointer is in one of them. */
 class CompareViews extends HTMLElement {
   connectedCallback() {
@@ -21,8 +23,7 @@ class CompareViews extends HTMLElement {
       if (frame === here) continue;
       let cross = /** @type {HTMLElement | null} */ (frame.querySelector(".compare-cross"));
       if (!cross) {
-        cross = document.createElement("span");
-        cross.className = "compare-cross";
+        cross = element("span", "compare-cross");
         frame.append(cross);
       }
       cross.style.left = left;

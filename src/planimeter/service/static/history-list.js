@@ -1,5 +1,6 @@
 // @ts-check
 
+import { button, element, one } from "./elements.js";
 import { grouped } from "./numbers.js";
 
 /**
@@ -45,9 +46,9 @@ class HistoryList extends HTMLElement {
 
   show() {
     const chosen = this.ticks.filter((tick) => tick.checked).length;
-    const count = /** @type {HTMLElement} */ (this.querySelector(".found-count"));
+    const count = one(this, ".found-count");
     const total = Number(count.dataset.count);
-    const none = /** @type {HTMLElement} */ (this.querySelector(".found-none"));
+    const none = one(this, ".found-none");
     this.all.checked = chosen > 0 && chosen === this.ticks.length;
     this.all.indeterminate = chosen > 0 && chosen < this.ticks.length;
     this.classList.toggle("choosing", chosen > 0);
@@ -55,21 +56,14 @@ class HistoryList extends HTMLElement {
     this.querySelector(".found-chosen")?.remove();
     // A selection of an earlier step is replaced by the ticks on this page.
     for (const meant of this.querySelectorAll("[data-meant]")) meant.toggleAttribute("disabled", chosen > 0);
-    for (const button of this.querySelectorAll("button[data-limited]")) {
+    for (const limited of /** @type {NodeListOf<HTMLButtonElement>} */ (this.querySelectorAll("button[data-limited]"))) {
       const tooMany = !chosen && total > Number(count.dataset.most);
-      button.toggleAttribute("disabled", tooMany);
-      /** @type {HTMLElement} */ (button).title = tooMany ? `At most ${grouped(Number(count.dataset.most))} at once: narrow them down` : "";
+      limited.disabled = tooMany;
+      limited.title = tooMany ? `At most ${grouped(Number(count.dataset.most))} at once: narrow them down` : "";
     }
     if (!chosen) return;
-    const text = document.createElement("span");
-    text.className = "found-chosen";
-    text.textContent = `${chosen} selected `;
-    const clear = document.createElement("button");
-    clear.type = "button";
-    clear.className = "link";
-    clear.textContent = `All ${grouped(total)} instead`;
-    clear.addEventListener("click", () => this.clear());
-    text.append(clear);
+    const text = element("span", "found-chosen", `${chosen} selected `);
+    text.append(button("link", `All ${grouped(total)} instead`, () => this.clear()));
     count.append(text);
   }
 
@@ -78,7 +72,7 @@ class HistoryList extends HTMLElement {
   }
 
   get all() {
-    return /** @type {HTMLInputElement} */ (this.querySelector("[data-all]"));
+    return /** @type {HTMLInputElement} */ (one(this, "[data-all]"));
   }
 }
 

@@ -1,5 +1,7 @@
 // @ts-check
 
+import { offerCopy } from "./clipboard.js";
+import { button, element, one, swatch } from "./elements.js";
 import { decimals, grouped } from "./numbers.js";
 
 /**
@@ -38,24 +40,19 @@ export class InstanceTable extends HTMLElement {
 
   connectedCallback() {
     for (const heading of this.querySelectorAll("th[data-sort]")) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "sorter";
-      button.append(...heading.childNodes);
-      button.addEventListener("click", () => this.sortBy(/** @type {HTMLTableCellElement} */ (heading)));
-      heading.append(button);
+      const sorter = button("sorter", "", () => this.sortBy(/** @type {HTMLTableCellElement} */ (heading)));
+      sorter.append(...heading.childNodes);
+      heading.append(sorter);
     }
     this.scroller.addEventListener("scroll", () => this.fill(), { passive: true });
     this.scroller.addEventListener("keydown", (event) => this.type(event));
     this.body.addEventListener("pointerover", (event) => this.tell("instance-pointed", indexOf(event.target)));
     this.body.addEventListener("pointerleave", () => this.tell("instance-pointed", null));
-    this.body.addEventListener("click", (event) => this.click(event));
+    this.body.addEventListener("click", (event) => this.pick(event));
     this.filter.addEventListener("input", () => this.arrange());
     this.filter.addEventListener("reset", () => setTimeout(() => this.arrange()));
     this.filter.addEventListener("submit", (event) => event.preventDefault());
-    const copy = /** @type {HTMLButtonElement} */ (this.querySelector("[data-copy]"));
-    copy.hidden = !navigator.clipboard; // browsers offer the clipboard on https and on this machine only
-    copy.addEventListener("click", () => this.copy(copy));
+    offerCopy(/** @type {HTMLButtonElement} */ (one(this, "[data-copy]")), () => this.asText());
     this.querySelector("[data-show-all]")?.addEventListener("click", () => this.tell("instance-hidden", null));
   }
 
@@ -81,10 +78,10 @@ export class InstanceTable extends HTMLElement {
     else rows.sort((one, other) => sign * (Number(one[order]) - Number(other[order])) || one.id - other.id);
     this.shown = rows;
     const filtered = rows.length !== this.rows.length || Boolean(classId) || least > 0 || most < Number.POSITIVE_INFINITY;
-    const note = /** @type {HTMLElement} */ (this.querySelector(".table-shown"));
+    const note = one(this, ".table-shown");
     const text = filtered ? `${grouped(rows.length)} of ${grouped(this.rows.length)}` : "";
     if (note.textContent !== text) note.textContent = text;
-    /** @type {HTMLElement} */ (this.querySelector("[type=reset]")).hidden = !filtered;
+    one(this, "[type=reset]").hidden = !filtered;
     this.first = -1;
     this.fill();
   }
@@ -146,11 +143,10 @@ export class InstanceTable extends HTMLElement {
    * @param {number} at
    */
   write(row, at) {
-    const line = document.createElement("tr");
+    const line = element("tr", classes(row, this.pointed, this.chosen));
     line.dataset.index = String(row.index);
     line.setAttribute("aria-rowindex", String(at + 2));
-    line.className = classes(row, this.pointed, this.chosen);
-    const name = document.createElement("th");
+    const name = element("th");
     name.scope = "row";
     name.append(swatch(row.color), row.className);
     line.append(
@@ -215,7 +211,7 @@ export class InstanceTable extends HTMLElement {
   }
 
   /** @param {MouseEvent} event */
-  click(event) {
+  pick(event) {
     const index = indexOf(event.target);
     if (index === null) return;
     const onEye = event.target instanceof Element && event.target.closest(".eye");
@@ -231,23 +227,19 @@ export class InstanceTable extends HTMLElement {
     this.dispatchEvent(new CustomEvent(name, { detail: index }));
   }
 
-  /** @param {HTMLButtonElement} button */
-  async copy(button) {
+  /** The rows as a spreadsheet takes them. */
+  asText() {
     const head = ["id", "class", "score", "area_px", "percent", "x", "y", "width", "height"];
     const lines = this.shown.map((row) => [row.id, row.className, row.score, row.area, row.percent, ...row.box]);
-    await navigator.clipboard.writeText([head, ...lines].map((line) => line.join("\t")).join("\n"));
-    button.textContent = "Copied";
-    setTimeout(() => {
-      button.textContent = "Copy";
-    }, 1500);
+    return [head, ...lines].map((line) => line.join("\t")).join("\n");
   }
 
   get scroller() {
-    return /** @type {HTMLElement} */ (this.querySelector(".table-scroll"));
+    return one(this, ".table-scroll");
   }
 
   get table() {
-    return /** @type {HTMLTableElement} */ (this.querySelector("table"));
+    return /** @type {HTMLTableElement} */ (one(this, "table"));
   }
 
   get body() {
@@ -255,7 +247,7 @@ export class InstanceTable extends HTMLElement {
   }
 
   get filter() {
-    return /** @type {HTMLFormElement} */ (this.querySelector(".table-filter"));
+    return /** @type {HTMLFormElement} */ (one(this, ".table-filter"));
   }
 }
 
@@ -281,41 +273,27 @@ function classes(row, pointed, chosen) {
  * @param {string} className
  */
 function cell(text, className = "number") {
-  const made = document.createElement("td");
-  made.className = className;
-  made.textContent = text;
-  return made;
+  return element("td", className, text);
 }
 
 /** @param {number} height */
 function spacer(height) {
-  const line = document.createElement("tr");
-  line.className = "spacer";
+  const line = element("tr", "spacer");
   line.setAttribute("aria-hidden", "true");
-  const empty = document.createElement("td");
+  const empty = element("td");
   empty.colSpan = COLUMNS;
   empty.style.height = `${height}px`;
   line.append(empty);
   return line;
 }
 
-/** @param {string} color */
-function swatch(color) {
-  const mark = document.createElement("span");
-  mark.className = "swatch swatch-flat";
-  mark.style.background = color;
-  return mark;
-}
-
 /** @param {Row} row */
 function eye(row) {
   const holder = cell("", "eye-cell");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "eye";
-  button.setAttribute("aria-pressed", String(!row.hidden));
-  button.setAttribute("aria-label", `Draw instance ${row.id}`);
-  holder.append(button);
+  const toggle = button("eye", "");
+  toggle.setAttribute("aria-pressed", String(!row.hidden));
+  toggle.setAttribute("aria-label", `Draw instance ${row.id}`);
+  holder.append(toggle);
   return holder;
 }
 

@@ -1,5 +1,6 @@
 // @ts-check
 
+import { element, one } from "./elements.js";
 import { percent } from "./numbers.js";
 import { Sending } from "./sending.js";
 
@@ -212,11 +213,11 @@ class PictureDrop extends HTMLElement {
   /** @param {Sent} entry */
   line(entry) {
     const line = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ (this.querySelector("template")).content.firstElementChild?.cloneNode(true));
-    part(line, ".batch-name").textContent = entry.file.webkitRelativePath || entry.file.name;
-    part(line, "[data-cancel]").addEventListener("click", () => this.sending?.cancel(entry));
-    part(line, "[data-cancel]").setAttribute("aria-label", `Cancel ${entry.file.name}`);
-    part(line, "[data-again]").addEventListener("click", () => this.sending?.again(entry));
-    part(line, "[data-again]").setAttribute("aria-label", `Try ${entry.file.name} again`);
+    one(line, ".batch-name").textContent = entry.file.webkitRelativePath || entry.file.name;
+    one(line, "[data-cancel]").addEventListener("click", () => this.sending?.cancel(entry));
+    one(line, "[data-cancel]").setAttribute("aria-label", `Cancel ${entry.file.name}`);
+    one(line, "[data-again]").addEventListener("click", () => this.sending?.again(entry));
+    one(line, "[data-again]").setAttribute("aria-label", `Try ${entry.file.name} again`);
     this.lines.set(entry, line);
     this.seen?.observe(line);
     this.update(entry);
@@ -234,7 +235,7 @@ class PictureDrop extends HTMLElement {
       const sent = [...this.lines].find(([, line]) => line === target)?.[0];
       const bitmap = sent && (await createImageBitmap(sent.file).catch(() => null));
       if (!bitmap) continue;
-      paint(/** @type {HTMLCanvasElement} */ (part(target, "canvas")), bitmap, THUMBNAIL_SIDE);
+      paint(/** @type {HTMLCanvasElement} */ (one(target, "canvas")), bitmap, THUMBNAIL_SIDE);
       bitmap.close();
     }
   }
@@ -245,16 +246,15 @@ class PictureDrop extends HTMLElement {
     if (!line) return;
     line.dataset.state = entry.state;
     const under = entry.state === "uploading" || entry.state === "measuring";
-    const bar = /** @type {HTMLProgressElement} */ (part(line, "progress"));
+    const bar = /** @type {HTMLProgressElement} */ (one(line, "progress"));
     bar.hidden = !under;
     setProgress(bar, entry.progress);
-    part(line, "[data-cancel]").hidden = !under && entry.state !== "waiting";
-    part(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
-    const status = part(line, ".batch-status");
+    one(line, "[data-cancel]").hidden = !under && entry.state !== "waiting";
+    one(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
+    const status = one(line, ".batch-status");
     if (entry.state === "done" && !status.querySelector("a")) {
-      const link = document.createElement("a");
+      const link = element("a", "", `${percent(entry.percent)} %`);
       link.href = (this.form.dataset.result ?? "").replace("ID", entry.id);
-      link.textContent = `${percent(entry.percent)} %`;
       link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
       status.replaceChildren(link, ` ${entry.instances} instance${entry.instances === 1 ? "" : "s"}`);
     } else if (entry.state !== "done") {
@@ -299,26 +299,16 @@ class PictureDrop extends HTMLElement {
    * @returns {HTMLElement}
    */
   one(selector) {
-    return part(this, selector);
+    return one(this, selector);
   }
-}
-
-/**
- * @param {Element} whole
- * @param {string} selector
- * @returns {HTMLElement}
- */
-function part(whole, selector) {
-  const found = whole.querySelector(selector);
-  if (!(found instanceof HTMLElement)) throw new Error(`the page lacks ${selector}`);
-  return found;
 }
 
 /** @param {Sent} entry */
 function phrase(entry) {
   if (entry.state === "uploading") return "Uploading…";
   if (entry.state === "measuring") return "Measuring…";
-  return { waiting: "Waiting", cancelled: "Cancelled" }[entry.state] ?? "";
+  if (entry.state === "waiting") return "Waiting";
+  return entry.state === "cancelled" ? "Cancelled" : "";
 }
 
 /**

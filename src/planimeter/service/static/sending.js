@@ -1,5 +1,7 @@
 // @ts-check
 
+import { sentence } from "./sentence.js";
+
 /**
  * One picture on its way. `progress` is 0 to 1, or null where it cannot be known; `percent` is what was measured.
  * @typedef {"waiting" | "uploading" | "measuring" | "done" | "failed" | "cancelled"} State
@@ -159,13 +161,4 @@ export class Sending {
     for (const entry of this.entries) if (entry.state === "waiting") this.cancel(entry);
     for (const entry of this.entries) this.cancel(entry);
   }
-}
-
-/**
- * The service writes its messages for programs too, which put something before them: here they stand alone.
- * @param {string} message
- */
-export function sentence(message) {
-  const isName = /^\S*_/.test(message);
-  return (isName ? message : message.charAt(0).toUpperCase() + message.slice(1)) + (/[.!?…]$/.test(message) ? "" : ".");
 }

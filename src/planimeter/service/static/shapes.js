@@ -43,8 +43,10 @@ export function rings(mask, height) {
       if (!here && before) edges[at] |= down;
     }
   }
+  /** @type {Record<number, number>} */
   const steps = { [right]: rows, [down]: 1, [left]: -rows, [up]: -1 };
   // Where two edges leave a corner, the one that turns right keeps parts apart that touch at that corner only.
+  /** @type {Record<number, number[]>} */
   const turns = { [right]: [down, right, up], [down]: [left, down, right], [left]: [up, left, down], [up]: [right, up, left] };
   const originX = mask.left - 1;
   const originY = mask.top - 1;
