@@ -3,11 +3,14 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -32,7 +35,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from planimeter.errors import TrainingError
-from planimeter.labels import read_labels, split
+from planimeter.evaluation import Metrics
+from planimeter.labels import LabelledPicture, read_labels, read_split, split
+from planimeter.masks.union import union_mask
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
@@ -41,6 +46,7 @@ from planimeter.training.engine import Trainer
 from planimeter.training.export import PackPlan, draft_pack, export_onnx
 from planimeter.training.history import History, read_history
 from planimeter.training.recipe import Recipe, Status
+from planimeter.training.run import SCRATCH, Job, run
 from planimeter.training.start import load_backbone_weights, start_from
 
 pytestmark = pytest.mark.training
@@ -64,6 +70,11 @@ def train(folder: Path, data: Path, *options: str) -> str:
     return result.output
 
 
+def true_percent(picture: LabelledPicture) -> float:
+    height, width = picture.pixels.shape[:2]
+    return 100 * int(union_mask(picture.masks, height, width).sum()) / (height * width)
+
+
 @pytest.mark.slow
 def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", pictures=8)
@@ -71,11 +82,17 @@ def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path
     assert "8 pictures (96 x 96), 1 without an object, 14 instances" in output
     pack = read_pack(tmp_path / "packs" / "blobs")
     assert pack.manifest.training_data.instances == 14
-    assert pack.manifest.metrics["validation"]["pictures"] in (1, 2, 3)
-    measured = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True).measure(
-        np.full((96, 96, 3), 30, np.uint8)
-    )
-    assert 0 <= measured.coverage.percent_masked <= 100
+    figures = pack.manifest.metrics["validation"]
+    assert figures["pictures"] in (1, 2, 3)
+    # What was written is what measures: the same error on the same pictures.
+    segmenter = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True)
+    _, held = read_split(tmp_path / "work" / "split.json", read_labels(data))
+    errors = [
+        abs(segmenter.measure(entry.pixels).coverage.percent_masked - true_percent(entry))
+        for entry in held.pictures
+    ]
+    error = figures["coverage"]["mean_absolute_error"]
+    assert sum(errors) / len(errors) == pytest.approx(error, abs=0.5)
     again = train(tmp_path, data, "--epochs", "2")
     assert "resumed from" in again
     evaluated = CliRunner().invoke(
@@ -285,6 +302,41 @@ def test_folds_tell_the_error_of_pictures_that_no_model_had_seen_and_the_last_mo
     )
     segmenter = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True)
     assert segmenter.measure(np.zeros((96, 96, 3), np.uint8)).coverage.pixels_unclaimed is not None
+
+
+class Watcher:
+    """Follows a training; `on_step` is called after the first step."""
+
+    def __init__(self, on_step: Callable[[], None]) -> None:
+        self.stopping = threading.Event()
+        self.said: list[str] = []
+        self._on_step = on_step
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    def begin(self, task: str) -> None:
+        self.said.append(task)
+
+    def step(self, status: Status) -> None:
+        if status.step == 1:
+            self._on_step()
+
+    def validation(self, status: Status, metrics: Metrics) -> None:
+        self.said.append(f"validated at {status.step}: {metrics.pictures} pictures")
+
+
+@pytest.mark.slow
+def test_pictures_that_vanish_during_training_do_not_cost_its_report(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=6)
+    plan = PackPlan(name="blobs", packs_folder=tmp_path / "packs", scale=1.0)
+    recipe = Recipe(epochs=1, crop=64, batch=2, workers=0, validation_fraction=0.25)
+    job = Job(data, plan, recipe, tmp_path / "work", backbone_weights=SCRATCH, cpu_only=True)
+    watcher = Watcher(lambda: shutil.rmtree(tmp_path / "data"))
+    written = run(job, read_labels(data), watcher)
+    assert written.report is not None
+    assert any(line.startswith("validated at ") for line in watcher.said)
+    assert not data.exists()
 
 
 def test_folds_and_a_validation_part_exclude_each_other(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """`planimeter evaluate`: how far a model's percentage can be trusted, on labelled pictures."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,16 +11,11 @@ from rich.table import Table
 
 from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
-from planimeter.errors import DataError
-from planimeter.evaluation import Calibration, Metrics, calibrate, compare
-from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
-from planimeter.labels import LabelledPictures, read_labels
-from planimeter.measuring.segmenter import Segmenter, open_segmenter
+from planimeter.evaluation import Metrics
+from planimeter.labels import read_labels
 from planimeter.packs.manifest import Thresholds
-from planimeter.packs.pack import REPORT_FOLDER, Pack, find_pack
-from planimeter.reports.report import METRICS, write_report
-from planimeter.reports.study import Evaluated, list_findings, study
-from planimeter.reports.training_record import TrainingRecord, read_record
+from planimeter.reports.run import Job, run
+from planimeter.reports.study import Evaluated
 from planimeter.settings import Inference
 
 
@@ -75,95 +70,35 @@ def evaluate(
     labelled = read_labels(data, images)
     for line in understood(labelled):
         console.print(line)
-    findings = list_findings(data, images) if report or part else []
-    part = part or ("validation" if calibrating else None)
-    evaluated: list[Evaluated] = []
-    training: TrainingRecord | None = None
-    calibration: Calibration | None = None
-    for name in packs:
-        segmenter = open_segmenter(find_pack(name, inference.packs_folder), inference)
-        training = read_record(segmenter.pack.folder / REPORT_FOLDER)
-        entry, calibration = _evaluate(
-            segmenter,
-            labelled,
-            _title(data),
-            findings,
-            console,
-            part=part or "test",
-            score_threshold=score_threshold,
-            calibrating=calibrating,
-        )
-        evaluated.append(entry)
-        if part is not None:
-            pack = _record(segmenter.pack, part, entry, calibration)
-            page = write_report(
-                pack.folder / REPORT_FOLDER, [entry], training, calibration, pictures=pictures
-            )
-            console.print(f"wrote {page}", soft_wrap=True)
-        Console().print(_table(entry.study.metrics, segmenter.pack.name, entry.study.model.thresholds))
-    if report is not None:
-        alone = len(evaluated) == 1
-        page = write_report(
-            report,
-            evaluated,
-            training if alone else None,
-            calibration if alone else None,
-            pictures=pictures,
-        )
-        console.print(f"wrote {page} and {page.parent / METRICS}", soft_wrap=True)
-    if output is not None:
-        _write_figures(output, evaluated)
-
-
-def _evaluate(
-    segmenter: Segmenter,
-    labelled: LabelledPictures,
-    title: str,
-    findings: Sequence[str],
-    console: Console,
-    *,
-    part: str,
-    score_threshold: float | None,
-    calibrating: bool,
-) -> tuple[Evaluated, Calibration | None]:
-    data = labelled.with_classes(segmenter.classes)
-    compared = compare(
-        segmenter,
-        data,
-        lambda pictures: track(
-            pictures, f"measuring with {segmenter.pack.name}", len(data.pictures), console=console
-        ),
+    job = Job(
+        packs=packs,
+        data=data,
+        inference=inference,
+        images=images,
+        score_threshold=score_threshold,
+        calibrating=calibrating,
+        part=part,
+        report=report,
+        figures=output,
+        pictures=pictures,
     )
-    thresholds = segmenter.pack.manifest.thresholds
-    calibration = calibrate(compared) if calibrating else None
-    if calibration is not None:
-        thresholds = calibrated(segmenter.pack, calibration)
-    if score_threshold is not None:
-        thresholds = thresholds.model_copy(update={"score": score_threshold})
-    entry = study(segmenter, data, compared, name=title, part=part, findings=findings, thresholds=thresholds)
-    return entry, calibration
+    run(job, labelled, _Progress(console))
 
 
-def _record(pack: Pack, part: str, entry: Evaluated, calibration: Calibration | None) -> Pack:
-    if calibration is not None:
-        pack = record_thresholds(pack, calibration)
-    return record_metrics(pack, part, entry.study.metrics)
+class _Progress:
+    """Progress and sentences on one console, the figures on the other."""
 
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
-def _title(data: Path) -> str:
-    """Return what data is called in a report: its folder and its own name, but no path of this machine."""
-    path = data.resolve()
-    return f"{path.parent.name}/{path.name}"
+    def say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)
 
+    def track(self, model: str, pictures: int) -> Callable[[Iterable[Any]], Iterable[Any]]:
+        return lambda entries: track(entries, f"measuring with {model}", pictures, console=self._console)
 
-def _write_figures(output: Path, evaluated: Sequence[Evaluated]) -> None:
-    figures = {entry.study.model.name: entry.study.metrics.model_dump(mode="json") for entry in evaluated}
-    document = next(iter(figures.values())) if len(evaluated) == 1 else figures
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise DataError(f"{output} cannot be written: {error.strerror}") from error
+    def evaluated(self, entry: Evaluated) -> None:
+        Console().print(_table(entry.study.metrics, entry.study.model.name, entry.study.model.thresholds))
 
 
 def _table(metrics: Metrics, name: str, thresholds: Thresholds) -> Table:
