@@ -121,7 +121,7 @@ def test_the_page_says_the_verdict_first_and_in_words(evaluated: Evaluated) -> N
     page = render([evaluated])
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page[page.index("<h1>") :]))
     assert text.startswith(
-        "This model\N{RIGHT SINGLE QUOTATION MARK}s percentage is typically within ±3.12 points of the truth."
+        "This model\N{RIGHT SINGLE QUOTATION MARK}s percentage is typically within ±3.13 points of the truth."
     )
     low, high = evaluated.study.metrics.coverage.limits_of_agreement
     assert f"off by between {write_signed(low)} and {write_signed(high)} points" in text
