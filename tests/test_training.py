@@ -72,7 +72,8 @@ def train(folder: Path, data: Path, *options: str) -> str:
 
 def true_percent(picture: LabelledPicture) -> float:
     height, width = picture.pixels.shape[:2]
-    return 100 * np.count_nonzero(union_mask(picture.masks, height, width)) / (height * width)
+    masked = int(np.count_nonzero(union_mask(picture.masks, height, width)))
+    return 100 * masked / (height * width)
 
 
 @pytest.mark.slow
