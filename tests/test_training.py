@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
+from planimeter.measurement import percent
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile
 from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
@@ -73,7 +74,7 @@ def train(folder: Path, data: Path, *options: str) -> str:
 def true_percent(picture: LabelledPicture) -> float:
     height, width = picture.pixels.shape[:2]
     masked = int(np.count_nonzero(union_mask(picture.masks, height, width)))
-    return 100 * masked / (height * width)
+    return percent(masked, height * width)
 
 
 @pytest.mark.slow
