@@ -21,7 +21,8 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.pictures.decode import Limits, decode, from_array
+from planimeter.pictures.decode import decode, from_array
+from planimeter.settings import Limits
 
 HEIGHT, WIDTH = 6, 10
 CORNER = (250, 20, 30)

@@ -3,6 +3,7 @@
 The command line makes its options and its `PLANIMETER_…` environment variables from this table.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
 PACKS_FOLDER = Path("planimeter-data/packs")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a picture may be. All are checked before a pixel is decoded."""
+
+    max_bytes: int = 64 * 2**20
+    max_pixels: int = 100_000_000
+    max_side: int = 30_000
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class Inference(BaseModel):
@@ -57,6 +70,6 @@ class Settings(Inference):
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
     deadline: float = Field(60.0, gt=0, description="Seconds a picture may wait for the model.")
-    max_bytes: int = Field(64 * 2**20, ge=1, description="Largest upload, in bytes.")
-    max_pixels: int = Field(100_000_000, ge=1, description="Most pixels in a picture.")
-    max_side: int = Field(30_000, ge=1, description="Longest side of a picture, in pixels.")
+    max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
+    max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
+    max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")

@@ -21,11 +21,9 @@ from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import Cell, row, to_csv
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.decode import Limits
-from planimeter.settings import Inference, Settings
+from planimeter.pictures.formats import SUFFIXES
+from planimeter.settings import Inference, Limits, Settings
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
-"""Which files of a folder are tried; what a file is, its content says."""
 SETTINGS = (
     "model",
     *Inference.model_fields,

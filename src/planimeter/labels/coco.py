@@ -11,7 +11,7 @@ from planimeter.labels.files import read_json
 from planimeter.labels.shapes import Shape, polygon
 from planimeter.masks.rle import rle_window
 from planimeter.measurement import Rle
-from planimeter.pictures.decode import Limits
+from planimeter.settings import Limits
 
 FORMAT = "COCO json"
 

@@ -8,7 +8,8 @@ from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 from planimeter.labels.shapes import Shape, unite
 from planimeter.masks.window import WindowMask
-from planimeter.pictures.decode import Limits, decode
+from planimeter.pictures.decode import decode
+from planimeter.settings import Limits
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Measurement
 from planimeter.measuring.segmenter import Segmenter, Stopwatch
-from planimeter.pictures.decode import Limits, decode
+from planimeter.pictures.decode import decode
+from planimeter.settings import Limits
 
 
 @dataclass(frozen=True)

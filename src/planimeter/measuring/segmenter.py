@@ -30,13 +30,13 @@ from planimeter.measuring.coverage import list_instances, list_notes, measure_co
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
-from planimeter.pictures.decode import Limits, Picture, decode, from_array
+from planimeter.pictures.decode import Picture, decode, from_array
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
 from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.runtimes.thorough import ThoroughRuntime
-from planimeter.settings import Inference, Precision, RuntimeName
+from planimeter.settings import Inference, Limits, Precision, RuntimeName
 
 
 class Measured(Measurement):

@@ -29,8 +29,9 @@ from planimeter.errors import (
     UnsupportedPicture,
 )
 from planimeter.measurement import ImageInfo
+from planimeter.pictures.formats import TITLES
+from planimeter.settings import DEFAULT_LIMITS, Limits
 
-FORMATS = "JPEG, PNG, WebP, TIFF and BMP"
 EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras deliver inside 16-bit files."""
 MOST_PAGES_COUNTED = 1000
@@ -65,15 +66,6 @@ _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How large a picture may be. All are checked before a pixel is decoded."""
-
-    max_bytes: int = 64 * 2**20
-    max_pixels: int = 100_000_000
-    max_side: int = 30_000
-
-
-@dataclass(frozen=True)
 class Picture:
     """A decoded picture."""
 
@@ -84,7 +76,7 @@ class Picture:
     """What was done to the pixels that a careful reader must know."""
 
 
-def decode(data: bytes, *, filename: str = "picture", limits: Limits = Limits()) -> Picture:
+def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Return the picture in `data`, told by its content: `filename` is carried along, never trusted.
 
     Raises `MissingPicture` (no bytes), `TooManyBytes`, `UnsupportedPicture` (not one of the formats),
@@ -161,7 +153,7 @@ def _format(data: bytes) -> str:
     if data.startswith(b"BM"):
         return "BMP"
     raise UnsupportedPicture(
-        f"this is not a picture in a format that Planimeter reads: {FORMATS}, told by content, not by name; "
+        f"this is not a picture in a format that Planimeter reads: {TITLES}, told by content, not by name; "
         "convert it to one of them"
     )
 

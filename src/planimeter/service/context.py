@@ -5,11 +5,10 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from planimeter.pictures.decode import Limits
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
 from planimeter.service.queue import Queue
-from planimeter.settings import Settings
+from planimeter.settings import Limits, Settings
 from planimeter.store import Store
 
 EXTENSION = "planimeter"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from planimeter.errors import StoreFailed
+from planimeter.pictures.formats import BY_NAME
 
 INCOMING = ".incoming"
 _STEM_BYTES = 80  # with the id and "_overlay.png" it stays below the 143 bytes of encrypted home folders
-_EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 _REMEDIES = {
     errno.ENOSPC: "Free some space on that disk, or choose another folder.",
     errno.EDQUOT: "Free some of your quota, or choose another folder.",
@@ -48,7 +48,7 @@ class FileNames:
 def file_names(filename: str, format_: str, id_: str) -> FileNames:
     """Name a measurement's files after the upload; the extension follows the content, never the name."""
     name = f"{recognisable_stem(filename)}_{id_}"
-    extension = _EXTENSIONS.get(format_, ".bin")
+    extension = BY_NAME[format_].suffixes[0] if format_ in BY_NAME else ".bin"
     return FileNames(image=f"{name}{extension}", overlay=f"{name}_overlay.png", mask=f"{name}_mask.png")
 
 

@@ -8,17 +8,13 @@ from typing import AnyStr
 from flask import Response, request
 from pydantic import BaseModel
 
-from planimeter.pictures.decode import Limits, Picture, decode
+from planimeter.pictures.decode import Picture, decode
+from planimeter.pictures.formats import PICTURE_FORMATS
 from planimeter.service.context import context
+from planimeter.settings import Limits
 from planimeter.store import Record
 
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-    "BMP": "image/bmp",
-}
+MEDIA_TYPES = {entry.name: entry.media_type for entry in PICTURE_FORMATS}
 """Of the formats in which pictures come."""
 
 

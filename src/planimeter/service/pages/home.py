@@ -4,6 +4,7 @@ from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
+from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES
 from planimeter.samples import find_sample, list_samples
 from planimeter.service.context import context
 from planimeter.service.links import link
@@ -11,7 +12,7 @@ from planimeter.service.measuring import UploadOptions, measure_upload, parse_op
 from planimeter.service.pages.site import blueprint
 from planimeter.service.problems import status_of
 
-ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,.jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp"
+ACCEPT = ",".join((*(entry.media_type for entry in PICTURE_FORMATS), *SUFFIXES))
 RECENT = 8
 
 

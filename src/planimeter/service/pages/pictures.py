@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.encoding import encode_png
 from planimeter.drawing.encoding import thumbnail as draw_thumbnail
-from planimeter.pictures.decode import Limits, decode
+from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
 from planimeter.service.context import context
 from planimeter.service.pages.site import blueprint
+from planimeter.settings import Limits
 from planimeter.store import Store
 
 THUMBNAIL_SIDE = 320

@@ -1,0 +1,53 @@
+// @ts-check
+// All that the network found in a picture, as the API answers it, ready to be counted and drawn.
+
+import { decode, holds } from "./rle.js";
+import { coarse, pathOf, rings } from "./shapes.js";
+
+/** @typedef {import("./coverage.js").Candidate} Candidate */
+/** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean}} Entry */
+/** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[]}} Found */
+/** @typedef {{size: [number, number], score_floor: number, candidates: Found[]}} Answer */
+
+/**
+ * @param {Answer} answer
+ * @returns {Entry[]}
+ */
+export function entriesOf(answer) {
+  return answer.candidates.map((found) => ({
+    classId: found.class_id,
+    score: found.score,
+    rivals: found.rivals,
+    box: found.bbox,
+    mask: decode(found.counts, answer.size[0]),
+    color: "",
+  }));
+}
+
+/**
+ * The outline of an instance: exactly along the pixels, or, as long as those are small, with fewer corners.
+ * @param {Entry} entry
+ * @param {number} height of the picture
+ * @param {boolean} near
+ */
+export function pathOfEntry(entry, height, near) {
+  entry.outline ??= rings(entry.mask, height);
+  if (near) {
+    entry.near ??= pathOf(entry.outline);
+    return entry.near;
+  }
+  entry.far ??= pathOf(entry.outline.map(coarse));
+  return entry.far;
+}
+
+/**
+ * Whether an instance lies at a pixel of the picture.
+ * @param {Entry} entry
+ * @param {number} column
+ * @param {number} row
+ * @param {number} height of the picture
+ */
+export function liesAt({ mask }, column, row, height) {
+  const within = column >= mask.left && column < mask.right && row >= mask.top && row < mask.bottom;
+  return within && holds(mask, column * height + row);
+}

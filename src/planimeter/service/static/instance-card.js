@@ -1,0 +1,47 @@
+// @ts-check
+
+import { button, element, swatch } from "./elements.js";
+import { decimals, grouped } from "./numbers.js";
+import { measureShape } from "./shapes.js";
+
+/** @typedef {import("./candidates.js").Entry} Entry */
+
+/**
+ * Show the numbers of one instance, by the names of scikit-image and COCO.
+ * @param {HTMLElement} card
+ * @param {Entry} entry
+ * @param {string} name
+ * @param {{height: number, counted: number}} picture
+ * @param {() => void} close
+ */
+export function showInstance(card, entry, name, picture, close) {
+  const shape = measureShape(entry.mask, picture.height);
+  const closer = button("viewer-card-close", "×", close);
+  closer.setAttribute("aria-label", "Close");
+  const head = element("p", "viewer-card-head");
+  head.append(swatch(entry.color), name, closer);
+  const facts = element("dl", "facts");
+  facts.append(
+    fact("area", "Area", `${grouped(entry.mask.area)} px`),
+    fact("percent", "Percent of the picture", decimals((100 * entry.mask.area) / picture.counted, 3)),
+    fact("score", "Score", decimals(entry.score, 3)),
+    fact("bbox", "Box x, y, w, h", entry.box.map((side) => decimals(side, 0)).join(", ")),
+    fact("perimeter", "Perimeter", `${decimals(shape.perimeter, 1)} px`),
+    fact("feret_diameter_max", "Longest diameter", `${decimals(shape.feretDiameterMax, 1)} px`),
+    fact("circularity", "Circularity", shape.circularity === null ? "–" : decimals(shape.circularity, 3)),
+  );
+  card.replaceChildren(head, facts);
+}
+
+/**
+ * @param {string} key
+ * @param {string} name
+ * @param {string} value
+ */
+function fact(key, name, value) {
+  const definition = element("dd", "", value);
+  definition.dataset.figure = key;
+  const line = element("div");
+  line.append(element("dt", "", name), definition);
+  return line;
+}

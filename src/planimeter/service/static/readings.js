@@ -1,0 +1,113 @@
+// @ts-check
+// The numbers of a measurement on its page.
+
+import { drawHistogram } from "./area-histogram.js";
+import { count } from "./coverage.js";
+import { one } from "./elements.js";
+import { grouped, percent, short, signed } from "./numbers.js";
+
+/** @typedef {import("./candidates.js").Entry} Entry */
+/** @typedef {import("./shades.js").ClassEntry} ClassEntry */
+
+/**
+ * What counts: `counted` are the pixels of the picture, `truth` is its true percentage where that is known, and
+ * `below` how many candidates the threshold leaves out.
+ * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number}} Reading
+ */
+
+/**
+ * @param {Element} page
+ * @param {Reading} reading
+ */
+export function writeCoverage(page, { entries, counted, threshold, truth, below }) {
+  const { masked, overlapping } = count(entries.map((entry) => entry.mask));
+  const value = (100 * masked) / counted;
+  const number = one(page, ".reading-number").firstChild;
+  if (number) number.nodeValue = percent(value);
+  one(page, ".scale-value").setAttribute("width", `${value}%`);
+  for (const end of ["x1", "x2"]) one(page, ".scale-pointer").setAttribute(end, `${value}%`);
+  document.title = document.title.replace(/^\S+ %/, `${percent(value)} %`);
+  write(page, "count", grouped(entries.length));
+  write(page, "masked", grouped(masked));
+  write(page, "overlapping", grouped(overlapping));
+  write(page, "threshold", short(threshold));
+  if (truth !== null) write(page, "difference", `${signed(value - truth)} points`);
+  write(
+    page,
+    "out",
+    below ? `${grouped(below)} found below the threshold, left out` : "Nothing that was found is left out",
+  );
+  one(page, "[data-empty]").hidden = entries.length > 0;
+}
+
+/**
+ * @param {Element} page
+ * @param {Reading} reading
+ * @param {ClassEntry[]} classes
+ */
+export function writeClasses(page, { entries, counted }, classes) {
+  const found = [];
+  for (const { id, name } of classes) {
+    const masks = entries.filter((entry) => entry.classId === id).map((entry) => entry.mask);
+    const { masked } = count(masks);
+    const value = (100 * masked) / counted;
+    if (masks.length) found.push({ name, masked });
+    const row = one(page, `[data-class="${id}"]`);
+    row.classList.toggle("absent", !masks.length);
+    one(row, "[data-count]").textContent = grouped(masks.length);
+    one(row, "[data-pixels]").textContent = grouped(masked);
+    one(row, "[data-percent]").textContent = percent(value);
+    one(row, ".bar-value").setAttribute("width", `${value}%`);
+  }
+  found.sort((one, other) => other.masked - one.masked);
+  one(page, ".reading-what").textContent = headline(found[0]?.name, classes.length === 1 || found.length === 1);
+}
+
+/**
+ * @param {string | undefined} most the class that masks most
+ * @param {boolean} alone
+ */
+function headline(most, alone) {
+  if (most === undefined) return "of the picture: nothing was found";
+  return alone ? `of the picture is masked as ${most}` : `of the picture is masked, most as ${most}`;
+}
+
+/**
+ * @param {Element} page
+ * @param {Reading} reading
+ * @param {(least: number, most: number) => void} limit called when a bar of the histogram is clicked
+ */
+export function writeAreas(page, { entries }, limit) {
+  const areas = entries.map((entry) => entry.mask.area);
+  drawHistogram(one(page, "[data-areas]"), areas, limit);
+  areas.sort((one, other) => one - other);
+  const at = (/** @type {number} */ share) => grouped(Math.round(quantile(areas, share)));
+  const facts = {
+    median: `${at(0.5)} px`,
+    quartiles: `${at(0.25)} to ${at(0.75)} px`,
+    range: `${at(0)} to ${at(1)} px`,
+  };
+  for (const [name, text] of Object.entries(facts)) write(page, name, areas.length ? text : "–");
+}
+
+/**
+ * @param {number[]} values rising
+ * @param {number} share
+ */
+function quantile(values, share) {
+  const place = share * (values.length - 1);
+  const low = Math.floor(place);
+  return values[low] + (values[Math.min(low + 1, values.length - 1)] - values[low]) * (place - low);
+}
+
+/**
+ * Write a fact wherever the page shows it.
+ * @param {Element} page
+ * @param {string} name
+ * @param {string} text
+ */
+function write(page, name, text) {
+  for (const place of page.querySelectorAll(`[data-fact=${name}]`)) {
+    if (place.textContent !== text) place.textContent = text;
+  }
+}
