@@ -293,7 +293,7 @@ def test_the_report_agrees_with_the_statistics_and_prints_on_a4(
     site: Site, coils: list[str], watched: Watched
 ) -> None:
     page = watched.open(urljoin(site.url, "report?batch=shift-7"), viewport=WIDE)
-    page.get_by_label("Passes at ≤").fill("4")
+    page.get_by_label("Passes up to").fill("4")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url(re.compile("limit_percent=4"))
     settle(page)

@@ -193,7 +193,7 @@ def test_overlap_and_classes_are_shown_as_counted(client: FlaskClient) -> None:
     # 32 x 32 each, 16 x 32 shared: the union is 1536 of 4096, not 2048.
     assert "37.50" in page
     assert "1,536 of 4,096" in page
-    assert "Under two masks or more 512 px" in page
+    assert "Overlap of masks 512 px" in page
     assert re.search(r"red 1 1,024 25\.00", page)
     assert re.search(r"green 1 1,024 25\.00", page)
 
@@ -220,7 +220,7 @@ def test_a_sample_is_measured_by_one_field_and_shown_beside_its_truth(sample_cli
     page = shown(sample_client.get(urljoin("/measure", answer.location)))
     assert f"True percent {write_percent(find_sample('nuclei-dense').percent_true)}" in page
     assert "of 210 true" in page
-    assert "nuclei version 1" in page  # the sample's own model, whatever was chosen
+    assert "Blocks version 1" in page  # the sample's own model, whatever was chosen
 
 
 def test_samples_are_not_offered_where_their_model_is_missing(client: FlaskClient) -> None:

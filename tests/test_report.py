@@ -106,7 +106,7 @@ def test_a_wrong_limit_is_explained_and_the_report_is_still_there(
 def test_nothing_to_report_is_said(client: FlaskClient) -> None:
     answer = client.get("/report?batch=unknown")
     assert answer.status_code == 200
-    assert "No measurement is meant" in answer.text
+    assert "No measurement matches" in answer.text
 
 
 def test_a_report_holds_nothing_inline_and_no_absolute_address(client: FlaskClient, batch: list[str]) -> None:

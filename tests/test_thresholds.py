@@ -180,7 +180,7 @@ def test_without_javascript_a_form_saves_and_resets_the_default(client: FlaskCli
     answer = client.post(f"/models/{MODEL}/defaults", data=form)
     assert answer.status_code == 303
     page = client.get(urljoin(f"/models/{MODEL}/defaults", answer.location))
-    assert "Default of blocks: 0.65, saved here" in page.text
+    assert "Default of Blocks: 0.65, saved here" in page.text
     assert post(client)["options"] == {"score_threshold": 0.65}
     client.post(f"/models/{MODEL}/defaults", data=form | {"reset": "1"})
     assert post(client)["options"] == {"score_threshold": 0.5}

@@ -161,11 +161,11 @@ def test_the_address_and_the_downloads_keep_the_threshold(
 def test_a_threshold_is_saved_as_the_default_of_the_model_and_reset(service: str, page: Page) -> None:
     slide(page, 0.61)
     page.get_by_role("button", name="Save as default").click()
-    page.get_by_text("Default of blocks: 0.61, saved here").wait_for()
+    page.get_by_text("Default of Blocks: 0.61, saved here").wait_for()
     listed = json.loads(ask(urljoin(service, "api/v1/models"))[2])["models"][0]
     assert (listed["score_threshold"], listed["score_threshold_saved"]) == (0.61, True)
     page.get_by_role("button", name="Reset to 0.5").click()
-    page.get_by_text("Default of blocks: 0.5", exact=True).wait_for()
+    page.get_by_text("Default of Blocks: 0.5", exact=True).wait_for()
     listed = json.loads(ask(urljoin(service, "api/v1/models"))[2])["models"][0]
     assert (listed["score_threshold"], listed["score_threshold_saved"]) == (0.5, False)
     settle(page)

@@ -22,23 +22,28 @@ from planimeter.measurement import (
     percent,
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
+from planimeter.measuring.numbers import write_percent
+
+UNCLAIMED_WORTH_TELLING = 1.0
+"""Percent of the picture."""
 
 
 def at_threshold(measurement: Measurement, candidates: Candidates, threshold: float) -> Measurement:
     """Return what measuring the same picture with another score threshold answers, without the network."""
     classes = [entry.class_name for entry in measurement.coverage.by_class]
     found = candidates.above(threshold)
+    coverage = measure_coverage(found, classes, candidates.counted, candidates.foreground)
     return measurement.model_copy(
         update={
             "options": Options(score_threshold=threshold),
-            "coverage": measure_coverage(found, classes, candidates.counted, candidates.foreground),
+            "coverage": coverage,
             "instances": list_instances(found, classes, candidates.counted, "rle"),
-            "notes": [*candidates.picture_notes, *list_notes(candidates, threshold)],
+            "notes": [*candidates.picture_notes, *list_notes(candidates, threshold, coverage)],
         }
     )
 
 
-def list_notes(candidates: Candidates, threshold: float) -> list[str]:
+def list_notes(candidates: Candidates, threshold: float, coverage: Coverage) -> list[str]:
     """Return what a careful reader must know about how the instances at a score threshold were found."""
     notes = []
     if candidates.limit_reached(threshold):
@@ -54,6 +59,12 @@ def list_notes(candidates: Candidates, threshold: float) -> list[str]:
     if threshold < candidates.score_floor:
         notes.append(
             f"the model gives no instance below a score of {candidates.score_floor}, whatever the threshold"
+        )
+    unclaimed = percent(coverage.pixels_unclaimed or 0, coverage.pixels_counted)
+    if unclaimed >= UNCLAIMED_WORTH_TELLING:
+        notes.append(
+            f"{write_percent(unclaimed)} % of the picture looks like a class of the model but belongs to no instance "
+            "that counts, and is not masked; a lower score threshold may find instances there"
         )
     return notes
 

@@ -127,13 +127,14 @@ class Segmenter:
             watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes)
         found, counted = candidates.above(threshold), candidates.counted
+        coverage = measure_coverage(found, self.classes, counted, candidates.foreground)
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
-            coverage=measure_coverage(found, self.classes, counted, candidates.foreground),
+            coverage=coverage,
             instances=list_instances(found, self.classes, counted, mask_format),
-            notes=[*picture.notes, *list_notes(candidates, threshold)],
+            notes=[*picture.notes, *list_notes(candidates, threshold, coverage)],
             timing_ms=watch.timing(),
         )
         return measured.with_picture(picture.pixels, self.colors, candidates)

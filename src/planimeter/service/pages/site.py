@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, abort, request
 
+from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
 
@@ -43,4 +44,15 @@ def given(*names: str) -> dict[str, str]:
 @blueprint.app_context_processor
 def for_every_page() -> dict[str, Any]:
     """Return what every template knows beside `link`."""
-    return {"page_token": PAGE_TOKEN, "api": link("api.create_measurement"), "docs_endpoint": "docs"}
+    packs = context().models.packs()
+
+    def title_of(name: str) -> str:
+        """Return what a model is called, or its name where it is gone."""
+        return packs[name].manifest.title if name in packs else name
+
+    return {
+        "title_of": title_of,
+        "page_token": PAGE_TOKEN,
+        "api": link("api.create_measurement"),
+        "docs_endpoint": "docs",
+    }

@@ -13,7 +13,8 @@ import { sentence } from "./sentence.js";
 export function addressThreshold(page, threshold) {
   history.replaceState(null, "", atThreshold(location.href, threshold));
   const links = page.querySelectorAll("a[data-at-threshold], a[data-style]");
-  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (links)) link.href = atThreshold(link.href, threshold);
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (links))
+    link.href = atThreshold(link.href, threshold);
 }
 
 /**
@@ -60,6 +61,6 @@ export async function saveDefault(page, threshold) {
   }
   one(page, "[data-reset]").hidden = !model.score_threshold_saved;
   const saved = model.score_threshold_saved ? ", saved here" : "";
-  said.textContent = `Default of ${model.name}: ${short(model.score_threshold)}${saved}`;
+  said.textContent = `Default of ${model.title}: ${short(model.score_threshold)}${saved}`;
   return /** @type {number} */ (model.score_threshold);
 }

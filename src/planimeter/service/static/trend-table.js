@@ -16,7 +16,7 @@ import { moment, stretch, withUnit } from "./trend.js";
  */
 
 const OF_POINTS = ["Measured", "File", "Masked, %"];
-const OF_BUCKETS = ["From", "Measurements", "Mean, %", "Median, %", "Middle half, %", "Lowest, %", "Highest, %"];
+const OF_BUCKETS = ["From", "Measurements", "Mean, %", "Median, %", "Middle 50 %", "Lowest, %", "Highest, %"];
 
 /**
  * @param {Trend} trend
