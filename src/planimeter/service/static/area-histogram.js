@@ -24,7 +24,10 @@ export function drawHistogram(place, areas, limit) {
   }
   const { first, width, counts } = bins(areas);
   const most = Math.max(...counts);
-  picture.setAttribute("aria-label", `${grouped(areas.length)} instances by area, from ${grouped(first)} to ${grouped(first + width * counts.length)} pixels`);
+  picture.setAttribute(
+    "aria-label",
+    `${grouped(areas.length)} instances by area, from ${grouped(first)} to ${grouped(first + width * counts.length)} pixels`,
+  );
   for (const share of [0.5, 1]) {
     const y = HEIGHT - share * (HEIGHT - 16);
     picture.append(svg("line", { class: "chart-line", x1: "0", x2: "100%", y1: y, y2: y }));
@@ -38,7 +41,14 @@ export function drawHistogram(place, areas, limit) {
     bar.append(
       svg("title", {}, `${grouped(count)} from ${grouped(least)} to ${grouped(next - 1)} px`),
       svg("rect", { class: "histogram-space", x: `${index * share}%`, y: 0, width: `${share}%`, height: HEIGHT }),
-      svg("rect", { class: "histogram-bar", x: `${index * share + share * 0.06}%`, y: HEIGHT - height, width: `${share * 0.88}%`, height, rx: 1 }),
+      svg("rect", {
+        class: "histogram-bar",
+        x: `${index * share + share * 0.06}%`,
+        y: HEIGHT - height,
+        width: `${share * 0.88}%`,
+        height,
+        rx: 1,
+      }),
     );
     bar.addEventListener("click", () => limit(least, next - 1));
     picture.append(bar);

@@ -7,6 +7,8 @@ import { coarse, pathOf, rings } from "./shapes.js";
 /** @typedef {import("./coverage.js").Candidate} Candidate */
 /** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean}} Entry */
 /** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[]}} Found */
+/** @typedef {import("./drawn-instances.js").Drawn} Drawn */
+/** @typedef {import("./instance-table.js").Row} Row */
 /** @typedef {{size: [number, number], score_floor: number, candidates: Found[]}} Answer */
 
 /**
@@ -25,12 +27,37 @@ export function entriesOf(answer) {
 }
 
 /**
+ * An entry as the viewer draws it.
+ * @param {Entry} entry
+ * @param {number} height of the picture
+ * @param {string} label
+ * @returns {Drawn}
+ */
+export function drawnOf(entry, height, label) {
+  const { left, top, right, bottom } = entry.mask;
+  const box = [left, top, right - left, bottom - top];
+  return { path: (near) => pathOfEntry(entry, height, near), box, color: entry.color, label };
+}
+
+/**
+ * An entry as a row of the table.
+ * @param {Entry} entry
+ * @param {{index: number, id: number, className: string}} named
+ * @param {number} counted pixels of the picture
+ * @returns {Row}
+ */
+export function rowOf({ classId, color, score, box, mask, hidden }, named, counted) {
+  const { area } = mask;
+  return { ...named, classId, color, score, area, percent: (100 * area) / counted, box, hidden: Boolean(hidden) };
+}
+
+/**
  * The outline of an instance: exactly along the pixels, or, as long as those are small, with fewer corners.
  * @param {Entry} entry
  * @param {number} height of the picture
  * @param {boolean} near
  */
-export function pathOfEntry(entry, height, near) {
+function pathOfEntry(entry, height, near) {
   entry.outline ??= rings(entry.mask, height);
   if (near) {
     entry.near ??= pathOf(entry.outline);

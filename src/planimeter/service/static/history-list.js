@@ -56,7 +56,9 @@ class HistoryList extends HTMLElement {
     this.querySelector(".found-chosen")?.remove();
     // A selection of an earlier step is replaced by the ticks on this page.
     for (const meant of this.querySelectorAll("[data-meant]")) meant.toggleAttribute("disabled", chosen > 0);
-    for (const limited of /** @type {NodeListOf<HTMLButtonElement>} */ (this.querySelectorAll("button[data-limited]"))) {
+    for (const limited of /** @type {NodeListOf<HTMLButtonElement>} */ (
+      this.querySelectorAll("button[data-limited]")
+    )) {
       const tooMany = !chosen && total > Number(count.dataset.most);
       limited.disabled = tooMany;
       limited.title = tooMany ? `At most ${grouped(Number(count.dataset.most))} at once: narrow them down` : "";

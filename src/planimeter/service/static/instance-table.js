@@ -71,13 +71,17 @@ export class InstanceTable extends HTMLElement {
   /** Filter and sort. */
   arrange() {
     const { classId, least, most } = this.wanted;
-    const rows = this.rows.filter((row) => (!classId || row.classId === classId) && row.area >= least && row.area <= most);
+    const rows = this.rows.filter(
+      (row) => (!classId || row.classId === classId) && row.area >= least && row.area <= most,
+    );
     const sign = this.descending ? -1 : 1;
     const { order } = this;
-    if (order === "className") rows.sort((one, other) => sign * one.className.localeCompare(other.className) || one.id - other.id);
+    if (order === "className")
+      rows.sort((one, other) => sign * one.className.localeCompare(other.className) || one.id - other.id);
     else rows.sort((one, other) => sign * (Number(one[order]) - Number(other[order])) || one.id - other.id);
     this.shown = rows;
-    const filtered = rows.length !== this.rows.length || Boolean(classId) || least > 0 || most < Number.POSITIVE_INFINITY;
+    const filtered =
+      rows.length !== this.rows.length || Boolean(classId) || least > 0 || most < Number.POSITIVE_INFINITY;
     const note = one(this, ".table-shown");
     const text = filtered ? `${grouped(rows.length)} of ${grouped(this.rows.length)}` : "";
     if (note.textContent !== text) note.textContent = text;
@@ -91,7 +95,11 @@ export class InstanceTable extends HTMLElement {
       const field = this.querySelector(`[data-filter=${name}]`);
       return field instanceof HTMLInputElement || field instanceof HTMLSelectElement ? field.value : "";
     };
-    return { classId: Number(value("class")), least: Number(value("least")), most: Number(value("most") || Number.POSITIVE_INFINITY) };
+    return {
+      classId: Number(value("class")),
+      least: Number(value("least")),
+      most: Number(value("most") || Number.POSITIVE_INFINITY),
+    };
   }
 
   /**
@@ -186,7 +194,8 @@ export class InstanceTable extends HTMLElement {
     const head = this.table.tHead?.offsetHeight ?? 0;
     const top = at * height;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + height > scroller.scrollTop + scroller.clientHeight - head) scroller.scrollTop = top + height + head - scroller.clientHeight;
+    else if (top + height > scroller.scrollTop + scroller.clientHeight - head)
+      scroller.scrollTop = top + height + head - scroller.clientHeight;
   }
 
   /** @param {HTMLTableCellElement} heading */

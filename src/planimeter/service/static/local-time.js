@@ -13,7 +13,9 @@ class LocalTime extends HTMLElement {
     if (!time) return;
     const moment = new Date(time.dateTime);
     time.title = time.textContent ?? "";
-    const zone = /** @type {Intl.DateTimeFormatOptions} */ (this.dataset.full === "zone" ? { timeZoneName: "short" } : {});
+    const zone = /** @type {Intl.DateTimeFormatOptions} */ (
+      this.dataset.full === "zone" ? { timeZoneName: "short" } : {}
+    );
     const style = "full" in this.dataset ? { ...FULL, ...zone } : options(moment);
     time.textContent = new Intl.DateTimeFormat(undefined, style).format(moment);
   }

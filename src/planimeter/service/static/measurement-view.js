@@ -3,7 +3,7 @@
 
 import "./instance-table.js";
 import "./picture-viewer.js";
-import { entriesOf, liesAt, pathOfEntry } from "./candidates.js";
+import { drawnOf, entriesOf, liesAt, rowOf } from "./candidates.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
 import { showInstance } from "./instance-card.js";
@@ -58,7 +58,6 @@ class MeasurementView extends HTMLElement {
     this.listen();
     this.classList.add("ready");
     this.setThreshold(this.threshold);
-    this.setStyle(one(this, ".segment[aria-current]").dataset.style ?? "fill");
   }
 
   /** @param {Answer} answer */
@@ -81,9 +80,6 @@ class MeasurementView extends HTMLElement {
       if (this.field.value !== "" && value >= 0 && value <= 1) this.setThreshold(value, this.field);
     });
     one(this, ".threshold").addEventListener("submit", (event) => event.preventDefault());
-    for (const segment of /** @type {NodeListOf<HTMLAnchorElement>} */ (this.querySelectorAll("a[data-style]"))) {
-      segment.addEventListener("click", (event) => this.pickStyle(event, segment));
-    }
     for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (this.querySelectorAll("[data-show-class]"))) {
       box.addEventListener("change", () => this.showClass(Number(box.dataset.showClass), box.checked));
     }
@@ -166,41 +162,18 @@ class MeasurementView extends HTMLElement {
   /** Hand the viewer what is to be drawn. */
   draw() {
     const { entries, height } = this;
-    this.drawn = this.chosen.filter((index) => !entries[index].hidden && !this.hiddenClasses.has(entries[index].classId));
+    this.drawn = this.chosen.filter(
+      (index) => !entries[index].hidden && !this.hiddenClasses.has(entries[index].classId),
+    );
     const ids = new Map(this.chosen.map((index, place) => [index, place + 1]));
+    const several = this.classes.length > 1;
     this.viewer.instances = this.drawn.map((index) => {
       const entry = entries[index];
-      const { left, top, right, bottom } = entry.mask;
-      const name = this.classes.length > 1 ? `${this.nameOf(entry.classId)} ` : "";
-      return {
-        path: (near) => pathOfEntry(entry, height, near),
-        box: [left, top, right - left, bottom - top],
-        color: entry.color,
-        label: `${name}${ids.get(index)} · ${decimals(entry.score, 2)}`,
-      };
+      const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)} · ${decimals(entry.score, 2)}`;
+      return drawnOf(entry, height, label);
     });
     this.viewer.pointed = null;
     this.viewer.chosen = this.placeOf(this.marked);
-    this.viewer.change();
-  }
-
-  /**
-   * @param {MouseEvent} event
-   * @param {HTMLAnchorElement} segment
-   */
-  pickStyle(event, segment) {
-    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    for (const other of this.querySelectorAll("a[data-style]")) other.removeAttribute("aria-current");
-    segment.setAttribute("aria-current", "true");
-    history.replaceState(null, "", segment.href);
-    this.setStyle(segment.dataset.style ?? "fill");
-  }
-
-  /** @param {string} style */
-  setStyle(style) {
-    this.viewer.style_ = /** @type {import("./instance-layers.js").Style} */ (style);
-    this.viewer.dataset.style = style;
     this.viewer.change();
   }
 
@@ -289,19 +262,8 @@ class MeasurementView extends HTMLElement {
    */
   list(hurried = false) {
     const rows = this.chosen.map((index, place) => {
-      const { classId, color, score, box, mask, hidden } = this.entries[index];
-      return {
-        index,
-        id: place + 1,
-        className: this.nameOf(classId),
-        classId,
-        color,
-        score,
-        area: mask.area,
-        percent: (100 * mask.area) / this.counted,
-        box,
-        hidden: Boolean(hidden),
-      };
+      const entry = this.entries[index];
+      return rowOf(entry, { index, id: place + 1, className: this.nameOf(entry.classId) }, this.counted);
     });
     this.table.show(rows, hurried);
   }

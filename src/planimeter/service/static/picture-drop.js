@@ -2,13 +2,14 @@
 
 import { element, one } from "./elements.js";
 import { percent } from "./numbers.js";
+import { chosenFiles, droppedFiles, isPicture } from "./picture-files.js";
+import { paintPreview } from "./preview.js";
 import { Sending } from "./sending.js";
 
 /** @typedef {import("./sending.js").Sent} Sent */
 
 const PREVIEW_SIDE = 960;
 const THUMBNAIL_SIDE = 128;
-const PICTURE = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
 
 /**
  * `<picture-drop>` around the form of the home page: takes pictures that are dropped anywhere on the page (one, many or
@@ -29,7 +30,7 @@ class PictureDrop extends HTMLElement {
   connectedCallback() {
     /** @type {HTMLInputElement} */ (this.one("#image")).multiple = true; // without JavaScript a form carries one
     for (const input of this.querySelectorAll("input[type=file]")) {
-      input.addEventListener("change", () => this.take([.../** @type {HTMLInputElement} */ (input).files ?? []]));
+      input.addEventListener("change", () => this.take(chosenFiles(input)));
     }
     this.one(".drop-cancel").addEventListener("click", () => this.cancel());
     this.one("[data-batch-cancel]").addEventListener("click", () => this.sending?.cancelAll());
@@ -67,7 +68,7 @@ class PictureDrop extends HTMLElement {
       event.preventDefault();
       this.depth = 0;
       lit(false);
-      this.take(await filesOf(event.dataTransfer));
+      this.take(await droppedFiles(event.dataTransfer));
     });
   }
 
@@ -82,14 +83,14 @@ class PictureDrop extends HTMLElement {
       return; // the browser posts the form and goes to the result
     }
     event.preventDefault();
-    this.take([.../** @type {HTMLInputElement} */ (this.one("#image")).files ?? []]);
+    this.take(chosenFiles(this.one("#image")));
   }
 
   /** @param {File[]} files */
   take(files) {
     if (this.sending?.busy && !this.many) return;
     // A folder holds other things too; what was chosen by itself gets the service's own answer.
-    const pictures = files.length > 1 ? files.filter((file) => file.type.startsWith("image/") || PICTURE.test(file.name)) : files;
+    const pictures = files.length > 1 ? files.filter(isPicture) : files;
     const passedOver = files.length - pictures.length;
     if (!pictures.length) {
       if (files.length) this.fail(`None of these ${files.length} files is a picture of a kind that is measured.`);
@@ -110,7 +111,11 @@ class PictureDrop extends HTMLElement {
       (bitmap) => this.preview(bitmap),
       () => this.preview(null), // a format that this browser cannot show; the service may know it all the same
     );
-    this.sending = new Sending(this.form.dataset.api ?? "", () => this.fields(), (entry) => this.follow(entry));
+    this.sending = new Sending(
+      this.form.dataset.api ?? "",
+      () => this.fields(),
+      (entry) => this.follow(entry),
+    );
     this.sending.add([file]);
   }
 
@@ -177,7 +182,7 @@ class PictureDrop extends HTMLElement {
   preview(picture) {
     const canvas = /** @type {HTMLCanvasElement} */ (this.one(".drop-preview"));
     canvas.hidden = !picture;
-    if (picture) paint(canvas, picture, PREVIEW_SIDE);
+    if (picture) paintPreview(canvas, picture, PREVIEW_SIDE);
   }
 
   // ---- Many pictures
@@ -194,7 +199,11 @@ class PictureDrop extends HTMLElement {
       this.one(".batch-list").replaceChildren();
       this.seen?.disconnect();
       this.seen = new IntersectionObserver((entries) => this.see(entries), { rootMargin: "200px" });
-      this.sending = new Sending(this.form.dataset.api ?? "", () => ({ ...this.fields(), batch: this.batch }), (entry) => this.update(entry));
+      this.sending = new Sending(
+        this.form.dataset.api ?? "",
+        () => ({ ...this.fields(), batch: this.batch }),
+        (entry) => this.update(entry),
+      );
       this.one(".problem").hidden = true;
       this.one(".drop-idle").hidden = true;
       this.one(".options").hidden = true;
@@ -206,13 +215,16 @@ class PictureDrop extends HTMLElement {
     for (const entry of this.sending.entries.slice(known)) this.one(".batch-list").append(this.line(entry));
     const note = this.one(".batch-passed");
     note.hidden = !passedOver;
-    if (passedOver) note.textContent = `${passedOver} other file${passedOver === 1 ? " was" : "s were"} passed over: no picture of a kind that is measured.`;
+    if (passedOver)
+      note.textContent = `${passedOver} other file${passedOver === 1 ? " was" : "s were"} passed over: no picture of a kind that is measured.`;
     this.total();
   }
 
   /** @param {Sent} entry */
   line(entry) {
-    const line = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ (this.querySelector("template")).content.firstElementChild?.cloneNode(true));
+    const line = /** @type {HTMLElement} */ (
+      /** @type {HTMLTemplateElement} */ (this.querySelector("template")).content.firstElementChild?.cloneNode(true)
+    );
     one(line, ".batch-name").textContent = entry.file.webkitRelativePath || entry.file.name;
     one(line, "[data-cancel]").addEventListener("click", () => this.sending?.cancel(entry));
     one(line, "[data-cancel]").setAttribute("aria-label", `Cancel ${entry.file.name}`);
@@ -235,7 +247,7 @@ class PictureDrop extends HTMLElement {
       const sent = [...this.lines].find(([, line]) => line === target)?.[0];
       const bitmap = sent && (await createImageBitmap(sent.file).catch(() => null));
       if (!bitmap) continue;
-      paint(/** @type {HTMLCanvasElement} */ (one(target, "canvas")), bitmap, THUMBNAIL_SIDE);
+      paintPreview(/** @type {HTMLCanvasElement} */ (one(target, "canvas")), bitmap, THUMBNAIL_SIDE);
       bitmap.close();
     }
   }
@@ -267,13 +279,21 @@ class PictureDrop extends HTMLElement {
   total() {
     if (!this.sending) return;
     const { entries, busy } = this.sending;
-    const count = (/** @type {import("./sending.js").State} */ state) => entries.filter((entry) => entry.state === state).length;
+    const count = (/** @type {import("./sending.js").State} */ state) =>
+      entries.filter((entry) => entry.state === state).length;
     const [done, failed, cancelled] = [count("done"), count("failed"), count("cancelled")];
-    const parts = [`${done} of ${entries.length} measured`, failed && `${failed} failed`, cancelled && `${cancelled} cancelled`];
+    const parts = [
+      `${done} of ${entries.length} measured`,
+      failed && `${failed} failed`,
+      cancelled && `${cancelled} cancelled`,
+    ];
     const text = parts.filter(Boolean).join(", ");
     const title = this.one(".batch-title");
     if (title.textContent !== text) title.textContent = text;
-    setProgress(/** @type {HTMLProgressElement} */ (this.one(".batch-progress")), (done + failed + cancelled) / entries.length);
+    setProgress(
+      /** @type {HTMLProgressElement} */ (this.one(".batch-progress")),
+      (done + failed + cancelled) / entries.length,
+    );
     this.one("[data-batch-cancel]").hidden = !busy;
     this.one("[data-batch-more]").hidden = busy;
     const report = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-report]"));
@@ -318,58 +338,6 @@ function phrase(entry) {
 function setProgress(bar, progress) {
   if (progress === null) bar.removeAttribute("value");
   else bar.value = progress;
-}
-
-/**
- * Draw a picture so that its longer side is at most `side`.
- * @param {HTMLCanvasElement} canvas
- * @param {ImageBitmap | HTMLImageElement} picture
- * @param {number} side
- */
-function paint(canvas, picture, side) {
-  const natural = picture instanceof HTMLImageElement;
-  const [width, height] = natural ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
-  const scale = Math.min(1, side / Math.max(width, height));
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
-  canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
-}
-
-/**
- * All files that were dropped, those in folders too, in the order of their names.
- * @param {DataTransfer} carried
- * @returns {Promise<File[]>}
- */
-async function filesOf(carried) {
-  // Both must be asked for at once: after the first pause the browser has forgotten what was dropped.
-  const files = [...carried.files];
-  const entries = [...carried.items].map((item) => item.webkitGetAsEntry?.());
-  if (!entries.some((entry) => entry?.isDirectory)) return files;
-  const found = await Promise.all(entries.map((entry) => (entry ? filesIn(entry) : [])));
-  return found.flat();
-}
-
-/**
- * @param {FileSystemEntry} entry
- * @returns {Promise<File[]>}
- */
-async function filesIn(entry) {
-  if (entry.isFile) {
-    const file = /** @type {FileSystemFileEntry} */ (entry);
-    return [await new Promise((resolve, reject) => file.file(resolve, reject))];
-  }
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-  /** @type {FileSystemEntry[]} */
-  const inside = [];
-  for (;;) {
-    /** @type {FileSystemEntry[]} */
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break; // browsers give a hundred at a time
-    inside.push(...some);
-  }
-  inside.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
-  const found = await Promise.all(inside.filter((each) => !each.name.startsWith(".")).map(filesIn));
-  return found.flat();
 }
 
 customElements.define("picture-drop", PictureDrop);

@@ -82,6 +82,7 @@ export class PictureViewer extends ZoomableCanvas {
     this.change();
   }
 
+  /** @override */
   draw() {
     if (!this.levels.length || !this.canvas.isConnected) return;
     const { view, ratio, instances } = this;

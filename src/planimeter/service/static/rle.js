@@ -59,7 +59,8 @@ function fromLengths(lengths, height) {
     top = Math.min(top, wraps ? 0 : start % height);
     bottom = Math.max(bottom, wraps ? height : ((position - 1) % height) + 1);
   }
-  if (!filled) return { starts: starts.subarray(0, 0), ends: ends.subarray(0, 0), area, left: 0, top: 0, right: 0, bottom: 0 };
+  if (!filled)
+    return { starts: starts.subarray(0, 0), ends: ends.subarray(0, 0), area, left: 0, top: 0, right: 0, bottom: 0 };
   const left = Math.floor(starts[0] / height);
   const right = Math.floor((ends[filled - 1] - 1) / height) + 1;
   return { starts: starts.subarray(0, filled), ends: ends.subarray(0, filled), area, left, top, right, bottom };

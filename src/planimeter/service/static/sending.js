@@ -39,7 +39,17 @@ export class Sending {
   /** @param {Iterable<File>} files */
   add(files) {
     for (const file of files) {
-      this.entries.push({ file, state: "waiting", progress: 0, message: "", id: "", percent: 0, instances: 0, tries: MOST_TRIES, request: null });
+      this.entries.push({
+        file,
+        state: "waiting",
+        progress: 0,
+        message: "",
+        id: "",
+        percent: 0,
+        instances: 0,
+        tries: MOST_TRIES,
+        request: null,
+      });
     }
     this.next();
   }

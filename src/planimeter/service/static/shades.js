@@ -40,7 +40,8 @@ export function giveShades(entries, classes) {
 function cellsOf({ classId, mask: { left, top, right, bottom } }) {
   const cells = [];
   for (let x = Math.floor((left - APART) / CELL); x <= (right + APART) / CELL; x++) {
-    for (let y = Math.floor((top - APART) / CELL); y <= (bottom + APART) / CELL; y++) cells.push(`${classId} ${x} ${y}`);
+    for (let y = Math.floor((top - APART) / CELL); y <= (bottom + APART) / CELL; y++)
+      cells.push(`${classId} ${x} ${y}`);
   }
   return cells;
 }

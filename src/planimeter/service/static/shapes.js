@@ -47,7 +47,12 @@ export function rings(mask, height) {
   const steps = { [right]: rows, [down]: 1, [left]: -rows, [up]: -1 };
   // Where two edges leave a corner, the one that turns right keeps parts apart that touch at that corner only.
   /** @type {Record<number, number[]>} */
-  const turns = { [right]: [down, right, up], [down]: [left, down, right], [left]: [up, left, down], [up]: [right, up, left] };
+  const turns = {
+    [right]: [down, right, up],
+    [down]: [left, down, right],
+    [left]: [up, left, down],
+    [up]: [right, up, left],
+  };
   const originX = mask.left - 1;
   const originY = mask.top - 1;
   for (let first = rows; first < edges.length; first++) {
@@ -131,7 +136,7 @@ export function coarse(ring) {
 export function measureShape(mask, height) {
   if (!mask.area) return { perimeter: 0, feretDiameterMax: 0, circularity: null };
   const { pixels, columns, rows } = windowOf(mask, height);
-  const perimeter = perimeterOf(pixels, columns, rows);
+  const perimeter = perimeterOf(pixels, rows);
   const circularity = perimeter ? (4 * Math.PI * mask.area) / perimeter ** 2 : null;
   return { perimeter, feretDiameterMax: feretDiameterMax(pixels, columns, rows), circularity };
 }
@@ -139,10 +144,9 @@ export function measureShape(mask, height) {
 /**
  * K. Benkrid, D. Crookes, "Design and FPGA Implementation of a Perimeter Estimator".
  * @param {Uint8Array} pixels
- * @param {number} columns
  * @param {number} rows
  */
-function perimeterOf(pixels, columns, rows) {
+function perimeterOf(pixels, rows) {
   const border = new Uint8Array(pixels.length);
   for (let at = rows; at < pixels.length - rows; at++) {
     const inner = pixels[at - 1] & pixels[at + 1] & pixels[at - rows] & pixels[at + rows];

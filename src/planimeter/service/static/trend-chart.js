@@ -102,9 +102,7 @@ class TrendChart extends HTMLElement {
     canvas.replaceChildren();
     const scale = scaleOf(trend, width);
     const time = trend.points.length ? null : timeScale(trend, scale);
-    this.columns = time
-      ? columnsOfBuckets(trend, this.links, time)
-      : columnsOfPoints(trend, this.links, scale);
+    this.columns = time ? columnsOfBuckets(trend, this.links, time) : columnsOfPoints(trend, this.links, scale);
     const room = Math.max(2, Math.floor((scale.right - scale.left) / 110));
     drawAxis(canvas, scale);
     drawTimes(canvas, scale, time ? ticksOfTime(trend, time, room) : this.ticksOfPoints(trend, room));

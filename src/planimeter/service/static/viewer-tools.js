@@ -24,8 +24,34 @@ export function connectTools(page, viewer) {
       viewer.invalidate();
     });
   }
+  connectStyles(page, viewer);
   connectSplit(page, viewer, tool("split"));
   connectZoom(page, viewer);
+}
+
+/**
+ * Let the links to the picture in another style change it here.
+ * @param {Element} page
+ * @param {PictureViewer} viewer
+ */
+function connectStyles(page, viewer) {
+  const links = [.../** @type {NodeListOf<HTMLAnchorElement>} */ (page.querySelectorAll("a[data-style]"))];
+  const show = (/** @type {HTMLAnchorElement} */ link) => {
+    viewer.style_ = /** @type {import("./instance-layers.js").Style} */ (link.dataset.style ?? "fill");
+    viewer.dataset.style = viewer.style_;
+    viewer.change();
+  };
+  for (const link of links) {
+    if (link.hasAttribute("aria-current")) show(link);
+    link.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a window of its own
+      event.preventDefault();
+      for (const other of links) other.removeAttribute("aria-current");
+      link.setAttribute("aria-current", "true");
+      history.replaceState(null, "", link.href);
+      show(link);
+    });
+  }
 }
 
 /**
