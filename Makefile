@@ -9,7 +9,7 @@ MOBILENET_V2 ?= imagenet
 ARCHITECTURES ?= --train mobilenet_v2=none resnet50=none mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint bench bench-history architectures notebook train-extra clean
+.PHONY: serve test test-fast lint lint-scripts bench bench-history architectures notebook train-extra clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -20,11 +20,17 @@ test: $(VENV)/dev.installed  ## All tests, with PyTorch for those of training
 test-fast: $(VENV)/dev.installed  ## The tests that take no more than a few seconds each
 	$(BIN)/python -m pytest -m "not slow and not browser and not training and not foreign"
 
-lint: $(VENV)/dev.installed  ## Style, types, import contract
+lint: $(VENV)/dev.installed  ## Style, types, import contract; the scripts of the pages where there is node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-scripts; else \
+		echo "NOT CHECKED: the scripts and style sheets of the pages. There is no node (20 or newer, with npm) here." >&2; fi
+
+lint-scripts: node_modules/installed  ## Style and types of the scripts, style of the style sheets
+	node_modules/.bin/biome check --error-on-warnings
+	node_modules/.bin/tsc --project .
 
 bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its network alone
 	$(BIN)/python bench/post.py
@@ -59,5 +65,9 @@ $(VENV)/dev.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 	touch $@ $(VENV)/serve.installed
 
+node_modules/installed: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
