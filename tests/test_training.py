@@ -231,6 +231,20 @@ def test_fine_tuning_takes_over_all_weights_and_the_rows_of_classes_of_the_same_
     assert torch.equal(boxes[4:8], before[12:16])
 
 
+def test_a_backbone_that_is_kept_does_not_change_and_the_heads_learn(tmp_path: Path) -> None:
+    data = read_labels(write_dataset(tmp_path, pictures=4))
+    pack = draft_pack(PackPlan(name="blobs", scale=1.0), *split(data, 0.25, 0))
+    recipe = Recipe(epochs=1, crop=64, batch=2, workers=0, freeze_backbone=True)
+    trainer = Trainer(build_network(pack.manifest.own_architecture, 1), pack, recipe, tmp_path / "w", "cpu")
+    network = trainer.network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert trainer.run(data, None, lambda _: None, lambda *_: None)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert not {name for name in changed if name.startswith("backbone.body.")}
+    for part in ("backbone.fpn.", "rpn.", "roi_heads.", "pixel_branch."):
+        assert any(name.startswith(part) for name in changed)
+
+
 def test_fine_tuning_from_another_architecture_is_refused_by_name(three_classes: Pack) -> None:
     narrow = three_classes.manifest.own_architecture.model_copy(update={"mask_channels": 32})
     with pytest.raises(TrainingError, match="of the model 'old' has the shape"):

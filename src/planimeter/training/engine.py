@@ -45,7 +45,8 @@ class Trainer:
             self.network, multi_avg_fn=_follow(recipe.average), use_buffers=True
         )
         # The copy was taken before: it is exported, with torchvision's own operations.
-        self._frozen = freeze(self.network) if recipe.freeze else []
+        whole = recipe.freeze_backbone
+        self._frozen = freeze(self.network, whole=whole) if recipe.freeze or whole else []
         if self.device.type == "cpu":
             suit_cpu(self.network)
         self.optimizer = torch.optim.AdamW(

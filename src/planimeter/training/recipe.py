@@ -24,6 +24,11 @@ class Recipe(BaseModel):
         default=True,
         description="Keep the backbone's first layers, up to stride 4, unless it starts from scratch.",
     )
+    freeze_backbone: bool = Field(
+        default=False,
+        description="Keep the whole backbone: pyramid and heads alone learn, quicker; for going on from a model whose "
+        "backbone knows such pictures already.",
+    )
     crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop, in network pixels.")
     least_zoom: float = Field(
         0.6, gt=0, le=1, description="How much smaller objects may be learnt than they are."

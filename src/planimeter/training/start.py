@@ -89,15 +89,15 @@ _BY_CLASS = {
 }
 
 
-def freeze(network: PixelMaskRCNN) -> list[nn.Module]:
-    """Keep the backbone up to stride 4 as it is, as Detectron2's FREEZE_AT = 2 does; returns those layers.
+def freeze(network: PixelMaskRCNN, *, whole: bool = False) -> list[nn.Module]:
+    """Keep the backbone up to stride 4, as Detectron2's FREEZE_AT = 2 does, or the whole; returns those layers.
 
     The caller puts them into evaluation mode: their batch normalisation keeps its figures, too.
     """
     body = network.backbone.body
     names = list(dict(body.named_children()))
     last = names.index(next(iter(body.return_layers)))
-    frozen = [cast("nn.Module", body[name]) for name in names[: last + 1]]
+    frozen = [cast("nn.Module", body[name]) for name in (names if whole else names[: last + 1])]
     for layer in frozen:
         layer.requires_grad_(requires_grad=False)
     return frozen
