@@ -1,25 +1,21 @@
 """`planimeter measure`: pictures and folders of pictures, without a service."""
 
-import json
+import signal
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from planimeter.commands.options import options_of
-from planimeter.commands.printing import console
+from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
-from planimeter.measurement import Measurement
-from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
-from planimeter.measuring.table import Cell, row, to_csv
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.formats import SUFFIXES
 from planimeter.settings import Inference, Limits, Settings
@@ -31,17 +27,27 @@ SETTINGS = (
     "max_pixels",
     "max_side",
 )
-OutputFormat = Literal["table", "json", "csv"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One picture: its measurement, or why there is none."""
-
-    path: Path
-    measurement: Measurement | None = None
-    error: PlanimeterError | None = None
-    drawn: Path | None = None
+OTHER_PICTURES = {
+    *(
+        ".heic",
+        ".heif",
+        ".avif",
+        ".gif",
+        ".jp2",
+        ".j2k",
+        ".jxl",
+        ".svg",
+        ".psd",
+        ".pdf",
+        ".dng",
+        ".cr2",
+        ".cr3",
+    ),
+    *(".nef", ".arw", ".raw", ".dcm", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".oib", ".vsi", ".lsm"),
+}
+"""Endings of pictures that are not read; a folder that holds some says so."""
+LITTER = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
+MOST_NAMED = 8
 
 
 @click.command()
@@ -66,36 +72,83 @@ class Result:
     show_default=True,
     help="How the results are printed.",
 )
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append each picture's row to this CSV file as it is finished; what is in it is not measured again.",
+)
 @options_of(Settings, "settings", only=SETTINGS)
 def measure(
     pictures: tuple[Path, ...],
     score_threshold: float | None,
     output_folder: Path | None,
     output_format: OutputFormat,
+    results: Path | None,
     settings: Settings,
 ) -> None:
     """Measure pictures, or all pictures in folders, and print how much of each is covered.
 
-    A picture that cannot be read is reported and the others go on; the exit status is then 1.
+    Each picture is printed as it is finished; Ctrl+C keeps what was done, and with --results the same command goes on
+    from there. A picture that cannot be read is reported and the others go on; the exit status is then 1.
     """
-    paths = find_pictures(pictures, output_folder)
+    console = Console(stderr=True)
+    paths, left_out = find_pictures(pictures, output_folder)
+    if left_out:
+        console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
         _create(output_folder)
     segmenter = open_segmenter(find_pack(settings.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)
-    progress = Console(stderr=True)
-    results = []
-    for path in _with_progress(paths, progress):
-        result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path))
-        results.append(result)
-        if result.error:
-            progress.print(
-                _say(path, result.error), style="red", markup=False, highlight=False, soft_wrap=True
-            )
-    _print(results, output_format)
-    if any(result.error for result in results):
+    done = read_done(results)
+    todo = [path for path in paths if str(path) not in done]
+    if len(todo) < len(paths):
+        console.print(f"{len(paths) - len(todo)} of {len(paths)} pictures are in {results} already")
+    finished: list[Result] = []
+    with (
+        _stopping() as stopping,
+        printing(output_format, paths, segmenter.classes) as show,
+        keeping(results, segmenter.classes) as keep,
+    ):
+        for path in _with_progress(todo, console):
+            if stopping.is_set():
+                break
+            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path))
+            finished.append(result)
+            keep(result)
+            show(result)
+            if result.error:
+                console.print(
+                    _say(path, result.error), style="red", markup=False, highlight=False, soft_wrap=True
+                )
+    if len(paths) > 1:
+        console.print(sum_up(finished, len(todo) - len(finished)), highlight=False)
+    if len(finished) < len(todo):
+        sys.exit(130)
+    if any(result.error for result in finished):
         sys.exit(1)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield what is set by the first Ctrl+C, so that the picture under way is finished; the second ends at once."""
+    stopping = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    """Return what was left out, some by name."""
+    names = ", ".join(path.name for path in paths[:MOST_NAMED])
+    return names + (f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else "")
 
 
 def _say(path: Path, error: PlanimeterError) -> str:
@@ -103,27 +156,37 @@ def _say(path: Path, error: PlanimeterError) -> str:
     return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
 
 
-def find_pictures(given: Iterable[Path], output_folder: Path | None = None) -> list[Path]:
-    """Return the files among `given` and the pictures in the folders among them, each once.
+def find_pictures(given: Iterable[Path], output_folder: Path | None = None) -> tuple[list[Path], list[Path]]:
+    """Return the pictures among `given` and in the folders among them, each once, and what was left out there.
 
-    What lies in `output_folder` was drawn here before and is left out.
+    What lies in `output_folder` was drawn here before and is left out without a word; so is what systems and tools
+    leave in folders (`._name.png`, `.ipynb_checkpoints`, thumbnails). Files that are pictures elsewhere are told.
     """
     drawn = output_folder.resolve() if output_folder else None
     found: dict[Path, None] = {}
+    left_out: list[Path] = []
     for path in given:
-        if path.is_dir():
-            found |= dict.fromkeys(
-                entry
-                for entry in sorted(path.rglob("*"))
-                if entry.suffix.lower() in SUFFIXES
-                and entry.is_file()
-                and drawn not in entry.resolve().parents
-            )
-        else:
+        if not path.is_dir():
             found[path] = None
+            continue
+        for entry in sorted(path.rglob("*")):
+            if _is_litter(entry.relative_to(path)) or not entry.is_file() or drawn in entry.resolve().parents:
+                continue
+            if entry.suffix.lower() in SUFFIXES:
+                found[entry] = None
+            elif entry.suffix.lower() in OTHER_PICTURES:
+                left_out.append(entry)
     if not found:
-        raise MissingPicture(f"there are no pictures ({', '.join(sorted(SUFFIXES))}) in the folders given")
-    return list(found)
+        told = f"; left out: {_listed(left_out)}" if left_out else ""
+        raise MissingPicture(
+            f"there are no pictures ({', '.join(sorted(SUFFIXES))}) in the folders given{told}"
+        )
+    return list(found), left_out
+
+
+def _is_litter(path: Path) -> bool:
+    """Return whether a file was left by a system or a tool: hidden, or in a folder of theirs."""
+    return any(part.startswith(".") or part in LITTER for part in path.parts)
 
 
 def measure_file(
@@ -172,65 +235,10 @@ def _write(path: Path, measured: Measured) -> None:
 
 
 def _with_progress(paths: list[Path], console: Console) -> Iterator[Path]:
-    if len(paths) == 1 or not console.is_terminal:
+    """Pass the pictures on, under a bar where the rows themselves do not show how far it is."""
+    if len(paths) <= 1 or not console.is_terminal or sys.stdout.isatty():
         yield from paths
         return
     columns = (TextColumn("Measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         yield from progress.track(paths)
-
-
-def _print(results: list[Result], output_format: OutputFormat) -> None:
-    if output_format == "json":
-        click.echo(json.dumps([_entry(result) for result in results]))
-    elif output_format == "csv":
-        click.echo(to_csv(_row(result) for result in results), nl=False)
-    else:
-        _print_table([result for result in results if result.measurement])
-
-
-def _entry(result: Result) -> dict[str, Any]:
-    entry: dict[str, Any] = {"path": str(result.path)}
-    if result.measurement:
-        entry |= result.measurement.model_dump(by_alias=True)
-    if result.error:
-        entry["error"] = {"code": result.error.code, "message": str(result.error)}
-    if result.drawn:
-        entry["overlay_path"] = str(result.drawn)
-    return entry
-
-
-def _row(result: Result) -> dict[str, Cell]:
-    measured = row(result.measurement) if result.measurement else {}
-    return {"path": str(result.path), "error": str(result.error or ""), **measured}
-
-
-def _print_table(results: list[Result]) -> None:
-    if not results:
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("Picture", overflow="fold")
-    for title in ("Masked %", "Instances", "Pixels masked", "Pixels counted", "ms"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for result in results:
-        measurement = result.measurement
-        if measurement is None:
-            continue
-        coverage = measurement.coverage
-        table.add_row(
-            str(result.path),
-            write_percent(coverage.percent_masked),
-            str(len(measurement.instances)),
-            f"{coverage.pixels_masked:,}",
-            f"{coverage.pixels_counted:,}",
-            f"{measurement.timing_ms.total:.0f}",
-        )
-    console().print(table)
-    notes = [
-        f"{result.path}: {note}"
-        for result in results
-        if result.measurement
-        for note in result.measurement.notes
-    ]
-    for note in notes:
-        click.echo(note, err=True)

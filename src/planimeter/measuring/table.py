@@ -33,6 +33,29 @@ def row(measurement: Measurement) -> dict[str, Cell]:
     }
 
 
+def columns_of(classes: Sequence[str]) -> list[str]:
+    """Return the columns of `row` for a model with these classes."""
+    return [*_FIXED, *(f"percent_masked[{name}]" for name in classes)]
+
+
+_FIXED = (
+    "filename",
+    "width",
+    "height",
+    "percent_masked",
+    "pixels_masked",
+    "pixels_counted",
+    "pixels_overlapping",
+    "instances",
+    "model",
+    "model_version",
+    "precision",
+    "score_threshold",
+    "sha256",
+    "notes",
+)
+
+
 def to_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
     """Return `rows` as CSV (RFC 4180) with a header; columns in the order in which they first appear."""
     listed = list(rows)

@@ -1,0 +1,167 @@
+"""What `planimeter measure` prints and writes, each picture as it is finished: nothing is lost when it ends early."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from planimeter.errors import PlanimeterError, StoreFailed
+from planimeter.measurement import Measurement
+from planimeter.measuring.numbers import write_percent
+from planimeter.measuring.table import Cell, columns_of, csv_lines, row
+
+OutputFormat = Literal["table", "json", "csv"]
+_WIDEST_NAME = 60
+_TITLES = ("Masked %", "Instances", "Pixels masked", "Pixels counted", "ms")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One picture: its measurement, or why there is none."""
+
+    path: Path
+    measurement: Measurement | None = None
+    error: PlanimeterError | None = None
+    drawn: Path | None = None
+
+
+Writer = Callable[[Result], None]
+
+
+@contextmanager
+def printing(output_format: OutputFormat, paths: Sequence[Path], classes: Sequence[str]) -> Iterator[Writer]:
+    """Yield what prints a result at once; at the end, whatever ended it, what was printed is complete."""
+    if output_format == "json":
+        with _json() as write:
+            yield write
+    elif output_format == "csv":
+        yield _csv(click.echo, classes)
+    else:
+        yield _table(paths)
+
+
+@contextmanager
+def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
+    """Yield what appends a result to a table in a file, and has it on the disk before the next picture."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        begun = path.is_file() and path.stat().st_size > 0
+        with path.open("a", encoding="utf-8", newline="") as file:
+
+            def append(text: str, *, nl: bool = True) -> None:  # noqa: ARG001  as click.echo is called
+                file.write(text)
+                file.flush()
+
+            yield _csv(append, classes, header=not begun)
+    except OSError as error:
+        raise StoreFailed(f"the results cannot be written to {path}: {error.strerror}") from error
+
+
+def read_done(path: Path | None) -> set[str]:
+    """Return the pictures that a file of results has a measurement of."""
+    if path is None or not path.is_file():
+        return set()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise StoreFailed(
+            f"{path} cannot be read as a table of results ({error}); choose another file"
+        ) from error
+    if rows and "path" not in rows[0]:
+        raise StoreFailed(f"{path} is no table of results: it has no column path; choose another file")
+    return {entry["path"] for entry in rows if not entry.get("error")}
+
+
+def sum_up(results: Sequence[Result], left: int) -> str:
+    """Return how it went, in a line."""
+    measured = [entry.measurement for entry in results if entry.measurement]
+    parts = [f"{len(measured):,} measured"]
+    if len(results) > len(measured):
+        parts.append(f"{len(results) - len(measured):,} failed")
+    if measured:
+        mean = sum(entry.coverage.percent_masked for entry in measured) / len(measured)
+        parts.append(f"mean {write_percent(mean)} % masked")
+    return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")
+
+
+def _csv(write: Callable[..., None], classes: Sequence[str], *, header: bool = True) -> Writer:
+    columns = ["path", "error", *columns_of(classes)]
+    if header:
+        write(next(csv_lines((), columns)), nl=False)
+
+    def write_row(result: Result) -> None:
+        lines = csv_lines([_row(result)], columns)
+        write(next(lines).partition("\r\n")[2], nl=False)
+
+    return write_row
+
+
+def _row(result: Result) -> dict[str, Cell]:
+    measured = row(result.measurement) if result.measurement else {}
+    return {"path": str(result.path), "error": str(result.error or ""), **measured}
+
+
+@contextmanager
+def _json() -> Iterator[Writer]:
+    written = 0
+
+    def write(result: Result) -> None:
+        nonlocal written
+        click.echo((",\n" if written else "[") + json.dumps(_entry(result)), nl=False)
+        written += 1
+
+    try:
+        yield write
+    finally:
+        click.echo("]" if written else "[]")
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    entry: dict[str, Any] = {"path": str(result.path)}
+    if result.measurement:
+        entry |= result.measurement.model_dump(by_alias=True)
+    if result.error:
+        entry["error"] = {"code": result.error.code, "message": str(result.error)}
+    if result.drawn:
+        entry["overlay_path"] = str(result.drawn)
+    return entry
+
+
+def _table(paths: Sequence[Path]) -> Writer:
+    width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
+    begun = False
+
+    def write(result: Result) -> None:
+        nonlocal begun
+        if result.measurement is None:
+            return
+        if not begun:
+            click.secho(_line("Picture", _TITLES, width), bold=True)
+            begun = True
+        coverage = result.measurement.coverage
+        figures = (
+            write_percent(coverage.percent_masked),
+            str(len(result.measurement.instances)),
+            f"{coverage.pixels_masked:,}",
+            f"{coverage.pixels_counted:,}",
+            f"{result.measurement.timing_ms.total:.0f}",
+        )
+        click.echo(_line(str(result.path), figures, width))
+        for note in result.measurement.notes:
+            click.echo(f"{result.path}: {note}", err=True)
+
+    return write
+
+
+def _line(name: str, figures: Sequence[str], width: int) -> str:
+    cells = (figure.rjust(len(title)) for figure, title in zip(figures, _TITLES, strict=True))
+    return "  ".join((name.ljust(width), *cells))
