@@ -1,5 +1,6 @@
 """`planimeter data check`: says what it understood, and names what is broken, doubtful or there twice."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from rich.console import Console
 
 from labelled import draw_ellipses, ellipse, write_dataset
 from planimeter.commands import main
+from planimeter.commands.printing import census_tables
 from planimeter.labels.audit import audit
 from planimeter.labels.census import SIZE_EDGES
 
@@ -200,3 +203,63 @@ def test_what_is_no_label_file_is_one_sentence_and_exit_status_1(tmp_path: Path)
     result = check(tmp_path / "x.json")
     assert result.exit_code == 1
     assert "in no label format that Planimeter reads" in " ".join(result.output.split())
+
+
+# ---- Both parts
+
+
+def test_the_findings_of_the_other_part_are_told(tmp_path: Path) -> None:
+    train = write_dataset(tmp_path / "train", pictures=12)
+    test = write_one(tmp_path / "test", "t.png", SCENE)
+    number = change(test, 0, segmentation=[[1, 2, 3, 4]])
+    result = check(train, "--against", test)
+    assert result.exit_code == 1
+    assert f"broken  {test}: annotation {number}: " in result.output
+    assert f"compared with {test}:" in result.output
+    assert "COCO json: 1 pictures (128 x 96), 1 without an object" in result.output
+
+
+def test_a_part_without_readable_pictures_is_broken_until_their_folder_is_named(tmp_path: Path) -> None:
+    train = write_one(tmp_path / "a", "a.png", SCENE)
+    test = write_one(tmp_path / "b", "b.png", SCENE)
+    elsewhere = tmp_path / "far" / "away" / "val"
+    elsewhere.mkdir(parents=True)
+    (tmp_path / "b" / "b.png").rename(elsewhere / "b.png")
+    blind = check(train, "--against", test)
+    assert blind.exit_code == 1
+    assert f"broken  {test}: none of its 1 pictures could be read: nothing was checked" in blind.output
+    seeing = check(train, "--against", test, "--against-images", elsewhere)
+    assert seeing.exit_code == 1
+    assert f"picture a.png: has the same pixels as picture b.png of {test}" in seeing.output
+    assert "could be read" not in seeing.output
+
+
+def test_the_folder_of_another_part_needs_that_part(tmp_path: Path) -> None:
+    result = check(write_dataset(tmp_path, pictures=2), "--against-images", tmp_path)
+    assert result.exit_code == 2
+    assert "--against-images needs --against" in result.output
+
+
+def test_many_copies_of_a_picture_are_one_finding(tmp_path: Path) -> None:
+    file = write_dataset(tmp_path / "train", pictures=13)
+    first = tmp_path / "train" / "images" / "picture_2.png"
+    for number in range(3, 14):
+        shutil.copy(first, first.with_name(f"picture_{number}.png"))
+    (found,) = findings(file)
+    assert found.startswith(f"{file}: picture picture_2.png: has 11 copies: picture_3.png (same pixels), ")
+    assert found.endswith(" and 3 more; training keeps them on one side")
+    test = write_one(tmp_path / "test", "t.png", np.asarray(Image.open(first)))
+    test.write_text(test.read_text("utf-8").replace('"name": "t"', '"name": "blob"'), "utf-8")
+    shared = [line for line in findings(file, test) if str(test) in line]
+    assert len(shared) == 1
+    assert shared[0].startswith(f"{file}: 12 pictures: picture_2.png (same pixels), ")
+
+
+def test_class_names_are_not_cut_off_in_80_columns(tmp_path: Path) -> None:
+    name = "delamination_of_the_second_layer_with_a_very_long_name"
+    census = audit(write_dataset(tmp_path, pictures=3, class_name=name)).census
+    stream = io.StringIO()
+    for table in census_tables(census):
+        Console(file=stream, width=80).print(table)
+    assert "…" not in stream.getvalue()
+    assert name in "".join(line.split(" ")[0] for line in stream.getvalue().splitlines()[1:])

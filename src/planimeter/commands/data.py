@@ -23,16 +23,27 @@ def data() -> None:
     type=click.Path(path_type=Path, exists=True),
     help="Another part of the data, such as the test set: no picture may be in both.",
 )
-def check(labels: Path, images: Path | None, against: Path | None) -> None:
-    """Say what is understood of DATA, then what is wrong with it.
+@click.option(
+    "--against-images",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the pictures of --against, where its labels do not lead to them.",
+)
+def check(labels: Path, images: Path | None, against: Path | None, against_images: Path | None) -> None:
+    """Say what is understood of DATA, and of the part it is compared with, then what is wrong.
 
     DATA is a COCO, VIA or LabelMe json, a YOLO segmentation folder, or a folder of masks. The exit status is 1
     when something is broken, that is, when DATA cannot be used as it is.
     """
     printer = console()
-    result = audit(labels, images, against)
+    if against_images is not None and against is None:
+        raise click.UsageError("--against-images needs --against")
+    result = audit(labels, images, against, against_images)
     for table in census_tables(result.census):
         printer.print(table)
+    if result.other is not None:
+        printer.print(f"compared with {against}:")
+        for table in census_tables(result.other):
+            printer.print(table)
     broken = sum(finding.broken for finding in result.findings)
     for finding in result.findings:
         printer.print(f"{'broken' if finding.broken else 'doubtful'}  {finding}")

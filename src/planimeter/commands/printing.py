@@ -6,6 +6,7 @@ from itertools import pairwise
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from planimeter.labels.census import SIZE_EDGES, Census, count
 from planimeter.labels.pictures import LabelledPictures
@@ -39,14 +40,23 @@ def census_tables(census: Census) -> list[RenderableType]:
         f"{census.format}: {census.pictures} pictures ({shown}{f' and {more} other sizes' if more else ''}), "
         f"{census.empty} without an object, {census.instances} instances"
     )
-    table = Table("class", box=None, header_style="bold", pad_edge=False)
-    for title in ("instances", "pictures", "median", *_bin_titles()):
-        table.add_column(title, justify="right")
+    used = [index for index in range(len(SIZE_EDGES) + 1) if _in_bin(census, index)]
+    titles = _bin_titles()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("class", overflow="fold")  # a name that is cut off is no name
+    for title in ("instances", "pictures", "median", *(titles[index] for index in used)):
+        table.add_column(title, justify="right", no_wrap=True)
     for name in census.classes:
-        counts = (str(number or "") for number in census.histogram(name))
+        counts = census.histogram(name)
         total, held = len(census.sizes[name]), census.pictures_with[name]
-        table.add_row(name, str(total), str(held), f"{census.median_size(name):.0f}", *counts)
+        cells = (str(counts[index] or "") for index in used)
+        table.add_row(Text(name), str(total), str(held), f"{census.median_size(name):.0f}", *cells)
     return [line, table, "sizes are square roots of areas, in pixels"]
+
+
+def _in_bin(census: Census, index: int) -> bool:
+    """Tell whether any class has an instance of a size: columns without one only take room."""
+    return any(census.histogram(name)[index] for name in census.classes)
 
 
 def _bin_titles() -> list[str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from planimeter.labels.census import Census
 from planimeter.labels.entries import Finding, Report
 from planimeter.labels.formats import open_labels
-from planimeter.labels.likeness import Likeness, Print, list_pairs, take_print
+from planimeter.labels.likeness import Likeness, Pair, Print, list_pairs, take_print
 
 FEW_INSTANCES = 20
 """A class with fewer cannot be learnt, nor its error be told."""
+SHOWN_COPIES = 8
+"""Of a group of copies, as many are named."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,9 @@ class Audit:
 
     census: Census
     findings: tuple[Finding, ...]
-    """Broken things first."""
+    """Broken things first; those of both parts, where two were compared."""
+    other: Census | None = None
+    """What was understood of the other part."""
 
     @property
     def broken(self) -> bool:
@@ -26,21 +30,25 @@ class Audit:
         return any(finding.broken for finding in self.findings)
 
 
-def audit(path: Path, images: Path | None = None, against: Path | None = None) -> Audit:
+def audit(
+    path: Path, images: Path | None = None, against: Path | None = None, against_images: Path | None = None
+) -> Audit:
     """Check the labelled pictures at `path`; `against` is another part that must share no picture with them.
 
-    Pictures are read one after the other. Raises `DataError` only where nothing at all can be understood.
+    `images` and `against_images` are the folders of the pictures, where the labels do not lead to them. Pictures
+    are read one after the other. Raises `DataError` only where nothing at all can be understood.
     """
     report = Report(collect=True)
     census, prints = _walk(path, images, report)
     _report_few(path, census, report)
     _report_alike(path, prints, report)
+    other = None
     if against is not None:
-        other_census, other_prints = _walk(against, None, Report(collect=True))
+        other, other_prints = _walk(against, against_images, report)
         _report_shared(path, prints, against, other_prints, report)
-        for name in sorted(set(other_census.classes) - set(census.classes)):
+        for name in sorted(set(other.classes) - set(census.classes)):
             report.broken(against, f"has the class {name}, which {path} does not have")
-    return Audit(census, tuple(sorted(report.findings, key=lambda finding: not finding.broken)))
+    return Audit(census, tuple(sorted(report.findings, key=lambda finding: not finding.broken)), other)
 
 
 def _walk(path: Path, images: Path | None, report: Report) -> tuple[Census, list[Print]]:
@@ -50,11 +58,13 @@ def _walk(path: Path, images: Path | None, report: Report) -> tuple[Census, list
     for picture in labels.read(report):
         census.add(picture)
         prints.append(take_print(picture))
+    if not prints:
+        report.broken(path, f"none of its {len(labels.pictures)} pictures could be read: nothing was checked")
     return census, prints
 
 
 def _report_few(path: Path, census: Census, report: Report) -> None:
-    if not census.instances:
+    if census.pictures and not census.instances:
         report.broken(path, "has no object at all: there is nothing to learn")
     for name, sizes in census.sizes.items():
         if len(sizes) < FEW_INSTANCES:
@@ -64,23 +74,49 @@ def _report_few(path: Path, census: Census, report: Report) -> None:
 
 
 def _report_alike(path: Path, prints: list[Print], report: Report) -> None:
-    for pair in list_pairs(prints, prints, earlier_only=True):
-        report.doubtful(
-            path,
-            f"{_LIKENESS[pair.how]} picture {pair.partner.name}; training keeps both on one side",
-            f"picture {pair.entry.name}",
-        )
+    """Name each group of copies once, however many there are."""
+    pairs = list_pairs(prints, prints, earlier_only=True)
+    leader: dict[str, str] = {}
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:  # a partner stands before its picture, so that its group is known
+        first = leader.setdefault(pair.partner.name, pair.partner.name)
+        leader[pair.entry.name] = first
+        groups.setdefault(first, []).append(pair)
+    for first, members in groups.items():
+        if len(members) == 1:
+            where, message = (
+                f"picture {members[0].entry.name}",
+                f"{_LIKENESS[members[0].how]} picture {first}",
+            )
+        else:
+            where, message = f"picture {first}", f"has {len(members)} copies: {_listed(members)}"
+        report.doubtful(path, f"{message}; training keeps them on one side", where)
 
 
 def _report_shared(
     path: Path, prints: list[Print], against: Path, others: list[Print], report: Report
 ) -> None:
+    """Name each picture of the other part once, with all that are like it here."""
+    groups: dict[tuple[str, bool], list[Pair]] = {}
     for pair in list_pairs(prints, others):
-        where, there = f"picture {pair.entry.name}", f"picture {pair.partner.name} of {against}"
-        if pair.how == "equal":
-            report.broken(path, f"{_LIKENESS[pair.how]} {there}; keep it on one side", where)
+        groups.setdefault((pair.partner.name, pair.how == "equal"), []).append(pair)
+    for (name, equal), members in groups.items():
+        if len(members) == 1:
+            where, message = f"picture {members[0].entry.name}", _LIKENESS[members[0].how]
         else:
-            report.doubtful(path, f"{_LIKENESS[pair.how]} {there}", where)
+            where, message = f"{len(members)} pictures", f"{_listed(members)}: each a copy of"
+        message = f"{message} picture {name} of {against}"
+        if equal:
+            report.broken(path, f"{message}; keep it on one side", where)
+        else:
+            report.doubtful(path, message, where)
+
+
+def _listed(members: list[Pair]) -> str:
+    """Return the first names of a group, and how each is like the others."""
+    shown = [f"{pair.entry.name} ({_BRIEFLY[pair.how]})" for pair in members[:SHOWN_COPIES]]
+    more = len(members) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 _LIKENESS: dict[Likeness, str] = {
@@ -88,3 +124,4 @@ _LIKENESS: dict[Likeness, str] = {
     "alike": "looks nearly the same as",
     "turned": "looks, turned or mirrored, nearly the same as",
 }
+_BRIEFLY: dict[Likeness, str] = {"equal": "same pixels", "alike": "nearly", "turned": "turned or mirrored"}
