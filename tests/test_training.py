@@ -23,8 +23,9 @@ from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
 from planimeter.measurement import percent
 from planimeter.measuring.segmenter import Segmenter, load
-from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile
+from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile, Thresholds
 from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
+from planimeter.packs.packing import write_manifest
 from planimeter.pictures.decode import decode
 from planimeter.pictures.preprocessing import preprocess
 from planimeter.runtimes import RawDetections
@@ -324,6 +325,54 @@ def test_folds_tell_the_error_of_pictures_that_no_model_had_seen_and_the_last_mo
     )
     segmenter = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True)
     assert segmenter.measure(np.zeros((96, 96, 3), np.uint8)).coverage.pixels_unclaimed is not None
+
+
+@pytest.mark.slow
+def test_fine_tuning_on_few_pictures_keeps_the_thresholds_it_started_with_and_says_whether_it_got_better(
+    tmp_path: Path,
+) -> None:
+    data = write_dataset(tmp_path / "data", pictures=6)
+    train(tmp_path, data, "--epochs", "1", "--scale", "1")
+    old = read_pack(tmp_path / "packs" / "blobs")
+    thresholds = Thresholds(score=0.8, mask=0.6)
+    write_manifest(old.folder, old.manifest.model_copy(update={"thresholds": thresholds}))
+    output = train(
+        tmp_path, data, "--name", "mine", "--start-from", "blobs", "--epochs", "1",
+        "--work-folder", str(tmp_path / "second"),
+    )  # fmt: skip
+    assert read_pack(tmp_path / "packs" / "mine").manifest.thresholds == thresholds
+    assert (
+        "too few to choose thresholds by (10 at least): those of blobs are kept, score 0.8, mask 0.6"
+        in output
+    )
+    assert re.search(r"on the same \d validation pictures: mine \d+\.\d\d points", output)
+    assert "the new model is" in output
+
+
+def test_a_training_that_cannot_begin_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_dataset(tmp_path / "data", pictures=6)
+    result = CliRunner().invoke(
+        main, ["train", str(data), "--name", "a", "--backbone-weights", "missing.pth"]
+    )
+    assert result.exit_code == 1
+    assert "missing.pth" in result.output
+    assert not (tmp_path / "planimeter-data").exists()
+
+
+@pytest.mark.slow
+def test_each_model_has_a_work_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, pictures in (("a", 4), ("b", 5)):
+        data = write_dataset(tmp_path / name, pictures=pictures)
+        command = ["train", str(data), "--name", name, "--epochs", "1", "--crop", "64", "--workers", "0"]
+        result = CliRunner().invoke(
+            main, [*command, "--backbone-weights", "none", "--scale", "1", "--infer-with-cpu"]
+        )
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "planimeter-data" / "training" / name / "split.json").is_file()
 
 
 class Watcher:

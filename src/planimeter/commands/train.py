@@ -14,7 +14,7 @@ from planimeter.evaluation import Metrics
 from planimeter.labels import read_labels
 from planimeter.training.export import PackPlan
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.run import IMAGENET, Job, Stopped, run
+from planimeter.training.run import IMAGENET, WORK_FOLDER, Job, Stopped, run
 
 
 @click.command()
@@ -36,9 +36,8 @@ from planimeter.training.run import IMAGENET, Job, Stopped, run
 @click.option(
     "--work-folder",
     type=click.Path(path_type=Path),
-    default=Path("planimeter-data/training"),
-    show_default=True,
-    help="Receives checkpoints and the log; the same folder again resumes.",
+    help="Receives checkpoints and the log; the same folder again resumes. Unless given, "
+    "planimeter-data/training/NAME.",
 )
 @click.option("--infer-with-cpu", is_flag=True, help="Train on the CPU even where a GPU could.")
 @report_pictures
@@ -49,7 +48,7 @@ def train(
     images: Path | None,
     validation: Path | None,
     backbone_weights: str,
-    work_folder: Path,
+    work_folder: Path | None,
     infer_with_cpu: bool,
     pictures: bool,
     plan: PackPlan,
@@ -70,7 +69,7 @@ def train(
         data=data,
         plan=plan,
         recipe=recipe,
-        work_folder=work_folder,
+        work_folder=work_folder or WORK_FOLDER / plan.name,
         images=images,
         validation=validation,
         backbone_weights=backbone_weights,

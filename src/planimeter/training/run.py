@@ -1,7 +1,8 @@
 """The whole job of training: from labelled pictures to a pack with its report."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,13 +10,16 @@ from typing import Any, Protocol
 import torch
 
 from planimeter.errors import TrainingError
-from planimeter.evaluation import Calibration, Compared, Metrics, calibrate, compare
+from planimeter.evaluation import Calibration, Compared, Metrics, calibrate, compare, summarise
+from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.labels import LabelledPictures, fold, read_labels, read_split, split, write_split
+from planimeter.measuring.segmenter import open_segmenter
 from planimeter.networks.own import build_network
 from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.reports.study import list_findings
 from planimeter.reports.training_report import report_folds, report_training
+from planimeter.settings import Inference
 from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import PackPlan, draft_pack, write_pack
 from planimeter.training.finish import finish
@@ -24,6 +28,8 @@ from planimeter.training.recipe import Recipe, Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
 
 SPLIT = "split.json"
+WORK_FOLDER = Path("planimeter-data/training")
+"""Holds a folder for each model that is trained, unless another is named."""
 IMAGENET, SCRATCH = "imagenet", "none"
 
 
@@ -89,10 +95,19 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     watcher.say(
         f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {trainer.device}"
     )
-    _train(trainer, learn, validate, watcher)
+    # Nothing is written before the first step: a training that cannot begin leaves nothing behind.
+    _train(trainer, learn, validate, watcher, lambda: _keep_parts(job, learn, validate))
     watcher.say("choosing the thresholds on the validation pictures")
-    written, calibration = finish(trainer, validate, score_threshold=job.plan.score_threshold)
-    watcher.say(describe_calibration(calibration, "validation"))
+    start = None if job.plan.start_from is None else find_pack(job.plan.start_from, job.plan.packs_folder)
+    written, calibration = finish(
+        trainer,
+        validate,
+        score_threshold=job.plan.score_threshold,
+        fallback=None if start is None else start.manifest.thresholds,
+    )
+    watcher.say(describe_choice(calibration, written, start))
+    if start is not None:
+        watcher.say(compare_with_start(written, start, validate))
     watcher.say(f"wrote {written.folder}; now its report")
     page = report_training(
         written,
@@ -198,16 +213,29 @@ def _trainer(
 
 
 def _train(
-    trainer: Trainer, learn: LabelledPictures, validate: LabelledPictures | None, watcher: Watcher
+    trainer: Trainer,
+    learn: LabelledPictures,
+    validate: LabelledPictures | None,
+    watcher: Watcher,
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
-    with History(trainer.folder, trainer.step) as history:
+    """Train to the end; `begin` is called after the first step that is taken."""
+    with ExitStack() as closing:
+        kept: list[History] = []
+        resumed_at = trainer.step
+
+        def history() -> History:
+            if not kept:
+                begin()
+                kept.append(closing.enter_context(History(trainer.folder, resumed_at)))
+            return kept[0]
 
         def on_step(status: Status) -> None:
-            history.step(status)
+            history().step(status)
             watcher.step(status)
 
         def on_validation(status: Status, metrics: Metrics) -> None:
-            history.validation(status, metrics)
+            history().validation(status, metrics)
             watcher.validation(status, metrics)
 
         if not trainer.run(learn, validate, on_step, on_validation):
@@ -223,12 +251,17 @@ def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, Labe
     kept = job.work_folder / SPLIT
     if kept.is_file():
         return read_split(kept, labelled)
-    parts = split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
+    return split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
+
+
+def _keep_parts(job: Job, learn: LabelledPictures, validate: LabelledPictures) -> None:
+    kept = job.work_folder / SPLIT
+    if job.validation is not None or kept.is_file():
+        return
     try:
-        write_split(kept, *parts)
+        write_split(kept, learn, validate)
     except OSError as error:
         raise TrainingError(f"{kept} cannot be written: {error}; choose another --work-folder") from error
-    return parts
 
 
 def _configuration(job: Job, written: Pack) -> dict[str, Any]:
@@ -239,6 +272,43 @@ def _configuration(job: Job, written: Pack) -> dict[str, Any]:
         | {"started from": start},
         "recipe": job.recipe.model_dump(exclude_none=True),
     }
+
+
+def describe_choice(calibration: Calibration, written: Pack, start: Pack | None) -> str:
+    """Return which thresholds the model has, and why."""
+    if calibration.pictures >= LEAST_PICTURES:
+        return describe_calibration(calibration, "validation")
+    thresholds = written.manifest.thresholds
+    kept = "the defaults" if start is None else f"those of {start.name}"
+    return (
+        f"{calibration.pictures} validation pictures are too few to choose thresholds by ({LEAST_PICTURES} at least): "
+        f"{kept} are kept, score {thresholds.score:g}, mask {thresholds.mask:g}"
+    )
+
+
+def compare_with_start(written: Pack, start: Pack, validate: LabelledPictures) -> str:
+    """Return whether the new model is better than the one it started from, on the same pictures, plainly."""
+    known = {entry.name for entry in start.manifest.classes}
+    if missing := sorted(set(validate.classes) - known):
+        return f"{start.name} does not know {', '.join(missing)}: the two are not compared"
+    how = Inference(infer_with_cpu=True)
+    segmenter = open_segmenter(start, how)
+    found = summarise(
+        compare(segmenter, validate.with_classes(segmenter.classes)),
+        segmenter.classes,
+        segmenter.default_threshold,
+    )
+    figures = written.manifest.metrics["validation"]
+    now, before = figures["coverage"]["mean_absolute_error"], found.coverage.mean_absolute_error
+    verdict = (
+        "the new model is better"
+        if now < before
+        else "the new model is NOT better: think twice before you use it"
+    )
+    return (
+        f"on the same {len(validate.pictures)} validation pictures: {written.name} {now:.2f} points and F1 "
+        f"{figures['f1']:.3f}, {start.name} {before:.2f} points and F1 {found.f1:.3f}; by the percentage, {verdict}"
+    )
 
 
 def describe_calibration(calibration: Calibration, where: str) -> str:
