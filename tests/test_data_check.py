@@ -227,7 +227,7 @@ def test_a_part_without_readable_pictures_is_broken_until_their_folder_is_named(
     (tmp_path / "b" / "b.png").rename(elsewhere / "b.png")
     blind = check(train, "--against", test)
     assert blind.exit_code == 1
-    assert f"broken  {test}: none of its 1 pictures could be read: nothing was checked" in blind.output
+    assert f"broken  {test}: no picture could be read, 1 are listed: nothing was checked" in blind.output
     seeing = check(train, "--against", test, "--against-images", elsewhere)
     assert seeing.exit_code == 1
     assert f"picture a.png: has the same pixels as picture b.png of {test}" in seeing.output

@@ -485,7 +485,7 @@ DAMAGES: dict[str, tuple[Write, Callable[[Path], object], str]] = {
     "a VIA region without coordinates": (
         write_via_1,
         lambda folder: edit(folder / "via.json", '"all_points_x"', '"xs"'),
-        r"region 1 in picture picture_2\.png: 'all_points_x' is missing",
+        r"region 1 in picture picture_2\.png: its field 'all_points_x' is missing",
     ),
     "a LabelMe line": (
         write_labelme_masks_inside,
@@ -500,12 +500,12 @@ DAMAGES: dict[str, tuple[Write, Callable[[Path], object], str]] = {
     "a LabelMe file cut short": (
         write_labelme_masks_inside,
         lambda folder: (folder / "picture_2.json").write_text('{"shapes": ['),
-        r"picture_2\.json cannot be read as json",
+        r"picture_2\.json: cannot be read as json",
     ),
     "a missing picture": (
         write_labelme,
         lambda folder: shutil.rmtree(folder.parent / "pictures"),
-        r"picture_1\.json: picture picture_1\.png: .*No such file",
+        r"picture_1\.json: picture picture_1\.png: .*is not there: sought in",
     ),
     "a missing mask": (
         write_class_masks,

@@ -22,11 +22,14 @@ __all__ = [
 ]
 
 
-def read_labels(path: Path, images: Path | None = None) -> LabelledPictures:
+def read_labels(
+    path: Path, images: Path | None = None, *, leave_out_broken: bool = False
+) -> LabelledPictures:
     """Return the labelled pictures at `path`, in whichever of the formats they are (`docs/labels.md`).
 
     `images` is the folder of the pictures, where it is not the one that the format has beside its labels.
-    Raises `DataError`, naming the file and the object, for anything that does not fit together.
+    Raises `DataError`, naming the file and the object, for anything that does not fit together; with
+    `leave_out_broken` such objects and pictures are left out instead, and listed in `doubts` after their count.
     """
-    report = Report()
+    report = Report(collect=leave_out_broken)
     return open_labels(path, images, report).load(report)

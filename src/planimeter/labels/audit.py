@@ -59,7 +59,9 @@ def _walk(path: Path, images: Path | None, report: Report) -> tuple[Census, list
         census.add(picture)
         prints.append(take_print(picture))
     if not prints:
-        report.broken(path, f"none of its {len(labels.pictures)} pictures could be read: nothing was checked")
+        report.broken(
+            path, f"no picture could be read, {len(labels.pictures)} are listed: nothing was checked"
+        )
     return census, prints
 
 

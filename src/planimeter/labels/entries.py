@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from planimeter.errors import DataError, PlanimeterError
+from planimeter.labels.finder import Missing
 from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 from planimeter.labels.shapes import Shape, unite
 from planimeter.masks.window import WindowMask
 from planimeter.pictures.decode import decode
 from planimeter.settings import Limits
+
+LEAVE_OUT = "to go on without all that is broken, add --leave-out broken (in Python: leave_out_broken=True)"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """Receives what is wrong: stops at the first broken thing (training), or collects all (the audit)."""
+    """Receives what is wrong: stops at the first broken thing, or collects all and goes on without them."""
 
     collect: bool = False
     findings: list[Finding] = field(default_factory=list)
@@ -38,7 +41,7 @@ class Report:
         """Report what cannot be used; raises `DataError` unless all is collected."""
         finding = Finding(str(file), message, name)
         if not self.collect:
-            raise DataError(str(finding))
+            raise DataError(f"{finding}; {LEAVE_OUT}")
         self.findings.append(finding)
 
     def doubtful(self, file: str | Path, message: str, name: str | None = None) -> None:
@@ -64,8 +67,8 @@ class PictureEntry:
     name: str
     labels: Path
     """The file that findings name."""
-    source: Path | bytes
-    """Where the picture is, or the picture itself."""
+    source: Path | bytes | Missing
+    """Where the picture is, the picture itself, or why there is none."""
     objects: tuple[ObjectEntry, ...] = ()
     size: tuple[int, int] | None = None
     """Height and width as the label file states them."""
@@ -90,23 +93,32 @@ class LabelSet:
     def load(self, report: Report) -> LabelledPictures:
         """Return all pictures in memory, with what `report` holds or receives as doubts."""
         pictures = tuple(self.read(report))
-        return LabelledPictures(self.classes, pictures, self.format, tuple(map(str, report.findings)))
+        broken = [f"left out: {finding}" for finding in report.findings if finding.broken]
+        if broken and not any(picture.labels for picture in pictures):
+            raise DataError(
+                f"nothing is left but what is broken; the first is {broken[0].removeprefix('left out: ')}"
+            )
+        count = [f"{len(broken)} broken objects or pictures were left out"] if broken else []
+        doubts = [str(finding) for finding in report.findings if not finding.broken]
+        return LabelledPictures(self.classes, pictures, self.format, (*count, *broken, *doubts))
 
 
 def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report) -> LabelledPicture | None:
+    if isinstance(entry.source, Missing):
+        report.broken(entry.labels, f"picture {entry.name}: {entry.source.reason}")
+        return None
     try:
         data = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
         pixels = decode(data, filename=entry.name, limits=Limits()).pixels
-    except (OSError, PlanimeterError) as error:
+    except OSError as error:
+        report.broken(entry.labels, f"picture {entry.name}: {error.strerror}")
+        return None
+    except PlanimeterError as error:
         report.broken(entry.labels, f"picture {entry.name}: {error}")
         return None
     height, width = pixels.shape[:2]
     if entry.size not in (None, (height, width)):
-        stated = entry.size or (0, 0)
-        report.broken(
-            entry.labels,
-            f"picture {entry.name} is {width} x {height}, the labels say {stated[1]} x {stated[0]}",
-        )
+        report.broken(entry.labels, f"picture {entry.name} {_compare(entry.size, (height, width))}")
         return None
     labels: list[int] = []
     masks: list[WindowMask] = []
@@ -124,8 +136,26 @@ def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report)
     return LabelledPicture(entry.name, pixels, tuple(labels), tuple(masks))
 
 
+def _compare(stated: tuple[int, int] | None, size: tuple[int, int]) -> str:
+    """Say how the size that labels state differs from that of the picture; heights come first."""
+    high, wide = stated or (0, 0)
+    message = f"is {size[1]} x {size[0]}, the labels say {wide} x {high}"
+    if (wide, high) == size:
+        return (
+            f"{message}: the sides are swapped, for it was labelled without regard to its EXIF orientation; remove the "
+            "orientation from the picture (exiftool -Orientation= FILE), or label it as it is shown"
+        )
+    return f"{message}; use the picture that was labelled, or label this one"
+
+
 def _where(entry: PictureEntry, item: ObjectEntry) -> str:
     return f"{item.name} in picture {entry.name}"
+
+
+def refuse_other_size(what: str, stated: tuple[int, int], size: tuple[int, int]) -> None:
+    """Raise `ValueError` where a mask of a stated height and width is not as large as its picture."""
+    if stated != size:
+        raise ValueError(f"{what} does not fit: the picture {_compare(stated, size)}")
 
 
 def _draw(entry: PictureEntry, item: ObjectEntry, size: tuple[int, int], report: Report) -> WindowMask | None:

@@ -17,7 +17,8 @@ from scipy import ndimage
 
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
-from planimeter.labels.files import PICTURE_ENDINGS, pictures_in
+from planimeter.labels.files import pictures_in, read_lines
+from planimeter.labels.finder import PICTURE_ENDINGS
 from planimeter.labels.shapes import Shape, bitmap
 
 CLASS_MAPS = "class masks (instances are connected components)"
@@ -34,7 +35,7 @@ def open_mask_files(path: Path, images: Path | None, report: Report) -> LabelSet
     """Read a folder of mask files; see the module for the layouts."""
     if not (path / "masks").is_dir() and not (path / "instances").is_dir():
         return _open_bowl(path, report)
-    classes = _classes(path)
+    classes = _classes(path, report)
     pictures = pictures_in(images or path / "images")
     folder = path / ("instances" if (path / "instances").is_dir() else "masks")
     _report_strays(folder, {picture.stem for picture in pictures}, report)
@@ -68,11 +69,11 @@ def _open_bowl(path: Path, report: Report) -> LabelSet:
     return LabelSet(OBJECT_FILES, (ONLY_CLASS,), tuple(entries))
 
 
-def _classes(path: Path) -> tuple[str, ...]:
+def _classes(path: Path, report: Report) -> tuple[str, ...]:
     file = path / "classes.txt"
     if not file.is_file():
         return (ONLY_CLASS,)
-    names = tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
+    names = tuple(line for line in read_lines(file, report) if line)
     if len(set(names)) < len(names) or not names:
         raise DataError(f"{file} must name each class once, one a line")
     return names

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from planimeter.errors import DataError
 from planimeter.labels.likeness import group
@@ -86,7 +86,7 @@ def read_split(path: Path, data: LabelledPictures) -> tuple[LabelledPictures, La
         parts = [names["train"], names["validation"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} cannot be read as the split of a training ({error}); choose another folder"
+            f"{path} cannot be read as the split of a training: it is damaged; choose another folder"
         ) from error
     by_name = {picture.name: picture for picture in data.pictures}
     if sorted(by_name) != sorted(name for part in parts for name in part):
@@ -113,7 +113,7 @@ def _shuffled_groups(
 
 def _keys(pictures: Sequence[LabelledPicture], pattern: str) -> list[tuple[str, ...] | None]:
     """Return what `pattern` finds in each file name: its groups where it has some, else all of the match."""
-    matches = [re.search(pattern, picture.name) for picture in pictures]
+    matches = [re.search(pattern, PurePosixPath(picture.name).name) for picture in pictures]
     if not any(matches):
         raise DataError(
             f"{pattern!r} is found in none of the {len(pictures)} file names, such as {pictures[0].name!r}"

@@ -5,7 +5,7 @@ Coordinates are pixels of the picture, where pixel i spans [i, i + 1].
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import cos, sin
+from math import cos, radians, sin
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from planimeter.measurement import Rle
 
 Bounds = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+Corner = tuple[float, float]
+"""x, y."""
 FARTHEST = 1e6
 """Pixels: pycocotools needs memory in proportion to an outline's length, even where no picture is."""
 
@@ -52,13 +54,13 @@ def polygon(points: Any, *, shares: bool = False) -> Shape:
 
     Coordinates may be `shares` of the picture's width and height, as YOLO has them.
     """
-    flat = _numbers(points).ravel()
+    flat = numbers(points).ravel()
     if len(flat) < 6 or len(flat) % 2:
         raise ValueError(f"a polygon needs three corners or more, this one has {len(flat) / 2:g}")
     corners = flat.reshape(-1, 2)
 
     def draw(height: int, width: int) -> WindowMask:
-        scaled = _numbers(corners * (width, height)) if shares else corners
+        scaled = numbers(corners * (width, height)) if shares else corners
         encoded: Any = coco.frPyObjects([scaled.ravel().tolist()], height, width)
         return rle_window(Rle(size=(height, width), counts=encoded[0]["counts"].decode("ascii")))
 
@@ -68,7 +70,7 @@ def polygon(points: Any, *, shares: bool = False) -> Shape:
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
     """Return an upright rectangle."""
-    left, top, right, bottom = _numbers([left, top, right, bottom]).tolist()
+    left, top, right, bottom = numbers([left, top, right, bottom]).tolist()
     left, right, top, bottom = min(left, right), max(left, right), min(top, bottom), max(top, bottom)
 
     def draw(height: int, width: int) -> WindowMask:
@@ -78,9 +80,18 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
     return Shape((left, top, right, bottom), draw)
 
 
+def turned(left: float, top: float, width: float, height: float, *, degrees: float, about: Corner) -> Shape:
+    """Return a rectangle that was turned clockwise on the screen around the point `about`."""
+    across, down = cos(radians(degrees)), sin(radians(degrees))
+    x, y = about
+    right, bottom = left + width, top + height
+    corners = [(left - x, top - y), (right - x, top - y), (right - x, bottom - y), (left - x, bottom - y)]
+    return polygon([(x + dx * across - dy * down, y + dx * down + dy * across) for dx, dy in corners])
+
+
 def ellipse(x: float, y: float, radius_x: float, radius_y: float, theta: float = 0.0) -> Shape:
     """Return a filled ellipse around (x, y), turned clockwise on the screen by `theta` radians."""
-    x, y, radius_x, radius_y, theta = _numbers([x, y, radius_x, radius_y, theta]).tolist()
+    x, y, radius_x, radius_y, theta = numbers([x, y, radius_x, radius_y, theta]).tolist()
     if radius_x <= 0 or radius_y <= 0:
         raise ValueError(f"its radii are {radius_x:g} and {radius_y:g} and must be above 0")
     half_width = float(np.hypot(radius_x * cos(theta), radius_y * sin(theta)))
@@ -108,17 +119,17 @@ def bitmap(x: int, y: int, pixels: NDArray[np.bool_]) -> Shape:
     return Shape((x, y, x + pixels.shape[1], y + pixels.shape[0]), draw)
 
 
-def _numbers(values: Any) -> NDArray[np.float64]:
+def numbers(values: Any) -> NDArray[np.float64]:
     """Return numbers, all of them finite; raises `ValueError`."""
     try:
-        numbers = np.asarray(values, np.float64)
+        found = np.asarray(values, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"its coordinates are not all numbers ({error})") from error
-    if not np.isfinite(numbers).all():
+        raise ValueError("its coordinates are not all numbers") from error
+    if not np.isfinite(found).all():
         raise ValueError("a coordinate is not finite")
-    if (np.abs(numbers) > FARTHEST).any():
-        raise ValueError(f"a coordinate of {np.abs(numbers).max():g} is far outside of any picture")
-    return numbers
+    if (np.abs(found) > FARTHEST).any():
+        raise ValueError(f"a coordinate of {np.abs(found).max():g} is far outside of any picture")
+    return found
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
-from planimeter.labels.files import find_picture, ordered, read_json
+from planimeter.labels.files import field, number, ordered, read_json
+from planimeter.labels.finder import Finder, name_of
 from planimeter.labels.shapes import Shape, ellipse, polygon, rectangle
 
 FORMAT = "VIA json"
@@ -27,27 +28,31 @@ def is_via(document: Any) -> bool:
 
 
 def open_via(file: Path, images: Path | None, report: Report) -> LabelSet:
-    """Read a VIA json whose pictures are in `images`, or beside it, or in the folder `images` beside it."""
-    document = read_json(file)
+    """Read a VIA json; its pictures are in `images`, or found from where the json is."""
+    document = read_json(file, report)
     entries = document.get("_via_img_metadata", document)
     if not isinstance(entries, dict):
-        raise DataError(f"{file} cannot be read as VIA json: _via_img_metadata is no object")
+        raise DataError(f"{file} cannot be read as VIA json: _via_img_metadata is no object; export it again")
+    return read_entries(file, images, entries, report)
+
+
+def read_entries(file: Path, images: Path | None, entries: dict[str, Any], report: Report) -> LabelSet:
+    """Return the pictures of VIA's entries, which are the same in all its exports."""
     regions_of = {key: _regions(entry) for key, entry in entries.items()}
     attribute = _class_attribute(file, [region for regions in regions_of.values() for region in regions])
+    finder = Finder(file, images)
     pictures = []
     for key, entry in entries.items():
         name = str(entry.get("filename", key)) if isinstance(entry, dict) else str(key)
         objects = []
-        for number, region in enumerate(regions_of[key], start=1):
+        for count, region in enumerate(regions_of[key], start=1):
             try:
                 class_name = _class_name(region, attribute)
-                objects.append(ObjectEntry(f"region {number}", class_name, (_shape(region),)))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-                report.broken(file, reason, f"region {number} in picture {name}")
-        source = find_picture(name, images, file.parent, file.parent / "images")
-        pictures.append(PictureEntry(source.name, file, source, tuple(objects)))
-    classes = ordered({item.class_name for picture in pictures for item in picture.objects})
+                objects.append(ObjectEntry(f"region {count}", class_name, (_shape(region),)))
+            except ValueError as error:
+                report.broken(file, str(error), f"region {count} in picture {name}")
+        pictures.append(PictureEntry(name_of(name), file, finder.find(name), tuple(objects)))
+    classes = ordered(item.class_name for picture in pictures for item in picture.objects)
     return LabelSet(FORMAT, classes, tuple(pictures))
 
 
@@ -79,7 +84,8 @@ def _class_attribute(file: Path, regions: list[Any]) -> str | None:
 def _class_name(region: Any, attribute: str | None) -> str:
     if attribute is None:
         return ONLY_CLASS
-    value = (region.get("region_attributes") or {}).get(attribute)
+    attributes = field(region, "region_attributes")
+    value = attributes.get(attribute) if isinstance(attributes, dict) else None
     if isinstance(value, dict):  # a checkbox
         chosen = [name for name, ticked in value.items() if ticked]
         value = chosen[0] if len(chosen) == 1 else None
@@ -89,16 +95,22 @@ def _class_name(region: Any, attribute: str | None) -> str:
 
 
 def _shape(region: Any) -> Shape:
-    shape = region["shape_attributes"]
-    kind = shape["name"]
+    shape = field(region, "shape_attributes")
+    kind = field(shape, "name")
     if kind == "polygon":
-        xs, ys = shape["all_points_x"], shape["all_points_y"]
+        xs, ys = field(shape, "all_points_x"), field(shape, "all_points_y")
+        if not (isinstance(xs, list) and isinstance(ys, list) and len(xs) == len(ys)):
+            raise ValueError("its all_points_x and all_points_y are not two lists of the same length")
         return polygon(list(zip(xs, ys, strict=True)))
     if kind == "rect":
-        x, y = float(shape["x"]), float(shape["y"])
-        return rectangle(x, y, x + float(shape["width"]), y + float(shape["height"]))
+        x, y = number(shape, "x"), number(shape, "y")
+        return rectangle(x, y, x + number(shape, "width"), y + number(shape, "height"))
     if kind == "circle":
-        return ellipse(shape["cx"], shape["cy"], shape["r"], shape["r"])
+        radius = number(shape, "r")
+        return ellipse(number(shape, "cx"), number(shape, "cy"), radius, radius)
     if kind == "ellipse":
-        return ellipse(shape["cx"], shape["cy"], shape["rx"], shape["ry"], shape.get("theta", 0))
+        theta = number(shape, "theta") if "theta" in shape else 0.0
+        return ellipse(
+            number(shape, "cx"), number(shape, "cy"), number(shape, "rx"), number(shape, "ry"), theta
+        )
     raise ValueError(f"a {kind} has no area; read are polygon, rect, circle and ellipse")

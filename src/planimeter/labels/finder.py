@@ -1,0 +1,145 @@
+"""Where a picture lies, told from what a label file says of it: one way for all formats."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+LABEL_FOLDERS = {"annotation", "annotations", "label", "labels", "json", "jsons"}
+"""Folders that hold labels alone: their pictures are in folders beside them, as in COCO's own layout."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A picture that was not found."""
+
+    reason: str
+    """Where it was sought, and what to do; follows the name of the picture."""
+
+
+class Finder:
+    """Finds the pictures of a label file.
+
+    Sought are, in this order, the path as it is given and its tails (`c/d/a.png`, `d/a.png`, `a.png`): beside the
+    labels, in `images` there, in `images` one folder up, and in the folders inside of these. Slashes may be those
+    of any system, letters in any Unicode normal form.
+    """
+
+    def __init__(self, labels: Path, images: Path | None = None) -> None:
+        """Look around the file `labels`, or only into the folder `images` where it is given."""
+        base = labels.parent
+        self._labels = labels
+        self._roots = [images] if images else [base, base / "images", base.parent / "images"]
+        if not images and base.name.lower() in LABEL_FOLDERS:
+            self._roots.append(base.parent)
+        self._given = images is None
+        self._listing = cache(_list)
+
+    def find(self, stated: str) -> Path | Missing:
+        """Return the file of the picture that the labels call `stated`."""
+        path = posix(stated)
+        if self._given and Path(stated).is_absolute() and (found := _file(Path(stated))):
+            return found
+        for tail in _tails(path):
+            for root in self._roots:
+                if found := _file(root / tail):
+                    return found
+            # A bare name of a longer path says too little to be sought in any folder.
+            if len(tail.parts) > 1 or len(path.parts) == 1:
+                inside = self._inside(tail)
+                if len(inside) == 1:
+                    return inside[0]
+                if inside:
+                    return Missing(
+                        f"is in {len(inside)} folders: {', '.join(str(file.parent) for file in inside)}; name one "
+                        "with --images"
+                    )
+        return Missing(self._reason(path))
+
+    def _inside(self, tail: PurePosixPath) -> list[Path]:
+        """Return where the picture is in the folders of the roots; only the one that the labels name, if they do."""
+        found = {
+            file.resolve(): file
+            for root in self._roots
+            for folder in self._listing(root)[1]
+            if (file := _file(folder / tail))
+        }
+        named = [
+            file for file in found.values() if _first_folder(file, tail).lower() in self._labels.stem.lower()
+        ]
+        return named if len(named) == 1 else list(found.values())
+
+    def _reason(self, path: PurePosixPath) -> str:
+        sought = f"is not there: sought in {', '.join(map(str, self._roots))} and the folders in them"
+        stem = _folded(path.stem)
+        for root in self._roots:
+            for folder in (root, *self._listing(root)[1]):
+                for file in self._listing(folder)[0]:
+                    if _folded(file.stem) == stem and file.suffix.lower() in PICTURE_ENDINGS:
+                        return f"{sought}; {file} differs in case or ending: rename it, or the picture in the labels"
+        return f"{sought}; --images names the folder of the pictures"
+
+
+def posix(stated: str) -> PurePosixPath:
+    """Return a path with forward slashes, without a Windows drive."""
+    path = stated.replace("\\", "/")
+    return PurePosixPath(path[2:] if path[1:2] == ":" else path)
+
+
+def name_of(stated: str) -> str:
+    """Return what a picture is called: its path inside the data, as the labels state it, with forward slashes.
+
+    Of a path that leads out of the data, from the root of some machine or upwards, the file name is left.
+    """
+    path = posix(stated)
+    return path.name if path.is_absolute() or ".." in path.parts else str(path)
+
+
+def pictures_beside(folder: Path) -> list[Path]:
+    """Return the picture files of a folder, told by their endings, in the order of their names."""
+    return [
+        path for path in _list(folder)[0] if path.suffix.lower() in PICTURE_ENDINGS and path.name[:1] != "."
+    ]
+
+
+def _tails(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Give the path as it is, then without its first folders, one after the other."""
+    if not path.is_absolute():
+        yield path
+    parts = [part for part in path.parts if part not in {"/", "..", "."}]
+    for start in range(len(parts)):
+        yield PurePosixPath(*parts[start:])
+
+
+def _file(place: Path) -> Path | None:
+    """Return the file at a place, in whichever normal form its name is stored."""
+    for form in (None, "NFC", "NFD"):
+        named = place if form is None else Path(unicodedata.normalize(form, str(place)))
+        try:
+            if named.is_file():
+                return named
+        except (OSError, ValueError):  # a name that no system has, such as one of 300 letters
+            return None
+    return None
+
+
+def _first_folder(file: Path, tail: PurePosixPath) -> str:
+    return file.parts[-len(tail.parts) - 1]
+
+
+def _list(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files and the folders of a folder; hidden folders hold no pictures."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return [], []
+    folders = [entry for entry in entries if entry.is_dir()]
+    return [entry for entry in entries if entry not in set(folders)], [
+        entry for entry in folders if not entry.name.startswith(".")
+    ]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
