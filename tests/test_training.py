@@ -141,7 +141,7 @@ def test_what_is_exported_forgets_where_a_short_training_started(tmp_path: Path)
     trainer = Trainer(
         build_network(pack.manifest.own_architecture, 1), pack, Recipe(average=0.998), tmp_path, "cpu"
     )
-    name = "backbone.body.2.conv.3.running_var"
+    name = "backbone.body.2._bn2.running_var"
     trainer.average.update_parameters(trainer.network)
     trainer.network.state_dict()[name].fill_(0.01)  # what norms learn first; it started at 1
     for _ in range(50):
