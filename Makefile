@@ -4,9 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
 DATA ?= ../shared/datasets/steel
-# What docs/architectures.md shows. MOBILENET_V2 is its ImageNet weights: downloaded, or torchvision's file.
+# The network as it is, and with one part taken away or exchanged at a time. MOBILENET_V2 is its ImageNet weights:
+# downloaded, or torchvision's file.
 MOBILENET_V2 ?= imagenet
-ARCHITECTURES ?= --train mobilenet_v2=none resnet50=none mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
+ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 efficientnet_lite0+no-light \
+	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
 .PHONY: serve test test-fast lint lint-scripts bench bench-history architectures notebook train-extra clean

@@ -73,10 +73,11 @@ def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    is_flag = field.annotation is bool
+    open_ended = field.annotation == (bool | None)
+    is_flag = field.annotation is bool or open_ended
     off = flag(f"no_{name}")
     return click.option(
-        f"{flag(name)}/{off}" if is_flag and field.default else flag(name),
+        f"{flag(name)}/{off}" if is_flag and (field.default or open_ended) else flag(name),
         name,
         type=None if is_flag else _parameter_type(field.annotation),
         is_flag=is_flag,
