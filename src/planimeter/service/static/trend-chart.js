@@ -54,7 +54,7 @@ class TrendChart extends HTMLElement {
     const facts = element("p", "trend-facts");
     facts.append(
       fact("median", withUnit(spread.median)),
-      fact("middle half", `${withUnit(spread.lower_quartile)} – ${withUnit(spread.upper_quartile)}`),
+      fact("middle 50 %", `${withUnit(spread.lower_quartile)} – ${withUnit(spread.upper_quartile)}`),
       fact("highest", withUnit(spread.maximum)),
       fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );

@@ -13,7 +13,7 @@ import { MARGIN } from "./trend-scale.js";
 /** @typedef {import("./trend-scale.js").Scale} Scale */
 
 /**
- * One column of the chart; `range` is the middle half, where it stands for many.
+ * One column of the chart; `range` is the middle 50 %, where it stands for many.
  * @typedef {{left: number, width: number, top: number, parts: ClassPercent[], range: [number, number] | null,
  *   href: string, text: string}} Column
  */
@@ -56,7 +56,7 @@ export function columnsOfBuckets(trend, links, time) {
     const what = [
       `mean ${withUnit(mean)}`,
       `median ${withUnit(median)}`,
-      `middle half ${withUnit(lower)} – ${withUnit(upper)}${classesInWords(bucket.by_class)}`,
+      `middle 50 %: ${withUnit(lower)} – ${withUnit(upper)}${classesInWords(bucket.by_class)}`,
     ];
     const when = stretch(bucket, trend.bucket_seconds);
     return {

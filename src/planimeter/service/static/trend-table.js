@@ -107,7 +107,7 @@ function table(head, rows, texts) {
 /** @param {Trend} trend */
 function note({ fences }) {
   const ends = fences && `(below ${withUnit(Math.max(0, fences[0]))} or above ${withUnit(fences[1])})`;
-  const outliers = "Outliers are outside Tukey's fences: further from the middle half than 1.5 times its width";
+  const outliers = "Outliers are outside Tukey's fences: further from the middle 50 % than 1.5 times its width";
   const classes = "Classes may overlap: their sum may be more than what is masked.";
   return `${ends ? `${outliers} ${ends}` : outliers}. ${classes}`;
 }
