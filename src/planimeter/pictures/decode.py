@@ -16,7 +16,6 @@ from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from planimeter.errors import (
@@ -24,21 +23,21 @@ from planimeter.errors import (
     MissingPicture,
     PlanimeterError,
     TooManyBytes,
-    TooManyPixels,
     UndecodablePicture,
     UnsupportedPicture,
 )
 from planimeter.measurement import ImageInfo
+from planimeter.pictures import tiff_tags
 from planimeter.pictures.formats import TITLES
+from planimeter.pictures.limits import check_size
+from planimeter.pictures.stored import StoredImage
+from planimeter.pictures.tiff import read_tiff
 from planimeter.settings import DEFAULT_LIMITS, Limits
 
 EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras deliver inside 16-bit files."""
-MOST_PAGES_COUNTED = 1000
 
 _ORIENTATION_TAG = 0x0112
-_TIFF_BITS_PER_SAMPLE = 258
-_TIFF_PHOTOMETRIC = 262
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -59,10 +58,8 @@ _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
-    "TIFF": TiffImageFile,
     "BMP": BmpImageFile,
 }
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @dataclass(frozen=True)
@@ -91,12 +88,9 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         )
     name = _format(data)
     with _hostile(name):
-        image = _DECODERS[name](BytesIO(data))
-        _check_size(image.size, limits)
-        _check_single(image, name)
-        image.load()
-        notes: list[str] = []
-        pixels = _rgb(_upright(image, notes), _stored_depth(image, data), notes)
+        stored = read_tiff(data, limits) if name == "TIFF" else _read(name, data, limits)
+        notes = [*stored.notes]
+        pixels = _rgb(_upright(stored.image, notes), stored, notes)
     height, width = pixels.shape[:2]
     info = ImageInfo(
         filename=filename or "picture",
@@ -148,7 +142,7 @@ def _format(data: bytes) -> str:
         return "PNG"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data.startswith(_TIFF_MAGICS):
+    if data.startswith(tiff_tags.SIGNATURES):
         return "TIFF"
     if data.startswith(b"BM"):
         return "BMP"
@@ -175,48 +169,26 @@ def _hostile(name: str) -> Iterator[None]:
         ) from error
 
 
-def _check_size(size: tuple[int, int], limits: Limits) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise UndecodablePicture(f"the picture has no pixels ({width} x {height})")
-    if max(size) > limits.max_side:
-        raise TooManyPixels(
-            f"the picture is {width:,} x {height:,} and its longer side may have {limits.max_side:,} pixels; "
-            "scale it down or cut it into parts"
-        )
-    if width * height > limits.max_pixels:
-        raise TooManyPixels(
-            f"the picture has {width:,} x {height:,} = {width * height:,} pixels and the limit is "
-            f"{limits.max_pixels:,}; scale it down or cut it into parts"
-        )
+def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
+    """Return the image in a file of any format but TIFF."""
+    image = _DECODERS[name](BytesIO(data))
+    check_size(image.size, limits)
+    _check_single(image, name)
+    image.load()
+    # Pillow hands out colour with 8 bits, whatever it was.
+    return StoredImage(image, depth=data[24] if name == "PNG" else 8)
 
 
 def _check_single(image: ImageFile.ImageFile, name: str) -> None:
-    """Refuse pages and animations, because nobody could tell which of the pictures was measured."""
-    pages = _tiff_pages(image) if isinstance(image, TiffImageFile) else int(getattr(image, "n_frames", 1))
-    if pages > 1:
-        kind = "pages" if name == "TIFF" else "frames"
-        count = f"{pages}" if pages < MOST_PAGES_COUNTED else f"{pages} or more"
+    """Refuse animations, because nobody could tell which of the pictures was measured."""
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > 1:
         raise UndecodablePicture(
-            f"the {name} has {count} {kind} and one picture is measured at a time; "
-            "split it and send them singly"
+            f"the {name} has {frames} frames and one picture is measured at a time; split it and send them singly"
         )
 
 
-def _tiff_pages(image: TiffImageFile) -> int:
-    """Count pages, but not all of a file made of millions of empty ones."""
-    pages = 1
-    try:
-        while pages < MOST_PAGES_COUNTED:
-            image.seek(pages)
-            pages += 1
-    except EOFError:
-        pass
-    image.seek(0)
-    return pages
-
-
-def _upright(image: ImageFile.ImageFile, notes: list[str]) -> Image.Image:
+def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
     """Apply the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
@@ -227,17 +199,7 @@ def _upright(image: ImageFile.ImageFile, notes: list[str]) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
-def _stored_depth(image: ImageFile.ImageFile, data: bytes) -> int:
-    """Return the bits per channel in the file; Pillow hands colour out with 8, whatever it was."""
-    if isinstance(image, PngImageFile):
-        return data[24]
-    if isinstance(image, TiffImageFile):
-        bits = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))
-        return int(max(bits)) if isinstance(bits, tuple) and bits else 8
-    return 8
-
-
-def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.uint8]:
+def _rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray[np.uint8]:
     """Return [H, W, 3] uint8 from an image of any of Pillow's modes."""
     mode = image.mode
     if mode == "F":
@@ -248,9 +210,9 @@ def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.
     if mode == "LAB":  # which Pillow converts, and how, depends on its release
         raise UndecodablePicture("the picture has CIELAB colours; convert it to RGB first")
     if mode.startswith("I"):
-        return _grey_to_rgb(_deep_grey(image, notes))
-    if stored_depth > 8:
-        notes.append(f"{stored_depth} bits per channel: the upper 8 were used")
+        return _grey_to_rgb(_deep_grey(image, notes, white_is_zero=stored.white_is_zero))
+    if stored.depth > 8:
+        notes.append(f"{stored.depth} bits per channel: the upper 8 were used")
     if mode == "CMYK":
         notes.append("CMYK converted to RGB without a colour profile")
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
@@ -260,19 +222,18 @@ def _rgb(image: Image.Image, stored_depth: int, notes: list[str]) -> NDArray[np.
     return np.array(image if mode == "RGB" else image.convert("RGB"), order="C")
 
 
-def _deep_grey(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
+def _deep_grey(image: Image.Image, notes: list[str], *, white_is_zero: bool) -> NDArray[np.uint8]:
     """Return [H, W] uint8 from 16-bit grey, or from 32-bit grey whose values fit into 16."""
     values = np.asarray(image)
     lowest, highest = int(values.min()), int(values.max())
     if lowest < 0 or highest > 65535:
         raise UndecodablePicture(
-            f"the picture has 32-bit grey values from {lowest} to {highest}, and no rule says which is "
+            f"the picture has deep grey values from {lowest} to {highest}, and no rule says which is "
             "white; convert it to 8- or 16-bit grey first"
         )
     grey = _scale_to_8_bits(values.astype(np.uint16), notes)
-    if isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
-        grey = ~grey  # "white is zero": Pillow turns 8-bit files of this kind round, but not deep ones
-    return grey
+    # Pillow turns 8-bit files of this kind round by itself, but not deep ones.
+    return ~grey if white_is_zero else grey
 
 
 def _scale_to_8_bits(values: NDArray[np.uint16], notes: list[str]) -> NDArray[np.uint8]:

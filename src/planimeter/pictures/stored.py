@@ -1,0 +1,17 @@
+"""A picture between its decoder and its pixels."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """What a decoder hands out: values as stored, and what must be known to read them."""
+
+    image: Image.Image
+    depth: int = 8
+    """Bits of a sample in the file; the image may have fewer."""
+    white_is_zero: bool = False
+    """Whether deep grey is still to be turned round."""
+    notes: tuple[str, ...] = ()
