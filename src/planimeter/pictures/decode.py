@@ -4,7 +4,7 @@ What each of these does to the numbers is told in `docs/pictures.md`; keep the t
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -29,6 +28,7 @@ from planimeter.errors import (
 from planimeter.measurement import ImageInfo
 from planimeter.pictures import tiff_tags
 from planimeter.pictures.formats import TITLES
+from planimeter.pictures.jpeg import read_jpeg
 from planimeter.pictures.limits import check_size
 from planimeter.pictures.stored import StoredImage
 from planimeter.pictures.tiff import read_tiff
@@ -55,11 +55,12 @@ Image.MAX_IMAGE_PIXELS = None
 # The decoders are named, not found through Image.open: nothing outside this table ever sees the bytes, and a
 # JPEG that carries more pictures (MPO) is simply read as its first.
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImageFile,
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
     "BMP": BmpImageFile,
 }
+_READERS: dict[str, Callable[[bytes, Limits], StoredImage]] = {"JPEG": read_jpeg, "TIFF": read_tiff}
+"""Formats that need more than a decoder's word."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         )
     name = _format(data)
     with _hostile(name):
-        stored = read_tiff(data, limits) if name == "TIFF" else _read(name, data, limits)
+        stored = _READERS[name](data, limits) if name in _READERS else _read(name, data, limits)
         notes = [*stored.notes]
         pixels = _rgb(_upright(stored.image, notes), stored, notes)
     height, width = pixels.shape[:2]
@@ -170,7 +171,7 @@ def _hostile(name: str) -> Iterator[None]:
 
 
 def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
-    """Return the image in a file of any format but TIFF."""
+    """Return the image in a file whose decoder can be relied on."""
     image = _DECODERS[name](BytesIO(data))
     check_size(image.size, limits)
     _check_single(image, name)
