@@ -562,7 +562,7 @@ def test_a_json_of_no_known_format_is_refused_by_name(tmp_path: Path, content: s
 
 
 def test_an_empty_folder_is_refused_with_the_formats_that_are_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="COCO json, a VIA json, a folder of LabelMe json"):
+    with pytest.raises(DataError, match="COCO json, a VIA json or csv, a folder of LabelMe json"):
         read_labels(tmp_path)
 
 

@@ -31,8 +31,9 @@ def data() -> None:
 def check(labels: Path, images: Path | None, against: Path | None, against_images: Path | None) -> None:
     """Say what is understood of DATA, and of the part it is compared with, then what is wrong.
 
-    DATA is a COCO, VIA or LabelMe json, a YOLO segmentation folder, or a folder of masks. The exit status is 1
-    when something is broken, that is, when DATA cannot be used as it is.
+    DATA is what a labelling tool exports: COCO, VIA, LabelMe, Label Studio, CVAT, QuPath, YOLO segmentation,
+    Pascal VOC, or masks as pictures (docs/labels.md). The exit status is 1 when something is broken,
+    that is, when DATA cannot be used as it is.
     """
     printer = console()
     if against_images is not None and against is None:

@@ -1,6 +1,6 @@
 """COCO json: polygons, and run-length encoding compressed or not (https://cocodataset.org/#format-data)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,15 @@ def open_coco(file: Path, images: Path | None, report: Report) -> LabelSet:
     return LabelSet(FORMAT, tuple(class_of.values()), found)
 
 
-def open_coco_parts(files: Sequence[Path], report: Report) -> LabelSet:
-    """Read several COCO json as one set, each in a folder with its pictures, as Roboflow exports them."""
-    parts = [(file.parent.name, open_coco(file, None, report)) for file in files]
+def roboflow_files(path: Path) -> list[Path]:
+    """Return the json of the parts that are learnt from; `test` is for `planimeter evaluate FOLDER/test`."""
+    files = [path / part / "_annotations.coco.json" for part in ("train", "valid")]
+    return [file for file in files if file.is_file()]
+
+
+def open_roboflow(path: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read the parts of a folder as one set, each with its pictures beside its json, as Roboflow exports COCO."""
+    parts = [(file.parent.name, open_coco(file, images, report)) for file in roboflow_files(path)]
     classes = dict.fromkeys(name for _, part in parts for name in part.classes)
     pictures = [
         replace(picture, name=f"{folder}/{picture.name}")

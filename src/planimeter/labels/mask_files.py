@@ -2,11 +2,14 @@
 
 A folder has its pictures in `images` and, under the same names, either `masks/NAME.png` (each pixel's class,
 the order of classes in `classes.txt`; instances are the connected components), `instances/NAME.png` (each
-pixel's instance), or `masks/NAME/*.png` (one object a file). The layout of the 2018 Data Science Bowl, a
+pixel's instance), or `masks/NAME/*.png` (one object a file). A file may have one of `SUFFIXES` behind the name.
+Masks of 16 bits or more without a `classes.txt` are maps of instances too, as StarDist has them, and so is
+`NAME_cp_masks` beside a picture, which Cellpose saves. The layout of the 2018 Data Science Bowl, a
 folder for each picture with `images` and `masks` in it, is read too.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from scipy import ndimage
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import pictures_in, read_lines
-from planimeter.labels.finder import PICTURE_ENDINGS
+from planimeter.labels.finder import PICTURE_ENDINGS, pictures_beside
 from planimeter.labels.shapes import Shape, bitmap
 
 CLASS_MAPS = "class masks (instances are connected components)"
@@ -27,7 +30,11 @@ OBJECT_FILES = "one mask file per object"
 ONLY_CLASS = "object"
 """Where there is no `classes.txt`."""
 
-_NEIGHBOURS = np.ones((3, 3), bool)
+SUFFIXES = ("", "_mask", "_masks", "_cp_masks", "_label", "_labels", "_seg")
+"""What tools put behind the picture's name in that of its mask."""
+_CELLPOSE = "_cp_masks"
+_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
+NEIGHBOURS = np.ones((3, 3), bool)
 """Pixels that touch at a corner belong together: a thin scratch stays one."""
 
 
@@ -39,19 +46,41 @@ def open_mask_files(path: Path, images: Path | None, report: Report) -> LabelSet
     pictures = pictures_in(images or path / "images")
     folder = path / ("instances" if (path / "instances").is_dir() else "masks")
     _report_strays(folder, {picture.stem for picture in pictures}, report)
-    if folder.name == "instances":
+    if folder.name == "instances" or _has_label_images(path, folder):
         if len(classes) > 1:
             raise DataError(
                 f"{folder} holds instances of one class, and classes.txt names {len(classes)}; use masks/ with "
                 "a folder of object files for each picture instead"
             )
         entries = [_mapped(picture, folder, classes, report, by_instance=True) for picture in pictures]
-        return LabelSet(INSTANCE_MAPS, classes, tuple(entries))
+        return LabelSet(INSTANCE_MAPS, classes, _kept(entries))
     if any(entry.is_dir() for entry in folder.iterdir()):
-        entries = [_separate(picture, folder / picture.stem, classes, report) for picture in pictures]
-        return LabelSet(OBJECT_FILES, classes, tuple(entries))
+        separate = [_separate(picture, folder / picture.stem, classes, report) for picture in pictures]
+        return LabelSet(OBJECT_FILES, classes, tuple(separate))
     entries = [_mapped(picture, folder, classes, report, by_instance=False) for picture in pictures]
-    return LabelSet(CLASS_MAPS, classes, tuple(entries))
+    return LabelSet(CLASS_MAPS, classes, _kept(entries))
+
+
+def open_cellpose(path: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read a folder with the masks that Cellpose saves beside the pictures."""
+    pictures = [file for file in pictures_in(images or path) if not file.stem.endswith((_CELLPOSE, "_flows"))]
+    _report_strays(path, {file.stem for file in pictures}, report, _CELLPOSE)
+    entries = [_mapped(picture, path, (ONLY_CLASS,), report, by_instance=True) for picture in pictures]
+    return LabelSet(INSTANCE_MAPS, (ONLY_CLASS,), _kept(entries))
+
+
+def _has_label_images(path: Path, folder: Path) -> bool:
+    """Tell whether masks number instances: nobody has so many classes that 8 bits are too few."""
+    if (path / "classes.txt").is_file():
+        return False
+    for file in pictures_beside(folder):
+        try:
+            with Image.open(file) as image:
+                if image.mode.startswith("I"):
+                    return True
+        except (OSError, ValueError, SyntaxError):
+            continue  # named where it is read
+    return False
 
 
 def is_bowl(path: Path) -> bool:
@@ -79,10 +108,13 @@ def _classes(path: Path, report: Report) -> tuple[str, ...]:
     return names
 
 
-def _report_strays(folder: Path, stems: set[str], report: Report) -> None:
+def _report_strays(folder: Path, stems: set[str], report: Report, suffix: str = "") -> None:
+    """Report what belongs to no picture; with a `suffix`, only files that have it are masks."""
+    named = {f"{stem}{ending}" for stem in stems for ending in SUFFIXES}
     for entry in sorted(folder.iterdir()):
-        named = entry.stem if entry.is_file() else entry.name
-        if named not in stems and not entry.name.startswith(".") and (entry.is_dir() or _is_picture(entry)):
+        stem = entry.stem if entry.is_file() else entry.name
+        ours = stem.endswith(suffix) and (entry.is_dir() or _is_picture(entry))
+        if ours and stem not in named and not entry.name.startswith("."):
             report.broken(entry, "no picture has its name")
 
 
@@ -92,27 +124,25 @@ def _is_picture(file: Path) -> bool:
 
 def _mapped(
     picture: Path, folder: Path, classes: tuple[str, ...], report: Report, *, by_instance: bool
-) -> PictureEntry:
-    """Read one map of classes or of instances."""
-    file = next(
-        (
-            path
-            for ending in (".png", ".tif", ".tiff", ".bmp")
-            if (path := folder / f"{picture.stem}{ending}").is_file()
-        ),
-        None,
-    )
+) -> PictureEntry | None:
+    """Read one map of classes or of instances; None where it is broken."""
+    names = [f"{picture.stem}{suffix}{ending}" for suffix in SUFFIXES for ending in _ENDINGS]
+    file = next((path for name in names if (path := folder / name) != picture and path.is_file()), None)
     if file is None:
-        missing = folder / f"{picture.stem}.png"
         report.broken(
-            missing, f"is missing; for a picture without objects ({picture.name}), make it all black"
+            folder / names[0],
+            f"is missing; for a picture without objects ({picture.name}), make it all black",
         )
-        return PictureEntry(picture.name, missing, picture)
+        return None
     values = _values(file, report)
     if values is None:
-        return PictureEntry(picture.name, file, picture)
+        return None
     objects = _instances(values, classes) if by_instance else _components(file, values, classes, report)
     return PictureEntry(picture.name, file, picture, tuple(objects), _size(values))
+
+
+def _kept(entries: Iterable[PictureEntry | None]) -> tuple[PictureEntry, ...]:
+    return tuple(entry for entry in entries if entry is not None)
 
 
 def _size(values: NDArray[Any]) -> tuple[int, int]:
@@ -127,8 +157,8 @@ def _values(file: Path, report: Report) -> NDArray[Any] | None:
                 report.broken(file, f"has colours (mode {image.mode}); a mask has one channel of numbers")
                 return None
             return np.asarray(image).astype(np.int64)
-    except (OSError, ValueError, SyntaxError) as error:
-        report.broken(file, f"cannot be read as a mask: {error}")
+    except (OSError, ValueError, SyntaxError):
+        report.broken(file, "cannot be read as a mask: it is damaged, or no picture file; save it again")
         return None
 
 
@@ -136,7 +166,7 @@ def _instances(values: NDArray[Any], classes: tuple[str, ...]) -> list[ObjectEnt
     numbers, dense = np.unique(values, return_inverse=True)
     windows = ndimage.find_objects(dense.reshape(values.shape) + 1)
     return [
-        ObjectEntry(f"instance {number}", classes[0], (_at(values[window] == number, window),))
+        ObjectEntry(f"instance {number}", classes[0], (at(values[window] == number, window),))
         for number, window in zip(numbers.tolist(), windows, strict=True)
         if number
     ]
@@ -159,14 +189,15 @@ def _components(
                 "classes.txt, or call the folder instances/ if these are instances",
             )
             continue
-        components, _ = ndimage.label(values == value, _NEIGHBOURS)
+        components, _ = ndimage.label(values == value, NEIGHBOURS)
         for number, window in enumerate(ndimage.find_objects(components), start=1):
-            shape = _at(components[window] == number, window)
+            shape = at(components[window] == number, window)
             objects.append(ObjectEntry(f"component {number} of value {value}", class_of[value], (shape,)))
     return objects
 
 
-def _at(pixels: NDArray[np.bool_], window: tuple[slice, slice]) -> Shape:
+def at(pixels: NDArray[np.bool_], window: tuple[slice, slice]) -> Shape:
+    """Return the pixels of a window, in rows and columns of the picture, as a shape."""
     return bitmap(int(window[1].start), int(window[0].start), pixels.copy())
 
 

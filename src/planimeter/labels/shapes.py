@@ -68,6 +68,22 @@ def polygon(points: Any, *, shares: bool = False) -> Shape:
     return Shape((left, top, right, bottom), draw, shares)
 
 
+def with_holes(outline: Any, holes: Sequence[Any]) -> Shape:
+    """Return a polygon without those that lie in it; raises `ValueError`."""
+    whole, parts = polygon(outline), [polygon(hole) for hole in holes]
+
+    def draw(height: int, width: int) -> WindowMask:
+        mask = whole.draw(height, width)
+        pixels = np.zeros((height, width), bool)
+        pixels[mask.window] = mask.pixels
+        for part in parts:
+            hole = part.draw(height, width)
+            pixels[hole.window] &= ~hole.pixels
+        return _trim(0, 0, pixels)
+
+    return Shape(whole.bounds, draw) if parts else whole
+
+
 def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
     """Return an upright rectangle."""
     left, top, right, bottom = numbers([left, top, right, bottom]).tolist()
@@ -82,6 +98,8 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
 
 def turned(left: float, top: float, width: float, height: float, *, degrees: float, about: Corner) -> Shape:
     """Return a rectangle that was turned clockwise on the screen around the point `about`."""
+    if not degrees % 360:
+        return rectangle(left, top, left + width, top + height)
     across, down = cos(radians(degrees)), sin(radians(degrees))
     x, y = about
     right, bottom = left + width, top + height

@@ -1,0 +1,87 @@
+"""GeoJSON of QuPath: a file for each picture, with its annotations or detections (https://qupath.github.io)."""
+
+from pathlib import Path
+from typing import Any
+
+from planimeter.errors import DataError
+from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
+from planimeter.labels.files import field, ordered, read_json
+from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Missing
+from planimeter.labels.shapes import Shape, with_holes
+
+FORMAT = "QuPath GeoJSON"
+ONLY_CLASS = "object"
+"""Of objects without a classification."""
+
+
+def is_qupath(document: Any) -> bool:
+    """Tell whether a json document is GeoJSON: a collection of features, or a list of them."""
+    features = document.get("features") if isinstance(document, dict) else document
+    return isinstance(features, list) and any(
+        isinstance(feature, dict) and feature.get("type") == "Feature" for feature in features
+    )
+
+
+def open_qupath(path: Path, images: Path | None, report: Report) -> LabelSet:
+    """Read a file, or a folder of files, each under the name of its picture."""
+    pictures = []
+    for file in geojson_files(path) if path.is_dir() else [path]:
+        try:
+            document = read_json(file, report)
+        except DataError as error:
+            report.broken(file, str(error).removeprefix(f"{file} "))
+            continue
+        source = _find(file, Finder(file, images))
+        name = source.name if isinstance(source, Path) else file.stem
+        pictures.append(PictureEntry(name, file, source, tuple(_objects(file, document, report))))
+    classes = ordered(item.class_name for picture in pictures for item in picture.objects)
+    return LabelSet(FORMAT, classes, tuple(pictures))
+
+
+def geojson_files(folder: Path) -> list[Path]:
+    """Return the GeoJSON files of a folder."""
+    return sorted(file for file in folder.glob("*.geojson") if not file.name.startswith("."))
+
+
+def _find(file: Path, finder: Finder) -> Path | Missing:
+    """Return the picture of a GeoJSON: `a.geojson` or `a.tif.geojson` is that of `a.tif`."""
+    stem = file.stem
+    named = (
+        [stem]
+        if Path(stem).suffix.lower() in PICTURE_ENDINGS
+        else [stem + end for end in sorted(PICTURE_ENDINGS)]
+    )
+    found = [finder.find(name) for name in named]
+    return next((place for place in found if isinstance(place, Path)), found[0])
+
+
+def _objects(file: Path, document: Any, report: Report) -> list[ObjectEntry]:
+    features = document.get("features") if isinstance(document, dict) else document
+    objects = []
+    for count, feature in enumerate(features if isinstance(features, list) else [], start=1):
+        name = f"feature {count}"
+        try:
+            objects.append(ObjectEntry(name, _class(feature), _shapes(field(feature, "geometry"))))
+        except ValueError as error:
+            report.broken(file, str(error), name)
+    return objects
+
+
+def _class(feature: Any) -> str:
+    properties = feature.get("properties")
+    classification = properties.get("classification") if isinstance(properties, dict) else None
+    if isinstance(classification, dict):
+        names = classification.get("names")  # of a class within a class, as newer versions write it
+        name = classification.get("name") or (": ".join(map(str, names)) if isinstance(names, list) else "")
+        return str(name).strip() or ONLY_CLASS
+    return str(classification or "").strip() or ONLY_CLASS
+
+
+def _shapes(geometry: Any) -> tuple[Shape, ...]:
+    kind, coordinates = field(geometry, "type"), field(geometry, "coordinates")
+    if kind not in {"Polygon", "MultiPolygon"}:
+        raise ValueError(f"a {kind} has no area; read are Polygon and MultiPolygon")
+    polygons = [coordinates] if kind == "Polygon" else coordinates
+    if not isinstance(polygons, list) or not all(isinstance(rings, list) and rings for rings in polygons):
+        raise ValueError("its coordinates are no rings of corners")
+    return tuple(with_holes(rings[0], rings[1:]) for rings in polygons)
