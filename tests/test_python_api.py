@@ -2,20 +2,30 @@
 
 import subprocess
 import sys
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import planimeter
 from planimeter import Measured, Measurement, Segmenter
-from planimeter.errors import InvalidOption, MissingPicture, UnknownModel
+from planimeter.errors import (
+    InvalidOption,
+    MissingPicture,
+    TooManyBytes,
+    TooManyPixels,
+    UndecodablePicture,
+    UnknownModel,
+)
 from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Polygons, Rle
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample, list_samples
+from planimeter.settings import Limits
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +72,103 @@ def test_path_text_bytes_array_and_picture_give_the_same_answer(
         again = segmenter.measure(source)
         assert again.coverage == measured.coverage
         assert again.instances == measured.instances
+
+
+def test_an_image_of_pillows_an_open_file_and_other_bytes_give_the_same_answer(
+    segmenter: Segmenter, measured: Measured, sample: Sample
+) -> None:
+    data = sample.read()
+    with sample.path.open("rb") as file, Image.open(sample.path) as image:
+        sources = [BytesIO(data), file, image, image.convert("RGB"), bytearray(data), memoryview(data)]
+        for source in sources:
+            again = segmenter.measure(source)
+            assert again.coverage == measured.coverage
+            assert again.instances == measured.instances
+    with sample.path.open("rb") as file:
+        assert segmenter.measure(file).image == measured.image
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_an_image_of_pillows_is_turned_upright_as_its_file_would_be(
+    segmenter: Segmenter, orientation: int
+) -> None:
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:20, :20] = (250, 20, 30)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", exif=exif)
+    image = Image.open(BytesIO(stream.getvalue()))
+    from_file, from_image = segmenter.measure(stream.getvalue()), segmenter.measure(image)
+    assert (from_image.image.width, from_image.image.height) == (
+        from_file.image.width,
+        from_file.image.height,
+    )
+    assert np.array_equal(from_image.draw(), from_file.draw())
+    assert from_image.image.format == "ARRAY"
+
+
+@pytest.mark.parametrize(
+    ("mode", "note"),
+    [
+        ("I;16", "16-bit grey scaled"),
+        ("RGBA", "alpha dropped"),
+        ("CMYK", "CMYK converted"),
+        ("P", None),
+        ("LA", "alpha dropped"),
+        ("1", None),
+    ],
+)
+def test_every_mode_of_an_image_is_handled_as_in_a_file(
+    segmenter: Segmenter, mode: str, note: str | None
+) -> None:
+    notes = segmenter.measure(Image.new(mode, (40, 40))).notes
+    assert any(entry.startswith(note) for entry in notes) if note else notes == []
+
+
+def test_an_image_of_floats_and_one_beyond_the_limits_are_refused(segmenter: Segmenter) -> None:
+    with pytest.raises(UndecodablePicture, match="floating-point"):
+        segmenter.measure(Image.new("F", (40, 40)))
+    with pytest.raises(TooManyPixels, match="limit is 100"):
+        segmenter.measure(Image.new("L", (40, 40)), limits=Limits(max_pixels=100))
+    with pytest.raises(TooManyBytes, match="limit of 100"):
+        segmenter.measure(BytesIO(bytes(200)), limits=Limits(max_bytes=100))
+
+
+def test_a_planar_tiff_that_pillow_opened_is_referred_to_its_file(segmenter: Segmenter) -> None:
+    stream = BytesIO()
+    planes = np.random.default_rng(0).integers(0, 65_536, (3, 40, 40)).astype(np.uint16)
+    tifffile.imwrite(stream, planes, photometric="rgb", planarconfig="separate")
+    with pytest.raises(InvalidOption, match="path or the bytes of its file"):
+        segmenter.measure(Image.open(BytesIO(stream.getvalue())))
+    assert segmenter.measure(stream.getvalue()).image.format == "TIFF"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (None, "None is no picture here; taken are a path"),
+        (3, r"type builtins\.int is no picture here; taken are a path.* PIL\.Image\.Image"),
+        (["a.png", "b.png"], "a list of 2 came.* call measure for each"),
+        ("https://example.org/a.png", "is an address, not a path; fetch it"),
+        (StringIO("text"), 'open it with "rb"'),
+    ],
+)
+def test_what_is_no_picture_is_answered_with_what_is_taken(
+    segmenter: Segmenter, source: Any, words: str
+) -> None:
+    with pytest.raises(InvalidOption, match=words):
+        segmenter.measure(source)
+
+
+def test_an_open_file_that_stands_at_its_end_is_told_so(segmenter: Segmenter) -> None:
+    stream = BytesIO()
+    Image.new("L", (40, 40)).save(stream, "PNG")
+    with pytest.raises(MissingPicture, match=r"seek\(0\)"):
+        segmenter.measure(stream)
+    stream.close()
+    with pytest.raises(MissingPicture, match="cannot be read"):
+        segmenter.measure(stream)
 
 
 def test_a_picture_without_a_name_gets_the_one_that_is_given(segmenter: Segmenter) -> None:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from PIL import Image
 from pydantic import PrivateAttr
 
 from planimeter.drawing.drawing import Style, draw_measurement
-from planimeter.errors import InferenceFailed, InvalidOption, MissingPicture
+from planimeter.errors import InferenceFailed, InvalidOption
 from planimeter.layouts import has_sentinel, reader
 from planimeter.masks.counted import Counted
 from planimeter.masks.pixels import PixelProbabilities
@@ -30,8 +29,8 @@ from planimeter.measuring.coverage import list_instances, list_notes, measure_co
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
-from planimeter.pictures.decode import Picture, decode, from_array
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
+from planimeter.pictures.sources import Source, read_source
 from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
@@ -102,7 +101,7 @@ class Segmenter:
 
     def measure(
         self,
-        source: "Path | str | bytes | NDArray[Any] | Picture",
+        source: Source,
         *,
         score_threshold: float | None = None,
         mask_format: MaskFormat = "rle",
@@ -112,18 +111,17 @@ class Segmenter:
     ) -> Measured:
         """Measure one picture.
 
-        `source` is a path, the bytes of a picture file, an array (uint8 [H, W] or [H, W, 3 or 4] RGB(A),
-        uint16 [H, W]), or a `Picture` already decoded. `score_threshold` in [0, 1] replaces the pack's own. A `watch`
+        `source` is a path, the bytes of a picture file, a binary file that is open (also `BytesIO`), an array (uint8
+        [H, W] or [H, W, 3 or 4] RGB(A), uint16 [H, W]), a `PIL.Image.Image`, or a `Picture` already decoded; anything
+        else raises `InvalidOption`. `score_threshold` in [0, 1] replaces the pack's own. A `watch`
         that already runs goes on; its time so far is in the measurement's.
         """
         watch = watch or Stopwatch()
         threshold = self.default_threshold if score_threshold is None else score_threshold
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
-        if isinstance(source, Picture):
-            picture = source
-        else:
-            picture = _read(source, filename, limits or Limits())
+        picture = read_source(source, filename=filename, limits=limits or Limits())
+        if picture is not source:
             watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes)
         found, counted = candidates.above(threshold), candidates.counted
@@ -253,16 +251,3 @@ def open_segmenter(pack: Pack, how: Inference | None = None) -> Segmenter:
     if how.thorough and isinstance(architecture, Architecture) and architecture.pixel_channels:
         network = ThoroughRuntime(network)
     return Segmenter(pack, network)
-
-
-def _read(source: Any, filename: str | None, limits: Limits) -> Picture:
-    if isinstance(source, bytes):
-        return decode(source, filename=filename or "picture", limits=limits)
-    if isinstance(source, np.ndarray):
-        return from_array(source, filename=filename or "array")
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MissingPicture(f"{path} cannot be read: {error.strerror}") from error
-    return decode(data, filename=filename or path.name, limits=limits)

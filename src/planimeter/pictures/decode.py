@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from planimeter.errors import (
@@ -133,6 +134,42 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
         sha256=hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
     )
     return Picture(rgb, info, tuple(notes))
+
+
+def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """Return an image of Pillow's as a picture, with its orientation, depth and alpha handled as those of a file.
+
+    Of an image with several frames the one at which it stands is taken. Raises `TooManyPixels`, `UndecodablePicture`
+    where it cannot be loaded or has no fair 8-bit RGB rendering, and `InvalidOption` for a TIFF of which Pillow has
+    the wrong pixels.
+    """
+    name = image.format or "image"
+    check_size(image.size, limits)
+    with _hostile(name):
+        stored = _pillows_tiff(image) if isinstance(image, TiffImageFile) else StoredImage(image)
+        image.load()
+        notes: list[str] = []
+        pixels = _rgb(_upright(image, notes), stored, notes)
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
+    info = ImageInfo(filename=filename, format="ARRAY", width=width, height=height, sha256=digest)
+    return Picture(pixels, info, tuple(notes))
+
+
+def _pillows_tiff(image: TiffImageFile) -> StoredImage:
+    """Return a TIFF that Pillow opened; one that Pillow reads wrongly is refused, as its file is read rightly here."""
+    tags = image.tag_v2
+    depth = max(tags.get(tiff_tags.BITS, (1,)), default=1)
+    planar, samples = tags.get(tiff_tags.PLANAR, 1) == 2, tags.get(tiff_tags.SAMPLES, 1)
+    declared = tuple(tags.get(tiff_tags.EXTRA_SAMPLES, ()))
+    colours = 4 if image.mode == "CMYK" else 3 if image.mode in {"RGB", "RGBA"} else 1
+    proven = colours == 3 and samples == 4 and bool(declared)
+    if (planar and depth > 8 and samples > 1) or (samples > colours and not proven and image.mode != "LA"):
+        raise InvalidOption(
+            f"Pillow does not read this TIFF of {samples} channels rightly; "
+            "give measure the path or the bytes of its file"
+        )
+    return StoredImage(image, depth, white_is_zero=depth > 8 and tags.get(tiff_tags.PHOTOMETRIC) == 0)
 
 
 def _format(data: bytes) -> str:
