@@ -1,6 +1,8 @@
 """The REST API through Flask's test client: real decoder, queue, store and drawing; a model known by heart."""
 
+import base64
 import csv
+import gzip
 import json
 import struct
 import threading
@@ -187,6 +189,75 @@ def test_a_threshold_leaves_instances_out(client: FlaskClient) -> None:
     assert len(body(post(client, OVERLAPPING, score_threshold=""))["instances"]) == 2
 
 
+def same_picture(one: Any, other: Any) -> bool:
+    return all(
+        one["image"][name] == other["image"][name] for name in ("filename", "format", "width", "sha256")
+    )
+
+
+def as_json(client: FlaskClient, image: str, **fields: Any) -> TestResponse:
+    return client.post(MEASUREMENTS, json={"image": image, **fields})
+
+
+@pytest.mark.parametrize("before", ["", "data:image/png;base64,", "data:application/octet-stream;base64,"])
+def test_base64_in_json_is_measured_as_the_file_is(client: FlaskClient, before: str) -> None:
+    for text in (
+        base64.b64encode(OVERLAPPING).decode(),
+        base64.encodebytes(OVERLAPPING).decode(),
+        base64.urlsafe_b64encode(OVERLAPPING).decode().rstrip("="),
+    ):
+        answer = as_json(
+            client, before + text, filename="blocks.png", score_threshold=0.7, batch="b", model=None
+        )
+        assert answer.status_code == 201, answer.text
+        measured = body(answer)
+        assert same_picture(measured, body(post(client, OVERLAPPING)))
+        assert len(measured["instances"]) == 1
+    alone = client.post(MEASUREMENTS, json=before + base64.b64encode(OVERLAPPING).decode())
+    assert body(alone)["coverage"]["percent_masked"] == 37.5
+
+
+def test_json_can_name_a_stored_picture(client: FlaskClient) -> None:
+    first = body(post(client, OVERLAPPING))
+    again = client.post(MEASUREMENTS, json={"from": first["id"], "score_threshold": 0.7})
+    assert same_picture(body(again), first)
+    both = as_json(client, "aaaa", **{"from": first["id"]})
+    assert_problem(both, 400, "invalid_option", "one of the two")
+
+
+def packed(client: FlaskClient, data: bytes, content_type: str, encoding: str = "gzip") -> TestResponse:
+    headers = {"Content-Encoding": encoding}
+    return client.post(MEASUREMENTS, data=data, content_type=content_type, headers=headers)
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n%b\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+def test_a_gzip_body_is_unpacked_whatever_is_in_it(client: FlaskClient, encoding: str) -> None:
+    in_json = json.dumps({"image": base64.b64encode(OVERLAPPING).decode()}).encode()
+    for data, content_type in (
+        (OVERLAPPING, "image/png"),
+        (in_json, "application/json"),
+        (FORM % OVERLAPPING, "multipart/form-data; boundary=x"),
+    ):
+        answer = packed(client, gzip.compress(data), content_type, encoding)
+        assert answer.status_code == 201, answer.text
+        assert body(answer)["coverage"]["percent_masked"] == 37.5
+        parts = gzip.compress(data[:50]) + gzip.compress(data[50:])
+        assert packed(client, parts, content_type, encoding).status_code == 201
+
+
+def test_what_is_not_gzip_is_refused_by_name(client: FlaskClient) -> None:
+    assert_problem(packed(client, OVERLAPPING, "image/png"), 422, "undecodable_picture", "gzip", "leave out")
+    cut = gzip.compress(OVERLAPPING)[:-20]
+    assert_problem(packed(client, cut, "image/png"), 422, "undecodable_picture", "cut short")
+    for encoding in ("br", "deflate", "gzip, gzip"):
+        answer = packed(client, OVERLAPPING, "image/png", encoding)
+        assert_problem(answer, 415, "unsupported_picture", encoding, "only gzip")
+    assert packed(client, OVERLAPPING, "image/png", "identity").status_code == 201
+
+
 # ---- Bad input
 
 
@@ -261,10 +332,31 @@ def test_a_bad_option_is_named_and_the_next_good_request_is_measured(
         ({"data": b"", "content_type": "image/png"}, 400, "missing_picture", ("empty",)),
         (
             {"data": b"{}", "content_type": "application/json"},
-            415,
-            "unsupported_picture",
-            ("application/json",),
+            400,
+            "missing_picture",
+            ("no 'image' in the JSON", "base64"),
         ),
+        ({"json": [1, 2]}, 400, "missing_picture", ("no object", "base64")),
+        ({"json": {"instances": [{"b64": "aaaa"}]}}, 400, "invalid_option", ("instances", '{"image": ')),
+        ({"json": {"image": {"type": "base64"}}}, 400, "invalid_option", ("no text", "base64")),
+        ({"json": {"image": "pictures/a.png?"}}, 400, "invalid_option", ("not base64", "not its path")),
+        ({"json": {"image": "data:image/png,abc"}}, 400, "invalid_option", ("data:image/png;base64,",)),
+        ({"json": {"image": ""}}, 400, "missing_picture", ("empty",)),
+        ({"json": {"image": "aGVsbG8gd29ybGQ="}}, 415, "unsupported_picture", ("PNG",)),
+        (
+            {"json": {"image": "aaaa", "threshold": 0.5}},
+            400,
+            "invalid_option",
+            ("unknown option 'threshold'",),
+        ),
+        (
+            {"json": {"image": "aaaa", "score_threshold": 2}},
+            400,
+            "invalid_option",
+            ("score_threshold is '2'",),
+        ),
+        ({"data": b"{", "content_type": "application/json"}, 400, "invalid_option", ("no JSON",)),
+        ({"data": b"[" * 100_000, "content_type": "application/json"}, 400, "invalid_option", ("no JSON",)),
         (
             {
                 "data": OVERLAPPING,
@@ -300,6 +392,23 @@ def test_too_many_bytes_are_413_whether_flask_or_we_count_them(small_client: Fla
     assert_problem(form, 413, "too_many_bytes", "10,000 bytes")
     raw = small_client.post(MEASUREMENTS, data=bytes(size), content_type="image/png")
     assert_problem(raw, 413, "too_many_bytes", "10,000 bytes")
+    in_json = as_json(small_client, base64.b64encode(bytes(size)).decode())
+    assert_problem(in_json, 413, "too_many_bytes", "10,000 bytes")
+    for data, content_type in ((bytes(size), "image/png"), (form_data, "multipart/form-data; boundary=x")):
+        bomb = packed(small_client, gzip.compress(data), content_type)
+        assert_problem(bomb, 413, "too_many_bytes", "10,000 bytes")
+
+
+def test_base64_of_a_picture_at_the_limit_is_taken(settings: Settings, store: Store, models: Models) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (SIDE, 24_000, 3)).astype(np.uint8)
+    data = encoded(pixels)
+    changed = settings.model_copy(update={"max_bytes": len(data)})
+    client = create_app(changed, store, models).test_client()
+    assert len(data) > 4_000_000
+    text = base64.b64encode(data).decode()
+    assert as_json(client, text).status_code == 201
+    one_more = base64.b64encode(data + b"\0").decode()
+    assert_problem(as_json(client, one_more), 413, "too_many_bytes")
 
 
 @pytest.mark.parametrize(

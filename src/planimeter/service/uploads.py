@@ -1,55 +1,201 @@
-"""The picture in a request: a multipart field, or the raw body."""
+"""The picture in a request: a multipart field, the raw body, or base64 in JSON; any of them also as gzip."""
 
+import base64
+import binascii
+import json
+import zlib
 from collections.abc import Callable
+from io import BytesIO
+from typing import Any, TypeAlias
 
 from flask import Request
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 
-from planimeter.errors import InvalidOption, MissingPicture, TooManyBytes, UnsupportedPicture
+from planimeter.errors import (
+    InvalidOption,
+    MissingPicture,
+    TooManyBytes,
+    UndecodablePicture,
+    UnsupportedPicture,
+)
 from planimeter.service.api.options import UploadOptions, parse
 from planimeter.service.problems import too_many_bytes
 
 FIELD = "image"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
+JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
+OVERHEAD = 2**20
+"""Bytes that a form or a JSON object may need beside the picture."""
+
+Upload: TypeAlias = tuple[bytes, str, UploadOptions]
+Stored: TypeAlias = Callable[[str], tuple[bytes, str]]
 
 
-def read_upload(
-    request: Request, max_bytes: int, stored: Callable[[str], tuple[bytes, str]]
-) -> tuple[bytes, str, UploadOptions]:
+def read_upload(request: Request, max_bytes: int, stored: Stored) -> Upload:
     """Return the bytes of the picture, its file name, and the options of query and form.
 
     With the option `from` there is no picture in the request: `stored` returns that of a measurement.
 
-    Raises `MissingPicture`, `UnsupportedPicture`, `TooManyBytes` or `InvalidOption`, saying what came and how
-    to send it instead.
+    Raises `MissingPicture`, `UnsupportedPicture`, `UndecodablePicture`, `TooManyBytes` or `InvalidOption`, saying what
+    came and how to send it instead.
     """
+    if request.mimetype == "application/json":
+        # Base64 makes four bytes of three.
+        request.max_content_length = max_bytes * 4 // 3 + OVERHEAD
+    plain = _unpacked(request, max_bytes)
+    try:
+        data, filename, options = _read(plain, max_bytes, stored)
+    finally:
+        # Flask closes the files of its own request only.
+        if plain is not request:
+            plain.close()
+    if len(data) > max_bytes:
+        raise TooManyBytes(too_many_bytes(max_bytes))
+    return data, filename, options
+
+
+def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
     kind = request.mimetype
+    if kind == "application/json":
+        return _read_json(request, max_bytes, stored)
     if request.args.get("from") or request.form.get("from"):
         if FIELD in request.files or kind.startswith("image/"):
             raise InvalidOption("a picture came, and from names a stored one; send one of the two")
         options = parse(UploadOptions, request.args, request.form)
-        data, filename = stored(options.from_ or "")
-    elif kind == "multipart/form-data":
+        return *stored(options.from_ or ""), options
+    if kind == "multipart/form-data":
         file = _field(request)
-        data, filename = file.stream.read(max_bytes + 1), file.filename or "picture"
         options = parse(UploadOptions, request.args, request.form)
-    elif kind.startswith("image/") or kind == "application/octet-stream":
+        return file.stream.read(max_bytes + 1), file.filename or "picture", options
+    if kind.startswith("image/") or kind == "application/octet-stream":
         options = parse(UploadOptions, request.args)
-        data, filename = request.get_data(cache=False), options.filename or "picture"
+        data = request.get_data(cache=False)
         if not data:
             raise MissingPicture(f"the body is empty; send the bytes of a picture, {EXAMPLE}")
-    elif request.content_length or request.headers.get("Transfer-Encoding"):
+        return data, options.filename or "picture", options
+    if request.content_length or request.headers.get("Transfer-Encoding"):
         raise UnsupportedPicture(
             f"the body has the content type {kind or 'none'!r}; send the picture as the multipart field "
-            f"{FIELD!r} ({EXAMPLE}) or as raw bytes with its own type, like image/png"
+            f"{FIELD!r} ({EXAMPLE}), as raw bytes with its own type, like image/png, or as application/json: "
+            f"{JSON_EXAMPLE}"
         )
-    else:
+    raise MissingPicture(
+        f"there is no picture in the request; send it as the multipart field {FIELD!r}, {EXAMPLE}"
+    )
+
+
+# ---- Content-Encoding
+
+
+def _unpacked(request: Request, max_bytes: int) -> Request:
+    """Return the request with its body unpacked, where it came as gzip."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        return request
+    if encoding not in {"gzip", "x-gzip"}:
+        raise UnsupportedPicture(
+            f"the body has the content encoding {encoding!r}, and only gzip is unpacked here; send it as it is"
+        )
+    limit = request.max_content_length or max_bytes + OVERHEAD
+    body = _gunzip(request.get_data(cache=False), limit, max_bytes)
+    environ = {
+        name: value
+        for name, value in request.environ.items()
+        if name not in {"HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING"}
+        and not name.startswith("werkzeug.")
+    }
+    plain = Request({**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+    plain.max_content_length = limit
+    return plain
+
+
+def _gunzip(packed: bytes, limit: int, max_bytes: int) -> bytes:
+    """Return what `packed` holds; no more than one byte above the limit is ever unpacked."""
+    body = b""
+    while packed:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            body += member.decompress(packed, limit + 1 - len(body))
+        except zlib.error as error:
+            raise UndecodablePicture(
+                f"the body has the content encoding gzip, but cannot be unpacked ({error}); "
+                "leave out the header Content-Encoding, or pack the body with gzip"
+            ) from error
+        if len(body) > limit:
+            raise TooManyBytes(too_many_bytes(max_bytes))
+        if not member.eof:
+            raise UndecodablePicture("the body has the content encoding gzip and is cut short; send it again")
+        packed = member.unused_data
+    return body
+
+
+# ---- JSON
+
+
+def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
+    try:
+        body = json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        raise InvalidOption(f"the body is no JSON ({error}); send {JSON_EXAMPLE}") from error
+    fields: dict[str, Any] = {FIELD: body} if isinstance(body, str) else body
+    if not isinstance(fields, dict):
+        raise MissingPicture(f"the body is JSON, but no object; send {JSON_EXAMPLE}")
+    image = fields.get(FIELD)
+    options = parse(UploadOptions, request.args, _options_of(fields))
+    if options.from_:
+        if image is not None:
+            raise InvalidOption("a picture came, and from names a stored one; send one of the two")
+        return *stored(options.from_), options
+    if image is None:
+        came = ", ".join(map(repr, list(fields)[:20])) or "none"
         raise MissingPicture(
-            f"there is no picture in the request; send it as the multipart field {FIELD!r}, {EXAMPLE}"
+            f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
-    if len(data) > max_bytes:
+    return _from_base64(image, max_bytes), options.filename or "picture", options
+
+
+def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
+    """Return the options in a JSON object as they would come in a form."""
+    options: MultiDict[str, str] = MultiDict()
+    for name, value in fields.items():
+        if name == FIELD or value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise InvalidOption(
+                f"{name} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
+            )
+        options.add(name, value if isinstance(value, str) else json.dumps(value))
+    return options
+
+
+def _from_base64(text: object, max_bytes: int) -> bytes:
+    """Return the bytes that base64 text stands for: with or without padding, line breaks and "data:…;base64,"."""
+    if not isinstance(text, str):
+        raise InvalidOption(f"{FIELD!r} is no text; send {JSON_EXAMPLE}")
+    head, comma, content = text.partition(",")
+    if not comma:
+        content = text
+    elif not (head.startswith("data:") and head.endswith(";base64")):
+        raise InvalidOption(
+            f"{FIELD!r} begins with {head[:60]!r}; send base64, also as data:image/png;base64,…"
+        )
+    content = "".join(content.split()).rstrip("=")
+    if len(content) * 3 // 4 > max_bytes:
         raise TooManyBytes(too_many_bytes(max_bytes))
-    return data, filename, options
+    if not content:
+        raise MissingPicture(f"{FIELD!r} is empty; send {JSON_EXAMPLE}")
+    try:
+        standard = content.translate({ord("-"): "+", ord("_"): "/"}).encode("ascii")
+        return base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        shown = content[:40] + ("…" if len(content) > 40 else "")
+        raise InvalidOption(
+            f"{FIELD!r} is not base64 ({shown!r}); send the file's bytes as base64, not its path or address: "
+            f"{JSON_EXAMPLE}"
+        ) from error
+
+
+# ---- Multipart
 
 
 def _field(request: Request) -> FileStorage:

@@ -58,9 +58,10 @@ def _created() -> Json:
 
 
 _HOW_TO_SEND = (
-    "Options go into the query or, with multipart, into form fields. With from, the picture is that of a stored "
-    "measurement and none is sent. With Accept: image/png "
-    f"or image/jpeg the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
+    "Options go into the query or, with multipart, into form fields; with JSON they stand beside the base64 of the "
+    "picture. Any body may come packed (Content-Encoding: gzip); the limit of bytes holds for what it is unpacked. "
+    "With from, the picture is that of a stored measurement and none is sent. With Accept: image/png or image/jpeg "
+    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
 )
 
 

@@ -46,6 +46,11 @@ SENTENCES = {
     503: "The service is not ready, or cannot store.",
     504: "The picture waited longer than the deadline.",
 }
+_BASE64: Json = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "description": "The picture's file as base64, also as a data: URL.",
+}
 PICTURE_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 
 
@@ -126,7 +131,14 @@ def _upload(kind: type[options.RequestOptions]) -> Json:
     form = _object_of(kind, leave_out="filename")
     form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
-    content = {"multipart/form-data": {"schema": form}, **dict.fromkeys(PICTURE_TYPES, PICTURE)}
+    in_json = _object_of(kind)
+    in_json["properties"] = {FIELD: _BASE64, **in_json["properties"]}
+    in_json["anyOf"] = form["anyOf"]
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": in_json},
+        **dict.fromkeys(PICTURE_TYPES, PICTURE),
+    }
     return {"required": False, "content": content}
 
 
