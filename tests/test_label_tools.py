@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.errors import DataError
+from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels import LabelledPictures, read_labels
 
 WIDTH, HEIGHT = 64, 48
@@ -464,3 +464,116 @@ def test_paths_of_a_data_yaml_are_found_wherever_it_was_written(
     assert areas(read_labels(tmp_path / "data.yaml")) == expected
     one = read_labels(tmp_path / "data.yaml", tmp_path / "valid" / "images")
     assert areas(one) == {"b.jpg": [("scratch", 400)]}
+
+
+# ---- Damage
+
+
+def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Give where each value of a document is; of a list, the first ones will do."""
+    if path:
+        yield path
+    entries: Any = document.items() if isinstance(document, dict) else ()
+    for key, value in enumerate(document[:5]) if isinstance(document, list) else entries:
+        yield from places(value, (*path, key))
+
+
+def refusal(path: Path) -> str:
+    """Return why labels are refused; nothing where they are read."""
+    try:
+        read_labels(path)
+    except PlanimeterError as error:
+        return str(error)
+    return ""
+
+
+JSON_EXPORTS = [key for key in EXPORTS if key[1] not in {"csv", "CVAT for images 1.1"}]
+PYTHON = re.compile(
+    r"Error\b|invalid literal|could not convert|unpack|NoneType|Expecting|has no attribute|iterable"
+)
+
+
+@pytest.mark.parametrize("export", JSON_EXPORTS, ids=" ".join)
+def test_whatever_is_put_into_an_export_is_read_or_refused_in_plain_words(
+    tmp_path: Path, export: tuple[str, str]
+) -> None:
+    pytest.importorskip("scipy", reason="the train extra is not installed")
+    path, _ = EXPORTS[export](tmp_path)
+    for file in sorted(tmp_path.rglob("*json"))[:1]:
+        text = file.read_text("utf-8")
+        for place in places(json.loads(text)):
+            for value in (None, [3], "x", {"a": float("inf")}):
+                document = json.loads(text)
+                inner = document
+                for key in place[:-1]:
+                    inner = inner[key]
+                inner[place[-1]] = value
+                write_json(file, document)
+                assert not PYTHON.search(refusal(path)), (place, value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (
+            'rle="',
+            'rle="x, ',
+            r"mask 5 in picture b/a\.png: its run lengths do not add up to a window of 22 x 20",
+        ),
+        ('xtl="40"', 'xtl="left"', r"box 2 in picture b/a\.png: its xtl is 'left', and a number is needed"),
+        (
+            'points="10.00,10.00;',
+            'points="10.00;',
+            r"polygon 1 in picture b/a\.png: its coordinates are not all",
+        ),
+        (
+            '<polygon label="scratch"',
+            '<polyline label="scratch"',
+            r"damaged or cut short at line \d+, column \d+",
+        ),
+        ('<box label="dent"', '<box label=""', r"box 2 in picture b/a\.png: has no label"),
+        (
+            f'width="{WIDTH}" height="{HEIGHT}"',
+            f'width="{HEIGHT}" height="{WIDTH}"',
+            r"the sides are swapped",
+        ),
+    ],
+)
+def test_damage_in_an_xml_of_cvat_is_named(tmp_path: Path, old: str, new: str, named: str) -> None:
+    cvat_xml(tmp_path)
+    file = tmp_path / "annotations.xml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(DataError, match=named):
+        read_labels(file)
+
+
+def test_an_xml_of_something_else_is_refused_with_what_to_export(tmp_path: Path) -> None:
+    (tmp_path / "annotations.xml").write_text("<annotations><track/></annotations>")
+    with pytest.raises(DataError, match=r"is no XML of CVAT for images; export 'CVAT for images 1\.1'"):
+        read_labels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("a,b\n1,2\n", r"its first line must name filename, region_attributes, region_shape_attributes"),
+        (
+            "filename,region_shape_attributes,region_attributes\na.png,{,{}\n",
+            r"line 2: its attributes are no json",
+        ),
+        (
+            "filename,region_shape_attributes,region_attributes\na.png,3,{}\n",
+            r"region 1 in picture a\.png: its field",
+        ),
+        (
+            "filename,region_shape_attributes,region_attributes\na.png," + "1" * 200_000,
+            r"line 2 is damaged, or an",
+        ),
+    ],
+)
+def test_damage_in_a_csv_of_via_is_named(tmp_path: Path, content: str, named: str) -> None:
+    (tmp_path / "via.csv").write_text(content, "utf-8")
+    with pytest.raises(DataError, match=named):
+        read_labels(tmp_path / "via.csv")

@@ -12,6 +12,7 @@ from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Repor
 from planimeter.labels.files import number, ordered, read_text, stated_size
 from planimeter.labels.finder import Finder, name_of
 from planimeter.labels.shapes import Shape, bitmap, ellipse, numbers, polygon, turned
+from planimeter.settings import Limits
 
 FORMAT = "CVAT for images XML"
 _READ = ("polygon", "box", "ellipse", "mask")
@@ -96,8 +97,9 @@ def _shape(kind: str, shape: dict[str, str]) -> Shape:
 def _mask(shape: dict[str, str]) -> Shape:
     """Return a brushed mask: row after row, how many pixels of its window are out and in by turns."""
     left, top, width, height = (int(number(shape, name)) for name in ("left", "top", "width", "height"))
-    runs = numbers(shape.get("rle", "").split(",")).astype(np.int64)
-    if (runs < 0).any() or runs.sum() != width * height or not runs.size:
+    lengths = [run.strip() for run in shape.get("rle", "").split(",")]
+    runs = [int(run) for run in lengths if run.isascii() and run.isdigit()]
+    if len(runs) < len(lengths) or sum(runs) != width * height or not 0 < sum(runs) <= Limits().max_pixels:
         raise ValueError(f"its run lengths do not add up to a window of {width} x {height} pixels")
     inside = np.arange(len(runs)) % 2 == 1
     return bitmap(left, top, np.repeat(inside, runs).reshape(height, width))

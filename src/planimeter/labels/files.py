@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Iterable, Mapping
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,15 @@ def field(entry: Any, name: str) -> Any:
 
 
 def number(entry: Any, name: str) -> float:
-    """Return a number that an entry must state; raises `ValueError`."""
+    """Return a finite number that an entry must state; raises `ValueError`."""
     value = field(entry, name)
     try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"its {name} is {value!r}, and a number is needed") from error
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = nan
+    if not isfinite(found):
+        raise ValueError(f"its {name} is {value!r}, and a number is needed")
+    return found
 
 
 def stated_size(entry: Any, height: str, width: str) -> tuple[int, int] | None:

@@ -3,12 +3,14 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 LABEL_FOLDERS = {"annotation", "annotations", "label", "labels", "json", "jsons"}
 """Folders that hold labels alone: their pictures are in folders beside them, as in COCO's own layout."""
+
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,28 @@ class Missing:
     """Where it was sought, and what to do; follows the name of the picture."""
 
 
+class Folders:
+    """What folders hold, read once however many pictures are sought in them."""
+
+    def __init__(self) -> None:
+        self._inside: dict[Path, list[Path]] = {}
+        self._by_stem: dict[Path, dict[str, Path]] = {}
+
+    def inside(self, folder: Path) -> list[Path]:
+        """Return the folders in a folder; hidden ones hold no pictures."""
+        if folder not in self._inside:
+            self._inside[folder] = [
+                entry for entry in _list(folder) if entry.is_dir() and entry.name[:1] != "."
+            ]
+        return self._inside[folder]
+
+    def like(self, folder: Path, stem: str) -> Path | None:
+        """Return a picture whose name is the same but for case and ending."""
+        if folder not in self._by_stem:
+            self._by_stem[folder] = {_folded(file.stem): file for file in pictures_beside(folder)}
+        return self._by_stem[folder].get(_folded(stem))
+
+
 class Finder:
     """Finds the pictures of a label file.
 
@@ -27,24 +51,27 @@ class Finder:
     of any system, letters in any Unicode normal form.
     """
 
-    def __init__(self, labels: Path, images: Path | None = None) -> None:
-        """Look around the file `labels`, or only into the folder `images` where it is given."""
+    def __init__(self, labels: Path, images: Path | None = None, folders: Folders | None = None) -> None:
+        """Look around the file `labels`, or only into the folder `images` where it is given.
+
+        Finders of many label files share what is known of the `folders`.
+        """
         base = labels.parent
         self._labels = labels
         self._roots = [images] if images else [base, base / "images", base.parent / "images"]
         if not images and base.name.lower() in LABEL_FOLDERS:
             self._roots.append(base.parent)
         self._given = images is None
-        self._listing = cache(_list)
+        self._folders = folders or Folders()
 
     def find(self, stated: str) -> Path | Missing:
         """Return the file of the picture that the labels call `stated`."""
         path = posix(stated)
-        if self._given and Path(stated).is_absolute() and (found := _file(Path(stated))):
+        if self._given and Path(stated).is_absolute() and (found := _file(Path(stated), PurePosixPath())):
             return found
         for tail in _tails(path):
             for root in self._roots:
-                if found := _file(root / tail):
+                if found := _file(root, tail):
                     return found
             # A bare name of a longer path says too little to be sought in any folder.
             if len(tail.parts) > 1 or len(path.parts) == 1:
@@ -63,8 +90,8 @@ class Finder:
         found = {
             file.resolve(): file
             for root in self._roots
-            for folder in self._listing(root)[1]
-            if (file := _file(folder / tail))
+            for folder in self._folders.inside(root)
+            if (file := _file(folder, tail))
         }
         named = [
             file for file in found.values() if _first_folder(file, tail).lower() in self._labels.stem.lower()
@@ -73,12 +100,12 @@ class Finder:
 
     def _reason(self, path: PurePosixPath) -> str:
         sought = f"is not there: sought in {', '.join(map(str, self._roots))} and the folders in them"
-        stem = _folded(path.stem)
         for root in self._roots:
-            for folder in (root, *self._listing(root)[1]):
-                for file in self._listing(folder)[0]:
-                    if _folded(file.stem) == stem and file.suffix.lower() in PICTURE_ENDINGS:
-                        return f"{sought}; {file} differs in case or ending: rename it, or the picture in the labels"
+            for folder in (root, *self._folders.inside(root)):
+                if file := self._folders.like(folder, path.stem):
+                    return (
+                        f"{sought}; {file} differs in case or ending: rename it, or the picture in the labels"
+                    )
         return f"{sought}; --images names the folder of the pictures"
 
 
@@ -99,9 +126,7 @@ def name_of(stated: str) -> str:
 
 def pictures_beside(folder: Path) -> list[Path]:
     """Return the picture files of a folder, told by their endings, in the order of their names."""
-    return [
-        path for path in _list(folder)[0] if path.suffix.lower() in PICTURE_ENDINGS and path.name[:1] != "."
-    ]
+    return [path for path in _list(folder) if path.suffix.lower() in PICTURE_ENDINGS and path.name[:1] != "."]
 
 
 def _tails(path: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -113,13 +138,12 @@ def _tails(path: PurePosixPath) -> Iterator[PurePosixPath]:
         yield PurePosixPath(*parts[start:])
 
 
-def _file(place: Path) -> Path | None:
+def _file(root: Path, tail: PurePosixPath) -> Path | None:
     """Return the file at a place, in whichever normal form its name is stored."""
-    for form in (None, "NFC", "NFD"):
-        named = place if form is None else Path(unicodedata.normalize(form, str(place)))
+    for named in dict.fromkeys([str(tail), *(unicodedata.normalize(form, str(tail)) for form in _FORMS)]):
         try:
-            if named.is_file():
-                return named
+            if (root / named).is_file():
+                return root / named
         except (OSError, ValueError):  # a name that no system has, such as one of 300 letters
             return None
     return None
@@ -129,16 +153,11 @@ def _first_folder(file: Path, tail: PurePosixPath) -> str:
     return file.parts[-len(tail.parts) - 1]
 
 
-def _list(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the files and the folders of a folder; hidden folders hold no pictures."""
+def _list(folder: Path) -> list[Path]:
     try:
-        entries = sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except OSError:
-        return [], []
-    folders = [entry for entry in entries if entry.is_dir()]
-    return [entry for entry in entries if entry not in set(folders)], [
-        entry for entry in folders if not entry.name.startswith(".")
-    ]
+        return []
 
 
 def _folded(name: str) -> str:

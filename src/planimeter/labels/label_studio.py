@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report, refuse_other_size
-from planimeter.labels.files import field, number, ordered, read_json
+from planimeter.labels.files import field, listed, number, ordered, read_json
 from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Missing, name_of, posix
 from planimeter.labels.shapes import Shape, bitmap, ellipse, numbers, polygon, turned
 from planimeter.masks.window import WindowMask
@@ -129,7 +129,7 @@ def _labels(result: dict[str, Any]) -> list[str]:
     value = result.get("value")
     if not isinstance(value, dict):
         return []
-    return [str(name) for key, names in value.items() if key.endswith("labels") for name in names or ()]
+    return [str(name) for key, names in value.items() if key.endswith("labels") for name in listed(names)]
 
 
 def _class(result: dict[str, Any], labels: dict[Any, list[str]]) -> str:

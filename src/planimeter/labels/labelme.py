@@ -9,7 +9,7 @@ from typing import Any
 from planimeter.errors import DataError, PlanimeterError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import field, ordered, read_json, stated_size
-from planimeter.labels.finder import Finder, Missing, name_of
+from planimeter.labels.finder import Finder, Folders, Missing, name_of
 from planimeter.labels.shapes import Corner, Shape, bitmap, ellipse, numbers, polygon, rectangle
 from planimeter.pictures.decode import decode
 
@@ -24,6 +24,7 @@ def is_labelme(document: Any) -> bool:
 def open_labelme(path: Path, images: Path | None, report: Report) -> LabelSet:
     """Read a folder of LabelMe files and the folders in it, or one file; pictures are inside, or found from there."""
     pictures = []
+    folders = Folders()
     for file in labelme_files(path) if path.is_dir() else [path]:
         try:
             document = read_json(file, report)
@@ -31,7 +32,7 @@ def open_labelme(path: Path, images: Path | None, report: Report) -> LabelSet:
             report.broken(file, str(error).removeprefix(f"{file} "))
             continue
         if is_labelme(document):
-            pictures.append(_picture(file, document, images, report))
+            pictures.append(_picture(file, document, Finder(file, images, folders), report))
         else:
             report.broken(file, "is not LabelMe json, as others in this folder are")
     classes = ordered(item.class_name for picture in pictures for item in picture.objects)
@@ -47,9 +48,9 @@ def labelme_files(folder: Path) -> list[Path]:
     )
 
 
-def _picture(file: Path, document: dict[str, Any], images: Path | None, report: Report) -> PictureEntry:
+def _picture(file: Path, document: dict[str, Any], finder: Finder, report: Report) -> PictureEntry:
     stated = str(document.get("imagePath") or f"{file.stem}.png")
-    source: Path | bytes | Missing = Finder(file, images).find(stated)
+    source: Path | bytes | Missing = finder.find(stated)
     if document.get("imageData") and isinstance(source, Missing):
         try:
             source = base64.b64decode(str(document["imageData"]), validate=True)
@@ -76,7 +77,7 @@ def _picture(file: Path, document: dict[str, Any], images: Path | None, report: 
 
 
 def _shape(shape: Any) -> Shape:
-    kind, points = shape.get("shape_type") or "polygon", field(shape, "points")
+    kind, points = str(shape.get("shape_type") or "polygon"), field(shape, "points")
     # X-AnyLabeling writes a rectangle as its four corners, and a turned one as a rotation.
     corners = isinstance(points, list) and len(points) == 4
     if kind == "polygon" or (kind in {"rectangle", "rotation"} and corners):

@@ -6,7 +6,7 @@ from typing import Any
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import field, ordered, read_json
-from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Missing
+from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Folders, Missing
 from planimeter.labels.shapes import Shape, with_holes
 
 FORMAT = "QuPath GeoJSON"
@@ -25,13 +25,14 @@ def is_qupath(document: Any) -> bool:
 def open_qupath(path: Path, images: Path | None, report: Report) -> LabelSet:
     """Read a file, or a folder of files, each under the name of its picture."""
     pictures = []
+    folders = Folders()
     for file in geojson_files(path) if path.is_dir() else [path]:
         try:
             document = read_json(file, report)
         except DataError as error:
             report.broken(file, str(error).removeprefix(f"{file} "))
             continue
-        source = _find(file, Finder(file, images))
+        source = _find(file, Finder(file, images, folders))
         name = source.name if isinstance(source, Path) else file.stem
         pictures.append(PictureEntry(name, file, source, tuple(_objects(file, document, report))))
     classes = ordered(item.class_name for picture in pictures for item in picture.objects)
@@ -68,7 +69,7 @@ def _objects(file: Path, document: Any, report: Report) -> list[ObjectEntry]:
 
 
 def _class(feature: Any) -> str:
-    properties = feature.get("properties")
+    properties = feature.get("properties") if isinstance(feature, dict) else None
     classification = properties.get("classification") if isinstance(properties, dict) else None
     if isinstance(classification, dict):
         names = classification.get("names")  # of a class within a class, as newer versions write it
@@ -79,7 +80,7 @@ def _class(feature: Any) -> str:
 
 def _shapes(geometry: Any) -> tuple[Shape, ...]:
     kind, coordinates = field(geometry, "type"), field(geometry, "coordinates")
-    if kind not in {"Polygon", "MultiPolygon"}:
+    if str(kind) not in {"Polygon", "MultiPolygon"}:
         raise ValueError(f"a {kind} has no area; read are Polygon and MultiPolygon")
     polygons = [coordinates] if kind == "Polygon" else coordinates
     if not isinstance(polygons, list) or not all(isinstance(rings, list) and rings for rings in polygons):

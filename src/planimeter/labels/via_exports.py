@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +45,16 @@ def open_via_3(file: Path, images: Path | None, report: Report) -> LabelSet:
             continue  # what is said about a whole file
         view = document["view"].get(str(entry.get("vid")))
         shown = view.get("fid_list") if isinstance(view, dict) else None
-        if not shown or str(shown[0]) not in entries:
+        if not isinstance(shown, list) or not shown or str(shown[0]) not in entries:
             report.broken(file, f"names the view {entry.get('vid')}, which shows no file", f"metadata {key}")
             continue
         entries[str(shown[0])]["regions"].append(_region(document, entry, shape))
     return read_entries(file, images, entries, report)
 
 
-def _region(document: Any, entry: Any, shape: list[Any]) -> dict[str, Any]:
-    kind = (
-        _NAMES.get(shape[0], f"shape of kind {shape[0]}")
-        if isinstance(shape, list)
-        else "shape without numbers"
-    )
+def _region(document: Any, entry: Any, shape: Any) -> dict[str, Any]:
+    number = shape[0] if isinstance(shape, list) else None
+    kind = _NAMES.get(number, str(number)) if isinstance(number, int) else "shape of no kind"
     attributes: dict[str, Any] = {"name": kind}
     if kind == "polygon":
         attributes |= {"all_points_x": shape[1::2], "all_points_y": shape[2::2]}
@@ -96,7 +94,7 @@ def open_via_csv(file: Path, images: Path | None, report: Report) -> LabelSet:
             f"{file} cannot be read as VIA's CSV: its first line must name {', '.join(sorted(needed))}"
         )
     entries: dict[str, Any] = {}
-    for line, row in enumerate(rows, start=2):
+    for row in _rows(file, rows):
         regions = entries.setdefault(row["filename"], {"filename": row["filename"], "regions": []})["regions"]
         try:
             shape, attributes = (
@@ -104,9 +102,21 @@ def open_via_csv(file: Path, images: Path | None, report: Report) -> LabelSet:
             )
         except ValueError:
             report.broken(
-                file, "its attributes are no json; export it again, and do not edit it", f"line {line}"
+                file,
+                "its attributes are no json; export it again, and do not edit it",
+                f"line {rows.line_num}",
             )
             continue
         if shape:  # a picture without a region has a line too
             regions.append({"shape_attributes": shape, "region_attributes": attributes})
     return read_entries(file, images, entries, report)
+
+
+def _rows(file: Path, rows: "csv.DictReader[str]") -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise DataError(
+            f"{file}: line {rows.line_num + 1} is damaged, or an outline in it has more than "
+            f"{csv.field_size_limit():,} characters; export json instead"
+        ) from error

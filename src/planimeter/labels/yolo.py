@@ -25,7 +25,9 @@ def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
     names = _names(config, document) if config else _plain_names(path, report)
     whole = config is not None and config in {path, path / config.name}
     if images:
-        pictures = _beside(images, _labels_folder(images, path), names, report)
+        pictures = _beside(
+            images, _labels_folder(images, path if path.is_dir() else path.parent), names, report
+        )
     elif config and whole:
         pictures = _configured(config, document, names, report)
     else:
