@@ -62,11 +62,13 @@ def yolo(folder: Path, *lines: str) -> Path:
 
 def test_what_is_broken_is_left_out_on_request_counted_and_listed(tmp_path: Path) -> None:
     file = coco(tmp_path, [SQUARE], [SQUARE, [1, 1, 5, 5]], [])
-    with pytest.raises(DataError, match=r"annotation 1: .*three corners.*; to go on without .* --leave-out broken"):
+    with pytest.raises(
+        DataError, match=r"annotation 1: .*three corners.*; to go on without .* --leave-out broken"
+    ):
         read_labels(file)
     data = read_labels(file, leave_out_broken=True)
     assert [mask.area for mask in data.pictures[0].masks] == [400]
-    assert data.doubts[0] == "2 broken objects or pictures were left out"
+    assert data.doubts[0] == "left out as broken: 2 objects or pictures"
     assert [doubt.split(": ")[:3] for doubt in data.doubts[1:3]] == [
         ["left out", str(file), "annotation 1"],
         ["left out", str(file), "annotation 2"],
@@ -81,7 +83,7 @@ def test_pictures_that_are_broken_are_left_out_and_not_taken_for_empty(tmp_path:
     (folder / "labels" / "unreadable.txt").write_bytes(b"\x81\x8d\x00")
     data = read_labels(folder, leave_out_broken=True)
     assert [entry.name for entry in data.pictures] == ["a.png"]
-    assert data.doubts[0].startswith("2 broken")
+    assert data.doubts[0] == "left out as broken: 2 objects or pictures"
 
 
 def test_where_nothing_is_left_the_first_broken_thing_is_told(tmp_path: Path) -> None:
@@ -173,6 +175,8 @@ def test_messages_name_the_object_in_plain_words(
         ("- a", r"it states no 'names' and no 'train'"),
         ("train: images\nnc: 1", r"its 'names' must list the classes"),
         ("train: images\nnames: {a: b}", r"its 'names' must have whole numbers"),
+        ("names: [a]", r"data\.yaml states no 'train'"),
+        ("train: " + "x" * 400 + "\nnames: [a]", r"its 'train' is x+, and no such folder"),
         (
             "train: nowhere\nnames: [a]",
             r"its 'train' is nowhere, and no such folder or list .*correct the path",

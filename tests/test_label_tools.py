@@ -398,7 +398,7 @@ def test_crowds_of_coco_itself_and_crowds_as_polygons_are_left_out(tmp_path: Pat
     crowd, outline = {"segmentation": mask, "iscrowd": 1}, {"segmentation": [FLAT], "iscrowd": 1}
     own = read_labels(coco(tmp_path / "a.json", "a.png", {"segmentation": [FLAT]}, outline, crowd))
     assert areas(own) == {"a.png": [("scratch", 400), ("scratch", 375)]}
-    assert any('1 masks are marked "iscrowd": 1 and were read as objects' in doubt for doubt in own.doubts)
+    assert any('masks marked "iscrowd": 1 were read as objects (1)' in doubt for doubt in own.doubts)
     info = {"description": "COCO 2017 Dataset", "url": "http://cocodataset.org"}
     coco_itself = read_labels(coco(tmp_path / "a.json", "a.png", {"segmentation": [FLAT]}, crowd, info=info))
     assert areas(coco_itself) == {"a.png": [("scratch", 400)]}
@@ -422,6 +422,29 @@ def test_pickles_of_cellpose_are_refused_with_what_to_save_instead(tmp_path: Pat
             read_labels(path)
 
 
+def test_the_simplified_json_of_label_studio_is_refused_with_what_to_export_instead(tmp_path: Path) -> None:
+    region = {
+        "original_width": WIDTH,
+        "original_height": HEIGHT,
+        "points": CORNERS,
+        "polygonlabels": ["scratch"],
+    }
+    file = write_json(tmp_path / "min.json", [{"image": "/data/upload/1/a.png", "id": 1, "label": [region]}])
+    with pytest.raises(DataError, match=r"JSON-MIN, which is not read; export 'JSON' instead"):
+        read_labels(file)
+
+
+def test_of_several_annotations_of_a_task_the_ground_truth_is_read(tmp_path: Path) -> None:
+    file, _ = label_studio_json(tmp_path)
+    tasks = json.loads(file.read_text("utf-8"))
+    (first,) = tasks[0]["annotations"]
+    tasks[0]["annotations"] = [first, {"result": first["result"][:1], "ground_truth": True}]
+    data = read_labels(write_json(file, tasks))
+    assert areas(data) == {"0a1b2c3d-a b.png": [("scratch", 400)]}
+    assert any("task 1: has 2 annotations" in doubt for doubt in data.doubts)
+    assert any("task 2: is not annotated: left out" in doubt for doubt in data.doubts)
+
+
 def test_an_xml_with_entities_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotations/>')
     with pytest.raises(DataError, match="declares entities"):
@@ -434,6 +457,16 @@ def test_the_mask_of_a_picture_may_have_a_suffix(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     Image.fromarray(ring().astype(np.uint8) * 255).save(tmp_path / "masks" / "a_mask.png")
     assert areas(read_labels(tmp_path)) == {"a.png": [("object", 375)]}
+
+
+def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path: Path) -> None:
+    pytest.importorskip("scipy", reason="the train extra is not installed")
+    picture(tmp_path / "images" / "a.png")
+    (tmp_path / "masks").mkdir()
+    values = np.zeros((HEIGHT, WIDTH), np.uint16)
+    values[10:20, 10:20], values[30:40, 30:40] = 65535, 65535
+    Image.fromarray(values).save(tmp_path / "masks" / "a.tif")
+    assert areas(read_labels(tmp_path)) == {"a.png": [("object", 100), ("object", 100)]}
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def _objects(
     if brushed:
         report.doubtful(
             file,
-            f'{brushed} masks are marked "iscrowd": 1 and were read as objects, for CVAT marks all that were brushed '
+            f'masks marked "iscrowd": 1 were read as objects ({brushed}), for CVAT marks all that were brushed '
             "so; delete those that are crowds",
         )
 

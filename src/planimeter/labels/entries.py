@@ -98,7 +98,7 @@ class LabelSet:
             raise DataError(
                 f"nothing is left but what is broken; the first is {broken[0].removeprefix('left out: ')}"
             )
-        count = [f"{len(broken)} broken objects or pictures were left out"] if broken else []
+        count = [f"left out as broken: {len(broken)} objects or pictures"] if broken else []
         doubts = [str(finding) for finding in report.findings if not finding.broken]
         return LabelledPictures(self.classes, pictures, self.format, (*count, *broken, *doubts))
 

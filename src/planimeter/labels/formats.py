@@ -11,7 +11,7 @@ from planimeter.labels.cvat import open_cvat
 from planimeter.labels.entries import LabelSet, Report
 from planimeter.labels.files import need, pictures_in, read_json
 from planimeter.labels.identity import distinct
-from planimeter.labels.label_studio import is_label_studio, open_label_studio
+from planimeter.labels.label_studio import is_label_studio, is_simplified, open_label_studio
 from planimeter.labels.labelme import is_labelme, labelme_files, open_labelme
 from planimeter.labels.qupath import geojson_files, is_qupath, open_qupath
 from planimeter.labels.via import is_via, open_via
@@ -66,6 +66,8 @@ def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | No
     for known, reader in _JSON_READERS:
         if known(document):
             return reader(path, images, report)
+    if is_simplified(document):
+        raise DataError(f"{path} is Label Studio's JSON-MIN, which is not read; export 'JSON' instead")
     return None
 
 

@@ -30,6 +30,16 @@ def is_label_studio(document: Any) -> bool:
     )
 
 
+def is_simplified(document: Any) -> bool:
+    """Tell whether a json document is Label Studio's JSON-MIN, which leaves out what says where results belong."""
+    return isinstance(document, list) and any(
+        isinstance(value, list) and value and isinstance(value[0], dict) and "original_width" in value[0]
+        for task in document
+        if isinstance(task, dict)
+        for value in task.values()
+    )
+
+
 def open_label_studio(file: Path, images: Path | None, report: Report) -> LabelSet:
     """Read tasks; a task that nobody has labelled is left out, for it does not say that there is nothing."""
     finder = Finder(file, images)

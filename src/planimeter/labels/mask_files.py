@@ -3,7 +3,7 @@
 A folder has its pictures in `images` and, under the same names, either `masks/NAME.png` (each pixel's class,
 the order of classes in `classes.txt`; instances are the connected components), `instances/NAME.png` (each
 pixel's instance), or `masks/NAME/*.png` (one object a file). A file may have one of `SUFFIXES` behind the name.
-Masks of 16 bits or more without a `classes.txt` are maps of instances too, as StarDist has them, and so is
+Masks of 16 bits with several numbers, and no `classes.txt`, are maps of instances too, as StarDist has them, and so is
 `NAME_cp_masks` beside a picture, which Cellpose saves. The layout of the 2018 Data Science Bowl, a
 folder for each picture with `images` and `masks` in it, is read too.
 """
@@ -70,13 +70,13 @@ def open_cellpose(path: Path, images: Path | None, report: Report) -> LabelSet:
 
 
 def _has_label_images(path: Path, folder: Path) -> bool:
-    """Tell whether masks number instances: nobody has so many classes that 8 bits are too few."""
+    """Tell whether masks number instances: several numbers of 16 bits, and no list of classes to explain them."""
     if (path / "classes.txt").is_file():
         return False
     for file in pictures_beside(folder):
         try:
             with Image.open(file) as image:
-                if image.mode.startswith("I"):
+                if image.mode.startswith("I") and len(np.unique(np.asarray(image))) > 2:
                     return True
         except (OSError, ValueError, SyntaxError):
             continue  # named where it is read

@@ -97,6 +97,8 @@ def _configured(
             elif place.resolve() not in read:
                 read.add(place.resolve())
                 pictures += _part(place, names, report)
+    if not any(document.get(part) for part in TRAINING_PARTS):
+        raise DataError(f"{file} states no 'train', the folder of the pictures or a list of them")
     if not pictures and missing:
         raise DataError(f"{file}: {missing[0]}; correct the path, or name the folder with --images")
     for message in missing:
@@ -121,9 +123,14 @@ def _place(file: Path, base: Any, value: str) -> Path | None:
     parts = [part for part in path.parts if part not in {"/", ".", ".."}]
     tails = [PurePosixPath(*parts[start:]) for start in range(len(parts))]
     places = [root / path for root in roots] + [file.parent / tail for tail in tails]
-    return next(
-        (place for place in places if place.is_dir() or (place.suffix == ".txt" and place.is_file())), None
-    )
+    return next(filter(_holds_pictures, places), None)
+
+
+def _holds_pictures(place: Path) -> bool:
+    try:
+        return place.is_dir() or (place.suffix == ".txt" and place.is_file())
+    except (OSError, ValueError):  # a name that no system has
+        return False
 
 
 def _in_list(file: Path, names: dict[int, str] | None, report: Report) -> list[PictureEntry]:
