@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -28,9 +29,10 @@ from planimeter.errors import (
 )
 from planimeter.measurement import ImageInfo
 from planimeter.pictures import tiff_tags
-from planimeter.pictures.formats import TITLES
+from planimeter.pictures.boxes import read_avif, read_heic, read_jpeg2000
+from planimeter.pictures.formats import TITLES, name_other, tell_format
 from planimeter.pictures.jpeg import read_jpeg
-from planimeter.pictures.limits import check_size
+from planimeter.pictures.limits import check_single, check_size
 from planimeter.pictures.stored import StoredImage
 from planimeter.pictures.tiff import read_tiff
 from planimeter.settings import DEFAULT_LIMITS, Limits
@@ -59,9 +61,21 @@ _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
     "BMP": BmpImageFile,
+    "GIF": GifImageFile,
 }
-_READERS: dict[str, Callable[[bytes, Limits], StoredImage]] = {"JPEG": read_jpeg, "TIFF": read_tiff}
+_READERS: dict[str, Callable[[bytes, Limits], StoredImage]] = {
+    "JPEG": read_jpeg,
+    "TIFF": read_tiff,
+    "JPEG2000": read_jpeg2000,
+    "AVIF": read_avif,
+    "HEIC": read_heic,
+}
 """Formats that need more than a decoder's word."""
+_NOT_INSTALLED = {
+    "HEIC": "this is HEIC, a phone's format, and what reads it is not installed: pip install 'planimeter[heic]'; or "
+    "convert it to JPEG (phones save JPEG where the camera's format is set to most compatible)",
+    "AVIF": "this is AVIF, a browser's format, which the installed Pillow cannot read; convert it to PNG or JPEG",
+}
 
 
 @dataclass(frozen=True)
@@ -174,19 +188,18 @@ def _pillows_tiff(image: TiffImageFile) -> StoredImage:
 
 def _format(data: bytes) -> str:
     """Return which of the formats the first bytes announce."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith(tiff_tags.SIGNATURES):
-        return "TIFF"
-    if data.startswith(b"BM"):
-        return "BMP"
+    found = tell_format(data)
+    if found is not None and found.readable:
+        return found.name
+    if found is not None:
+        raise UnsupportedPicture(
+            _NOT_INSTALLED.get(found.name, f"this is {found.title}, which this Pillow cannot read")
+        )
+    title, remedy = name_other(data)
+    what = f"this is {title}: it" if title else "this"
     raise UnsupportedPicture(
-        f"this is not a picture in a format that Planimeter reads: {TITLES}, told by content, not by name; "
-        "convert it to one of them"
+        f"{what} is not a picture in a format that Planimeter reads: {TITLES}, told by content, not by name; "
+        f"{remedy or 'convert it to one of them'}"
     )
 
 
@@ -211,19 +224,10 @@ def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
     """Return the image in a file whose decoder can be relied on."""
     image = _DECODERS[name](BytesIO(data))
     check_size(image.size, limits)
-    _check_single(image, name)
+    check_single(image, name)
     image.load()
     # Pillow hands out colour with 8 bits, whatever it was.
     return StoredImage(image, depth=data[24] if name == "PNG" else 8)
-
-
-def _check_single(image: ImageFile.ImageFile, name: str) -> None:
-    """Refuse animations, because nobody could tell which of the pictures was measured."""
-    frames = int(getattr(image, "n_frames", 1))
-    if frames > 1:
-        raise UndecodablePicture(
-            f"the {name} has {frames} frames and one picture is measured at a time; split it and send them singly"
-        )
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:

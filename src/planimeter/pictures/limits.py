@@ -1,4 +1,6 @@
-"""The limits of a picture's size, held against its header before a pixel is decoded."""
+"""What a header must fulfil before a pixel is decoded: the limits of size, and one picture a file."""
+
+from PIL import ImageFile
 
 from planimeter.errors import TooManyPixels, UndecodablePicture
 from planimeter.settings import Limits
@@ -18,4 +20,13 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
         raise TooManyPixels(
             f"the picture has {width:,} x {height:,} = {width * height:,} pixels and the limit is "
             f"{limits.max_pixels:,}; scale it down or cut it into parts"
+        )
+
+
+def check_single(image: ImageFile.ImageFile, name: str) -> None:
+    """Refuse animations, because nobody could tell which of the pictures was measured."""
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > 1:
+        raise UndecodablePicture(
+            f"the {name} has {frames} frames and one picture is measured at a time; split it and send them singly"
         )
