@@ -459,6 +459,21 @@ def test_the_mask_of_a_picture_may_have_a_suffix(tmp_path: Path) -> None:
     assert areas(read_labels(tmp_path)) == {"a.png": [("object", 375)]}
 
 
+def test_parts_of_a_yolo_folder_are_read_without_a_data_yaml(tmp_path: Path) -> None:
+    for seed, part in enumerate(("train", "val", "test")):
+        picture(tmp_path / "images" / part / f"{part}.png", seed)
+        (tmp_path / "labels" / part).mkdir(parents=True)
+        (tmp_path / "labels" / part / f"{part}.txt").write_text(YOLO_LINE)
+    (tmp_path / "classes.txt").write_text("scratch\n")
+    assert areas(read_labels(tmp_path)) == {"train.png": [("scratch", 400)], "val.png": [("scratch", 400)]}
+
+
+def test_a_geojson_without_objects_is_a_negative(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif")
+    file = write_json(tmp_path / "a.geojson", {"type": "FeatureCollection", "features": []})
+    assert areas(read_labels(file)) == {"a.tif": []}
+
+
 def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path: Path) -> None:
     pytest.importorskip("scipy", reason="the train extra is not installed")
     picture(tmp_path / "images" / "a.png")

@@ -16,7 +16,7 @@ from planimeter.labels.labelme import is_labelme, labelme_files, open_labelme
 from planimeter.labels.qupath import geojson_files, is_qupath, open_qupath
 from planimeter.labels.via import is_via, open_via
 from planimeter.labels.via_exports import is_via_3, open_via_3, open_via_csv
-from planimeter.labels.yolo import open_yolo
+from planimeter.labels.yolo import CONFIGS, open_yolo
 
 Reader = Callable[[Path, Path | None, Report], LabelSet]
 
@@ -114,7 +114,7 @@ def _has_labelme_labels(path: Path, names: Collection[str]) -> bool:
 
 
 def _is_yolo(path: Path, names: Collection[str]) -> bool:
-    if "data.yaml" in names or "data.yml" in names or ("images" in names and "labels" in names):
+    if any(name in names for name in CONFIGS) or ("images" in names and "labels" in names):
         return True
     if any(file.with_suffix(".txt").is_file() for file in pictures_in(path)):  # labels beside their pictures
         return True

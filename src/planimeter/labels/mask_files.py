@@ -34,6 +34,8 @@ SUFFIXES = ("", "_mask", "_masks", "_cp_masks", "_label", "_labels", "_seg")
 """What tools put behind the picture's name in that of its mask."""
 _CELLPOSE = "_cp_masks"
 _ENDINGS = (".png", ".tif", ".tiff", ".bmp")
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no picture, a damaged one, or one of too many pixels."""
 NEIGHBOURS = np.ones((3, 3), bool)
 """Pixels that touch at a corner belong together: a thin scratch stays one."""
 
@@ -78,7 +80,7 @@ def _has_label_images(path: Path, folder: Path) -> bool:
             with Image.open(file) as image:
                 if image.mode.startswith("I") and len(np.unique(np.asarray(image))) > 2:
                     return True
-        except (OSError, ValueError, SyntaxError):
+        except UNREADABLE:
             continue  # named where it is read
     return False
 
@@ -157,8 +159,10 @@ def _values(file: Path, report: Report) -> NDArray[Any] | None:
                 report.broken(file, f"has colours (mode {image.mode}); a mask has one channel of numbers")
                 return None
             return np.asarray(image).astype(np.int64)
-    except (OSError, ValueError, SyntaxError):
-        report.broken(file, "cannot be read as a mask: it is damaged, or no picture file; save it again")
+    except UNREADABLE:
+        report.broken(
+            file, "cannot be read as a mask: it is damaged, too large, or no picture file; save it again"
+        )
         return None
 
 

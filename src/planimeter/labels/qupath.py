@@ -16,9 +16,10 @@ ONLY_CLASS = "object"
 
 def is_qupath(document: Any) -> bool:
     """Tell whether a json document is GeoJSON: a collection of features, or a list of them."""
-    features = document.get("features") if isinstance(document, dict) else document
-    return isinstance(features, list) and any(
-        isinstance(feature, dict) and feature.get("type") == "Feature" for feature in features
+    if isinstance(document, dict):
+        return document.get("type") == "FeatureCollection"
+    return isinstance(document, list) and any(
+        isinstance(feature, dict) and feature.get("type") == "Feature" for feature in document
     )
 
 

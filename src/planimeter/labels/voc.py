@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import read_lines
 from planimeter.labels.finder import Finder, Missing, pictures_beside
-from planimeter.labels.mask_files import NEIGHBOURS, at
+from planimeter.labels.mask_files import NEIGHBOURS, UNREADABLE, at
 
 FORMAT = "Pascal VOC masks"
 CLASSES, OBJECTS, PICTURES, LABEL_MAP = (
@@ -102,8 +102,10 @@ def _colours(file: Path, report: Report) -> NDArray[np.int64] | None:
     try:
         with Image.open(file) as image:
             rgb = np.asarray(image.convert("RGB")).astype(np.int64)
-    except (OSError, ValueError, SyntaxError):
-        report.broken(file, "cannot be read as a mask: it is damaged, or no picture file; save it again")
+    except UNREADABLE:
+        report.broken(
+            file, "cannot be read as a mask: it is damaged, too large, or no picture file; save it again"
+        )
         return None
     colours: NDArray[np.int64] = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
     return colours

@@ -14,6 +14,9 @@ TRAINING_PARTS = ("train", "val")
 """What of a `data.yaml` is read: `test` is for `planimeter evaluate FOLDER/test`."""
 
 
+CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+PLAIN_PARTS = ("train", "val", "valid")
+"""The folders of pictures to learn from, where no `data.yaml` names them."""
 FARTHEST_SHARE = 2.0
 """An outline may leave its picture, but hardly by as much as the picture is wide; pixels do."""
 
@@ -31,8 +34,7 @@ def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
     elif config and whole:
         pictures = _configured(config, document, names, report)
     else:
-        folder = path / "images" if (path / "images").is_dir() else path
-        pictures = _beside(folder, _labels_folder(folder, path), names, report)
+        pictures = _plain(path, names, report)
     if names is None:
         found = {item.class_name for picture in pictures for item in picture.objects}
         classes = tuple(sorted(found, key=int))
@@ -43,7 +45,16 @@ def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
 
 def find_config(folder: Path) -> Path | None:
     """Return the folder's `data.yaml`."""
-    return next((file for name in ("data.yaml", "data.yml") if (file := folder / name).is_file()), None)
+    return next((file for name in CONFIGS if (file := folder / name).is_file()), None)
+
+
+def _plain(path: Path, names: dict[int, str] | None, report: Report) -> list[PictureEntry]:
+    """Read a folder without a `data.yaml` of its own: its pictures are in it, in `images`, or in the parts of that."""
+    folder = path / "images" if (path / "images").is_dir() else path
+    parts = [part for name in PLAIN_PARTS if (part := folder / name).is_dir()]
+    if pictures_in(folder) or not parts:
+        return _beside(folder, _labels_folder(folder, path), names, report)
+    return [entry for part in parts for entry in _beside(part, _labels_folder(part, part), names, report)]
 
 
 def _config(path: Path) -> Path | None:
