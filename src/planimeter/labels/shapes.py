@@ -128,13 +128,18 @@ def ellipse(x: float, y: float, radius_x: float, radius_y: float, theta: float =
 
 
 def bitmap(x: int, y: int, pixels: NDArray[np.bool_]) -> Shape:
-    """Return the pixels [h, w] with their upper left one at (x, y) of the picture."""
+    """Return the pixels [h, w] with their upper left one at (x, y) of the picture.
+
+    Only the window that holds them is kept: many objects of one picture may come as masks of its full size.
+    """
+    mask = _trim(x, y, pixels)
+    x, y, kept = mask.x, mask.y, mask.pixels
 
     def draw(height: int, width: int) -> WindowMask:
-        inside = pixels[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
+        inside = kept[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
         return _trim(max(x, 0), max(y, 0), inside)
 
-    return Shape((x, y, x + pixels.shape[1], y + pixels.shape[0]), draw)
+    return Shape((x, y, x + kept.shape[1], y + kept.shape[0]), draw)
 
 
 def numbers(values: Any) -> NDArray[np.float64]:
