@@ -255,6 +255,31 @@ class TestLayouts:
         data = write(pixels, order=order, big=True, photometric=RGB, planar=planar)
         assert (decode(data).pixels == pixels >> 8).all()
 
+    def test_a_compressed_little_endian_bigtiff_is_read(self) -> None:
+        pixels = noise(3, "uint16")
+        data = write(pixels, big=True, photometric=RGB, compression=LZW, predictor=2, tiled=True)
+        assert (decode(data).pixels == pixels >> 8).all()
+
+    @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw"])
+    @pytest.mark.parametrize("photometric", [BLACK, WHITE])
+    def test_one_bit_is_black_and_white_in_every_compression(
+        self, compression: str, photometric: int
+    ) -> None:
+        white = np.random.default_rng(6).integers(0, 2, (HEIGHT, WIDTH)).astype(bool)
+        stream = BytesIO()
+        Image.fromarray(white).save(stream, "TIFF", compression=compression, tiffinfo={262: photometric})
+        stored = tifffile.TiffFile(BytesIO(stream.getvalue())).pages.first.photometric
+        assert stored == photometric
+        assert (decode(stream.getvalue()).pixels == white[..., np.newaxis] * 255).all()
+
+    @pytest.mark.parametrize("photometric", [BLACK, WHITE])
+    def test_bits_in_reverse_order_are_read(self, photometric: int) -> None:
+        packed = np.random.default_rng(7).integers(0, 256, (HEIGHT, 5, 1)).astype(np.uint8)
+        tags, content = directory(packed, "<", photometric=photometric)
+        tags |= {256: (40,), 258: (1,), 266: (2,)}
+        white = np.unpackbits(packed[..., 0], axis=1, bitorder="little") != (photometric == WHITE)
+        assert (decode(tiff((tags, content))).pixels == white[..., np.newaxis] * 255).all()
+
     def test_a_compressed_big_endian_bigtiff_is_refused_by_name(self) -> None:
         with pytest.raises(UndecodablePicture, match="big-endian BigTIFF"):
             decode(write(noise(3, "uint8"), order=">", big=True, photometric=RGB, compression=LZW))

@@ -364,7 +364,8 @@ def _check_compression(layout: Layout) -> None:
 
 
 def _check_rest(page: Page, layout: Layout) -> None:
-    if page.one(tags.FILL_ORDER, 1) != 1 and layout.bits != 1:
+    plain = layout.bits == 1 and (layout.compression == NONE or layout.compression in _BILEVEL)
+    if page.one(tags.FILL_ORDER, 1) != 1 and not plain:
         raise _not_read(
             f"has {layout.bits}-bit {_name(layout)} whose bits are stored in reverse (FillOrder 2)"
         )

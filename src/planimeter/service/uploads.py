@@ -141,16 +141,16 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if not isinstance(fields, dict):
         raise MissingPicture(f"the body is JSON, but no object; send {JSON_EXAMPLE}")
     image = fields.get(FIELD)
-    options = parse(UploadOptions, request.args, _options_of(fields))
-    if options.from_:
-        if image is not None:
-            raise InvalidOption("a picture came, and from names a stored one; send one of the two")
-        return *stored(options.from_), options
-    if image is None:
+    if image is None and not (fields.get("from") or request.args.get("from")):
         came = ", ".join(map(repr, list(fields)[:20])) or "none"
         raise MissingPicture(
             f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
+    options = parse(UploadOptions, request.args, _options_of(fields))
+    if image is None:
+        return *stored(options.from_ or ""), options
+    if options.from_:
+        raise InvalidOption("a picture came, and from names a stored one; send one of the two")
     return _from_base64(image, max_bytes), options.filename or "picture", options
 
 
