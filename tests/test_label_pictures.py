@@ -185,6 +185,7 @@ def test_a_size_that_labelme_states_is_compared_with_the_picture(tmp_path: Path)
     save(tmp_path / "a.png")
     result = CliRunner().invoke(main, ["data", "check", str(labelme(tmp_path / "a.json", "a.png", 640, 480))])
     assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "2 broken, 0 doubtful"
     assert (
         "picture a.png is 64 x 48, the labels say 640 x 480; use the picture that was labelled"
         in result.output

@@ -66,7 +66,9 @@ def _walk(path: Path, images: Path | None, report: Report) -> tuple[Census, list
 
 
 def _report_few(path: Path, census: Census, report: Report) -> None:
-    if census.pictures and not census.instances:
+    if not census.pictures:
+        return  # which is told already
+    if not census.instances:
         report.broken(path, "has no object at all: there is nothing to learn")
     for name, sizes in census.sizes.items():
         if len(sizes) < FEW_INSTANCES:
