@@ -1,5 +1,6 @@
 """Pictures are found wherever tools put them, each has a name of its own, and stated sizes are compared."""
 
+import base64
 import json
 import unicodedata
 from pathlib import Path
@@ -165,14 +166,24 @@ def test_a_picture_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
         read_labels(coco(tmp_path / "all.json", "train/a.png", "valid/a.png"))
 
 
+def test_the_picture_inside_a_labelme_file_goes_before_one_of_its_name_elsewhere(tmp_path: Path) -> None:
+    inside = save(tmp_path / "inside.png", seed=1)
+    elsewhere = save(tmp_path / "images" / "a.png", seed=2)
+    file = labelme(tmp_path / "a.json", "a.png", picture=inside)
+    np.testing.assert_array_equal(read_labels(file).pictures[0].pixels, np.asarray(Image.open(inside)))
+    named = read_labels(file, tmp_path / "images")
+    np.testing.assert_array_equal(named.pictures[0].pixels, np.asarray(Image.open(elsewhere)))
+
+
 # ---- Sizes
 
 
-def labelme(file: Path, picture: str, width: int = 64, height: int = 48) -> Path:
+def labelme(file: Path, name: str, width: int = 64, height: int = 48, picture: Path | None = None) -> Path:
+    """Write a square of 400 pixels, and a picture into the file where one is given."""
     points = [[10, 10], [30, 10], [30, 30], [10, 30]]
     document = {
-        "imagePath": picture,
-        "imageData": None,
+        "imagePath": name,
+        "imageData": base64.b64encode(picture.read_bytes()).decode() if picture else None,
         "imageWidth": width,
         "imageHeight": height,
         "shapes": [{"label": "scratch", "shape_type": "polygon", "points": points}],

@@ -64,6 +64,11 @@ class Finder:
         self._given = images is None
         self._folders = folders or Folders()
 
+    def is_given(self, stated: str) -> bool:
+        """Tell whether the picture is where its labels say, or in the only folder that is looked into."""
+        path = posix(stated)
+        return _file(self._roots[0], path if self._given else PurePosixPath(path.name)) is not None
+
     def find(self, stated: str) -> Path | Missing:
         """Return the file of the picture that the labels call `stated`."""
         path = posix(stated)

@@ -51,7 +51,8 @@ def labelme_files(folder: Path) -> list[Path]:
 def _picture(file: Path, document: dict[str, Any], finder: Finder, report: Report) -> PictureEntry:
     stated = str(document.get("imagePath") or f"{file.stem}.png")
     source: Path | bytes | Missing = finder.find(stated)
-    if document.get("imageData") and isinstance(source, Missing):
+    # The picture inside is the one that was labelled; one that was found elsewhere may be another of its name.
+    if document.get("imageData") and not finder.is_given(stated):
         try:
             source = base64.b64decode(str(document["imageData"]), validate=True)
         except (binascii.Error, ValueError):
