@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
@@ -64,6 +65,11 @@ def body(answer: TestResponse) -> Any:
 def pixels_of(answer: TestResponse) -> NDArray[Any]:
     with Image.open(BytesIO(answer.data)) as image:
         return np.asarray(image)
+
+
+def pixels_in(data: bytes) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def assert_problem(answer: TestResponse, status: int, code: str, *words: str) -> None:
@@ -256,6 +262,31 @@ def test_what_is_not_gzip_is_refused_by_name(client: FlaskClient) -> None:
         answer = packed(client, OVERLAPPING, "image/png", encoding)
         assert_problem(answer, 415, "unsupported_picture", encoding, "only gzip")
     assert packed(client, OVERLAPPING, "image/png", "identity").status_code == 201
+
+
+def test_a_planar_16_bit_tiff_is_measured_as_its_png(client: FlaskClient) -> None:
+    planes = np.moveaxis(pixels_in(OVERLAPPING).astype(np.uint16) * 257, 2, 0)
+    for compression in (None, "zlib"):
+        stream = BytesIO()
+        tifffile.imwrite(
+            stream, planes, photometric="rgb", planarconfig="separate", compression=compression, byteorder=">"
+        )
+        measured = body(post(client, stream.getvalue(), "blocks.tif"))
+        assert measured["coverage"]["percent_masked"] == 37.5
+        assert measured["coverage"]["pixels_overlapping"] == 512
+        assert measured["notes"][0] == "16 bits per channel: the upper 8 were used"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG2000"])
+def test_lossless_formats_of_browsers_are_measured_as_the_png(client: FlaskClient, kind: str) -> None:
+    stream = BytesIO()
+    Image.fromarray(pixels_in(OVERLAPPING)).save(stream, kind)
+    measured = body(post(client, stream.getvalue(), "blocks.jpg"))
+    assert measured["coverage"]["percent_masked"] == 37.5
+    assert measured["image"]["format"] == kind
+    image = client.get(f"{MEASUREMENTS}/{measured['id']}/image")
+    assert image.data == stream.getvalue()
+    assert image.content_type == {"GIF": "image/gif", "JPEG2000": "image/jp2"}[kind]
 
 
 # ---- Bad input
