@@ -88,7 +88,7 @@ _TYPES = {
 _LONGEST_DESCRIPTION = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """One page (image file directory): its tags by number."""
 
