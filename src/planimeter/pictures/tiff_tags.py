@@ -151,6 +151,8 @@ def starting_with(data: bytes, page: Page) -> bytes:
     """Return the file with `page` as its first page, for decoders that know no other."""
     at, form = (8, "Q") if is_big(data) else (4, "I")
     first = struct.pack(page.byte_order + form, page.offset)
+    if data.startswith(first, at):
+        return data
     return data[:at] + first + data[at + len(first) :]
 
 
