@@ -38,8 +38,9 @@ from safetensors.torch import load_file, save_file
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
-from planimeter.labels import LabelledPicture, read_labels, read_split, split
+from planimeter.labels import LabelledPicture, LabelledPictures, read_labels, read_split, split
 from planimeter.masks.union import union_mask
+from planimeter.masks.window import WindowMask
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
@@ -230,6 +231,42 @@ def test_fine_tuning_takes_over_all_weights_and_the_rows_of_classes_of_the_same_
     assert torch.equal(scores[2], fresh[2])  # hole: unknown there
     boxes, before = new.roi_heads.box_predictor.bbox_pred.weight, old.roi_heads.box_predictor.bbox_pred.weight
     assert torch.equal(boxes[4:8], before[12:16])
+
+
+@pytest.mark.slow
+def test_a_larger_input_gets_more_proposals_in_every_runtime(tmp_path: Path) -> None:
+    architecture = Architecture(
+        backbone="efficientnet_lite0", light=True, pixel_channels=16, fpn_channels=32, mask_channels=16,
+        proposals=20, proposals_by_area=100, score_floor=0.0, nms_iou=0.999, detections=2000,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    served = BoxSpaceNetwork(build_network(architecture, 1), architecture).eval()
+    export_onnx(served, tmp_path / "model.onnx")
+    openvino, pytorch = OpenVinoRuntime(tmp_path / "model.onnx"), TorchRuntime(served, "cpu")
+    random = np.random.default_rng(0)
+    counts = []
+    for side in (64, 256, 512):
+        image = random.normal(size=(1, 3, side, side)).astype(np.float32)
+        one, other = len(openvino.run(image).scores), len(pytorch.run(image).scores)
+        assert abs(one - other) <= 0.02 * other
+        counts.append(other)
+    # 20 at least, 100 for 256 x 256 pixels, 400 for four times as many; suppression takes some.
+    assert 10 <= counts[0] <= 20 < counts[1] <= 100 < counts[2] <= 400
+
+
+def test_crowded_pictures_get_more_proposals() -> None:
+    def data(objects: int) -> LabelledPictures:
+        masks = tuple(WindowMask(x % 90, x // 90, np.ones((4, 4), bool)) for x in range(objects))
+        picture = LabelledPicture("p", np.zeros((96, 96, 3), np.uint8), (1,) * objects, masks)
+        return LabelledPictures(("cell",), (picture,))
+
+    proposals = [
+        draft_pack(
+            PackPlan(name="cells", scale=1.0), data(count), data(1)
+        ).manifest.own_architecture.proposals
+        for count in (10, 80)
+    ]
+    assert proposals == [300, 1000]
 
 
 def test_a_backbone_that_is_kept_does_not_change_and_the_heads_learn(tmp_path: Path) -> None:

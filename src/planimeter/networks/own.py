@@ -28,9 +28,9 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
+from torchvision.models.detection.rpn import AnchorGenerator, RPNHead, concat_box_prediction_layers
 from torchvision.ops import MultiScaleRoIAlign, batched_nms
-from torchvision.ops.boxes import clip_boxes_to_image
+from torchvision.ops.boxes import clip_boxes_to_image, remove_small_boxes
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from planimeter.networks.efficientnet_lite import EfficientNetLite, list_taps, rename_published
@@ -185,6 +185,14 @@ def _separable_plain(channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(alone, across, nn.ReLU(inplace=True))
 
 
+def _at_most(wanted: Tensor, scores: Tensor) -> int:
+    """Return `wanted`, or how many scores there are where they are fewer; a tensor while a graph is traced."""
+    available = torch._shape_as_tensor(scores)[0]  # noqa: SLF001  what torchvision traces sizes with
+    count = torch.minimum(wanted, available)
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return cast("int", count if tracing else int(count))
+
+
 class BoxSpaceNetwork(nn.Module):
     """The network as it is served: one picture in, its detections out, masks left in box space.
 
@@ -210,7 +218,10 @@ class BoxSpaceNetwork(nn.Module):
         """Detect in one picture."""
         sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
         features = self.backbone(image)
-        proposals, _ = self.rpn(ImageList(image, sizes), features)
+        if self.architecture.proposals_by_area:
+            proposals = [self._propose(image, features)]
+        else:
+            proposals, _ = self.rpn(ImageList(image, sizes), features)
         heads = self.roi_heads
         logits, offsets = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, sizes)))
         boxes, labels, scores = self._detections(proposals, logits, offsets, sizes[0])
@@ -220,6 +231,40 @@ class BoxSpaceNetwork(nn.Module):
         if self.pixel_branch is None:
             return detections
         return *detections, self.pixel_branch(features).softmax(dim=1)
+
+    def _propose(self, image: Tensor, features: dict[str, Tensor]) -> Tensor:
+        """Return the boxes worth a closer look, [N, 4], best first: the more of them, the larger the input.
+
+        Otherwise as `RegionProposalNetwork.filter_proposals`, which takes as many whatever the size.
+        """
+        levels, rpn = list(features.values()), self.rpn
+        objectness, offsets = rpn.head(levels)
+        anchors = rpn.anchor_generator(ImageList(image, [(image.shape[2], image.shape[3])]), levels)
+        per_level = [scores.shape[1] * scores.shape[2] * scores.shape[3] for scores in objectness]
+        flat, offsets = concat_box_prediction_layers(objectness, offsets)
+        boxes = rpn.box_coder.decode(offsets, anchors).reshape(-1, 4)
+        wanted = self._wanted(image)
+        chosen, groups, start = [], [], 0
+        for level, (scores, count) in enumerate(
+            zip(flat.reshape(-1).split(per_level), per_level, strict=True)
+        ):
+            index = scores.topk(_at_most(wanted, scores)).indices
+            chosen.append(index + start)
+            groups.append(torch.full_like(index, level))
+            start = start + count
+        order, group = torch.cat(chosen), torch.cat(groups)
+        scores = flat.reshape(-1)[order].sigmoid()
+        boxes = clip_boxes_to_image(boxes[order], (image.shape[2], image.shape[3]))
+        kept = remove_small_boxes(boxes, rpn.min_size)
+        boxes, scores, group = boxes[kept], scores[kept], group[kept]
+        best: Tensor = batched_nms(boxes, scores, group, rpn.nms_thresh)[:wanted]
+        return boxes[best]
+
+    def _wanted(self, image: Tensor) -> Tensor:
+        """Return how many proposals an input of this size gets, int64 []."""
+        height, width = torch._shape_as_tensor(image)[2:].unbind()  # noqa: SLF001  what torchvision traces sizes with
+        by_area: Tensor = height * width * self.architecture.proposals_by_area // 256**2
+        return cast("Tensor", by_area.clamp(min=self.architecture.proposals))
 
     def _detections(
         self, proposals: list[Tensor], logits: Tensor, offsets: Tensor, size: tuple[int, int]

@@ -117,6 +117,12 @@ class Architecture(_Manifest):
         default=0, ge=0, description="Channels of the pixel branch; 0 where there is none."
     )
     proposals: int = Field(default=1000, description="Proposals that reach the second stage.")
+    proposals_by_area: int = Field(
+        default=0,
+        ge=0,
+        description="Proposals for each 256 x 256 pixels of a larger input, which shows more; 0 takes `proposals`, "
+        "whatever the input's size.",
+    )
     proposals_learnt: int = Field(default=500, description="Proposals a picture that training looks at.")
     detections: int = Field(default=500, description="The most instances in one picture.")
     score_floor: float = Field(default=0.05, description="The network drops instances below this score.")
