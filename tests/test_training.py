@@ -1,6 +1,7 @@
 """From labelled pictures to a pack that serves, through the command line."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -397,6 +398,22 @@ def test_a_training_that_cannot_begin_leaves_nothing_behind(
     assert result.exit_code == 1
     assert "missing.pth" in result.output
     assert not (tmp_path / "planimeter-data").exists()
+
+
+@pytest.mark.slow
+def test_one_broken_object_stops_training_unless_it_is_left_out(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=6)
+    document = json.loads(data.read_text())
+    document["annotations"][0]["category_id"] = 99
+    data.write_text(json.dumps(document))
+    command = ["train", str(data), "--name", "blobs", "--backbone-weights", "none", "--infer-with-cpu"]
+    refused = CliRunner().invoke(main, [*command, "--work-folder", str(tmp_path / "w")])
+    assert refused.exit_code == 1
+    assert "--leave-out broken" in " ".join(refused.output.split())
+    output = train(tmp_path, data, "--leave-out", "broken", "--epochs", "1", "--scale", "1")
+    assert "9 instances" in output
+    assert "1 " in output
+    assert "broken" in output
 
 
 @pytest.mark.slow

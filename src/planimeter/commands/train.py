@@ -28,6 +28,16 @@ from planimeter.training.run import IMAGENET, WORK_FOLDER, Job, Stopped, run
     help="Labelled pictures to validate on; unless given, part of DATA is kept for that.",
 )
 @click.option(
+    "--validation-images",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of those pictures.",
+)
+@click.option(
+    "--leave-out",
+    type=click.Choice(["broken"]),
+    help="Go on without broken objects and pictures; they are counted, and listed in the report.",
+)
+@click.option(
     "--backbone-weights",
     default=IMAGENET,
     show_default=True,
@@ -47,6 +57,8 @@ def train(
     data: Path,
     images: Path | None,
     validation: Path | None,
+    validation_images: Path | None,
+    leave_out: str | None,
     backbone_weights: str,
     work_folder: Path | None,
     infer_with_cpu: bool,
@@ -54,7 +66,7 @@ def train(
     plan: PackPlan,
     recipe: Recipe,
 ) -> None:
-    """Train a model on labelled pictures, DATA: COCO, VIA or LabelMe json, a YOLO folder, or masks.
+    """Train a model on labelled pictures, DATA: COCO json, a YOLO folder, masks, or what most labelling tools export.
 
     Part of the pictures is kept for validation: it chooses the checkpoint and the thresholds. With few pictures
     rather have several models take turns, each without its share of them (--folds 5): then every picture helps to
@@ -62,7 +74,7 @@ def train(
     is a pack in the packs folder, ready for `planimeter serve --model NAME`.
     """
     console = Console()
-    labelled = read_labels(data, images)
+    labelled = read_labels(data, images, leave_out_broken=leave_out is not None)
     for line in understood(labelled):
         console.print(line)
     job = Job(
@@ -72,6 +84,8 @@ def train(
         work_folder=work_folder or WORK_FOLDER / plan.name,
         images=images,
         validation=validation,
+        validation_images=validation_images,
+        leave_out_broken=leave_out is not None,
         backbone_weights=backbone_weights,
         cpu_only=infer_with_cpu,
         pictures=pictures,

@@ -263,8 +263,9 @@ class BoxSpaceNetwork(nn.Module):
     def _wanted(self, image: Tensor) -> Tensor:
         """Return how many proposals an input of this size gets, int64 []."""
         height, width = torch._shape_as_tensor(image)[2:].unbind()  # noqa: SLF001  what torchvision traces sizes with
-        by_area: Tensor = height * width * self.architecture.proposals_by_area // 256**2
-        return cast("Tensor", by_area.clamp(min=self.architecture.proposals))
+        by_area = height * width * self.architecture.proposals_by_area // 256**2
+        wanted: Tensor = by_area.clamp(min=self.architecture.proposals)
+        return wanted
 
     def _detections(
         self, proposals: list[Tensor], logits: Tensor, offsets: Tensor, size: tuple[int, int]

@@ -197,12 +197,17 @@ def study(
     )
 
 
-def list_findings(data: Path, images: Path | None = None, against: Path | None = None) -> list[str]:
+def list_findings(
+    data: Path,
+    images: Path | None = None,
+    against: Path | None = None,
+    against_images: Path | None = None,
+) -> list[str]:
     """Return what the audit finds in labelled pictures, without the folders of this machine in it.
 
     `against` is another part that must share no picture with them.
     """
-    findings = [str(finding) for finding in audit(data, images, against).findings]
+    findings = [str(finding) for finding in audit(data, images, against, against_images).findings]
     for path in filter(None, (data, against)):
         findings = [text.replace(f"{path.parent}{os.sep}", "") for text in findings]
     return findings

@@ -43,6 +43,9 @@ class Job:
     work_folder: Path
     images: Path | None = None
     validation: Path | None = None
+    validation_images: Path | None = None
+    leave_out_broken: bool = False
+    """Whether broken objects and pictures are left out, where training would otherwise not begin."""
     backbone_weights: str = IMAGENET
     """`IMAGENET` for published weights, `SCRATCH` for none, else the path of a file of weights."""
     cpu_only: bool = False
@@ -87,7 +90,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
         # Layers that know nothing are not worth keeping.
         job = replace(job, recipe=job.recipe.model_copy(update={"freeze": False}))
     # The audit reads every picture again: what it stumbles over is to be known before hours of training.
-    findings = list_findings(job.data, job.images, job.validation)
+    findings = list_findings(job.data, job.images, job.validation, job.validation_images)
     if job.recipe.folds is not None:
         return _run_folds(job, labelled, findings, watcher)
     learn, validate = _parts(job, labelled)
@@ -247,7 +250,8 @@ def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, Labe
     """Return what to learn from and what to validate on; a training that goes on keeps its parts."""
     recipe = job.recipe
     if job.validation is not None:
-        return labelled, read_labels(job.validation).with_classes(labelled.classes)
+        held = read_labels(job.validation, job.validation_images, leave_out_broken=job.leave_out_broken)
+        return labelled, held.with_classes(labelled.classes)
     kept = job.work_folder / SPLIT
     if kept.is_file():
         return read_split(kept, labelled)
