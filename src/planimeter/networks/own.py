@@ -257,8 +257,8 @@ class BoxSpaceNetwork(nn.Module):
         boxes = clip_boxes_to_image(boxes[order], (image.shape[2], image.shape[3]))
         kept = remove_small_boxes(boxes, rpn.min_size)
         boxes, scores, group = boxes[kept], scores[kept], group[kept]
-        best: Tensor = batched_nms(boxes, scores, group, rpn.nms_thresh)[:wanted]
-        return boxes[best]
+        proposals: Tensor = boxes[batched_nms(boxes, scores, group, rpn.nms_thresh)[:wanted]]
+        return proposals
 
     def _wanted(self, image: Tensor) -> Tensor:
         """Return how many proposals an input of this size gets, int64 []."""
