@@ -20,8 +20,11 @@ PICTURES = 24
 PERCENT_TOLERANCE = 0.05
 """Points of percent masked, mean over the part: what float32 rounds differently on another processor."""
 F1_TOLERANCE = 0.01
-AP50_TOLERANCE = 0.12
-"""The card's is of all pictures, this of two dozen: sampling, not arithmetic."""
+AP50 = {"nuclei": 0.846, "steel": 0.822, "tiles": 0.526}
+"""Of each model on its part of two dozen pictures, when it was bundled; the card's is of all pictures."""
+AP50_TOLERANCE = 0.02
+CARD_DIGITS = 0.005
+"""Half of the last digit that a card shows."""
 
 
 def recorded(name: str) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def test_error_f1_and_ap_of_a_bundled_model_are_those_of_its_card(name: str) -> 
     error = sum(abs(row["measured_percent"] - row["true_percent"]) for row in rows) / len(rows)
     assert metrics.coverage.mean_absolute_error == pytest.approx(error, abs=PERCENT_TOLERANCE)
     assert metrics.f1 == pytest.approx(f1_of(rows), abs=F1_TOLERANCE)
-    assert metrics.mask_ap50 == pytest.approx(study["metrics"]["mask_ap50"], abs=AP50_TOLERANCE)
+    assert metrics.mask_ap50 == pytest.approx(AP50[name], abs=AP50_TOLERANCE)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -81,7 +84,10 @@ def test_a_card_says_what_its_report_says(name: str) -> None:
     assert study["model"]["sha256"] == pack.manifest.onnx.sha256
     assert study["metrics"]["score_threshold"] == pack.manifest.thresholds.score
     figures = study["metrics"]["coverage"]
-    assert pack.manifest.metrics[study["part"]]["coverage"] == pytest.approx(figures)
+    for figure in ("mean_absolute_error", "bias", "limits_of_agreement"):
+        assert pack.manifest.metrics[study["part"]]["coverage"][figure] == pytest.approx(
+            figures[figure], abs=CARD_DIGITS
+        )
     assert (
         f"| percent masked: mean absolute error | {figures['mean_absolute_error']:.2f} points |" in pack.card
     )
