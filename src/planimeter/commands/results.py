@@ -16,7 +16,7 @@ from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.table import Cell, columns_of, csv_lines, row
 
 OutputFormat = Literal["table", "json", "csv"]
-_WIDEST_NAME = 60
+_WIDEST_NAME = 120
 _TITLES = ("Masked %", "Instances", "Pixels masked", "Pixels counted", "ms")
 
 
