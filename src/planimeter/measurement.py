@@ -81,7 +81,7 @@ class ImageInfo(Part):
     """The picture as it was decoded."""
 
     filename: str
-    format: str = Field(description="JPEG, PNG, WEBP, TIFF, BMP, or ARRAY for pixels given from Python.")
+    format: str = Field(description="JPEG, PNG, TIFF and so on, or ARRAY for pixels given from Python.")
     width: int = Field(gt=0, description="After orientation.")
     height: int = Field(gt=0, description="After orientation.")
     sha256: str = Field(description="Of the bytes as they came.")

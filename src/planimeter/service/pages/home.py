@@ -4,7 +4,7 @@ from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
-from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES
+from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES, TITLES
 from planimeter.samples import find_sample, list_samples
 from planimeter.service.context import context
 from planimeter.service.links import link
@@ -32,6 +32,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
     return render_template(
         "home.html",
         accept=ACCEPT,
+        formats=TITLES,
         limits=_limits_in_words(),
         packs=list(packs.values()),
         samples=[sample for sample in list_samples() if sample.model in packs],

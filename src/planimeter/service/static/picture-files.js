@@ -1,7 +1,7 @@
 // @ts-check
 // The files of a person: chosen, or dropped with their folders.
 
-const PICTURE = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
+const PICTURE = /\.(jpe?g|png|webp|tiff?|bmp|gif|jp2|j2k|jpx|avif|hei[cf])$/i;
 
 /** @param {File} file */
 export function isPicture(file) {
