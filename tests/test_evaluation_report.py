@@ -25,12 +25,13 @@ from planimeter.evaluation.matching import Confusion
 from planimeter.evaluation.parity import EMPTY_NAME, measure_parity
 from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks.window import WindowMask
+from planimeter.measuring.numbers import write_signed
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.card import write_card
 from planimeter.packs.pack import read_pack
 from planimeter.reports import plots
 from planimeter.reports.machine import describe_machine
-from planimeter.reports.report import confusion_shares, render, write_duration, write_report, write_signed
+from planimeter.reports.report import confusion_shares, render, write_duration, write_report
 from planimeter.reports.study import Evaluated, evaluate, list_findings
 from planimeter.reports.training_record import TrainingRecord, read_history, read_record, record_training
 

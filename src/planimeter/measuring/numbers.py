@@ -23,7 +23,7 @@ def write_percent(value: float) -> str:
     return write_decimals(value, 2)
 
 
-def write_signed(value: float) -> str:
-    """Write a difference of percentages with its sign, a true minus: +0.21, 0.00."""
-    text = write_decimals(value, 2)
+def write_signed(value: float, decimals: int = 2) -> str:
+    """Write a difference with its sign, a true minus: +0.21, 0.00."""
+    text = write_decimals(value, decimals)
     return text.replace("-", "\N{MINUS SIGN}") if float(text) <= 0 else f"+{text}"

@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.matching import Confusion
 from planimeter.labels.census import SIZE_EDGES
-from planimeter.measuring.numbers import write_decimals
+from planimeter.measuring.numbers import write_decimals, write_signed
 from planimeter.packs.pack import REPORT_PAGE
 from planimeter.reports import plots
 from planimeter.reports.gallery import worst_and_best
@@ -25,7 +25,7 @@ from planimeter.reports.training_record import RECORD, TrainingRecord
 
 METRICS = "metrics.json"
 MOST_CLASS_PLOTS = 6
-MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+EN_DASH = "\N{EN DASH}"
 
 
 def write_report(
@@ -154,12 +154,6 @@ def share_within_limits(study: Study) -> float:
     low, high = study.metrics.coverage.limits_of_agreement
     inside = [low <= row.error <= high for row in study.pictures]
     return 100 * statistics.fmean(inside)
-
-
-def write_signed(value: float, decimals: int = 2) -> str:
-    """Write a difference with its sign and a true minus: +0.21, 0.00."""
-    text = f"{value:+.{decimals}f}".replace("-", MINUS)
-    return text if float(f"{value:.{decimals}f}") else text[1:]
 
 
 def write_duration(seconds: float) -> str:

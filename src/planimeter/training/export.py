@@ -109,7 +109,7 @@ class PackPlan(NewPack):
 
 
 CROWDED, PROPOSALS_WHERE_CROWDED = 60, 1000
-"""With 300 proposals a model of nuclei lost every tenth; from 1000 it found them, at the same weights."""
+"""At the same weights a model of nuclei had an AP50 of 0.832 with 300 proposals, and of 0.882 with 1000."""
 _NEW_NETWORK: dict[str, Any] = {
     "backbone": "efficientnet_lite0",
     "fpn_channels": 96,
