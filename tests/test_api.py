@@ -274,7 +274,10 @@ def test_a_planar_16_bit_tiff_is_measured_as_its_png(client: FlaskClient) -> Non
         measured = body(post(client, stream.getvalue(), "blocks.tif"))
         assert measured["coverage"]["percent_masked"] == 37.5
         assert measured["coverage"]["pixels_overlapping"] == 512
-        assert measured["notes"][0] == "16 bits per channel: the upper 8 were used"
+        assert measured["notes"][0] == {
+            "code": "depth_reduced",
+            "message": "16 bits per channel: the upper 8 were used",
+        }
 
 
 @pytest.mark.parametrize("kind", ["GIF", "JPEG2000"])

@@ -5,10 +5,12 @@ from dataclasses import replace
 from time import perf_counter
 
 from planimeter.errors import PlanimeterError, ScoresNotKept
+from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.measuring.numbers import write_percent
+from planimeter.packs.trust import Intervals
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
 from planimeter.store import Record
@@ -87,7 +89,17 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
         return record
     packed = context().store.candidates(record.id)
     kept = PackedCandidates.unpack(packed) if packed is not None else _those_kept(record, score_threshold)
-    return replace(record, measurement=at_threshold(measurement, kept.opened(), score_threshold))
+    # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
+    intervals = _intervals_of(measurement) if packed is not None else None
+    return replace(record, measurement=at_threshold(measurement, kept.opened(), score_threshold, intervals))
+
+
+def _intervals_of(measurement: Measurement) -> Intervals | None:
+    """Return the intervals of the model that measured, where it is still here, the same to the byte."""
+    pack = context().models.packs().get(measurement.model.name)
+    if pack is None or pack.manifest.onnx.sha256 != measurement.model.sha256:
+        return None
+    return pack.trust.intervals
 
 
 def stored_upload(id_: str) -> tuple[bytes, str]:

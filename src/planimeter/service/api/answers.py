@@ -16,6 +16,7 @@ from planimeter.measurement import (
     Instance,
     MaskFormat,
     ModelInfo,
+    Note,
     Options,
     Timing,
     percent,
@@ -91,7 +92,7 @@ class MeasurementAnswer(_Head):
     """One measurement, complete."""
 
     instances: list[Instance] = Field(description="By falling score.")
-    notes: list[str] = Field(description="What a careful reader must know about how the picture was read.")
+    notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
     overlay_url: Link
     mask_url: Link
     coco_url: Link

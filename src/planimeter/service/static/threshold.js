@@ -38,8 +38,8 @@ export async function loadNotes(json, threshold) {
   url.searchParams.set("mask_format", "none");
   const answer = await fetch(url).catch(() => null);
   if (!answer?.ok) return null;
-  const { notes } = /** @type {{notes: string[]}} */ (await answer.json());
-  return notes.map((note) => element("p", "note", sentence(note)));
+  const { notes } = /** @type {{notes: {code: string, message: string}[]}} */ (await answer.json());
+  return notes.map((note) => element("p", "note", sentence(note.message)));
 }
 
 /**
