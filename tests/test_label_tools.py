@@ -502,7 +502,6 @@ def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path
 def test_paths_of_a_data_yaml_are_found_wherever_it_was_written(
     tmp_path: Path, train: str, val: str, base: str
 ) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     for seed, (part, name) in enumerate((("train", "a"), ("valid", "b"))):
         picture(tmp_path / part / "images" / f"{name}.jpg", seed)
         (tmp_path / part / "labels").mkdir()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-EXTRA = {"torch", "torchvision", "onnx", "safetensors", "scipy", "yaml", "tensorboardX"}
+EXTRA = {"torch", "torchvision", "onnx", "safetensors", "scipy", "tensorboardX"}
 """What only the `train` extra installs."""
 
 
