@@ -80,7 +80,7 @@ def _archive(kind: ExportFormat, sources: Iterable[Source], written: list[Export
     numbers = ClassNumbers()
     names: list[str] = []
     for source in sources:
-        entry = export(kind, source, numbers.add(source.measurement))
+        entry = export(kind, source, numbers.add(source.classes))
         name = f"{form.folder}{source.stem}{form.suffix}"
         archive.add(
             name, encoded(entry.document), source.created_at, packed=form.media_type != "application/zip"

@@ -65,7 +65,6 @@ FORMATS: dict[ExportFormat, Format] = {
         "objects is an empty zip. Pictures do not come along.",
         lambda source, _: fiji.write(source, FORMATS["fiji"].cannot_carry),
         fiji.read,
-        folder="rois/",
     ),
     "labelme": Format(
         "LabelMe json",

@@ -37,6 +37,11 @@ class Source:
         """Height and width of the picture."""
         return self.measurement.image.height, self.measurement.image.width
 
+    @property
+    def classes(self) -> list[str]:
+        """The classes of the model, in the order of their ids."""
+        return [entry.class_name for entry in self.measurement.coverage.by_class]
+
     @cached_property
     def objects(self) -> list[tuple[Instance, WindowMask]]:
         """The instances with their exact masks."""

@@ -1,7 +1,7 @@
 """YOLO's segmentation labels: a line for each object, one polygon in shares of the picture's sides."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from planimeter.exports.source import Source
 from planimeter.labels import yolo
 from planimeter.labels.entries import ObjectEntry
 from planimeter.masks.outlines import Ring, outlines
-from planimeter.measurement import Measurement
 
 
 class ClassNumbers:
@@ -18,10 +17,10 @@ class ClassNumbers:
     def __init__(self) -> None:
         self._of: dict[str, int] = {}
 
-    def add(self, measurement: Measurement) -> dict[str, int]:
-        """Return the numbers by name, with those of a measurement's model among them."""
-        for entry in measurement.coverage.by_class:
-            self._of.setdefault(entry.class_name, len(self._of))
+    def add(self, classes: Iterable[str]) -> dict[str, int]:
+        """Return the numbers by name, with these classes among them."""
+        for name in classes:
+            self._of.setdefault(name, len(self._of))
         return self._of
 
     def data_yaml(self) -> str:
