@@ -310,3 +310,15 @@ def test_a_table_for_excel_has_the_mark_and_one_for_programs_has_not(client: Fla
     query = {"format": "csv", "csv_style": "excel"}
     one = client.get(f"{MEASUREMENTS}/{sent['id']}/instances", query_string=query).data
     assert one.startswith(b"\xef\xbb\xbfid,")
+
+
+def test_the_pages_offer_every_format(client: FlaskClient) -> None:
+    sent = body(post(client, OVERLAPPING, "a.png"))
+    page = client.get(f"/measurements/{sent['id']}").text
+    history = client.get("/measurements").text
+    for kind in FORMAT_NAMES:
+        if kind != "coco":
+            assert f"/export?format={kind}" in page
+            assert f'name="format" value="{kind}"' in history
+    assert "csv_style=excel" in page
+    assert 'name="csv_style" value="excel"' in history

@@ -11,6 +11,10 @@ Cell = str | int | float
 CsvStyle = Literal["plain", "excel", "excel_semicolon"]
 """How tables are written: for programs (UTF-8, RFC 4180), with the mark by which Excel tells UTF-8, or so and with the
 semicolons and decimal commas that it wants where numbers are written 0,5."""
+EXCEL_STYLES: dict[CsvStyle, str] = {
+    "excel": "CSV for Excel",
+    "excel_semicolon": "CSV for Excel with decimal commas",
+}
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
