@@ -48,10 +48,11 @@ from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer
-from planimeter.training.export import PackPlan, draft_pack, export_onnx
+from planimeter.training.export import draft_pack, export_onnx
 from planimeter.training.history import History, read_history
+from planimeter.training.plan import SCRATCH, Job, PackPlan
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.run import SCRATCH, Job, run
+from planimeter.training.run import run
 from planimeter.training.start import load_backbone_weights, start_from
 
 pytestmark = pytest.mark.training
