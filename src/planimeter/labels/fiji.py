@@ -26,6 +26,8 @@ _DAMAGED = (struct.error, ValueError, TypeError, IndexError, RuntimeError, NotIm
 """What roifile raises for a file that is cut short, or holds what it does not read."""
 _SET = re.compile(r"(?i)^roi[-_ ]?sets?[-_ ]+|[-_ ]+roi[-_ ]?sets?$|[-_ ]+rois?$")
 """What people put before or behind the name of a picture."""
+_NAMELESS = re.compile(r"(?i)^roi[-_ ]?sets?\d*$|^rois?\d*$|^\d+(-\d+)*$")
+"""What the ROI Manager calls its zip and its regions by itself."""
 _OUTLINES = {roifile.ROI_TYPE.POLYGON, roifile.ROI_TYPE.FREEHAND, roifile.ROI_TYPE.TRACED}
 _FLAT_SUBTYPES = {roifile.ROI_SUBTYPE.TEXT, roifile.ROI_SUBTYPE.ARROW, roifile.ROI_SUBTYPE.IMAGE}
 READ = "read are polygon, freehand, traced, rectangle, oval and composite"
@@ -53,16 +55,19 @@ def is_fiji(file: Path) -> bool:
 
 def open_fiji(path: Path, images: Path | None, report: Report) -> LabelSet:
     """Read a file, or a folder of files, each under the name of its picture."""
-    pictures = []
+    pictures: dict[Path, PictureEntry] = {}
     folders = Folders()
     for file in fiji_files(path) if path.is_dir() else [path]:
         if file.suffix.lower() == ".zip" and not is_fiji(file):
             raise DataError(f"{file} holds no regions of Fiji (.roi); unpack other zips, and name the folder")
         source = _find(file, images, folders)
+        found = tuple(_objects(file, report))
+        if isinstance(source, Path) and source in pictures:  # single regions of one picture
+            found = (*pictures[source].objects, *found)
         name = source.name if isinstance(source, Path) else file.stem
-        pictures.append(PictureEntry(name, file, source, tuple(_objects(file, report))))
-    classes = ordered(item.class_name for picture in pictures for item in picture.objects)
-    return LabelSet(FORMAT, classes, tuple(pictures))
+        pictures[source if isinstance(source, Path) else file] = PictureEntry(name, file, source, found)
+    classes = ordered(item.class_name for picture in pictures.values() for item in picture.objects)
+    return LabelSet(FORMAT, classes, tuple(pictures.values()))
 
 
 def region_in(name: str, data: bytes) -> ObjectEntry:
@@ -80,7 +85,7 @@ def region_in(name: str, data: bytes) -> ObjectEntry:
 
 
 def _find(file: Path, images: Path | None, folders: Folders) -> Path | Missing:
-    """Return the picture that a file of regions is named after, or the only one that lies beside it."""
+    """Return the picture that a file of regions is named after, or the only one there is where it bears no name."""
     finder = Finder(file, images, folders)
     found = find_named(finder, file.stem)
     if isinstance(found, Path):
@@ -89,9 +94,14 @@ def _find(file: Path, images: Path | None, folders: Folders) -> Path | Missing:
     if bare != file.stem and bare and isinstance(named := find_named(finder, bare), Path):
         return named
     beside = pictures_beside(images or file.parent)
-    if len(beside) == 1:
-        return beside[0]
-    return Missing(f"{found.reason}; or call the regions as their picture is called")
+    if _NAMELESS.search(file.stem):
+        if len(beside) == 1:
+            return beside[0]
+        return Missing(
+            f"cannot be told among {len(beside)} pictures, for {file.name} bears no name; call the regions as their "
+            "picture is called"
+        )
+    return found
 
 
 def _objects(file: Path, report: Report) -> Iterator[ObjectEntry]:
