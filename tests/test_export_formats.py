@@ -322,3 +322,9 @@ def test_the_pages_offer_every_format(client: FlaskClient) -> None:
             assert f'name="format" value="{kind}"' in history
     assert "csv_style=excel" in page
     assert 'name="csv_style" value="excel"' in history
+
+
+def test_each_format_is_described_in_the_docs() -> None:
+    table = (Path(__file__).parents[1] / "docs" / "exports.md").read_text("utf-8")
+    for kind in FORMAT_NAMES:
+        assert f"\n| `{kind}` |" in table
