@@ -479,8 +479,9 @@ def write_yolo_parts(folder: Path) -> Path:
         for name in ("images", "labels"):
             (folder / part / name).mkdir(parents=True)
         for number in range(pictures):
-            mask = ellipse(64, 64, (32, 32), (12 + number, 14))
-            pixels = draw_ellipses([mask], 64, 64, 10 * seed + number)
+            # Where the object is differs from picture to picture, so that none is a copy of another.
+            center = (12.0 + 13 * (number % 4), 14.0 + 30 * seed)
+            pixels = draw_ellipses([ellipse(64, 64, center, (9, 11))], 64, 64, 10 * seed + number)
             Image.fromarray(pixels).save(folder / part / "images" / f"{number:04}.png")
             (folder / part / "labels" / f"{number:04}.txt").write_text("0 0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7\n")
     (folder / "data.yaml").write_text("train: ../train/images\nval: ../valid/images\nnames: [scratch]\n")
@@ -488,14 +489,18 @@ def write_yolo_parts(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_pictures_of_the_same_name_in_two_parts_do_not_keep_a_training_from_going_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_pictures_of_the_same_name_in_two_parts_do_not_keep_a_training_from_going_on(
+    tmp_path: Path, epochs: int
+) -> None:
     data = write_yolo_parts(tmp_path / "data")
     plan = PackPlan(name="same", packs_folder=tmp_path / "packs", scale=1.0)
-    recipe = Recipe(epochs=2, crop=64, batch=2, workers=0, validation_fraction=0.25)
+    # An epoch is about a step: with one of them it is stopped at its last step, before anything was validated.
+    recipe = Recipe(epochs=epochs, crop=64, batch=8, workers=0, validation_fraction=0.25)
     job = Job(data, plan, recipe, tmp_path / "work", backbone_weights=SCRATCH, cpu_only=True)
     watcher = Watcher(lambda: None)
     watcher._on_step = watcher.stopping.set
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(Stopped, match="stopped at step 1"):
         run(job, read_labels(data), watcher)
     parts = json.loads((tmp_path / "work" / "split.json").read_text())
     names = [*parts["train"], *parts["validation"]]
@@ -503,7 +508,8 @@ def test_pictures_of_the_same_name_in_two_parts_do_not_keep_a_training_from_goin
     assert {"train/images/0000.png", "valid/images/0000.png"} <= set(names)
     again = Watcher(lambda: None)
     written = run(job, read_labels(data), again)
-    assert f"resumed from {tmp_path / 'work' / 'last.pt'} at step {stopped.value.step}" in again.said
+    assert f"resumed from {tmp_path / 'work' / 'last.pt'} at step 1" in again.said
+    assert any(line.startswith("validated at ") and line.endswith(": 2 pictures") for line in again.said)
     assert json.loads((tmp_path / "work" / "split.json").read_text()) == parts
     assert [entry.name for entry in written.manifest.classes] == ["scratch"]
 
