@@ -136,7 +136,6 @@ def test_labelme_files_in_folders_are_read_and_their_pictures_told_apart(tmp_pat
 
 
 def test_yolo_parts_with_the_same_file_names_are_told_apart(tmp_path: Path) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     for seed, part in enumerate(("train", "valid")):
         save(tmp_path / part / "images" / "1.png", seed=seed)
         (tmp_path / part / "labels").mkdir()

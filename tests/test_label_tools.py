@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import roifile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -343,6 +344,17 @@ def stardist(folder: Path) -> tuple[Path, Areas]:
     return folder, {"a.tif": [("object", 200), ("object", 200)]}
 
 
+def fiji(folder: Path) -> tuple[Path, Areas]:
+    picture(folder / "a.tif")
+    traced = roifile.ImagejRoi.frompoints(CORNERS, name="0020-0020")
+    traced.roitype = roifile.ROI_TYPE.TRACED
+    oval = roifile.ImagejRoi(
+        roitype=roifile.ROI_TYPE.OVAL, left=10, top=10, right=30, bottom=30, name="oval", group=2
+    )
+    roifile.roiwrite(folder / "RoiSet.zip", [traced, oval])
+    return folder, {"a.tif": [("object", 400), ("group 2", 316)]}
+
+
 EXPORTS: dict[tuple[str, str], Callable[[Path], tuple[Path, Areas]]] = {
     ("CVAT", "COCO 1.0"): cvat_coco,
     ("CVAT", "CVAT for images 1.1"): cvat_xml,
@@ -358,6 +370,7 @@ EXPORTS: dict[tuple[str, str], Callable[[Path], tuple[Path, Areas]]] = {
     ("VIA 2", "csv"): via_csv,
     ("VIA 3", "project"): via_3,
     ("QuPath", "GeoJSON"): qupath,
+    ("Fiji", "ROI Manager, More, Save"): fiji,
     ("Cellpose", "masks as PNG or TIFF"): cellpose,
     ("StarDist", "label images"): stardist,
 }
@@ -384,6 +397,7 @@ def test_the_default_export_is_read(tmp_path: Path, export: tuple[str, str]) -> 
         *path.glob("*.geojson"),
         *path.glob("annotations*/*.json"),
         *path.glob("*.xml"),
+        *path.glob("*.zip"),
     ]
     for file in files[:1]:  # the file does as well as its folder
         assert areas(read_labels(file)) == expected
@@ -502,7 +516,6 @@ def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path
 def test_paths_of_a_data_yaml_are_found_wherever_it_was_written(
     tmp_path: Path, train: str, val: str, base: str
 ) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     for seed, (part, name) in enumerate((("train", "a"), ("valid", "b"))):
         picture(tmp_path / part / "images" / f"{name}.jpg", seed)
         (tmp_path / part / "labels").mkdir()

@@ -14,7 +14,7 @@ from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import Interval, Measurement
 from planimeter.measuring.candidates import UNKNOWN
 from planimeter.measuring.numbers import write_decimals, write_percent
-from planimeter.measuring.table import Cell, columns_of, csv_lines, row
+from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
@@ -35,20 +35,25 @@ Writer = Callable[[Result], None]
 
 
 @contextmanager
-def printing(output_format: OutputFormat, paths: Sequence[Path], classes: Sequence[str]) -> Iterator[Writer]:
+def printing(
+    output_format: OutputFormat, paths: Sequence[Path], classes: Sequence[str], style: CsvStyle = "plain"
+) -> Iterator[Writer]:
     """Yield what prints a result at once; at the end, whatever ended it, what was printed is complete."""
     if output_format == "json":
         with _json() as write:
             yield write
     elif output_format == "csv":
-        yield _csv(click.echo, classes)
+        yield _csv(click.echo, classes, style)
     else:
         yield _table(paths)
 
 
 @contextmanager
-def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
-    """Yield what appends a result to a table in a file, and has it on the disk before the next picture."""
+def keeping(path: Path | None, classes: Sequence[str], style: CsvStyle = "plain") -> Iterator[Writer]:
+    """Yield what appends a result to a table in a file, and has it on the disk before the next picture.
+
+    A table that was begun goes on in the style that it has.
+    """
     if path is None:
         yield lambda _: None
         return
@@ -63,7 +68,7 @@ def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
                 file.write(text)
                 file.flush()
 
-            yield _csv(append, classes, header=not begun)
+            yield _csv(append, classes, style_of(path) if begun else style, header=not begun)
     except OSError as error:
         raise StoreFailed(f"the results cannot be written to {path}: {error.strerror}") from error
 
@@ -71,7 +76,7 @@ def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
 def _check_columns(path: Path, classes: Sequence[str]) -> None:
     """Raise `StoreFailed` unless the rows that are about to follow have the columns of those in the file."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        known = next(csv.reader(file), [])
+        known = next(csv.reader(file, delimiter=_delimiter(path)), [])
     if known != _columns(classes):
         raise StoreFailed(
             f"{path} has the columns of another model or version of Planimeter; choose another file"
@@ -88,7 +93,7 @@ def read_done(path: Path | None) -> set[str]:
         return set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, delimiter=_delimiter(path)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StoreFailed(
             f"{path} cannot be read as a table of results ({error}); choose another file"
@@ -96,6 +101,19 @@ def read_done(path: Path | None) -> set[str]:
     if rows and "path" not in rows[0]:
         raise StoreFailed(f"{path} is no table of results: it has no column path; choose another file")
     return {entry["path"] for entry in rows if not entry.get("error")}
+
+
+def _delimiter(path: Path) -> str:
+    return ";" if style_of(path) == "excel_semicolon" else ","
+
+
+def style_of(path: Path) -> CsvStyle:
+    """Return how a table of results was begun, told by its header."""
+    with path.open("rb") as file:
+        header = file.readline()
+    if b";" in header:
+        return "excel_semicolon"
+    return "excel" if header.startswith(BYTE_ORDER_MARK.encode()) else "plain"
 
 
 def sum_up(results: Sequence[Result], left: int) -> str:
@@ -110,13 +128,15 @@ def sum_up(results: Sequence[Result], left: int) -> str:
     return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")
 
 
-def _csv(write: Callable[..., None], classes: Sequence[str], *, header: bool = True) -> Writer:
+def _csv(
+    write: Callable[..., None], classes: Sequence[str], style: CsvStyle, *, header: bool = True
+) -> Writer:
     columns = _columns(classes)
     if header:
-        write(next(csv_lines((), columns)), nl=False)
+        write(next(csv_lines((), columns, style)), nl=False)
 
     def write_row(result: Result) -> None:
-        lines = csv_lines([_row(result)], columns)
+        lines = csv_lines([_row(result)], columns, style)
         write(next(lines).partition("\r\n")[2], nl=False)
 
     return write_row

@@ -154,7 +154,7 @@ def _objects(
                 continue
             brushed += 1
         try:
-            shapes = _shapes(segmentation)
+            shapes = shapes_in(segmentation)
         except (ValueError, PlanimeterError) as error:
             report.broken(file, str(error), name)
             continue
@@ -174,7 +174,7 @@ def _has_crowds(document: Any) -> bool:
     return "cocodataset.org" in str(document.get("info"))
 
 
-def _shapes(segmentation: Any) -> tuple[Shape, ...]:
+def shapes_in(segmentation: Any) -> tuple[Shape, ...]:
     """Return polygons or a mask; raises `ValueError` with a sentence."""
     if not segmentation:
         raise ValueError(NO_OUTLINE)

@@ -9,6 +9,7 @@ from planimeter.errors import DataError
 from planimeter.labels.coco import is_coco, open_coco, open_roboflow, roboflow_files
 from planimeter.labels.cvat import open_cvat
 from planimeter.labels.entries import LabelSet, Report
+from planimeter.labels.fiji import fiji_files, open_fiji
 from planimeter.labels.files import need, pictures_in, read_json
 from planimeter.labels.identity import distinct
 from planimeter.labels.label_studio import is_label_studio, is_simplified, open_label_studio
@@ -22,8 +23,9 @@ Reader = Callable[[Path, Path | None, Report], LabelSet]
 
 KNOWN = (
     "a COCO json, a VIA json or csv, a folder of LabelMe json, Label Studio's json, CVAT's xml for images, QuPath's "
-    "GeoJSON, a YOLO segmentation folder (data.yaml, or images/ and labels/), Pascal VOC masks (SegmentationClass/ and "
-    "labelmap.txt), or a folder of masks (images/ and masks/ or instances/); docs/labels.md says what to export"
+    "GeoJSON, Fiji's regions (.roi, or a zip of them), a YOLO segmentation folder (data.yaml, or images/ and labels/), "
+    "Pascal VOC masks (SegmentationClass/ and labelmap.txt), or a folder of masks (images/ and masks/ or instances/); "
+    "docs/labels.md says what to export"
 )
 
 
@@ -54,12 +56,8 @@ def _refuse_pickles(path: Path) -> None:
 
 
 def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | None:
-    if path.suffix.lower() in {".yaml", ".yml"}:
-        return open_yolo(path, images, report)
-    if path.suffix.lower() == ".csv":
-        return open_via_csv(path, images, report)
-    if path.suffix.lower() == ".xml":
-        return open_cvat(path, images, report)
+    if reader := _BY_ENDING.get(path.suffix.lower()):
+        return reader(path, images, report)
     if path.suffix.lower() == ".npy":
         return None
     document = read_json(path)
@@ -71,6 +69,14 @@ def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | No
     return None
 
 
+_BY_ENDING: dict[str, Reader] = {
+    ".yaml": open_yolo,
+    ".yml": open_yolo,
+    ".csv": open_via_csv,
+    ".xml": open_cvat,
+    ".roi": open_fiji,
+    ".zip": open_fiji,
+}
 _JSON_READERS: tuple[tuple[Callable[[Any], bool], Reader], ...] = (
     (is_coco, open_coco),
     (is_via, open_via),
@@ -138,6 +144,7 @@ _FOLDER_READERS: tuple[tuple[Callable[[Path, Collection[str]], bool], Reader], .
     (_has_masks, _extra("mask_files", "open_mask_files")),
     (lambda _, names: "annotations.xml" in names, _open_annotations),
     (lambda path, _: bool(geojson_files(path)), open_qupath),
+    (lambda path, _: bool(fiji_files(path)), open_fiji),
 )
 """The formats of a folder, and how each is told by the names in it."""
 

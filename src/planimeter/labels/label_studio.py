@@ -56,7 +56,7 @@ def open_label_studio(file: Path, images: Path | None, report: Report) -> LabelS
             continue
         results = _results(file, where, task, report)
         if results is not None:
-            objects, size = _objects(file, where, results, report)
+            objects, size = objects_in(file, where, results, report)
             pictures.append(PictureEntry(name_of(stated), file, _find(stated, finder), objects, size))
     classes = ordered(item.class_name for picture in pictures for item in picture.objects)
     return LabelSet(FORMAT, classes, tuple(pictures))
@@ -108,7 +108,7 @@ def _find(stated: str, finder: Finder) -> Path | Missing:
     return source
 
 
-def _objects(
+def objects_in(
     file: Path, where: str, results: list[Any], report: Report
 ) -> tuple[tuple[ObjectEntry, ...], tuple[int, int] | None]:
     """Return the objects, and the height and width that all of them state."""

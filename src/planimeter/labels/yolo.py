@@ -3,9 +3,11 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
-from planimeter.labels.files import listed, need, pictures_in, read_lines, read_text
+from planimeter.labels.files import listed, pictures_in, read_lines, read_text
 from planimeter.labels.finder import Finder, Missing, posix
 from planimeter.labels.shapes import numbers, polygon
 
@@ -64,7 +66,6 @@ def _config(path: Path) -> Path | None:
 
 
 def _document(file: Path, report: Report) -> dict[str, Any]:
-    yaml = need("yaml", file)
     try:
         document = yaml.safe_load(read_text(file, report))
     except yaml.YAMLError as error:
@@ -212,13 +213,13 @@ def _picture(picture: Path, labels: Path, names: dict[int, str] | None, report: 
             continue
         where = f"line {number}"
         try:
-            objects.append(_object(where, line.split(), names))
+            objects.append(object_in(where, line.split(), names))
         except ValueError as error:
             report.broken(labels, str(error), where)
     return [PictureEntry(picture.name, labels, picture, tuple(objects))]
 
 
-def _object(name: str, fields: list[str], names: dict[int, str] | None) -> ObjectEntry:
+def object_in(name: str, fields: list[str], names: dict[int, str] | None) -> ObjectEntry:
     """Read a line: a class and the corners of a polygon; raises `ValueError` with a sentence."""
     index = _class_number(fields[0])
     if names is not None and index not in names:

@@ -41,6 +41,8 @@ class _Walk:
     """Where its end marker stands."""
     scans: dict[int, list[int]] = field(default_factory=dict)
     """For each component how many of the lowest bits of its 64 coefficients are missing."""
+    parts: int = 0
+    """How many scans there are; a progressive picture has more than one even where all but the first are cut off."""
 
     @property
     def complete(self) -> bool:
@@ -60,8 +62,13 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
         message = "JPEG without its end marker: all of its pixels are there"
         return StoredImage(whole, notes=(Note(code="end_marker_missing", message=message),))
     image.load()
-    if np.isin(np.asarray(image)[-1, -1], _FILL).all():
-        # Grey like the filling of a decoder: the file may have been cut, and an end been put to it.
+    # The file may have been cut, and an end been put to it. Where the picture is one scan, a decoder then fills with
+    # grey; where it is many, each of them makes the whole finer, and what is missing is no more than blurred.
+    if walk.parts > 1:
+        if not walk.complete:
+            raise _cut_short()
+        _refuse_other(image, data[: walk.end])
+    elif np.isin(np.asarray(image)[-1, -1], _FILL).all():
         _load_whole(data[: walk.end])
     return StoredImage(image)
 
@@ -83,8 +90,10 @@ def _walk(data: bytes) -> _Walk:
         at += 2 + size
         if marker in _FRAMES and len(content) >= 6:
             sequential = marker in _SEQUENTIAL
+            walk.parts = 0 if sequential else 1
             walk.scans = {component: [99] * 64 for component in content[6 : 6 + 3 * content[5] : 3]}
         elif marker == 0xDA and content:
+            walk.parts += 1
             _note_scan(walk, content, sequential=sequential)
             found = _IN_SCAN_ENDS.search(data, at)
             if found is None:
@@ -116,15 +125,20 @@ def _without_half_an_end(data: bytes) -> bytes:
 
 def _load_whole(body: bytes) -> ImageFile.ImageFile:
     """Return the picture whose scans end with `body`; raises `UndecodablePicture` where it needs more bytes."""
-    images = []
-    for tail in _TAILS:
-        image = JpegImageFile(BytesIO(body + tail + _END))
-        image.load()
-        images.append(image)
-    first = np.asarray(images[0])
-    if not all(np.array_equal(first, np.asarray(other)) for other in images[1:]):
-        raise _cut_short()
-    return images[0]
+    image = JpegImageFile(BytesIO(body + _TAILS[0] + _END))
+    image.load()
+    _refuse_other(image, body)
+    return image
+
+
+def _refuse_other(image: ImageFile.ImageFile, body: bytes) -> None:
+    """Raise `UndecodablePicture` where other bytes behind `body` than zeros, or an end, make another picture."""
+    first = np.asarray(image)
+    for tail in _TAILS[1:]:
+        other = JpegImageFile(BytesIO(body + tail + _END))
+        other.load()
+        if not np.array_equal(first, np.asarray(other)):
+            raise _cut_short()
 
 
 def _cut_short() -> UndecodablePicture:

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import nn
 
@@ -19,10 +18,8 @@ from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
 from planimeter.packs.manifest import (
-    NAME_PATTERN,
     PALETTE,
     Architecture,
-    Backbone,
     Manifest,
     PackClass,
     Preprocessing,
@@ -35,7 +32,6 @@ from planimeter.packs.packing import (
     ONNX,
     UNKNOWN_FILE,
     WEIGHTS,
-    NewPack,
     describe,
     finished_folder,
     write_manifest,
@@ -44,71 +40,7 @@ from planimeter.packs.packing import (
 from planimeter.packs.trust import Trust
 from planimeter.pictures.preprocessing import network_size
 from planimeter.training.anchors import keep_or_match, match_anchors
-
-
-class PackPlan(NewPack):
-    """What the pack will be called, its network, and the size at which that sees a picture."""
-
-    name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")
-    start_from: str | None = Field(
-        None,
-        description="Name or folder of a model to start from, instead of ImageNet; what is not given below is its.",
-    )
-    architecture: Backbone | None = Field(
-        None,
-        description="Backbone of the network; efficientnet_lite0 unless given: small, and quick without a GPU.",
-    )
-    fpn_channels: int | None = Field(
-        None, ge=32, description="Channels of the feature pyramid; 96 unless given."
-    )
-    box_features: int | None = Field(None, ge=32, description="Width of the box head; 256 unless given.")
-    mask_channels: int | None = Field(None, ge=16, description="Channels of the mask head; 64 unless given.")
-    mask_convolutions: int | None = Field(
-        None, ge=1, le=16, description="Convolutions of the mask head; 3 unless given."
-    )
-    pixel_channels: int | None = Field(
-        None,
-        ge=0,
-        description="Channels of the branch that says what each pixel shows, and sharpens the masks; 96 unless given, "
-        "0 for none.",
-    )
-    proposals: int | None = Field(
-        None,
-        ge=1,
-        description="Boxes that are looked at closely in each picture, and more in larger ones; unless given 300, or "
-        "1000 where a training picture holds more than 60 objects.",
-    )
-    light: bool | None = Field(
-        None,
-        description="Separable convolutions in the pyramid and the heads, which are quicker; so unless given.",
-    )
-    shortest_edge: int | None = Field(
-        None,
-        ge=64,
-        le=2048,
-        description="Shorter side of a picture in the network, in pixels; 512 unless given.",
-    )
-    longest_edge: int | None = Field(
-        None, ge=64, le=4096, description="Longer side at most, in pixels; 1408 unless given."
-    )
-    scale: float | None = Field(
-        None,
-        gt=0,
-        le=16,
-        description="Scale of every picture in the network instead of those edges: where all come from one camera.",
-    )
-    least_scale: float | None = Field(
-        None,
-        ge=0,
-        description="Pictures that would be scaled further down are measured in tiles; unless given, the smallest "
-        "scale among the training pictures.",
-    )
-    tile_scale: float | None = Field(
-        None,
-        gt=0,
-        description="Scale of those tiles; unless given, the median scale of the training pictures.",
-    )
-
+from planimeter.training.plan import PackPlan
 
 CROWDED, PROPOSALS_WHERE_CROWDED = 60, 1000
 """At the same weights a model of nuclei had an AP50 of 0.832 with 300 proposals, and of 0.882 with 1000."""

@@ -1,11 +1,10 @@
 """The whole job of training: from labelled pictures to a pack with its report."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -32,65 +31,16 @@ from planimeter.reports.study import list_findings
 from planimeter.reports.training_report import report_folds, report_training
 from planimeter.settings import Inference
 from planimeter.training.engine import LAST, Trainer
-from planimeter.training.export import PackPlan, draft_pack, write_pack
+from planimeter.training.export import draft_pack, write_pack
 from planimeter.training.finish import finish
 from planimeter.training.history import HISTORY, History
-from planimeter.training.recipe import Recipe, Status
+from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
+from planimeter.training.recipe import Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
 
 SPLIT = "split.json"
 ENOUGH_FOR_BOTH = 100
 """Validation pictures from which on half of them are put aside to make intervals, and choose nothing."""
-WORK_FOLDER = Path("planimeter-data/training")
-"""Holds a folder for each model that is trained, unless another is named."""
-IMAGENET, SCRATCH = "imagenet", "none"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to train, on what, and how."""
-
-    data: Path
-    plan: PackPlan
-    recipe: Recipe
-    work_folder: Path
-    images: Path | None = None
-    validation: Path | None = None
-    validation_images: Path | None = None
-    leave_out_broken: bool = False
-    """Whether broken objects and pictures are left out, where training would otherwise not begin."""
-    backbone_weights: str = IMAGENET
-    """`IMAGENET` for published weights, `SCRATCH` for none, else the path of a file of weights."""
-    cpu_only: bool = False
-    pictures: bool = True
-    """Whether the report shows pictures."""
-
-
-class Watcher(Protocol):
-    """Who follows a training, and may stop it."""
-
-    stopping: threading.Event
-    """Once set, training saves where it stands and raises `Stopped`."""
-
-    def say(self, line: str) -> None:
-        """Tell a person what happens."""
-
-    def begin(self, task: str) -> None:
-        """Begin to train a model; `task` says which, where there are several."""
-
-    def step(self, status: Status) -> None:
-        """Note a step."""
-
-    def validation(self, status: Status, metrics: Metrics) -> None:
-        """Note the figures of a validation."""
-
-
-class Stopped(Exception):
-    """Training was asked to stop, and has saved where it stands."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"stopped at step {step}")
-        self.step = step
 
 
 def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:

@@ -1,10 +1,14 @@
 """Many measurements at once: as one file, summed up, over time, deleted."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 from flask import Response
 
 from planimeter.errors import TooMany
+from planimeter.exports.files import name_of_many, write_many
+from planimeter.exports.formats import ExportFormat
+from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers import (
     Deleted,
@@ -14,14 +18,16 @@ from planimeter.service.api.answers import (
     trend_answer,
 )
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
-from planimeter.service.api.exports import write_coco, write_csv, write_zip
+from planimeter.service.api.exports import sources, write_csv, write_zip
 from planimeter.service.api.options import (
     MOST_AT_ONCE,
     ArchiveOptions,
     DeleteOptions,
     FilterOptions,
     ListOptions,
+    ManyExportOptions,
     StatisticsOptions,
+    TableOptions,
     TrendOptions,
 )
 from planimeter.service.api.routes import api
@@ -29,12 +35,12 @@ from planimeter.service.context import context
 from planimeter.store import Filter
 
 
-def csv_answer(options: ListOptions) -> Response:
+def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
     """Answer a table of measurements, newest first."""
     store = context().store
     records = islice(store.walk(options.filter, before=options.before), options.limit)
     return file_answer(
-        write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv"
+        write_csv(store, options.filter, records, style), "text/csv; charset=utf-8", "measurements.csv"
     )
 
 
@@ -42,11 +48,11 @@ def csv_answer(options: ListOptions) -> Response:
     "/measurements/csv",
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
-    options=FilterOptions,
+    options=TableOptions,
 )
-def csv(options: FilterOptions) -> Response:
+def csv(options: TableOptions) -> Response:
     """Answer a table of the matching measurements, newest first."""
-    return csv_answer(ListOptions(**options.model_dump()))
+    return csv_answer(ListOptions(**options.model_dump(exclude={"csv_style"})), options.csv_style)
 
 
 @api.get(
@@ -60,7 +66,27 @@ def coco_of_many(options: FilterOptions) -> Response:
     """Answer one COCO data set of the matching measurements."""
     wanted = options.filter
     _refuse_too_many(wanted)
-    return file_answer(write_coco(context().store.walk(wanted)), "application/json", "measurements_coco.json")
+    return file_answer(_export("coco", wanted), "application/json", "measurements_coco.json")
+
+
+@api.get(
+    "/measurements/export",
+    "Get measurements as files for another program",
+    {
+        "description": "One json where the format has that (coco, label_studio), else a zip of a file for each picture "
+        "with README.txt, which says what the format cannot carry, and coverage.csv, which says by how many percentage "
+        "points it changes the coverage of each picture.",
+        "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
+    },
+    options=ManyExportOptions,
+    errors=(400, 409),
+)
+def export_of_many(options: ManyExportOptions) -> Response:
+    """Answer the matching measurements as files for another program."""
+    wanted = options.filter
+    _refuse_too_many(wanted)
+    name, media_type = name_of_many(options.format)
+    return file_answer(_export(options.format, wanted), media_type, name)
 
 
 @api.get(
@@ -116,6 +142,10 @@ def statistics(options: StatisticsOptions) -> Response:
 def delete_measurements(options: DeleteOptions) -> Response:
     """Delete the matching measurements with their pictures, if there are as many as `count` says."""
     return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
+
+
+def _export(kind: ExportFormat, wanted: Filter) -> Iterator[bytes]:
+    return write_many(kind, sources(context().store.walk(wanted)))
 
 
 def _refuse_too_many(wanted: Filter) -> None:

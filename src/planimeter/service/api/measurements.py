@@ -4,6 +4,8 @@ from flask import Response, jsonify, request
 
 from planimeter.drawing.drawing import draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png
+from planimeter.exports.coco import of_one
+from planimeter.exports.files import write_one
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import class_map, instance_map, union_mask
 from planimeter.measuring.candidates import PackedCandidates, exact_mask
@@ -19,9 +21,10 @@ from planimeter.service.api.answers import (
     measurement_summary,
 )
 from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of, coco_file, pictures
-from planimeter.service.api.exports import coco_of_one
+from planimeter.service.api.exports import sources
 from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options import (
+    ExportOptions,
     InstancesOptions,
     ListOptions,
     MaskOptions,
@@ -39,6 +42,8 @@ from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 
 PERCENT_HEADER = "Planimeter-Percent-Masked"
+CHANGE_HEADER = "Planimeter-Coverage-Change"
+_EXPORTED: Json = {f"application/{kind}": {"schema": {}} for kind in ("geo+json", "json", "zip")}
 PAGE_LENGTH = 50
 
 
@@ -212,7 +217,36 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
     """Answer the measurement as a COCO data set of one picture."""
     record = record_at(context().store.get(id), options.score_threshold)
     name = f"{record.files.stem}_coco.json"
-    return unchanging(record, "application/json", name, lambda: jsonify(coco_of_one(record.measurement)).data)
+    return unchanging(record, "application/json", name, lambda: jsonify(of_one(next(sources([record])))).data)
+
+
+@api.get(
+    "/measurements/<id>/export",
+    "Get the measurement as a file for another program",
+    {
+        "description": "The file; with yolo and fiji a zip. What the format cannot carry stands in it, in its "
+        "README.txt or in the comment of the zip.",
+        "content": {
+            kind: {"schema": {}} for kind in ("application/geo+json", "application/json", "application/zip")
+        },
+        "headers": {
+            CHANGE_HEADER: {
+                "description": "Percentage points by which the coverage of what is exported differs from the measured "
+                "one, as Planimeter itself reads the file as labels.",
+                "schema": {"type": "number"},
+            }
+        },
+    },
+    options=ExportOptions,
+    errors=(400, 404, 409),
+)
+def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the measurement as a file for another program."""
+    record = record_at(context().store.get(id), options.score_threshold)
+    file = write_one(options.format, next(sources([record])))
+    answer = unchanging(record, file.media_type, file.name, lambda: file.data)
+    answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
+    return answer
 
 
 @api.get(
@@ -228,7 +262,9 @@ def list_instances(options: InstancesOptions, id: str) -> Response:  # noqa: A00
     figures = [instance_figures(entry) for entry in record.measurement.instances]
     if options.format == "json":
         return json_answer(InstanceList(instances=figures))
-    answer = Response(to_csv(map(_instance_row, figures)), content_type="text/csv; charset=utf-8")
+    answer = Response(
+        to_csv(map(_instance_row, figures), options.csv_style), content_type="text/csv; charset=utf-8"
+    )
     name = f"{record.files.stem}_instances.csv"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer

@@ -12,12 +12,19 @@ from werkzeug.datastructures import MultiDict
 
 from planimeter.drawing.drawing import Style
 from planimeter.errors import InvalidOption
+from planimeter.exports.formats import FORMATS, ExportFormat
 from planimeter.measurement import MaskFormat
+from planimeter.measuring.table import CsvStyle
 from planimeter.store import Filter
 
 MOST_LISTED = 1000
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
+FORMATS_DESCRIBED = "; ".join(f"{name}: {form.title}" for name, form in FORMATS.items()) + "."
+STYLES_DESCRIBED = (
+    "plain is UTF-8 for programs; excel has the byte order mark without which Excel garbles umlauts; excel_semicolon "
+    "has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."
+)
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 OptionsKind = TypeVar("OptionsKind", bound="RequestOptions")
@@ -83,6 +90,13 @@ class InstancesOptions(ThresholdOptions):
     """Options of listing the instances of one measurement."""
 
     format: Literal["json", "csv"] = Field("json", description="JSON, or a table for spreadsheets.")
+    csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
+
+
+class ExportOptions(ThresholdOptions):
+    """Options of one measurement as a file for another program."""
+
+    format: ExportFormat = Field(description=FORMATS_DESCRIBED)
 
 
 class ReadOptions(AnswerOptions, ThresholdOptions):
@@ -211,6 +225,18 @@ class ArchiveOptions(FilterOptions):
     content: Literal["overlay", "mask", "image"] = Field(
         "overlay", description="The drawn pictures, the masks, or the pictures as uploaded."
     )
+
+
+class ManyExportOptions(FilterOptions):
+    """Options of many measurements as a file for another program."""
+
+    format: ExportFormat = Field(description=FORMATS_DESCRIBED)
+
+
+class TableOptions(FilterOptions):
+    """Options of the table of measurements."""
+
+    csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
 
 
 class TrendOptions(FilterOptions):

@@ -7,6 +7,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from planimeter.errors import InvalidOption
+from planimeter.exports.formats import FORMATS
+from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.service.api.options import (
     MOST_AT_ONCE,
     DeleteOptions,
@@ -57,6 +59,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         # What the fields of the form do not show: it came by a link, from the chart or from a report.
         silent=query_of(_silent(options)),
         query=query_of(wanted),
+        exports=_exports(),
         here=kept,
         records=records,
         colors={record.id: colors_of(record.measurement) for record in records},
@@ -110,3 +113,15 @@ def known(
     """Return what of the query or the form the page understands: a link may carry more, from a mail for example."""
     names = set(option_names(kind)) if only is None else only
     return MultiDict([(name, value) for name, value in given.items(multi=True) if name in names])
+
+
+def _exports() -> list[tuple[str, str, str, str]]:
+    """Return what each file for another program is called, where it is, and the option that chooses it."""
+    return [
+        *(
+            (form.title, link("api.export_of_many"), "format", name)
+            for name, form in FORMATS.items()
+            if name != "coco"  # it has a button of its own
+        ),
+        *((title, link("api.csv"), "csv_style", style) for style, title in EXCEL_STYLES.items()),
+    ]

@@ -9,7 +9,9 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.colours import shades
+from planimeter.exports.formats import FORMATS
 from planimeter.measurement import Measurement, classes_found
+from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options import DefaultsOptions, ThresholdOptions, parse
@@ -54,6 +56,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         colors=colors_of(measured),
         styles=STYLES,
         style=style if style in names else "fill",
+        exports=_exports(record, asked),
         asked_threshold=asked,
         measured_threshold=stored.measurement.options.score_threshold,
         model_known=pack is not None,
@@ -139,6 +142,21 @@ def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
         "csv": link("api.list_instances", **at, format="csv"),
         "candidates": link("api.candidates", id=record.id),
     }
+
+
+def _exports(record: Record, threshold: float | None) -> list[tuple[str, str, str]]:
+    """Return what each file for another program is called, its link, and what it cannot carry."""
+    at = {"id": record.id, "score_threshold": threshold}
+    files = [
+        (form.title, link("api.export", **at, format=name), form.cannot_carry)
+        for name, form in FORMATS.items()
+        if name != "coco"  # it has a button of its own
+    ]
+    tables = [
+        (title, link("api.list_instances", **at, format="csv", csv_style=style), "")
+        for style, title in EXCEL_STYLES.items()
+    ]
+    return files + tables
 
 
 def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
