@@ -12,8 +12,8 @@ import click
 
 from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import Measurement
-from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.table import Cell, columns_of, csv_lines, row
+from planimeter.numbers import write_percent
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120

@@ -22,7 +22,7 @@ from planimeter.measurement import (
     percent,
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
-from planimeter.measuring.numbers import write_percent
+from planimeter.numbers import write_percent
 
 UNCLAIMED_WORTH_TELLING = 1.0
 """Percent of the picture."""

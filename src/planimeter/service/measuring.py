@@ -8,7 +8,7 @@ from planimeter.errors import PlanimeterError, ScoresNotKept
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
-from planimeter.measuring.numbers import write_percent
+from planimeter.numbers import write_percent
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
 from planimeter.store import Record

@@ -3,10 +3,10 @@
 
 import "./instance-table.js";
 import "./picture-viewer.js";
-import { drawnOf, entriesOf, liesAt, rowOf } from "./candidates.js";
+import { drawnOf, entriesOf, rowOf } from "./candidates.js";
+import { ChosenInstance } from "./chosen-instance.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
-import { showInstance } from "./instance-card.js";
 import { decimals, short } from "./numbers.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { ScoreStrip } from "./score-strip.js";
@@ -36,8 +36,7 @@ class MeasurementView extends HTMLElement {
   threshold = 0;
   height = 0;
   counted = 1;
-  /** @type {number | null} */
-  marked = null;
+  instance = new ChosenInstance(this);
   /** @type {ScoreStrip | undefined} */
   scores;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -87,17 +86,8 @@ class MeasurementView extends HTMLElement {
       button.addEventListener("click", (event) => this.saveDefault(event, button.hasAttribute("data-reset")));
     }
     connectTools(this, viewer);
-    viewer.find = (x, y) => this.findAt(x, y);
-    viewer.addEventListener("instance-pointed", (event) => this.point(this.entryOf(detail(event))));
-    viewer.addEventListener("instance-chosen", (event) => this.mark(this.entryOf(detail(event))));
-    table.addEventListener("instance-pointed", (event) => this.point(detail(event)));
-    table.addEventListener("instance-chosen", (event) => this.mark(detail(event), true));
-    table.addEventListener("instance-hidden", (event) => this.hide(detail(event)));
-    for (const place of [".viewer-card", ".viewer-canvas"]) {
-      one(this, place).addEventListener("keydown", (event) => {
-        if (event.key === "Escape") this.mark(null);
-      });
-    }
+    this.instance.listen();
+    table.addEventListener("instance-hidden", (event) => this.hide(/** @type {CustomEvent} */ (event).detail));
   }
 
   // ---- The threshold
@@ -117,8 +107,7 @@ class MeasurementView extends HTMLElement {
     this.draw();
     this.list(changed);
     this.scores?.mark(threshold);
-    if (this.marked !== null && !this.chosen.includes(this.marked)) this.mark(null);
-    else this.describe();
+    this.instance.follow();
     if (!changed) return;
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
@@ -173,7 +162,7 @@ class MeasurementView extends HTMLElement {
       return drawnOf(entry, height, label);
     });
     this.viewer.pointed = null;
-    this.viewer.chosen = this.placeOf(this.marked);
+    this.viewer.chosen = this.instance.placeOf(this.instance.marked);
     this.viewer.change();
   }
 
@@ -193,67 +182,7 @@ class MeasurementView extends HTMLElement {
     else this.entries[index].hidden = !this.entries[index].hidden;
     this.draw();
     this.list();
-    this.describe();
-  }
-
-  // ---- One instance
-
-  /**
-   * The instance that lies at a point of the picture, as the viewer counts; where several do, the highest score.
-   * @param {number} x
-   * @param {number} y
-   */
-  findAt(x, y) {
-    const [column, row] = [Math.floor(x), Math.floor(y)];
-    const place = this.drawn.findIndex((index) => liesAt(this.entries[index], column, row, this.height));
-    return place < 0 ? null : place;
-  }
-
-  /** @param {number | null} place in the viewer */
-  entryOf(place) {
-    return place === null ? null : this.drawn[place];
-  }
-
-  /** @param {number | null} index */
-  placeOf(index) {
-    const place = index === null ? -1 : this.drawn.indexOf(index);
-    return place < 0 ? null : place;
-  }
-
-  /** @param {number | null} index */
-  point(index) {
-    this.viewer.pointed = this.placeOf(index);
-    this.viewer.invalidate();
-    this.table.mark(index, this.marked);
-  }
-
-  /**
-   * @param {number | null} index
-   * @param {boolean} reveal whether to bring it into view
-   */
-  mark(index, reveal = false) {
-    this.marked = index === this.marked && !reveal ? null : index;
-    this.viewer.chosen = this.placeOf(this.marked);
-    this.viewer.invalidate();
-    this.table.mark(this.table.pointed, this.marked);
-    if (reveal && this.marked !== null && !this.viewer.fitted) this.viewer.reveal(this.entries[this.marked].box);
-    this.describe();
-  }
-
-  /** Show the numbers of the chosen instance. */
-  describe() {
-    const card = one(this, ".viewer-card");
-    card.hidden = this.marked === null;
-    if (this.marked === null) {
-      card.replaceChildren();
-      return;
-    }
-    const entry = this.entries[this.marked];
-    const name = `${this.nameOf(entry.classId)} ${this.chosen.indexOf(this.marked) + 1}`;
-    showInstance(card, entry, name, this, () => {
-      this.mark(null);
-      one(this, ".viewer-canvas").focus({ preventScroll: true });
-    });
+    this.instance.describe();
   }
 
   /**
@@ -290,11 +219,6 @@ class MeasurementView extends HTMLElement {
   get field() {
     return /** @type {HTMLInputElement} */ (one(this, "#threshold"));
   }
-}
-
-/** @param {Event} event */
-function detail(event) {
-  return /** @type {CustomEvent} */ (event).detail;
 }
 
 customElements.define("measurement-view", MeasurementView);
