@@ -21,6 +21,7 @@ from planimeter.service.api.options import (
     DeleteOptions,
     FilterOptions,
     ListOptions,
+    OrderOptions,
     StatisticsOptions,
     TrendOptions,
 )
@@ -30,9 +31,9 @@ from planimeter.store import Filter
 
 
 def csv_answer(options: ListOptions) -> Response:
-    """Answer a table of measurements, newest first."""
+    """Answer a table of measurements."""
     store = context().store
-    records = islice(store.walk(options.filter, before=options.before), options.limit)
+    records = islice(store.walk(options.filter, before=options.before, order=options.order), options.limit)
     return file_answer(
         write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv"
     )
@@ -42,10 +43,10 @@ def csv_answer(options: ListOptions) -> Response:
     "/measurements/csv",
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
-    options=FilterOptions,
+    options=OrderOptions,
 )
-def csv(options: FilterOptions) -> Response:
-    """Answer a table of the matching measurements, newest first."""
+def csv(options: OrderOptions) -> Response:
+    """Answer a table of the matching measurements."""
     return csv_answer(ListOptions(**options.model_dump()))
 
 

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from planimeter.drawing.drawing import Style
 from planimeter.errors import InvalidOption
 from planimeter.measurement import MaskFormat
-from planimeter.store import Filter
+from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 MOST_AT_ONCE = 10_000
@@ -89,6 +89,17 @@ class ReadOptions(AnswerOptions, ThresholdOptions):
     """Options of reading one measurement."""
 
 
+class KeptOptions(RequestOptions):
+    """Options of keeping a score threshold for one measurement."""
+
+    score_threshold: float = Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="At which the measurement counts from now on.",
+    )
+
+
 class DefaultsOptions(RequestOptions):
     """Options of saving a model's defaults."""
 
@@ -142,16 +153,28 @@ class FilterOptions(RequestOptions):
         return Filter(**{field.name: getattr(self, field.name) for field in fields(Filter)})
 
 
-class ListOptions(FilterOptions):
+class OrderOptions(FilterOptions):
+    """Which measurements, in which order."""
+
+    order: Order = Field(
+        NEWEST, description="What to sort by; with a minus it falls. What is equal there goes by time."
+    )
+
+
+class ListOptions(OrderOptions):
     """Options of listing measurements."""
 
     limit: int | None = Field(
         None, ge=1, le=MOST_LISTED, description="How many; without it 50 as JSON and all of them as CSV."
     )
-    before: str | None = Field(None, description="Only older ones than this id: the cursor of the next page.")
+    before: str | None = Field(
+        None,
+        description="Only those that come after this id in the order, older ones unless another is asked for: the "
+        "cursor of the next page.",
+    )
 
 
-class HistoryOptions(FilterOptions):
+class HistoryOptions(OrderOptions):
     """What the history page shows: days as a person chooses them, beside moments as the API takes them."""
 
     from_day: date | None = Field(None, alias="from", description="The first day.")

@@ -19,8 +19,8 @@ export class BatchList {
   lines = new Map();
   /** @type {IntersectionObserver | undefined} */
   seen;
-  result = "";
-  report = "";
+  /** @type {DOMStringMap} where results and reports are, with ID and BATCH in the place of names */
+  addresses = {};
 
   /** @param {Element} page which has the parts of the list */
   constructor(page) {
@@ -34,8 +34,7 @@ export class BatchList {
    */
   begin(form, fields) {
     this.name = new Date().toISOString().replace(/[:.]/g, "-");
-    this.result = form.dataset.result ?? "";
-    this.report = form.dataset.report ?? "";
+    this.addresses = form.dataset;
     this.lines.clear();
     this.one(".batch-list").replaceChildren();
     this.seen?.disconnect();
@@ -112,7 +111,7 @@ export class BatchList {
     const status = one(line, ".batch-status");
     if (entry.state === "done" && !status.querySelector("a")) {
       const link = element("a", "", `${percent(entry.percent)} %`);
-      link.href = this.result.replace("ID", entry.id);
+      link.href = this.address("review", entry);
       link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
       status.replaceChildren(link, ` ${entry.instances} instance${entry.instances === 1 ? "" : "s"}`);
     } else if (entry.state !== "done") {
@@ -141,9 +140,23 @@ export class BatchList {
     this.one("[data-batch-more]").hidden = busy;
     const report = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-report]"));
     report.hidden = done === 0;
-    report.href = this.report.replace("BATCH", this.name);
-    report.classList.toggle("button-primary", !busy);
+    report.href = this.address("report");
+    const review = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-review]"));
+    const first = entries.find((entry) => entry.state === "done");
+    review.hidden = !first;
+    if (first) review.href = this.address("review", first);
+    review.classList.toggle("button-primary", !busy);
+    // From now on the address of the page is that of the batch: reloading and "back" find it again.
+    if (first) history.replaceState(null, "", this.address("batch"));
     if (!busy) this.one("[data-live]").textContent = text;
+  }
+
+  /**
+   * @param {string} place
+   * @param {Sent} [entry]
+   */
+  address(place, entry) {
+    return (this.addresses[place] ?? "").replace("BATCH", this.name).replace("ID", entry?.id ?? "");
   }
 
   /**

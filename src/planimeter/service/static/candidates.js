@@ -52,6 +52,15 @@ export function rowOf({ classId, color, score, box, mask, hidden }, named, count
 }
 
 /**
+ * Compute what drawing an instance will need first.
+ * @param {Entry} entry
+ * @param {number} height of the picture
+ */
+export function prepareOutline(entry, height) {
+  pathOfEntry(entry, height, false);
+}
+
+/**
  * The outline of an instance: exactly along the pixels, or, as long as those are small, with fewer corners.
  * @param {Entry} entry
  * @param {number} height of the picture

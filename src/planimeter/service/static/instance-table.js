@@ -44,7 +44,6 @@ export class InstanceTable extends HTMLElement {
     this.filter.addEventListener("reset", () => setTimeout(() => this.arrange()));
     this.filter.addEventListener("submit", (event) => event.preventDefault());
     offerCopy(/** @type {HTMLButtonElement} */ (one(this, "[data-copy]")), () => instancesAsText(this.shown));
-    this.querySelector("[data-show-all]")?.addEventListener("click", () => this.tell("instance-hidden", null));
   }
 
   /**
@@ -53,8 +52,6 @@ export class InstanceTable extends HTMLElement {
    */
   show(rows, hurried = false) {
     this.rows = rows;
-    const all = this.querySelector("[data-show-all]");
-    if (all instanceof HTMLElement) all.hidden = !rows.some((row) => row.hidden);
     this.arrange(hurried);
   }
 

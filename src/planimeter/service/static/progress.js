@@ -17,5 +17,5 @@ export function phrase(entry) {
  */
 export function setProgress(bar, progress) {
   if (progress === null) bar.removeAttribute("value");
-  /** @type {HTMLProgressElement} */ else (bar).value = progress;
+  else bar.setAttribute("value", String(progress));
 }
