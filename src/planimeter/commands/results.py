@@ -13,8 +13,8 @@ import click
 from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import Interval, Measurement
 from planimeter.measuring.candidates import UNKNOWN
-from planimeter.measuring.numbers import write_decimals, write_percent
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
+from planimeter.numbers import write_decimals, write_percent
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120

@@ -24,7 +24,7 @@ from planimeter.measurement import (
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
 from planimeter.measuring.interval import with_intervals
-from planimeter.measuring.numbers import write_percent
+from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 
 UNCLAIMED_WORTH_TELLING = 1.0

@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.matching import Confusion
 from planimeter.labels.census import SIZE_EDGES
-from planimeter.measuring.numbers import write_decimals, write_signed
+from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import REPORT_PAGE
 from planimeter.reports import plots
 from planimeter.reports.gallery import worst_and_best
