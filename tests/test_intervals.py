@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 
 from fakes import MODEL, DotRuntime, dot_pack, dots, encoded
 from planimeter.errors import InvalidPack
+from planimeter.evaluation.familiarity import learn_familiarity
 from planimeter.evaluation.intervals import LEAST_IN_A_BIN, fit_bins
+from planimeter.measurement import Interval, judge
 from planimeter.measuring.doubt import doubt
+from planimeter.measuring.familiarity import distance, note_unlike, texture_of
 from planimeter.measuring.interval import LEAST_PICTURES, LEAST_WIDTH, choose_bin, span
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.packs.packing import write_trust
 from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals, Trust
+from planimeter.pictures.preprocessing import Placement
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 
@@ -163,14 +168,16 @@ SCORES = np.array([[200, 150, 100], [0, 240, 0]])
 PICTURE = encoded(dots(SCORES))
 
 
+def pack_with(trust: Trust, folder: Path) -> Pack:
+    """Return the fake pack with what it knows of its errors, which is written into `folder`."""
+    folder.mkdir(parents=True)
+    pack = dot_pack()
+    return replace(pack, folder=folder, manifest=write_trust(folder, pack.manifest, trust))
+
+
 @pytest.fixture
 def models(settings: Settings, tmp_path: Path) -> Models:
-    pack = dot_pack()
-    folder = tmp_path / MODEL
-    folder.mkdir()
-    pack = replace(
-        pack, folder=folder, manifest=write_trust(folder, pack.manifest, Trust(intervals=INTERVALS))
-    )
+    pack = pack_with(Trust(intervals=INTERVALS), tmp_path / MODEL)
     runtime = DotRuntime()
     return Models(settings, find=lambda _: {MODEL: pack}, load=lambda pack, _: Segmenter(pack, runtime))
 
@@ -259,3 +266,91 @@ def test_what_a_pack_knows_of_its_errors_is_checked_like_its_other_files(tmp_pat
     path.unlink()
     with pytest.raises(InvalidPack, match=r"trust\.json cannot be read"):
         _ = replace(pack, folder=tmp_path, manifest=manifest).trust
+
+
+# ---- Verdicts
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "limit", "verdict"),
+    [
+        (4.2, 3.1, 5.6, 5.6, "pass"),
+        (4.2, 3.1, 5.6, 6, "pass"),
+        (4.2, 3.1, 5.6, 5.5, "undecided"),
+        (4.2, 3.1, 5.6, 3.1, "undecided"),
+        (4.2, 3.1, 5.6, 3, "fail"),
+        (4.2, None, None, 4.2, "pass"),
+        (4.2, None, None, 4.1, "fail"),
+        (0, 0, 0.1, 0, "undecided"),
+    ],
+)
+def test_a_limit_inside_of_the_interval_is_not_decided(
+    value: float, low: float | None, high: float | None, limit: float, verdict: str
+) -> None:
+    interval = None
+    if low is not None and high is not None:
+        interval = Interval(low=low, high=high, level=0.9, method="split-conformal", calibrated_on="")
+    assert judge(value, interval, limit) == verdict
+
+
+def test_the_store_judges_as_each_measurement_is_judged(client: FlaskClient) -> None:
+    chance = np.random.default_rng(3)
+    answers = [
+        measure(
+            client, threshold, encoded(dots(chance.integers(0, 256, (2, 3)) * chance.integers(0, 2, (2, 3))))
+        )
+        for threshold in (0.4, 0.5, 0.6, 0.95)
+        for _ in range(4)
+    ]
+    for limit in (0, 5, 20, 40, 60, 100):
+        total = client.get(f"{MEASUREMENTS}/statistics?limit_percent={limit}").get_json()
+        verdicts = [
+            judge(
+                answer["coverage"]["percent_masked"],
+                answer["coverage"]["interval"] and Interval(**answer["coverage"]["interval"]),
+                limit,
+            )
+            for answer in answers
+        ]
+        counts = [verdicts.count(verdict) for verdict in ("pass", "fail", "undecided")]
+        assert [total["passed"], total["failed"], total["undecided"]] == counts
+        page = client.get(f"/report?limit_percent={limit}").text
+        shown = [page.count(f'class="verdict {name}"') for name in ("passed", "failed", "undecided")]
+        assert [count // 2 if sum(shown) > 16 else count for count in shown] == counts
+
+
+# ---- Pictures unlike those of the training
+
+
+def blocks_like(chance: np.random.Generator, centre: float) -> NDArray[np.float64]:
+    return chance.normal(centre, 1, 24) * np.linspace(0.5, 2, 24)
+
+
+def test_pictures_of_another_kind_are_far_and_those_of_the_same_are_not() -> None:
+    chance = np.random.default_rng(1)
+    familiarity = learn_familiarity([blocks_like(chance, 0) for _ in range(300)])
+    assert familiarity is not None
+    same = [distance(familiarity, blocks_like(chance, 0)) for _ in range(300)]
+    other = [distance(familiarity, blocks_like(chance, 5)) for _ in range(50)]
+    assert np.mean(np.array(same) > familiarity.limit) <= 0.02
+    assert min(other) > familiarity.limit
+    assert np.median(same) == pytest.approx(1, abs=0.15)
+    assert note_unlike(familiarity, blocks_like(chance, 5))[0].code == "unlike_training"
+    assert note_unlike(familiarity, blocks_like(chance, 0)) == []
+
+
+def test_too_few_pictures_say_nothing_of_others() -> None:
+    chance = np.random.default_rng(1)
+    assert learn_familiarity([blocks_like(chance, 0) for _ in range(19)]) is None
+    assert note_unlike(None, blocks_like(chance, 5)) == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 70), (5, 3), (33, 31)])
+def test_only_the_picture_counts_and_not_what_fills_the_input_beside_it(height: int, width: int) -> None:
+    rows, columns = -(-height // 32), -(-width // 32)
+    placement = Placement(height, width, height, width, 0, 0, 32 * rows, 32 * columns)
+    blocks = np.full((4, rows, columns), 1000, np.float32)  # mean 1000, mean square 1000: the filling
+    inside = blocks[:, : max(1, height // 32), : max(1, width // 32)]
+    inside[:2], inside[2:] = 3, 25
+    texture = texture_of(blocks, placement)
+    assert texture == pytest.approx([3, 3, np.log(4.05), np.log(4.05)], rel=1e-5)

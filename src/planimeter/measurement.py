@@ -166,6 +166,16 @@ class Measurement(Part):
     timing_ms: Timing
 
 
+Verdict = Literal["pass", "fail", "undecided"]
+
+
+def judge(percent_masked: float, interval: Interval | None, limit_percent: float) -> Verdict:
+    """Return whether a percentage is at most the limit; undecided where the truth may lie on either side of it."""
+    if interval is not None and interval.low <= limit_percent < interval.high:
+        return "undecided"
+    return "pass" if percent_masked <= limit_percent else "fail"
+
+
 def percent(pixels: int, counted: int) -> float:
     """Return `pixels` in percent of `counted`, as a float that is exact to the last bit it can hold."""
     return 100.0 * pixels / counted

@@ -14,7 +14,7 @@ from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import Interval, Measurement
 from planimeter.measuring.candidates import UNKNOWN
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
-from planimeter.numbers import write_decimals, write_percent
+from planimeter.numbers import write_between, write_percent
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
@@ -207,9 +207,7 @@ def _table(paths: Sequence[Path]) -> Writer:
 
 def _between(interval: Interval | None) -> str:
     """Return the interval for the true percentage; nothing where it is withheld, and a note says why."""
-    return (
-        "" if interval is None else f"{write_decimals(interval.low, 1)} to {write_decimals(interval.high, 1)}"
-    )
+    return "" if interval is None else " to ".join(write_between(interval.low, interval.high))
 
 
 def _line(name: str, figures: Sequence[str], width: int) -> str:

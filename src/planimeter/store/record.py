@@ -69,6 +69,8 @@ def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:
     coverage = measurement.coverage
     return {
         "percent_masked": coverage.percent_masked,
+        "percent_low": coverage.interval and coverage.interval.low,
+        "percent_high": coverage.interval and coverage.interval.high,
         "pixels_masked": coverage.pixels_masked,
         "pixels_counted": coverage.pixels_counted,
         "instances": len(measurement.instances),

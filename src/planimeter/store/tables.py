@@ -64,6 +64,9 @@ class MeasurementRow(Table):
     model: Mapped[str] = mapped_column(String(64))
     batch: Mapped[str | None] = mapped_column(String(64))
     percent_masked: Mapped[float] = mapped_column(Float)
+    percent_low: Mapped[float | None] = mapped_column(Float)
+    """Of the interval for the true percentage, where it has one."""
+    percent_high: Mapped[float | None] = mapped_column(Float)
     pixels_masked: Mapped[int] = mapped_column(BigInteger)
     pixels_counted: Mapped[int] = mapped_column(BigInteger)
     instances: Mapped[int] = mapped_column(Integer)

@@ -259,6 +259,9 @@ class StatisticsAnswer(Answer):
     limit_percent: float | None
     passed: int | None = Field(description="How many are at or below the limit; null without one.")
     failed: int | None = Field(description="How many are above the limit; null without one.")
+    undecided: int | None = Field(
+        description="How many have the limit in the interval of their percentage; null without one."
+    )
 
 
 class OverlapAnswer(Answer):
@@ -431,7 +434,7 @@ def statistics_answer(
     statistics: Statistics, colors: Mapping[str, str], limit_percent: float | None
 ) -> StatisticsAnswer:
     """Return statistics as they are answered; `colors` by class name."""
-    spread, above = statistics.spread, statistics.above
+    spread, verdicts = statistics.spread, statistics.verdicts
     count = spread.count if spread else 0
     counted = statistics.pixels_counted
     return StatisticsAnswer(
@@ -456,8 +459,9 @@ def statistics_answer(
             for (low, high), count in zip(pairwise(statistics.edges), statistics.counts, strict=True)
         ],
         limit_percent=limit_percent,
-        passed=None if above is None else count - above,
-        failed=above,
+        passed=None if verdicts is None else verdicts["pass"],
+        failed=None if verdicts is None else verdicts["fail"],
+        undecided=None if verdicts is None else verdicts["undecided"],
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption
+from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
 from planimeter.service.api.options import ReportOptions, parse, query_of
@@ -29,7 +30,7 @@ class Sheet:
 
     record: Record
     colors: dict[int, str]
-    passed: bool | None
+    verdict: Verdict | None
     """None without a limit."""
 
 
@@ -52,7 +53,7 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     total = statistics_answer(found, colors, limit)
     sheets = [
-        Sheet(record, colors_of(record.measurement), _passes(record, limit))
+        Sheet(record, colors_of(record.measurement), _judge(record, limit))
         for record in parts.store.list(wanted, limit=MOST_ROWS, order="-percent_masked")
     ]
     return render_template(
@@ -75,8 +76,9 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
     )
 
 
-def _passes(record: Record, limit: float | None) -> bool | None:
-    return None if limit is None else record.measurement.coverage.percent_masked <= limit
+def _judge(record: Record, limit: float | None) -> Verdict | None:
+    coverage = record.measurement.coverage
+    return None if limit is None else judge(coverage.percent_masked, coverage.interval, limit)
 
 
 def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:

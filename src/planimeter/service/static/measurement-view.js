@@ -11,7 +11,7 @@ import { decimals, grouped, short } from "./numbers.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { ScoreStrip } from "./score-strip.js";
 import { giveShades } from "./shades.js";
-import { addressThreshold, loadNotes, offerToKeep } from "./threshold.js";
+import { addressThreshold, fadeWords, loadWords, offerToKeep, writeWords } from "./threshold.js";
 import { applyTools, connectTools } from "./viewer-tools.js";
 
 /** @typedef {import("./candidates.js").Answer} Answer */
@@ -148,6 +148,7 @@ export class MeasurementView extends HTMLElement {
     offerToKeep(this, threshold);
     this.instance.follow();
     if (!changed) return;
+    fadeWords(this);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
   }
@@ -172,8 +173,8 @@ export class MeasurementView extends HTMLElement {
     this.list();
     if (!this.isConnected) return; // another picture is in its place
     addressThreshold(this, threshold === Number(this.dataset.counting) ? null : threshold);
-    const notes = await loadNotes(this.dataset.json ?? "", threshold);
-    if (notes && threshold === this.threshold) one(this, "[data-notes]").replaceChildren(...notes);
+    const words = await loadWords(this.dataset.json ?? "", threshold);
+    if (words && threshold === this.threshold) writeWords(this, words);
   }
 
   // ---- The picture

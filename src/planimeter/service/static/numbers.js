@@ -44,6 +44,19 @@ export function signed(value) {
 }
 
 /**
+ * The ends of an interval, never narrower than it is: with one decimal, or two where it is narrow.
+ * @param {number} low with three decimals at most, as the service answers it
+ * @param {number} high
+ */
+export function between(low, high) {
+  const places = high - low >= 1 ? 1 : 2;
+  const step = 10 ** (3 - places);
+  const one = Math.floor(Math.round(low * 1000) / step);
+  const other = Math.ceil(Math.round(high * 1000) / step);
+  return `${(one / 10 ** places).toFixed(places)} and ${(other / 10 ** places).toFixed(places)}`;
+}
+
+/**
  * A number as short as it can be: 0.8, not 0.80.
  * @param {number} value
  */

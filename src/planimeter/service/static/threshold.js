@@ -2,8 +2,10 @@
 // What follows the score threshold outside the numbers: addresses, the notes, the forms that keep it.
 
 import { element, one } from "./elements.js";
-import { short } from "./numbers.js";
+import { between, short } from "./numbers.js";
 import { sentence } from "./sentence.js";
+
+const UNLIKE = "unlike_training";
 
 /**
  * Let the page's address, its links and its downloads ask for a threshold; null is that of the measurement itself.
@@ -28,18 +30,58 @@ function atThreshold(address, threshold) {
   return url.href;
 }
 
+/** @typedef {{code: string, message: string}} Note */
+/** @typedef {{low: number, high: number}} Interval */
+
 /**
- * The notes of a measurement at a threshold, or null where they cannot be loaded.
+ * What the service says of a measurement at a threshold beside the numbers, or null where it cannot be loaded.
  * @param {string} json address of the measurement
  * @param {number} threshold
  */
-export async function loadNotes(json, threshold) {
+export async function loadWords(json, threshold) {
   const url = new URL(atThreshold(new URL(json, document.baseURI).href, threshold));
   url.searchParams.set("mask_format", "none");
   const answer = await fetch(url).catch(() => null);
   if (!answer?.ok) return null;
-  const { notes } = /** @type {{notes: {code: string, message: string}[]}} */ (await answer.json());
-  return notes.map((note) => element("p", "note", sentence(note.message)));
+  const { notes, coverage } = /** @type {{notes: Note[], coverage: {interval: Interval | null}}} */ (
+    await answer.json()
+  );
+  return { notes, interval: coverage.interval };
+}
+
+/**
+ * Write the notes, and between which percentages the truth lies.
+ * @param {HTMLElement} page
+ * @param {{notes: Note[], interval: Interval | null}} words
+ */
+export function writeWords(page, { notes, interval }) {
+  const below = notes.filter((note) => note.code !== UNLIKE);
+  one(page, "[data-notes]").replaceChildren(...below.map((note) => element("p", "note", sentence(note.message))));
+  const trust = one(page, "[data-trust]");
+  delete trust.dataset.stale;
+  // A picture that is unlike those of the training is so at every threshold, and a model without intervals has none.
+  if (trust.querySelector("[data-unlike]") || notes.some((note) => note.code === "interval_unknown")) return;
+  const band = one(page, ".scale-interval");
+  band.setAttribute("x", `${interval?.low ?? 0}%`);
+  band.setAttribute("width", `${interval ? interval.high - interval.low : 0}%`);
+  if (!interval) {
+    trust.replaceChildren();
+    return;
+  }
+  const sentenceOf = element("p", "reading-error", "The truth lies ");
+  sentenceOf.append(
+    element("strong", "", `between ${between(interval.low, interval.high)}\u2009%`),
+    ", 9 times in 10.",
+  );
+  trust.replaceChildren(sentenceOf);
+}
+
+/**
+ * What was said of another threshold fades until the service has answered.
+ * @param {HTMLElement} page
+ */
+export function fadeWords(page) {
+  one(page, "[data-trust]").dataset.stale = "";
 }
 
 /**
