@@ -53,7 +53,7 @@ def measured(service: str) -> Any:
 def sentence(answer: Any) -> str:
     interval = answer["coverage"]["interval"]
     low, high = write_between(interval["low"], interval["high"])
-    return f"The truth lies between {low} and {high}\u2009%, 9 times in 10."
+    return f"The truth lies between {low} and {high}\u2009%, 9\u00a0times\u00a0in\u00a010."
 
 
 def test_the_interval_stands_beside_the_number_and_follows_the_threshold(

@@ -17,7 +17,18 @@ from fakes import MODEL, DotRuntime, dot_pack, dots, encoded
 from planimeter.errors import InvalidPack
 from planimeter.evaluation.familiarity import learn_familiarity
 from planimeter.evaluation.intervals import LEAST_IN_A_BIN, fit_bins
-from planimeter.measurement import Interval, judge
+from planimeter.measurement import (
+    UNLIKE_TRAINING,
+    Coverage,
+    ImageInfo,
+    Interval,
+    Measurement,
+    ModelInfo,
+    Note,
+    Options,
+    Timing,
+    judge,
+)
 from planimeter.measuring.doubt import doubt
 from planimeter.measuring.familiarity import distance, note_unlike, texture_of
 from planimeter.measuring.interval import LEAST_PICTURES, LEAST_WIDTH, choose_bin, span
@@ -290,7 +301,34 @@ def test_a_limit_inside_of_the_interval_is_not_decided(
     interval = None
     if low is not None and high is not None:
         interval = Interval(low=low, high=high, level=0.9, method="split-conformal", calibrated_on="")
-    assert judge(value, interval, limit) == verdict
+    assert judge(measurement(value, interval), limit) == verdict
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [(0, "undecided"), (4.2, "undecided"), (99, "undecided"), (100, "pass")]
+)
+def test_a_picture_unlike_those_of_the_training_is_never_decided(limit: float, verdict: str) -> None:
+    assert judge(measurement(4.2, None, UNLIKE_TRAINING), limit) == verdict
+
+
+def measurement(value: float, interval: Interval | None, *codes: str) -> Measurement:
+    coverage = Coverage(
+        percent_masked=value,
+        interval=interval,
+        pixels_masked=0,
+        pixels_counted=1,
+        pixels_overlapping=0,
+        by_class=[],
+    )
+    return Measurement(
+        image=ImageInfo(filename="a.png", format="PNG", width=1, height=1, sha256=""),
+        model=ModelInfo(name="a", version="1", sha256="", runtime="a", precision="f32", device="cpu"),
+        options=Options(score_threshold=0.5),
+        coverage=coverage,
+        instances=[],
+        notes=[Note(code=code, message="why") for code in codes],
+        timing_ms=Timing(),
+    )
 
 
 def test_the_store_judges_as_each_measurement_is_judged(client: FlaskClient) -> None:
@@ -306,8 +344,10 @@ def test_the_store_judges_as_each_measurement_is_judged(client: FlaskClient) -> 
         total = client.get(f"{MEASUREMENTS}/statistics?limit_percent={limit}").get_json()
         verdicts = [
             judge(
-                answer["coverage"]["percent_masked"],
-                answer["coverage"]["interval"] and Interval(**answer["coverage"]["interval"]),
+                measurement(
+                    answer["coverage"]["percent_masked"],
+                    answer["coverage"]["interval"] and Interval(**answer["coverage"]["interval"]),
+                ),
                 limit,
             )
             for answer in answers

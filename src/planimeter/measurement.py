@@ -169,11 +169,27 @@ class Measurement(Part):
 Verdict = Literal["pass", "fail", "undecided"]
 
 
-def judge(percent_masked: float, interval: Interval | None, limit_percent: float) -> Verdict:
+UNLIKE_TRAINING = "unlike_training"
+"""The code of the note on a picture that does not look like those that the model learnt from."""
+
+
+def judge(measurement: "Measurement", limit_percent: float) -> Verdict:
     """Return whether a percentage is at most the limit; undecided where the truth may lie on either side of it."""
-    if interval is not None and interval.low <= limit_percent < interval.high:
+    span = truth_span(measurement)
+    if span is not None and span[0] <= limit_percent < span[1]:
         return "undecided"
-    return "pass" if percent_masked <= limit_percent else "fail"
+    return "pass" if measurement.coverage.percent_masked <= limit_percent else "fail"
+
+
+def truth_span(measurement: "Measurement") -> tuple[float, float] | None:
+    """Return between which percentages the truth is thought to lie; None where nothing is known of the model's errors.
+
+    That is the interval, and anywhere for a picture that is unlike those of the training.
+    """
+    if any(note.code == UNLIKE_TRAINING for note in measurement.notes):
+        return 0.0, 100.0
+    interval = measurement.coverage.interval
+    return None if interval is None else (interval.low, interval.high)
 
 
 def percent(pixels: int, counted: int) -> float:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.measurement import Note
-from planimeter.measuring.interval import UNLIKE_TRAINING
+from planimeter.measurement import UNLIKE_TRAINING, Note
 from planimeter.packs.trust import Familiarity
 from planimeter.pictures.preprocessing import Placement
 

@@ -13,12 +13,11 @@ from math import ceil, floor
 import numpy as np
 
 from planimeter.masks.union import count_coverage
-from planimeter.measurement import Coverage, Interval, Note, percent
+from planimeter.measurement import UNLIKE_TRAINING, Coverage, Interval, Note, percent
 from planimeter.measuring.candidates import UNKNOWN, WITHHELD, Candidates
 from planimeter.measuring.doubt import Percents, around, doubt, shown_percents
 from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals
 
-UNLIKE_TRAINING = "unlike_training"
 _UNKNOWN = (
     "no interval: how far this model's percentage can be trusted is not known; planimeter evaluate --calibrate finds "
     "it out with labelled pictures"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from planimeter.errors import StoreFailed, UnknownMeasurement
-from planimeter.measurement import Measurement, classes_found
+from planimeter.measurement import Measurement, classes_found, truth_span
 from planimeter.store.files import FileNames
 from planimeter.store.lines import Line
 from planimeter.store.tables import MeasurementRow
@@ -66,11 +66,11 @@ def measurement_of(row: Row) -> Measurement:
 
 def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:
     """Return the columns that follow the score threshold."""
-    coverage = measurement.coverage
+    coverage, span = measurement.coverage, truth_span(measurement) or (None, None)
     return {
         "percent_masked": coverage.percent_masked,
-        "percent_low": coverage.interval and coverage.interval.low,
-        "percent_high": coverage.interval and coverage.interval.high,
+        "percent_low": span[0],
+        "percent_high": span[1],
         "pixels_masked": coverage.pixels_masked,
         "pixels_counted": coverage.pixels_counted,
         "instances": len(measurement.instances),

@@ -65,7 +65,7 @@ class MeasurementRow(Table):
     batch: Mapped[str | None] = mapped_column(String(64))
     percent_masked: Mapped[float] = mapped_column(Float)
     percent_low: Mapped[float | None] = mapped_column(Float)
-    """Of the interval for the true percentage, where it has one."""
+    """Between these the truth is thought to lie, where that is known; see `planimeter.measurement.truth_span`."""
     percent_high: Mapped[float | None] = mapped_column(Float)
     pixels_masked: Mapped[int] = mapped_column(BigInteger)
     pixels_counted: Mapped[int] = mapped_column(BigInteger)

@@ -77,8 +77,7 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
 
 
 def _judge(record: Record, limit: float | None) -> Verdict | None:
-    coverage = record.measurement.coverage
-    return None if limit is None else judge(coverage.percent_masked, coverage.interval, limit)
+    return None if limit is None else judge(record.measurement, limit)
 
 
 def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:

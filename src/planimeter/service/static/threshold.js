@@ -71,7 +71,7 @@ export function writeWords(page, { notes, interval }) {
   const sentenceOf = element("p", "reading-error", "The truth lies ");
   sentenceOf.append(
     element("strong", "", `between ${between(interval.low, interval.high)}\u2009%`),
-    ", 9 times in 10.",
+    ", 9\u00a0times\u00a0in\u00a010.",
   );
   trust.replaceChildren(sentenceOf);
 }
