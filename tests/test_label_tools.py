@@ -1,5 +1,6 @@
 """The default export of each tool is read without options: a row of the table in docs/labels.md, a test."""
 
+import base64
 import csv
 import io
 import json
@@ -150,6 +151,15 @@ def packed(mask: NDArray[np.bool_]) -> list[int]:
     return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
 
 
+def painted(mask: NDArray[np.bool_], mode: str = "RGBA") -> str:
+    """Return a mask as Label Studio paints it, black on a transparent ground: base64 of a PNG."""
+    pixels = np.zeros((*mask.shape, 4), np.uint8)
+    pixels[..., 3] = 255 * mask
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
 def label_studio_json(folder: Path) -> tuple[Path, Areas]:
     picture(folder / "images" / "0a1b2c3d-a b.png")
 
@@ -167,6 +177,7 @@ def label_studio_json(folder: Path) -> tuple[Path, Areas]:
         result("rectangle", **turned),
         result("ellipse", x=2000 / WIDTH, y=2000 / HEIGHT, radiusX=x, radiusY=y),
         result("brush", format="rle", rle=packed(ring())),
+        result("bitmask", imageDataURL=f"data:image/png;base64,{painted(ring())}"),
         {"type": "choices", "value": {"choices": ["good"]}},
     ]
     tasks = [
@@ -177,7 +188,7 @@ def label_studio_json(folder: Path) -> tuple[Path, Areas]:
         },
         {"id": 2, "data": {"image": "/data/upload/1/unlabelled.png"}, "annotations": []},
     ]
-    found = [("scratch", area) for area in (400, 400, 400, 316, 375)]
+    found = [("scratch", area) for area in (400, 400, 400, 316, 375, 375)]
     return write_json(folder / "project.json", tasks), {"0a1b2c3d-a b.png": found}
 
 
@@ -519,6 +530,32 @@ def test_a_geojson_without_objects_is_a_negative(tmp_path: Path) -> None:
     picture(tmp_path / "a.tif")
     file = write_json(tmp_path / "a.geojson", {"type": "FeatureCollection", "features": []})
     assert areas(read_labels(file)) == {"a.tif": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        ("superpixellabels", {}, "a superpixellabels is not read"),
+        ("keypointlabels", {}, "a keypoint has no area"),
+        ("bitmasklabels", {"imageDataURL": "data:image/png;base64,AAAA"}, "is no PNG, or damaged"),
+        ("bitmasklabels", {"imageDataURL": "x,y"}, "is no PNG, or damaged"),
+        ("bitmasklabels", {"imageDataURL": f"data:,{painted(ring(), 'RGB')}"}, "no transparent background"),
+        (
+            "bitmasklabels",
+            {"imageDataURL": f"data:,{painted(ring()[:9])}"},
+            "its mask is 64 x 9, its picture 64 x 48",
+        ),
+    ],
+)
+def test_regions_of_label_studio_that_cannot_be_read_are_named(
+    tmp_path: Path, kind: str, value: dict[str, Any], told: str
+) -> None:
+    picture(tmp_path / "a.png")
+    size = {"original_width": WIDTH, "original_height": HEIGHT}
+    result = {"type": kind, "value": {**value, kind: ["scratch"]}, **size}
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [result]}]}
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_labels(write_json(tmp_path / "p.json", [task]))
 
 
 def test_ids_of_pictures_may_be_texts_in_annotations(tmp_path: Path) -> None:
