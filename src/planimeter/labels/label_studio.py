@@ -144,12 +144,14 @@ def objects_in(
 
 def _kind(result: Any) -> str | None:
     """Return which shape a result is; None for what is no region, such as a choice or a text."""
-    kind = str(result.get("type")) if isinstance(result, dict) else ""
+    if not isinstance(result, dict):
+        return None
+    kind = str(result.get("type"))
     shape = kind.removesuffix("labels")
     if shape in {*_SHAPES, *_NO_AREA}:
         return shape
     # Regions of a picture state its size; what else does is another kind of them.
-    return None if kind in _NO_REGION or "original_width" not in (result or {}) else kind
+    return None if kind in _NO_REGION or "original_width" not in result else kind
 
 
 def _labels(result: dict[str, Any]) -> list[str]:
