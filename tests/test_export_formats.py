@@ -328,3 +328,15 @@ def test_each_format_is_described_in_the_docs() -> None:
     table = (Path(__file__).parents[1] / "docs" / "exports.md").read_text("utf-8")
     for kind in FORMAT_NAMES:
         assert f"\n| `{kind}` |" in table
+
+
+def test_label_studio_has_polygons_and_brushed_masks_where_they_must_be() -> None:
+    (task,) = json.loads(write_one("label_studio", source_of(hard())).data)
+    (annotation,) = task["annotations"]
+    kinds = ["brush", "polygon", "brush", "polygon", "polygon"]
+    assert [result["from_name"] for result in annotation["result"]] == kinds
+    assert [result["type"] for result in annotation["result"]] == [f"{kind}labels" for kind in kinds]
+    assert annotation["result"][1]["value"]["polygonlabels"] == [CLASSES[1]]
+    assert annotation["result"][0]["score"] == 0.9
+    assert task["data"] == {"image": "Prüfling 1.png"}
+    assert task["meta"]["change_in_percentage_points"] == 0

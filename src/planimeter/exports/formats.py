@@ -80,10 +80,10 @@ FORMATS: dict[ExportFormat, Format] = {
         "Label Studio json",
         "_label_studio.json",
         "application/json",
-        "Brushed masks carry masks exactly, with holes, parts and overlaps, and with their scores. They need "
-        '<BrushLabels name="label" toName="image"> in the labelling configuration and are no polygons that can '
-        "be dragged. The picture does not come along: make its name in data.image an address that Label Studio "
-        "reaches.",
+        "Polygons along the edges of pixels, and brushed masks where there are holes or parts, carry masks exactly, with "
+        'overlaps and scores. They need <PolygonLabels name="polygon" toName="image"> and <BrushLabels '
+        'name="brush" toName="image"> in the labelling configuration, each with the classes. The picture does not come '
+        "along: make its name in data.image an address that Label Studio reaches.",
         lambda source, _: label_studio.write(source),
         label_studio.read,
         one_file=True,
