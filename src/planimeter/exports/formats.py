@@ -80,8 +80,8 @@ FORMATS: dict[ExportFormat, Format] = {
         "Label Studio json",
         "_label_studio.json",
         "application/json",
-        "Polygons along the edges of pixels, and brushed masks where there are holes or parts, carry masks exactly, with "
-        'overlaps and scores. They need <PolygonLabels name="polygon" toName="image"> and <BrushLabels '
+        "Polygons along the edges of pixels, and brushed masks where there are holes or parts, carry masks exactly, "
+        'with overlaps and scores. They need <PolygonLabels name="polygon" toName="image"> and <BrushLabels '
         'name="brush" toName="image"> in the labelling configuration, each with the classes. The picture does not come '
         "along: make its name in data.image an address that Label Studio reaches.",
         lambda source, _: label_studio.write(source),
