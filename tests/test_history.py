@@ -109,12 +109,13 @@ def test_links_take_along_what_is_meant(client: FlaskClient, store: Store) -> No
     assert "Batch shift-7" in page
     form = page[page.index('class="found"') :]
     assert '<input type="hidden" name="batch" value="shift-7">' in form
-    formactions = re.findall(r'formaction="([^"]+)"', page)
-    for path in formactions:
-        answer = client.get(urljoin("http://localhost/measurements", path), query_string={"batch": "shift-7"})
+    buttons = re.findall(r'formaction="([^"]+)"(?: name="([^"]+)" value="([^"]+)")?', page)
+    for path, name, value in buttons:
+        query_string = {"batch": "shift-7", **({name: value} if name else {})}
+        answer = client.get(urljoin("http://localhost/measurements", path), query_string=query_string)
         assert answer.status_code == 200, path
         assert not path.startswith(("/", "http"))
-    assert len(formactions) == 5
+    assert len(buttons) == 12
 
 
 def test_no_address_is_absolute_and_nothing_is_inline(client: FlaskClient, store: Store) -> None:
