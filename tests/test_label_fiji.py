@@ -43,6 +43,12 @@ def ring(x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
     return (0, x0, y0, 1, x1, y0, 1, x1, y1, 1, x0, y1, 4)
 
 
+def splined() -> Any:
+    made = outline(TYPE.POLYGON)
+    made.options |= roifile.ROI_OPTIONS.SPLINE_FIT
+    return made
+
+
 def picture(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     seed = sum(map(ord, file.name))
@@ -105,6 +111,7 @@ def test_composites_have_holes_and_parts() -> None:
         ),
         (region(TYPE.RECT, rounded_rect_arc_size=8), "rounded corners"),
         (composite(0, 1, 1, 3, 1, 2, 3, 4, 5, 6, 4), "curves"),
+        (splined(), "fitted with a spline"),
         (region(TYPE.RECT, position=3), "slice 3 of a stack"),
     ],
 )

@@ -154,6 +154,11 @@ def _shape(region: roifile.ImagejRoi) -> Shape:
     kind = region.roitype
     if region.subtype in _FLAT_SUBTYPES:
         raise ValueError(f"a region of text, an arrow or a picture has no area; {READ}")
+    if region.options & roifile.ROI_OPTIONS.SPLINE_FIT:
+        raise ValueError(
+            "an outline that is fitted with a spline is not read; make it a polygon first (in Fiji: Edit, Selection, "
+            "Interpolate)"
+        )
     try:
         if region.composite:
             return even_odd([ring for ring in region.coordinates(multi=True) if len(ring) > 2])
