@@ -10,8 +10,10 @@ import pytest
 from playwright.sync_api import FilePayload, Page
 
 from fakes import BlockRuntime, blocks, encoded
+from planimeter.drawing.labels import list_texts
 from planimeter.measurement import percent
-from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
+from planimeter.numbers import write_decimals, write_percent, write_signed
+from planimeter.service.pages.models import read_figures
 from serving import serve
 from test_browser import Watched, browser, settle, watched
 
@@ -159,3 +161,13 @@ def test_one_measurement_shows_one_number_everywhere(service: str, page: Page) -
         text = page.locator("body").text_content() or ""
         assert "4.21" not in text, path
         assert text.count("4.22") >= count, path
+
+
+def test_labels_and_the_figures_of_a_model_are_rounded_by_the_rule() -> None:
+    assert list_texts([1, 1], ["pits"], [0.125, 0.375]) == [["0.13"], ["0.38"]]
+    figures = {"bias": -0.125, "limits_of_agreement": [-4.215, 0.125], "f1": 0.9995}
+    assert [text for _, text in read_figures(figures)] == [
+        f"{MINUS}0.13 points",
+        f"{MINUS}4.22 to +0.13",
+        "1.000",
+    ]

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.decode import decode
 
-NOTE = ("JPEG without its end marker: all of its pixels are there",)
+NOTE = (Note(code="end_marker_missing", message="JPEG without its end marker: all of its pixels are there"),)
 KINDS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},

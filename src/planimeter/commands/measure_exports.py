@@ -22,8 +22,8 @@ from planimeter.exports.formats import (
 )
 from planimeter.exports.source import Change, Names, Source
 from planimeter.exports.yolo import ClassNumbers
-from planimeter.measuring.numbers import write_signed
 from planimeter.measuring.table import csv_lines
+from planimeter.numbers import write_signed
 from planimeter.packs.packing import new_file
 
 COVERAGE = "coverage.csv"

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import click
 
 from planimeter.errors import PlanimeterError, StoreFailed
-from planimeter.measurement import Measurement
-from planimeter.measuring.numbers import write_percent
+from planimeter.measurement import Interval, Measurement
+from planimeter.measuring.candidates import UNKNOWN
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
+from planimeter.numbers import write_decimals, write_percent
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
-_TITLES = ("Masked %", "Instances", "Pixels masked", "Pixels counted", "ms")
+_TITLES = ("Masked %", "90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def keeping(path: Path | None, classes: Sequence[str], style: CsvStyle = "plain"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = path.is_file() and path.stat().st_size > 0
+        if begun:
+            _check_columns(path, classes)
         with path.open("a", encoding="utf-8", newline="") as file:
 
             def append(text: str, *, nl: bool = True) -> None:  # noqa: ARG001  as click.echo is called
@@ -70,13 +73,27 @@ def keeping(path: Path | None, classes: Sequence[str], style: CsvStyle = "plain"
         raise StoreFailed(f"the results cannot be written to {path}: {error.strerror}") from error
 
 
+def _check_columns(path: Path, classes: Sequence[str]) -> None:
+    """Raise `StoreFailed` unless the rows that are about to follow have the columns of those in the file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        known = next(csv.reader(file, delimiter=_delimiter(path)), [])
+    if known != _columns(classes):
+        raise StoreFailed(
+            f"{path} has the columns of another model or version of Planimeter; choose another file"
+        )
+
+
+def _columns(classes: Sequence[str]) -> list[str]:
+    return ["path", "error", *columns_of(classes)]
+
+
 def read_done(path: Path | None) -> set[str]:
     """Return the pictures that a file of results has a measurement of."""
     if path is None or not path.is_file():
         return set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";" if style_of(path) == "excel_semicolon" else ","))
+            rows = list(csv.DictReader(file, delimiter=_delimiter(path)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StoreFailed(
             f"{path} cannot be read as a table of results ({error}); choose another file"
@@ -84,6 +101,10 @@ def read_done(path: Path | None) -> set[str]:
     if rows and "path" not in rows[0]:
         raise StoreFailed(f"{path} is no table of results: it has no column path; choose another file")
     return {entry["path"] for entry in rows if not entry.get("error")}
+
+
+def _delimiter(path: Path) -> str:
+    return ";" if style_of(path) == "excel_semicolon" else ","
 
 
 def style_of(path: Path) -> CsvStyle:
@@ -110,7 +131,7 @@ def sum_up(results: Sequence[Result], left: int) -> str:
 def _csv(
     write: Callable[..., None], classes: Sequence[str], style: CsvStyle, *, header: bool = True
 ) -> Writer:
-    columns = ["path", "error", *columns_of(classes)]
+    columns = _columns(classes)
     if header:
         write(next(csv_lines((), columns, style)), nl=False)
 
@@ -155,6 +176,7 @@ def _entry(result: Result) -> dict[str, Any]:
 def _table(paths: Sequence[Path]) -> Writer:
     width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
     begun = False
+    said: set[str] = set()
 
     def write(result: Result) -> None:
         nonlocal begun
@@ -166,6 +188,7 @@ def _table(paths: Sequence[Path]) -> Writer:
         coverage = result.measurement.coverage
         figures = (
             write_percent(coverage.percent_masked),
+            _between(coverage.interval),
             str(len(result.measurement.instances)),
             f"{coverage.pixels_masked:,}",
             f"{coverage.pixels_counted:,}",
@@ -173,9 +196,20 @@ def _table(paths: Sequence[Path]) -> Writer:
         )
         click.echo(_line(str(result.path), figures, width))
         for note in result.measurement.notes:
-            click.echo(f"{result.path}: {note}", err=True)
+            if note.code != UNKNOWN:
+                click.echo(f"{result.path}: {note.message}", err=True)
+            elif note.message not in said:  # true of the model, and so said once
+                said.add(note.message)
+                click.echo(note.message, err=True)
 
     return write
+
+
+def _between(interval: Interval | None) -> str:
+    """Return the interval for the true percentage; nothing where it is withheld, and a note says why."""
+    return (
+        "" if interval is None else f"{write_decimals(interval.low, 1)} to {write_decimals(interval.high, 1)}"
+    )
 
 
 def _line(name: str, figures: Sequence[str], width: int) -> str:

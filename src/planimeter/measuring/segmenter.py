@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,14 @@ from planimeter.measurement import (
     MaskFormat,
     Measurement,
     ModelInfo,
+    Note,
     Options,
     Timing,
 )
 from planimeter.measuring.candidates import Candidate, Candidates
-from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage
+from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
+from planimeter.measuring.familiarity import note_unlike, texture_of
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
@@ -84,6 +87,7 @@ class Segmenter:
         self.classes = tuple(entry.name for entry in manifest.classes)
         self.colors = tuple(entry.color for entry in manifest.classes)
         self.default_threshold = manifest.thresholds.score
+        self._trust = pack.trust
         self.info = ModelInfo(
             name=manifest.name,
             version=manifest.version,
@@ -125,14 +129,14 @@ class Segmenter:
             watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes)
         found, counted = candidates.above(threshold), candidates.counted
-        coverage = measure_coverage(found, self.classes, counted, candidates.foreground)
+        coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
             coverage=coverage,
             instances=list_instances(found, self.classes, counted, mask_format),
-            notes=[*picture.notes, *list_notes(candidates, threshold, coverage)],
+            notes=notes,
             timing_ms=watch.timing(),
         )
         return measured.with_picture(picture.pixels, self.colors, candidates)
@@ -145,11 +149,11 @@ class Segmenter:
         return tuple(self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch()))
 
     def _find(
-        self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[str] = ()
+        self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[Note] = ()
     ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        return make_candidates(
+        candidates = make_candidates(
             self._detect(pixels, 0.0, watch),
             Counted(height, width),
             manifest.thresholds.mask,
@@ -157,6 +161,8 @@ class Segmenter:
             score_floor=manifest.limits.score_floor,
             picture_notes=picture_notes,
         )
+        unlike = note_unlike(self._trust.familiarity, candidates.texture)
+        return replace(candidates, picture_notes=[*picture_notes, *unlike])
 
     def _detect(
         self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
@@ -185,6 +191,7 @@ class Segmenter:
                 raw.masks_in(placement, tile.x0, tile.y0, order),
                 mask_edge=manifest.thresholds.mask_edge,
                 pixels=self._pixels(raw, placement, tile),
+                texture=None if raw.texture is None else texture_of(raw.texture, placement),
             )
 
     def _pixels(self, raw: RawDetections, placement: Placement, tile: Tile) -> PixelProbabilities | None:

@@ -28,6 +28,8 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "width": measurement.image.width,
         "height": measurement.image.height,
         "percent_masked": coverage.percent_masked,
+        "percent_low": "" if coverage.interval is None else coverage.interval.low,
+        "percent_high": "" if coverage.interval is None else coverage.interval.high,
         "pixels_masked": coverage.pixels_masked,
         "pixels_counted": coverage.pixels_counted,
         "pixels_overlapping": coverage.pixels_overlapping,
@@ -37,7 +39,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "precision": measurement.model.precision,
         "score_threshold": measurement.options.score_threshold,
         "sha256": measurement.image.sha256,
-        "notes": " | ".join(measurement.notes),
+        "notes": " | ".join(note.message for note in measurement.notes),
         **by_class,
     }
 
@@ -52,6 +54,8 @@ _FIXED = (
     "width",
     "height",
     "percent_masked",
+    "percent_low",
+    "percent_high",
     "pixels_masked",
     "pixels_counted",
     "pixels_overlapping",

@@ -27,7 +27,7 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.measurement import ImageInfo
+from planimeter.measurement import ImageInfo, Note
 from planimeter.pictures import tiff_tags
 from planimeter.pictures.boxes import read_avif, read_heic, read_jpeg2000
 from planimeter.pictures.formats import TITLES, name_other, tell_format
@@ -85,7 +85,7 @@ class Picture:
     pixels: NDArray[np.uint8]
     """[H, W, 3] RGB, upright, C-contiguous."""
     info: ImageInfo
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What was done to the pixels that a careful reader must know."""
 
 
@@ -131,7 +131,7 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
             f"an array of {pixels.dtype} with shape {pixels.shape} is no picture here; give uint8 [H, W], "
             "[H, W, 3] RGB or [H, W, 4] RGBA with values from 0 to 255, or uint16 grey [H, W]"
         )
-    notes: list[str] = []
+    notes: list[Note] = []
     if pixels.dtype == np.uint16:
         rgb = _grey_to_rgb(_scale_to_8_bits(pixels, notes))
     elif pixels.ndim == 2:
@@ -162,7 +162,7 @@ def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits 
     with _hostile(name):
         stored = _pillows_tiff(image) if isinstance(image, TiffImageFile) else StoredImage(image)
         image.load()
-        notes: list[str] = []
+        notes: list[Note] = []
         pixels = _rgb(_upright(image, notes), stored, notes)
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
@@ -230,18 +230,19 @@ def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
     return StoredImage(image, depth=data[24] if name == "PNG" else 8)
 
 
-def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
+def _upright(image: Image.Image, notes: list[Note]) -> Image.Image:
     """Apply the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - as in _hostile; the pixels are sound, so viewers show the picture too
-        notes.append("EXIF damaged: measured in the orientation in which the pixels are stored")
+        message = "EXIF damaged: measured in the orientation in which the pixels are stored"
+        notes.append(Note(code="orientation_unknown", message=message))
         return image
     method = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
     return image if method is None else image.transpose(method)
 
 
-def _rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray[np.uint8]:
+def _rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArray[np.uint8]:
     """Return [H, W, 3] uint8 from an image of any of Pillow's modes."""
     mode = image.mode
     if mode == "F":
@@ -254,9 +255,10 @@ def _rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray[n
     if mode.startswith("I"):
         return _grey_to_rgb(_deep_grey(image, notes, white_is_zero=stored.white_is_zero))
     if stored.depth > 8:
-        notes.append(f"{stored.depth} bits per channel: the upper 8 were used")
+        message = f"{stored.depth} bits per channel: the upper 8 were used"
+        notes.append(Note(code="depth_reduced", message=message))
     if mode == "CMYK":
-        notes.append("CMYK converted to RGB without a colour profile")
+        notes.append(Note(code="colours_converted", message="CMYK converted to RGB without a colour profile"))
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
         rgba = np.asarray(image if mode == "RGBA" else image.convert("RGBA"))
         _note_alpha(rgba[..., 3], notes)
@@ -264,7 +266,7 @@ def _rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray[n
     return np.array(image if mode == "RGB" else image.convert("RGB"), order="C")
 
 
-def _deep_grey(image: Image.Image, notes: list[str], *, white_is_zero: bool) -> NDArray[np.uint8]:
+def _deep_grey(image: Image.Image, notes: list[Note], *, white_is_zero: bool) -> NDArray[np.uint8]:
     """Return [H, W] uint8 from 16-bit grey, or from 32-bit grey whose values fit into 16."""
     values = np.asarray(image)
     lowest, highest = int(values.min()), int(values.max())
@@ -278,14 +280,15 @@ def _deep_grey(image: Image.Image, notes: list[str], *, white_is_zero: bool) -> 
     return ~grey if white_is_zero else grey
 
 
-def _scale_to_8_bits(values: NDArray[np.uint16], notes: list[str]) -> NDArray[np.uint8]:
+def _scale_to_8_bits(values: NDArray[np.uint16], notes: list[Note]) -> NDArray[np.uint8]:
     """Scale by the effective depth: of the 10, 12 or 14 bits of a camera, `>> 8` would leave black."""
     highest = int(values.max())
     depth = next(bits for bits in EFFECTIVE_DEPTHS if highest < 1 << bits)
     white = (1 << depth) - 1
     steps = np.minimum(np.arange(65536), white)
     table = ((steps * 255 + white // 2) // white).astype(np.uint8)
-    notes.append(f"16-bit grey scaled by its effective depth of {depth} bits (largest value {highest})")
+    message = f"16-bit grey scaled by its effective depth of {depth} bits (largest value {highest})"
+    notes.append(Note(code="depth_reduced", message=message))
     scaled: NDArray[np.uint8] = table[values]
     return scaled
 
@@ -294,11 +297,12 @@ def _grey_to_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
-def _note_alpha(alpha: NDArray[np.uint8], notes: list[str]) -> None:
+def _note_alpha(alpha: NDArray[np.uint8], notes: list[Note]) -> None:
     see_through = alpha.size - int(np.count_nonzero(alpha == 255))
     if see_through:
         share = 100.0 * see_through / alpha.size
-        notes.append(
+        message = (
             f"alpha dropped: {share:.3g} percent of the pixels are not opaque; their stored colours were "
             "used, and they count as picture"
         )
+        notes.append(Note(code="alpha_dropped", message=message))

@@ -13,6 +13,7 @@ from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.limits import check_size
 from planimeter.pictures.stored import StoredImage
 from planimeter.settings import Limits
@@ -58,7 +59,8 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
         if not walk.complete:
             raise _cut_short()
         whole = _load_whole(_without_half_an_end(data))
-        return StoredImage(whole, notes=("JPEG without its end marker: all of its pixels are there",))
+        message = "JPEG without its end marker: all of its pixels are there"
+        return StoredImage(whole, notes=(Note(code="end_marker_missing", message=message),))
     image.load()
     # The file may have been cut, and an end been put to it. Where the picture is one scan, a decoder then fills with
     # grey; where it is many, each of them makes the whole finer, and what is missing is no more than blurred.

@@ -70,6 +70,12 @@ class MeasurementRow(Table):
     filename: Mapped[str] = mapped_column(Text)
     folded_name: Mapped[str] = mapped_column(Text)
     """The file name without the difference of capitals, to search in: SQL knows only that of ASCII."""
+    score_threshold: Mapped[float] = mapped_column(Float, server_default="0")
+    """At which all the other figures hold."""
+    measured_threshold: Mapped[float] = mapped_column(Float, server_default="0")
+    """With which the picture was measured; another one counts where a user keeps it."""
+    sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Of the picture, to tell one that was measured twice."""
     upload_name: Mapped[str] = mapped_column(String(255))
     overlay_name: Mapped[str] = mapped_column(String(255))
     mask_name: Mapped[str] = mapped_column(String(255))
@@ -82,6 +88,17 @@ class DocumentRow(Table):
     """All of a measurement as JSON, with its masks: apart, so that nothing reads past it on its way."""
 
     __tablename__ = "measurement_documents"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)
+
+
+class KeptDocumentRow(Table):
+    """The same at the score threshold that a user keeps for a measurement; the document as measured stays beside it."""
+
+    __tablename__ = "kept_documents"
 
     measurement_id: Mapped[str] = mapped_column(
         ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True

@@ -26,6 +26,7 @@ from planimeter.packs.manifest import (
     Thresholds,
     TrainingData,
 )
+from planimeter.packs.outputs import OUTPUTS
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.packs.packing import (
     ONNX,
@@ -34,9 +35,10 @@ from planimeter.packs.packing import (
     describe,
     finished_folder,
     write_manifest,
+    write_trust,
 )
+from planimeter.packs.trust import Trust
 from planimeter.pictures.preprocessing import network_size
-from planimeter.runtimes import OUTPUTS, PIXELS
 from planimeter.training.anchors import keep_or_match, match_anchors
 from planimeter.training.plan import PackPlan
 
@@ -52,6 +54,7 @@ _NEW_NETWORK: dict[str, Any] = {
     "light": True,
     "proposals": 300,
     "proposals_by_area": 150,
+    "texture": True,
 }
 """What a network is made of unless the plan says otherwise."""
 
@@ -128,7 +131,7 @@ def _architecture(
             )
     known = (architecture.anchor_sizes, architecture.anchor_ratios)
     sizes, ratios = keep_or_match(train, preprocessing, known)
-    return architecture.model_copy(update={"anchor_sizes": sizes, "anchor_ratios": ratios})
+    return architecture.model_copy(update={"anchor_sizes": sizes, "anchor_ratios": ratios, "texture": True})
 
 
 def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[float, float]:
@@ -141,7 +144,12 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
 
 
 def write_pack(
-    network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, metrics: Mapping[str, Metrics]
+    network: PixelMaskRCNN,
+    draft: Pack,
+    *,
+    thresholds: Thresholds,
+    metrics: Mapping[str, Metrics],
+    trust: Trust | None = None,
 ) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
@@ -161,6 +169,7 @@ def write_pack(
                 "metrics": {part: entry.model_dump(mode="json") for part, entry in metrics.items()},
             }
         )
+        manifest = write_trust(aside, manifest, trust or Trust())
         write_manifest(aside, manifest)
     return Pack(draft.folder, manifest)
 
@@ -177,11 +186,9 @@ def write_networks(
 def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     """Write a box-space network as ONNX for pictures of any size, with weights stored in float16 or as they are."""
     example = torch.zeros(1, 3, 256, 320)
-    names = list(OUTPUTS)
-    axes = {"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in names}}
-    if getattr(network, "pixel_branch", None) is not None:
-        names.append(PIXELS)
-        axes[PIXELS] = {2: "rows", 3: "columns"}
+    names = list(getattr(network, "outputs", OUTPUTS))
+    grids = {name: {2: f"rows_of_{name}", 3: f"columns_of_{name}"} for name in names if name not in OUTPUTS}
+    axes = {"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in OUTPUTS}, **grids}
     with warnings.catch_warnings(), torch.inference_mode():
         # Tracing torchvision's detector warns of choices that it handles; the parity test is the proof.
         warnings.simplefilter("ignore")

@@ -16,6 +16,7 @@ from planimeter.measurement import (
     Instance,
     MaskFormat,
     ModelInfo,
+    Note,
     Options,
     Timing,
     percent,
@@ -84,6 +85,12 @@ class _Head(Answer):
     image: ImageAnswer
     model: ModelInfo
     options: Options
+    measured_threshold: float = Field(
+        description="The score threshold that the picture was measured with; options has the one of these figures."
+    )
+    kept_threshold: float | None = Field(
+        description="The score threshold that a user keeps for this measurement instead; null without one."
+    )
     coverage: Coverage
 
 
@@ -91,7 +98,7 @@ class MeasurementAnswer(_Head):
     """One measurement, complete."""
 
     instances: list[Instance] = Field(description="By falling score.")
-    notes: list[str] = Field(description="What a careful reader must know about how the picture was read.")
+    notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
     overlay_url: Link
     mask_url: Link
     coco_url: Link
@@ -129,11 +136,20 @@ class MeasurementSummary(_Head):
 
 
 class MeasurementList(Answer):
-    """A page of measurements, newest first."""
+    """A page of measurements."""
 
     measurements: list[MeasurementSummary]
     count: int = Field(description="How many there are on all pages with these filters.")
-    next_url: Link | None = Field(description="The next, older page; null on the last.")
+    next_url: Link | None = Field(description="The next page; null on the last.")
+
+
+class NeighboursAnswer(Answer):
+    """Where a measurement stands among those that match."""
+
+    position: int | None = Field(description="From 1; null where it does not match itself.")
+    count: int = Field(description="How many match.")
+    previous: MeasurementSummary | None = Field(description="The one before it; null at the beginning.")
+    next: MeasurementSummary | None = Field(description="The one after it; null at the end.")
 
 
 class Spread(Answer):
@@ -486,6 +502,8 @@ def _head(record: Record) -> dict[str, Any]:
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
         "options": measurement.options,
+        "measured_threshold": record.measured_threshold,
+        "kept_threshold": record.kept_threshold,
         "coverage": measurement.coverage,
     }
 

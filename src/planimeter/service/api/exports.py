@@ -27,6 +27,7 @@ def _row(record: Record) -> dict[str, Cell]:
         "created_at": record.created_at.isoformat(),
         "batch": record.batch or "",
         **row(record.measurement),
+        "measured_threshold": record.measured_threshold,
     }
 
 

@@ -36,9 +36,9 @@ from planimeter.store import Filter
 
 
 def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
-    """Answer a table of measurements, newest first."""
+    """Answer a table of measurements."""
     store = context().store
-    records = islice(store.walk(options.filter, before=options.before), options.limit)
+    records = islice(store.walk(options.filter, before=options.before, order=options.order), options.limit)
     return file_answer(
         write_csv(store, options.filter, records, style), "text/csv; charset=utf-8", "measurements.csv"
     )
@@ -51,7 +51,7 @@ def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
     options=TableOptions,
 )
 def csv(options: TableOptions) -> Response:
-    """Answer a table of the matching measurements, newest first."""
+    """Answer a table of the matching measurements."""
     return csv_answer(ListOptions(**options.model_dump(exclude={"csv_style"})), options.csv_style)
 
 

@@ -1,21 +1,20 @@
 """Measurements: one picture measured, read, drawn, taken away, deleted."""
 
+from collections.abc import Sequence
+
 from flask import Response, jsonify, request
 
-from planimeter.drawing.drawing import draw_measurement
-from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png
 from planimeter.exports.coco import of_one
 from planimeter.exports.files import write_one
-from planimeter.masks.rle import rle_window
-from planimeter.masks.union import class_map, instance_map, union_mask
-from planimeter.measuring.candidates import PackedCandidates, exact_mask
+from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.table import to_csv
-from planimeter.service.api.answering import MEDIA_TYPES, json_answer, stored_picture, unchanging
+from planimeter.service.api.answering import MEDIA_TYPES, json_answer, unchanging
 from planimeter.service.api.answers import (
     InstanceFigures,
     InstanceList,
     MeasurementAnswer,
     MeasurementList,
+    NeighboursAnswer,
     instance_figures,
     measurement_answer,
     measurement_summary,
@@ -26,16 +25,20 @@ from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options import (
     ExportOptions,
     InstancesOptions,
+    KeptOptions,
     ListOptions,
     MaskOptions,
     NoOptions,
+    OrderOptions,
     OverlayOptions,
     ReadOptions,
     ThresholdOptions,
     UploadOptions,
 )
 from planimeter.service.api.routes import api
-from planimeter.service.context import Context, context
+from planimeter.service.context import context
+from planimeter.service.drawn import mask_of, overlay_of
+from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
 from planimeter.service.uploads import read_upload
@@ -93,7 +96,7 @@ def create_measurement() -> Response:
         answer = json_answer(measurement_answer(record, options.mask_format), 201)
     else:
         drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
-        picture = _overlay(parts, record, drawn, as_stored=True)
+        picture = _overlay(record, drawn, as_stored=True)
         answer = Response(picture, 201, content_type=wanted)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
     answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
@@ -103,12 +106,12 @@ def create_measurement() -> Response:
 
 @api.get(
     "/measurements",
-    "List measurements, newest first",
+    "List measurements",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
     options=ListOptions,
 )
 def list_measurements(options: ListOptions) -> Response:
-    """List measurements, newest first, as JSON or as CSV."""
+    """List measurements, as JSON or as CSV."""
     wanted = request.accept_mimetypes.best_match(("application/json", "text/csv"), default="application/json")
     answer = csv_answer(options) if wanted == "text/csv" else _list_json(options)
     answer.vary.add("Accept")
@@ -118,7 +121,7 @@ def list_measurements(options: ListOptions) -> Response:
 def _list_json(options: ListOptions) -> Response:
     store = context().store
     limit = options.limit or PAGE_LENGTH
-    records = store.list(options.filter, limit=limit + 1, before=options.before)
+    records = store.list(options.filter, limit=limit + 1, before=options.before, order=options.order)
     more, records = len(records) > limit, records[:limit]
     following = {**request.args.to_dict(flat=False), "before": records[-1].id} if more else None
     return json_answer(
@@ -141,6 +144,27 @@ def get_measurement(options: ReadOptions, id: str) -> Response:  # noqa: A002  t
     """Answer one measurement."""
     record = record_at(context().store.get(id), options.score_threshold)
     return json_answer(measurement_answer(record, options.mask_format, options.score_threshold))
+
+
+@api.get(
+    "/measurements/<id>/neighbours",
+    "Find what comes before and after a measurement",
+    answer_of("Its place among those that match.", NeighboursAnswer),
+    options=OrderOptions,
+    errors=(400, 404),
+)
+def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer where a measurement stands among those that match, and the ones before and after it."""
+    store = context().store
+    around = store.around(store.get(id).id, options.filter, options.order, reach=1)
+    return json_answer(
+        NeighboursAnswer(
+            position=around.position,
+            count=around.count,
+            previous=measurement_summary(store.get(around.earlier[-1].id)) if around.earlier else None,
+            next=measurement_summary(store.get(around.later[0].id)) if around.later else None,
+        )
+    )
 
 
 @api.route(
@@ -179,15 +203,15 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
 )
 def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
-    parts = context()
-    stored = parts.store.get(id)
+    stored = context().store.get(id)
     record = record_at(stored, options.score_threshold)
     name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
     return unchanging(
         record,
         f"image/{options.format}",
         name,
-        lambda: _overlay(parts, record, options, as_stored=record is stored),
+        lambda: _overlay(record, options, as_stored=record is stored),
+        follows=_following(options, record),
     )
 
 
@@ -203,7 +227,13 @@ def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's ow
     stored = context().store.get(id)
     record = record_at(stored, options.score_threshold)
     name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
-    return unchanging(record, "image/png", name, lambda: _mask(record, options, as_stored=record is stored))
+    return unchanging(
+        record,
+        "image/png",
+        name,
+        lambda: _mask(record, options, as_stored=record is stored),
+        follows=_following(options, record),
+    )
 
 
 @api.get(
@@ -217,7 +247,13 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
     """Answer the measurement as a COCO data set of one picture."""
     record = record_at(context().store.get(id), options.score_threshold)
     name = f"{record.files.stem}_coco.json"
-    return unchanging(record, "application/json", name, lambda: jsonify(of_one(next(sources([record])))).data)
+    return unchanging(
+        record,
+        "application/json",
+        name,
+        lambda: jsonify(of_one(next(sources([record])))).data,
+        follows=_following(options, record),
+    )
 
 
 @api.get(
@@ -244,7 +280,9 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
     """Answer the measurement as a file for another program."""
     record = record_at(context().store.get(id), options.score_threshold)
     file = write_one(options.format, next(sources([record])))
-    answer = unchanging(record, file.media_type, file.name, lambda: file.data)
+    answer = unchanging(
+        record, file.media_type, file.name, lambda: file.data, follows=_following(options, record)
+    )
     answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
     return answer
 
@@ -291,23 +329,46 @@ def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own 
     )
 
 
-def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
+@api.route(
+    "PUT",
+    "/measurements/<id>/threshold",
+    "Keep a score threshold for a measurement",
+    answer_of("The measurement at it.", MeasurementAnswer),
+    options=KeptOptions,
+    errors=(400, 403, 404, 409, 503),
+    description="From then on the measurement counts at this threshold everywhere: its numbers and pictures, lists, "
+    "tables, trend, statistics and reports. The network does not run again. What was measured stays stored beside it; "
+    "measured_threshold tells with which threshold, and DELETE goes back to that.",
+)
+def keep(options: KeptOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Let a measurement count at another score threshold from now on."""
+    return json_answer(measurement_answer(keep_threshold(id, options.score_threshold), "none"))
+
+
+@api.route(
+    "DELETE",
+    "/measurements/<id>/threshold",
+    "Go back to the score threshold that a measurement was measured with",
+    answer_of("The measurement as it was measured.", MeasurementAnswer),
+    errors=(400, 403, 404, 503),
+)
+def keep_none(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Go back to what was measured."""
+    return json_answer(measurement_answer(keep_threshold(id, None), "none"))
+
+
+def _following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
+    """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
+    return () if options.score_threshold is not None else (record,)
+
+
+def _overlay(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return parts.store.read(record, "overlay")
-    measurement = record.measurement
-    colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
-    drawn = draw_measurement(stored_picture(record).pixels, measurement, colors, options.style)
-    return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
+        return context().store.read(record, "overlay")
+    return overlay_of(record, options.style, options.format)
 
 
 def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
     if as_stored and options.kind == "binary":
         return context().store.read(record, "mask")
-    image, instances = record.measurement.image, record.measurement.instances
-    masks = [rle_window(exact_mask(entry)) for entry in instances]
-    if options.kind == "binary":
-        return encode_mask_png(union_mask(masks, image.height, image.width))
-    if options.kind == "instance":
-        return encode_mask_png(instance_map(masks, image.height, image.width))
-    labels = [entry.class_id for entry in instances]
-    return encode_mask_png(class_map(masks, labels, image.height, image.width))
+    return mask_of(record, options.kind)

@@ -32,6 +32,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.Deleted,
     answers.StatisticsAnswer,
     answers.TrendAnswer,
+    answers.NeighboursAnswer,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",

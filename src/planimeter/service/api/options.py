@@ -15,7 +15,7 @@ from planimeter.errors import InvalidOption
 from planimeter.exports.formats import FORMATS, ExportFormat
 from planimeter.measurement import MaskFormat
 from planimeter.measuring.table import CsvStyle
-from planimeter.store import Filter
+from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 MOST_AT_ONCE = 10_000
@@ -103,6 +103,17 @@ class ReadOptions(AnswerOptions, ThresholdOptions):
     """Options of reading one measurement."""
 
 
+class KeptOptions(RequestOptions):
+    """Options of keeping a score threshold for one measurement."""
+
+    score_threshold: float = Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="At which the measurement counts from now on.",
+    )
+
+
 class DefaultsOptions(RequestOptions):
     """Options of saving a model's defaults."""
 
@@ -156,16 +167,28 @@ class FilterOptions(RequestOptions):
         return Filter(**{field.name: getattr(self, field.name) for field in fields(Filter)})
 
 
-class ListOptions(FilterOptions):
+class OrderOptions(FilterOptions):
+    """Which measurements, in which order."""
+
+    order: Order = Field(
+        NEWEST, description="What to sort by; with a minus it falls. What is equal there goes by time."
+    )
+
+
+class ListOptions(OrderOptions):
     """Options of listing measurements."""
 
     limit: int | None = Field(
         None, ge=1, le=MOST_LISTED, description="How many; without it 50 as JSON and all of them as CSV."
     )
-    before: str | None = Field(None, description="Only older ones than this id: the cursor of the next page.")
+    before: str | None = Field(
+        None,
+        description="Only those that come after this id in the order, older ones unless another is asked for: the "
+        "cursor of the next page.",
+    )
 
 
-class HistoryOptions(FilterOptions):
+class HistoryOptions(OrderOptions):
     """What the history page shows: days as a person chooses them, beside moments as the API takes them."""
 
     from_day: date | None = Field(None, alias="from", description="The first day.")
@@ -233,7 +256,7 @@ class ManyExportOptions(FilterOptions):
     format: ExportFormat = Field(description=FORMATS_DESCRIBED)
 
 
-class TableOptions(FilterOptions):
+class TableOptions(OrderOptions):
     """Options of the table of measurements."""
 
     csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)

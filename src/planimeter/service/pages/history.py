@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from flask import redirect, render_template, request
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from planimeter.errors import InvalidOption
@@ -20,7 +19,9 @@ from planimeter.service.api.options import (
 )
 from planimeter.service.context import context
 from planimeter.service.links import link
+from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
+from planimeter.service.pages.review import review_query
 from planimeter.service.pages.site import blueprint
 from planimeter.store import EVERYTHING, Filter
 from planimeter.store.distribution import round_step
@@ -44,7 +45,11 @@ def history() -> str | tuple[str, int]:
 def _history(options: HistoryOptions, problem: str | None = None) -> str:
     parts = context()
     wanted = options.filter
-    found = [] if problem else parts.store.list(wanted, limit=PAGE_SIZE + 1, before=options.before)
+    found = (
+        []
+        if problem
+        else parts.store.list(wanted, limit=PAGE_SIZE + 1, before=options.before, order=options.order)
+    )
     records = found[:PAGE_SIZE]
     given = {
         name: value for name, value in request.args.items() if value and name in option_names(HistoryOptions)
@@ -60,6 +65,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         silent=query_of(_silent(options)),
         query=query_of(wanted),
         exports=_exports(),
+        review=review_query(options),
         here=kept,
         records=records,
         colors={record.id: colors_of(record.measurement) for record in records},
@@ -105,14 +111,6 @@ def delete_many() -> Response:
     deleted = context().store.delete_many(wanted, count=options.count)
     left = {name: value for name, value in query_of(wanted).items() if name != "ids"}
     return redirect(link("pages.history", deleted=deleted, **left), 303)
-
-
-def known(
-    kind: type[FilterOptions], given: "MultiDict[str, str]", *, only: set[str] | None = None
-) -> "MultiDict[str, str]":
-    """Return what of the query or the form the page understands: a link may carry more, from a mail for example."""
-    names = set(option_names(kind)) if only is None else only
-    return MultiDict([(name, value) for name, value in given.items(multi=True) if name in names])
 
 
 def _exports() -> list[tuple[str, str, str, str]]:

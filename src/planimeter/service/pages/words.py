@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 
-from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
+from planimeter.numbers import write_decimals, write_percent, write_signed
 from planimeter.service.pages.site import blueprint
 
 blueprint.add_app_template_filter(write_decimals, "decimals")

@@ -1,5 +1,5 @@
 // @ts-check
-// Numbers written as the service writes them (measuring/numbers.py), by one rule: half away from zero, of the decimal
+// Numbers written as the service writes them (numbers.py), by one rule: half away from zero, of the decimal
 // number that the JSON answer shows. JavaScript's toFixed rounds the float behind it: 4.215 would become 4.21.
 
 /** @param {number} value */

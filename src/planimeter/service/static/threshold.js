@@ -1,5 +1,5 @@
 // @ts-check
-// What follows the score threshold outside the numbers: addresses, the notes, the model's default.
+// What follows the score threshold outside the numbers: addresses, the notes, the forms that keep it.
 
 import { element, one } from "./elements.js";
 import { short } from "./numbers.js";
@@ -38,29 +38,19 @@ export async function loadNotes(json, threshold) {
   url.searchParams.set("mask_format", "none");
   const answer = await fetch(url).catch(() => null);
   if (!answer?.ok) return null;
-  const { notes } = /** @type {{notes: string[]}} */ (await answer.json());
-  return notes.map((note) => element("p", "note", sentence(note)));
+  const { notes } = /** @type {{notes: {code: string, message: string}[]}} */ (await answer.json());
+  return notes.map((note) => element("p", "note", sentence(note.message)));
 }
 
 /**
- * Save a threshold as the default of the model, or forget what was saved. Returns the default after that, or null where
- * it was refused; the page says why.
- * @param {Element} page
- * @param {number | null} threshold
+ * Let the forms that keep a threshold, or save it as a default, mean the one that is shown.
+ * @param {HTMLElement} page
+ * @param {number} threshold
  */
-export async function saveDefault(page, threshold) {
-  const form = one(page, ".threshold-default");
-  const url = atThreshold(new URL(form.dataset.defaults ?? "", document.baseURI).href, threshold);
-  const method = threshold === null ? "DELETE" : "PUT";
-  const answer = await fetch(url, { method, headers: { "Planimeter-Page": "1" } }); // only our own pages can: see origin.py
-  const model = await answer.json();
-  const said = one(page, "[data-default-note]");
-  if (!answer.ok) {
-    said.textContent = model.error.message;
-    return null;
-  }
-  one(page, "[data-reset]").hidden = !model.score_threshold_saved;
-  const saved = model.score_threshold_saved ? ", saved here" : "";
-  said.textContent = `Default of ${model.title}: ${short(model.score_threshold)}${saved}`;
-  return /** @type {number} */ (model.score_threshold);
+export function offerToKeep(page, threshold) {
+  const text = short(threshold);
+  for (const field of page.querySelectorAll("[data-follows]")) field.setAttribute("value", text);
+  const save = page.querySelector("[data-save]");
+  if (save) save.textContent = `Save ${text} as default for everybody`;
+  one(page, "[data-keep]").hidden = threshold === Number(page.dataset.counting);
 }
