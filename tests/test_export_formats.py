@@ -118,7 +118,7 @@ def test_what_is_written_is_read_back_to_the_pixel(kind: ExportFormat, tmp_path:
 
 
 @pytest.mark.parametrize("kind", FORMAT_NAMES)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_masks_cover_the_same_pixels_after_the_way_there_and_back(kind: ExportFormat, data: Any) -> None:
     height, width = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12))
@@ -129,6 +129,7 @@ def test_any_masks_cover_the_same_pixels_after_the_way_there_and_back(kind: Expo
     assert change.points == 0
 
 
+@settings(deadline=None)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 16), st.integers(1, 16))))
 def test_outlines_are_exact_and_simple(pixels: Bools) -> None:
     height, width = pixels.shape

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import roifile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -120,6 +120,7 @@ def test_what_is_not_read_is_named(made: Any, named: str) -> None:
         region_in("region", made.tobytes())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_ends_in_a_sentence(data: Any) -> None:
     made = data.draw(
