@@ -61,8 +61,8 @@ FORMATS: dict[ExportFormat, Format] = {
         "application/zip",
         "Traced regions, composite ones where an object has holes or parts, carry masks exactly, and overlaps too. "
         "The class and the score are properties of a region, which the ROI Manager shows but does not measure "
-        "with; characters beyond 16 bits in the names of classes become underscores. A picture without "
-        "objects is an empty zip. Pictures do not come along.",
+        "with; characters beyond 16 bits in the names of classes become underscores. The picture does not "
+        "come along.",
         lambda source, _: fiji.write(source, FORMATS["fiji"].cannot_carry),
         fiji.read,
     ),

@@ -43,12 +43,13 @@ def fiji_files(folder: Path) -> list[Path]:
 
 
 def is_fiji(file: Path) -> bool:
-    """Tell whether a zip holds regions."""
+    """Tell whether a zip holds regions, or nothing at all: then its picture has none."""
     if file.suffix.lower() != ".zip" or not file.is_file():
         return False
     try:
         with zipfile.ZipFile(file) as archive:
-            return any(name.lower().endswith(".roi") for name in archive.namelist())
+            names = archive.namelist()
+            return not names or any(name.lower().endswith(".roi") for name in names)
     except (OSError, zipfile.BadZipFile):
         return False
 
