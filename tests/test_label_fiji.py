@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import roifile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -41,6 +41,12 @@ def composite(*steps: float) -> Any:
 
 def ring(x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
     return (0, x0, y0, 1, x1, y0, 1, x1, y1, 1, x0, y1, 4)
+
+
+def splined() -> Any:
+    made = outline(TYPE.POLYGON)
+    made.options |= roifile.ROI_OPTIONS.SPLINE_FIT
+    return made
 
 
 def picture(file: Path) -> None:
@@ -105,6 +111,7 @@ def test_composites_have_holes_and_parts() -> None:
         ),
         (region(TYPE.RECT, rounded_rect_arc_size=8), "rounded corners"),
         (composite(0, 1, 1, 3, 1, 2, 3, 4, 5, 6, 4), "curves"),
+        (splined(), "fitted with a spline"),
         (region(TYPE.RECT, position=3), "slice 3 of a stack"),
     ],
 )
@@ -113,6 +120,7 @@ def test_what_is_not_read_is_named(made: Any, named: str) -> None:
         region_in("region", made.tobytes())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_ends_in_a_sentence(data: Any) -> None:
     made = data.draw(

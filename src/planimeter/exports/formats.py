@@ -61,8 +61,8 @@ FORMATS: dict[ExportFormat, Format] = {
         "application/zip",
         "Traced regions, composite ones where an object has holes or parts, carry masks exactly, and overlaps too. "
         "The class and the score are properties of a region, which the ROI Manager shows but does not measure "
-        "with; characters beyond 16 bits in the names of classes become underscores. A picture without "
-        "objects is an empty zip. Pictures do not come along.",
+        "with; characters beyond 16 bits in the names of classes become underscores. The picture does not "
+        "come along.",
         lambda source, _: fiji.write(source, FORMATS["fiji"].cannot_carry),
         fiji.read,
     ),
@@ -80,10 +80,10 @@ FORMATS: dict[ExportFormat, Format] = {
         "Label Studio json",
         "_label_studio.json",
         "application/json",
-        "Brushed masks carry masks exactly, with holes, parts and overlaps, and with their scores. They need "
-        '<BrushLabels name="label" toName="image"> in the labelling configuration and are no polygons that can '
-        "be dragged. The picture does not come along: make its name in data.image an address that Label Studio "
-        "reaches.",
+        "Polygons along the edges of pixels, and brushed masks where there are holes or parts, carry masks exactly, "
+        'with overlaps and scores. They need <PolygonLabels name="polygon" toName="image"> and <BrushLabels '
+        'name="brush" toName="image"> in the labelling configuration, each with the classes. The picture does not come '
+        "along: make its name in data.image an address that Label Studio reaches.",
         lambda source, _: label_studio.write(source),
         label_studio.read,
         one_file=True,

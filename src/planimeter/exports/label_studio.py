@@ -1,4 +1,4 @@
-"""Label Studio's tasks: a brushed mask for each object."""
+"""Label Studio's tasks: polygons, and brushed masks where an object has holes or parts."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from planimeter.exports.source import Source
 from planimeter.labels import label_studio
 from planimeter.labels.entries import ObjectEntry, Report
+from planimeter.masks.outlines import outlines
 from planimeter.masks.window import WindowMask
+from planimeter.measurement import Instance
 
 WORD = 8
 """Bits of a value."""
@@ -19,37 +21,43 @@ _LONGEST = 1 << LENGTHS[-1]
 
 
 def write(source: Source) -> dict[str, Any]:
-    """Return a task with one annotation; the labelling configuration needs BrushLabels named label, toName image."""
-    height, width = source.size
+    """Return a task with one annotation.
+
+    The labelling configuration needs PolygonLabels named polygon, and BrushLabels named brush, both with toName image.
+    """
     measurement = source.measurement
     return {
         "data": {"image": source.picture},
         "annotations": [
             {
-                "result": [
-                    {
-                        "id": f"object_{instance.id}",
-                        "type": "brushlabels",
-                        "from_name": "label",
-                        "to_name": "image",
-                        "original_width": width,
-                        "original_height": height,
-                        "image_rotation": 0,
-                        "score": instance.score,
-                        "value": {
-                            "format": "rle",
-                            "rle": pack(mask, height, width),
-                            "brushlabels": [instance.class_name],
-                        },
-                    }
-                    for instance, mask in source.objects
-                    if mask.area
-                ],
+                "result": [_region(source, instance, mask) for instance, mask in source.objects if mask.area],
                 "was_cancelled": False,
                 "ground_truth": False,
             }
         ],
         "meta": {"model": f"{measurement.model.name} {measurement.model.version}"},
+    }
+
+
+def _region(source: Source, instance: Instance, mask: WindowMask) -> dict[str, Any]:
+    """Return an object: a polygon, in percent of the picture's sides, or where that cannot hold it a brushed mask."""
+    height, width = source.size
+    parts = outlines(mask)
+    if len(parts) == len(parts[0]) == 1:
+        kind: str = "polygon"
+        value: dict[str, Any] = {"points": (100 * parts[0][0] / (width, height)).tolist(), "closed": True}
+    else:
+        kind, value = "brush", {"format": "rle", "rle": pack(mask, height, width)}
+    return {
+        "id": f"object_{instance.id}",
+        "type": f"{kind}labels",
+        "from_name": kind,
+        "to_name": "image",
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "score": instance.score,
+        "value": {**value, f"{kind}labels": [instance.class_name]},
     }
 
 

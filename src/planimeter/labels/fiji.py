@@ -43,12 +43,13 @@ def fiji_files(folder: Path) -> list[Path]:
 
 
 def is_fiji(file: Path) -> bool:
-    """Tell whether a zip holds regions."""
+    """Tell whether a zip holds regions, or nothing at all: then its picture has none."""
     if file.suffix.lower() != ".zip" or not file.is_file():
         return False
     try:
         with zipfile.ZipFile(file) as archive:
-            return any(name.lower().endswith(".roi") for name in archive.namelist())
+            names = archive.namelist()
+            return not names or any(name.lower().endswith(".roi") for name in names)
     except (OSError, zipfile.BadZipFile):
         return False
 
@@ -154,6 +155,11 @@ def _shape(region: roifile.ImagejRoi) -> Shape:
     kind = region.roitype
     if region.subtype in _FLAT_SUBTYPES:
         raise ValueError(f"a region of text, an arrow or a picture has no area; {READ}")
+    if region.options & roifile.ROI_OPTIONS.SPLINE_FIT:
+        raise ValueError(
+            "an outline that is fitted with a spline is not read; make it a polygon first (in Fiji: Edit, Selection, "
+            "Interpolate)"
+        )
     try:
         if region.composite:
             return even_odd([ring for ring in region.coordinates(multi=True) if len(ring) > 2])

@@ -15,6 +15,7 @@ from planimeter.labels.identity import distinct
 from planimeter.labels.label_studio import is_label_studio, is_simplified, open_label_studio
 from planimeter.labels.labelme import is_labelme, labelme_files, open_labelme
 from planimeter.labels.qupath import geojson_files, is_qupath, open_qupath
+from planimeter.labels.unread import ARCHIVES, named
 from planimeter.labels.via import is_via, open_via
 from planimeter.labels.via_exports import is_via_3, open_via_3, open_via_csv
 from planimeter.labels.yolo import CONFIGS, open_yolo
@@ -39,26 +40,18 @@ def open_labels(path: Path, images: Path | None = None, report: Report | None = 
     report = report or Report()
     found = _open_folder(path, images, report) if path.is_dir() else _open_file(path, images, report)
     if found is None:
-        _refuse_pickles(path)
+        if sentence := named(path):
+            raise DataError(f"{path}: {sentence}")
         raise DataError(f"{path} is in no label format that Planimeter reads: {KNOWN}")
     if not found.pictures and not any(finding.broken for finding in report.findings):
         raise DataError(f"{path} was read as {found.format} and has no pictures")
     return replace(found, pictures=distinct(found.pictures, report))
 
 
-def _refuse_pickles(path: Path) -> None:
-    """Name what Cellpose saves by itself: a file that may hold a program is never opened."""
-    if path.name.endswith("_seg.npy") or (path.is_dir() and any(path.glob("*_seg.npy"))):
-        raise DataError(
-            f"{path}: Cellpose's _seg.npy files are not opened, for they may hold programs; save the masks as PNG or "
-            "TIFF (in Cellpose: File, Save masks as PNG/tif), which makes NAME_cp_masks.png"
-        )
-
-
 def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | None:
     if reader := _BY_ENDING.get(path.suffix.lower()):
         return reader(path, images, report)
-    if path.suffix.lower() == ".npy":
+    if path.suffix.lower() in {".npy", *ARCHIVES}:
         return None
     document = read_json(path)
     for known, reader in _JSON_READERS:
@@ -129,6 +122,12 @@ def _is_yolo(path: Path, names: Collection[str]) -> bool:
     return part_of and Path(*("labels" if part == "images" else part for part in path.parts)).is_dir()
 
 
+def _has_semantic_masks(path: Path, names: Collection[str]) -> bool:
+    return "_classes.csv" in names or any(
+        (path / part / "_classes.csv").is_file() for part in ("train", "valid")
+    )
+
+
 def _has_masks(path: Path, names: Collection[str]) -> bool:
     return bool({"masks", "instances"} & set(names)) or any(
         (path / name / "masks").is_dir() for name in names
@@ -141,6 +140,7 @@ _FOLDER_READERS: tuple[tuple[Callable[[Path, Collection[str]], bool], Reader], .
     (lambda _, names: "SegmentationClass" in names, _extra("voc", "open_voc")),
     (lambda _, names: any("_cp_masks." in name for name in names), _extra("mask_files", "open_cellpose")),
     (lambda path, _: bool(roboflow_files(path)), open_roboflow),
+    (_has_semantic_masks, _extra("roboflow", "open_semantic")),
     (_has_masks, _extra("mask_files", "open_mask_files")),
     (lambda _, names: "annotations.xml" in names, _open_annotations),
     (lambda path, _: bool(geojson_files(path)), open_qupath),

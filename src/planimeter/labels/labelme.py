@@ -85,7 +85,7 @@ def _shape(shape: Any) -> Shape:
     kind, points = str(shape.get("shape_type") or "polygon"), field(shape, "points")
     # X-AnyLabeling writes a rectangle as its four corners, and a turned one as a rotation.
     corners = isinstance(points, list) and len(points) == 4
-    if kind == "polygon" or (kind in {"rectangle", "rotation"} and corners):
+    if kind in {"polygon", "quadrilateral"} or (kind in {"rectangle", "rotation"} and corners):
         return polygon(points)
     if kind not in {"rectangle", "circle", "mask"}:
         raise ValueError(f"a {kind} has no area; read are polygon, rectangle, rotation, circle and mask")

@@ -17,7 +17,7 @@ ONLY_CLASS = "object"
 def is_qupath(document: Any) -> bool:
     """Tell whether a json document is GeoJSON: a collection of features, or a list of them."""
     if isinstance(document, dict):
-        return document.get("type") == "FeatureCollection"
+        return document.get("type") in {"FeatureCollection", "Feature"}
     return isinstance(document, list) and any(
         isinstance(feature, dict) and feature.get("type") == "Feature" for feature in document
     )
@@ -47,9 +47,14 @@ def geojson_files(folder: Path) -> list[Path]:
 
 def objects_in(file: Path, document: Any, report: Report) -> list[ObjectEntry]:
     """Return the objects of a document; `file` is what `report` names."""
-    features = document.get("features") if isinstance(document, dict) else document
+    features = document
+    if isinstance(document, dict):
+        features = [document] if document.get("type") == "Feature" else document.get("features")
+    if not isinstance(features, list):
+        report.broken(file, "is no GeoJSON of objects: its 'features' are missing or no list")
+        return []
     objects = []
-    for count, feature in enumerate(features if isinstance(features, list) else [], start=1):
+    for count, feature in enumerate(features, start=1):
         name = f"feature {count}"
         try:
             objects.append(ObjectEntry(name, _class(feature), _shapes(field(feature, "geometry"))))
@@ -69,7 +74,13 @@ def _class(feature: Any) -> str:
 
 
 def _shapes(geometry: Any) -> tuple[Shape, ...]:
-    kind, coordinates = field(geometry, "type"), field(geometry, "coordinates")
+    kind = field(geometry, "type")
+    if kind == "GeometryCollection":
+        parts = field(geometry, "geometries")
+        return tuple(
+            shape for part in (parts if isinstance(parts, list) else [None]) for shape in _shapes(part)
+        )
+    coordinates = field(geometry, "coordinates")
     if str(kind) not in {"Polygon", "MultiPolygon"}:
         raise ValueError(f"a {kind} has no area; read are Polygon and MultiPolygon")
     polygons = [coordinates] if kind == "Polygon" else coordinates

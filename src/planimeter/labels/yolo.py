@@ -23,6 +23,15 @@ FARTHEST_SHARE = 2.0
 """An outline may leave its picture, but hardly by as much as the picture is wide; pixels do."""
 
 
+class _Texts(yaml.SafeLoader):
+    """Takes words as they stand: a class that is called no, on or 1.0 is neither false nor true, nor 1."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  as PyYAML declares it
+        first: [(tag, pattern) for tag, pattern in known if tag.endswith((":null", ":merge"))]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
     """Read a `data.yaml`, the folder that holds one, or a folder with `images` and `labels`, or with both in one."""
     config = _config(path)
@@ -67,7 +76,7 @@ def _config(path: Path) -> Path | None:
 
 def _document(file: Path, report: Report) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(read_text(file, report))
+        document = yaml.load(read_text(file, report), _Texts)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

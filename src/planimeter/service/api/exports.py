@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from planimeter.errors import StoreFailed
 from planimeter.exports.archive import Archive
+from planimeter.exports.files import write_many
+from planimeter.exports.formats import ExportFormat
 from planimeter.exports.source import Names, Source, file_name
 from planimeter.measuring.table import Cell, CsvStyle, csv_lines, row
+from planimeter.service.context import context
 from planimeter.store import FileKind, Filter, Record, Store
 
 # ---- CSV
@@ -67,6 +70,11 @@ def sources(records: Iterable[Record]) -> Iterator[Source]:
             record.id,
             record.created_at,
         )
+
+
+def export_all(kind: ExportFormat, wanted: Filter) -> Iterator[bytes]:
+    """Yield, piece by piece, the matching measurements as files for another program."""
+    return write_many(kind, sources(context().store.walk(wanted)))
 
 
 # ---- Archive

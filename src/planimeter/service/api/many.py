@@ -1,13 +1,10 @@
 """Many measurements at once: as one file, summed up, over time, deleted."""
 
-from collections.abc import Iterator
 from itertools import islice
 
 from flask import Response
 
 from planimeter.errors import TooMany
-from planimeter.exports.files import name_of_many, write_many
-from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers import (
@@ -18,14 +15,13 @@ from planimeter.service.api.answers import (
     trend_answer,
 )
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
-from planimeter.service.api.exports import sources, write_csv, write_zip
+from planimeter.service.api.exports import export_all, write_csv, write_zip
 from planimeter.service.api.options import (
     MOST_AT_ONCE,
     ArchiveOptions,
     DeleteOptions,
     FilterOptions,
     ListOptions,
-    ManyExportOptions,
     StatisticsOptions,
     TableOptions,
     TrendOptions,
@@ -65,28 +61,8 @@ def csv(options: TableOptions) -> Response:
 def coco_of_many(options: FilterOptions) -> Response:
     """Answer one COCO data set of the matching measurements."""
     wanted = options.filter
-    _refuse_too_many(wanted)
-    return file_answer(_export("coco", wanted), "application/json", "measurements_coco.json")
-
-
-@api.get(
-    "/measurements/export",
-    "Get measurements as files for another program",
-    {
-        "description": "One json where the format has that (coco, label_studio), else a zip of a file for each picture "
-        "with README.txt, which says what the format cannot carry, and coverage.csv, which says by how many percentage "
-        "points it changes the coverage of each picture.",
-        "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
-    },
-    options=ManyExportOptions,
-    errors=(400, 409),
-)
-def export_of_many(options: ManyExportOptions) -> Response:
-    """Answer the matching measurements as files for another program."""
-    wanted = options.filter
-    _refuse_too_many(wanted)
-    name, media_type = name_of_many(options.format)
-    return file_answer(_export(options.format, wanted), media_type, name)
+    refuse_too_many(wanted)
+    return file_answer(export_all("coco", wanted), "application/json", "measurements_coco.json")
 
 
 @api.get(
@@ -98,7 +74,7 @@ def export_of_many(options: ManyExportOptions) -> Response:
 )
 def zip_archive(options: ArchiveOptions) -> Response:
     """Answer an archive of the pictures of the matching measurements."""
-    _refuse_too_many(options.filter)
+    refuse_too_many(options.filter)
     store = context().store
     pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
     return file_answer(pieces, "application/zip", f"measurements_{options.content}.zip")
@@ -144,11 +120,8 @@ def delete_measurements(options: DeleteOptions) -> Response:
     return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
 
 
-def _export(kind: ExportFormat, wanted: Filter) -> Iterator[bytes]:
-    return write_many(kind, sources(context().store.walk(wanted)))
-
-
-def _refuse_too_many(wanted: Filter) -> None:
+def refuse_too_many(wanted: Filter) -> None:
+    """Raise `TooMany` where one file cannot take all that match."""
     found = context().store.count(wanted)
     if found > MOST_AT_ONCE:
         raise TooMany(

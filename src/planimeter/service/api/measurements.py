@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from flask import Response, jsonify, request
 
 from planimeter.exports.coco import of_one
-from planimeter.exports.files import write_one
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.table import to_csv
 from planimeter.service.api.answering import MEDIA_TYPES, json_answer, unchanging
@@ -23,7 +22,6 @@ from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of, coc
 from planimeter.service.api.exports import sources
 from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options import (
-    ExportOptions,
     InstancesOptions,
     KeptOptions,
     ListOptions,
@@ -45,8 +43,6 @@ from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 
 PERCENT_HEADER = "Planimeter-Percent-Masked"
-CHANGE_HEADER = "Planimeter-Coverage-Change"
-_EXPORTED: Json = {f"application/{kind}": {"schema": {}} for kind in ("geo+json", "json", "zip")}
 PAGE_LENGTH = 50
 
 
@@ -211,7 +207,7 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
         f"image/{options.format}",
         name,
         lambda: _overlay(record, options, as_stored=record is stored),
-        follows=_following(options, record),
+        follows=following(options, record),
     )
 
 
@@ -232,7 +228,7 @@ def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's ow
         "image/png",
         name,
         lambda: _mask(record, options, as_stored=record is stored),
-        follows=_following(options, record),
+        follows=following(options, record),
     )
 
 
@@ -252,39 +248,8 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
         "application/json",
         name,
         lambda: jsonify(of_one(next(sources([record])))).data,
-        follows=_following(options, record),
+        follows=following(options, record),
     )
-
-
-@api.get(
-    "/measurements/<id>/export",
-    "Get the measurement as a file for another program",
-    {
-        "description": "The file; with yolo and fiji a zip. What the format cannot carry stands in it, in its "
-        "README.txt or in the comment of the zip.",
-        "content": {
-            kind: {"schema": {}} for kind in ("application/geo+json", "application/json", "application/zip")
-        },
-        "headers": {
-            CHANGE_HEADER: {
-                "description": "Percentage points by which the coverage of what is exported differs from the measured "
-                "one, as Planimeter itself reads the file as labels.",
-                "schema": {"type": "number"},
-            }
-        },
-    },
-    options=ExportOptions,
-    errors=(400, 404, 409),
-)
-def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the measurement as a file for another program."""
-    record = record_at(context().store.get(id), options.score_threshold)
-    file = write_one(options.format, next(sources([record])))
-    answer = unchanging(
-        record, file.media_type, file.name, lambda: file.data, follows=_following(options, record)
-    )
-    answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
-    return answer
 
 
 @api.get(
@@ -357,7 +322,7 @@ def keep_none(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own w
     return json_answer(measurement_answer(keep_threshold(id, None), "none"))
 
 
-def _following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
+def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
     """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
     return () if options.score_threshold is not None else (record,)
 
