@@ -184,11 +184,11 @@ def test_a_zip_for_fiji_has_traced_and_composite_regions() -> None:
         regions = [roifile.ImagejRoi.frombytes(archive.read(name)) for name in archive.namelist()]
         assert archive.namelist()[0] == "0001_Kratzer über Stahl.roi"
         assert archive.namelist()[1] == "0002_pit_ 1.roi"
+        assert "class: pit: 1\nscore: 0.89\n".encode("utf-16-be") in archive.read(archive.namelist()[1])
     assert [region.composite for region in regions] == [True, False, True, False, False]
     assert regions[1].roitype == roifile.ROI_TYPE.TRACED
     assert (regions[1].left, regions[1].top, regions[1].right, regions[1].bottom) == (20, 15, 45, 30)
     assert [region.group for region in regions] == [1, 2, 1, 2, 1]
-    assert regions[1].props == "class: pit: 1\nscore: 0.89\n"
 
 
 def test_labelme_has_polygons_and_masks_for_holes() -> None:
