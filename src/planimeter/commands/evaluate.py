@@ -116,6 +116,16 @@ def _table(metrics: Metrics, name: str, thresholds: Thresholds) -> Table:
         "percent masked: bias", f"{coverage.bias:+.2f} points{_interval(coverage.bias_interval, '+.2f')}"
     )
     table.add_row("percent masked: 95 % limits of agreement", f"{low:+.2f} to {high:+.2f} points")
+    if (interval := metrics.interval) is not None:
+        table.add_row(
+            f"truth inside the interval ({100 * interval.level:.0f} % stated)",
+            f"{100 * interval.inside:.1f} %",
+        )
+        table.add_row("mean width of an interval", f"{interval.mean_width:.2f} points")
+    if metrics.unlike_training is not None:
+        table.add_row(
+            "pictures unlike those of the training", f"{metrics.unlike_training} of {metrics.pictures}"
+        )
     if len(metrics.coverage_by_class) > 1:
         for class_name, error in metrics.coverage_by_class.items():
             table.add_row(

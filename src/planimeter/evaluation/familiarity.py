@@ -13,9 +13,9 @@ from planimeter.packs.trust import Familiarity
 
 LEAST_PICTURES = 20
 PICTURES_LOOKED_AT = 1000
-FAR = 0.99
-"""Share of the training's pictures that lie nearer than the limit, each judged by the others."""
-MARGIN = 1.1
+FAR = 0.985
+"""Share of the training's pictures that lie nearer than the limit, each judged by the others: a few are odd themselves,
+and a limit beyond them would let pictures of another scale pass."""
 _PARTS = 5
 _MOST_DIRECTIONS = 48
 _SMOOTHING = 0.1
@@ -34,7 +34,7 @@ def learn_familiarity(textures: Sequence[Texture]) -> Familiarity | None:
             for part in range(_PARTS)
         ]
     )
-    return _describe(values, MARGIN * float(np.quantile(distances, FAR)))
+    return _describe(values, float(np.quantile(distances, FAR)))
 
 
 def look_at(segmenter: Segmenter, data: LabelledPictures) -> list[Texture]:
