@@ -8,8 +8,10 @@ from planimeter.errors import TooMany
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers import (
     Deleted,
+    LineList,
     StatisticsAnswer,
     TrendAnswer,
+    line_answer,
     statistics_answer,
     trend_answer,
 )
@@ -20,6 +22,7 @@ from planimeter.service.api.options import (
     ArchiveOptions,
     DeleteOptions,
     FilterOptions,
+    LinesOptions,
     ListOptions,
     OrderOptions,
     StatisticsOptions,
@@ -37,6 +40,20 @@ def csv_answer(options: ListOptions) -> Response:
     return file_answer(
         write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv"
     )
+
+
+@api.get(
+    "/measurements/lines",
+    "List measurements in short",
+    answer_of("Their figures, without instances and masks.", LineList),
+    options=LinesOptions,
+    description="Quick for long lists: it begins at any place of the order, and no document is read.",
+)
+def lines(options: LinesOptions) -> Response:
+    """Answer measurements in short."""
+    store, wanted = context().store, options.filter
+    found = store.lines(wanted, limit=options.limit, offset=options.offset, order=options.order)
+    return json_answer(LineList(count=store.count(wanted), lines=[line_answer(line) for line in found]))
 
 
 @api.get(

@@ -32,6 +32,7 @@ class HistoryList extends HTMLElement {
   /** Untick all. */
   clear() {
     for (const tick of this.ticks) tick.checked = false;
+    this.table?.ticked.clear();
     this.show();
   }
 
@@ -41,11 +42,15 @@ class HistoryList extends HTMLElement {
    */
   extend(from, to) {
     const ends = [this.ticks.indexOf(from), this.ticks.indexOf(to)].sort((one, other) => one - other);
-    for (const tick of this.ticks.slice(ends[0], (ends[1] ?? 0) + 1)) tick.checked = to.checked;
+    for (const tick of this.ticks.slice(ends[0], (ends[1] ?? 0) + 1)) {
+      tick.checked = to.checked;
+      if (to.checked) this.table?.ticked.add(tick.value);
+      else this.table?.ticked.delete(tick.value);
+    }
   }
 
   show() {
-    const chosen = this.ticks.filter((tick) => tick.checked).length;
+    const chosen = this.table?.ticked.size ?? this.ticks.filter((tick) => tick.checked).length;
     const count = one(this, ".found-count");
     const total = Number(count.dataset.count);
     const none = one(this, ".found-none");
@@ -67,6 +72,11 @@ class HistoryList extends HTMLElement {
     const text = element("span", "found-chosen", `${chosen} selected `);
     text.append(button("link", `All ${grouped(total)} instead`, () => this.clear()));
     count.append(text);
+  }
+
+  /** @returns {import("./history-table.js").HistoryTable | null} the table, once it shows all that matches */
+  get table() {
+    return this.querySelector("history-table.whole");
   }
 
   get ticks() {
