@@ -442,7 +442,7 @@ def test_the_table_is_whole_sorts_and_shows_the_columns_that_are_chosen(
     rows = page.locator(".history tbody tr[aria-rowindex]")
     first = wanted["lines"][0]
     expect(rows.first.locator("th")).to_have_text(first["filename"])
-    assert (rows.first.locator(".history-percent").text_content() or "").startswith("90.00")
+    assert (rows.first.locator(".history-percent").text_content() or "").startswith("91.00")
     # The columns of classes are there to be chosen, and stay chosen.
     head = page.locator("[data-column='class:scratches']")
     assert head.is_hidden()
@@ -471,9 +471,7 @@ def test_the_table_is_whole_sorts_and_shows_the_columns_that_are_chosen(
     settle(page)
 
 
-def test_the_trend_shows_one_model_at_a_time_and_a_limit(
-    site: Site, coils: list[str], watched: Watched
-) -> None:
+def test_the_trend_shows_one_model_at_a_time_and_a_limit(site: Site, watched: Watched) -> None:
     for model in ("blocks", "shifted"):
         for number in range(3):
             status, _, body = ask(

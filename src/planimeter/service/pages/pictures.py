@@ -22,6 +22,7 @@ from planimeter.store import Store
 THUMBNAIL_SIDE = 320
 THUMBNAIL_QUALITY = 85
 SAMPLE_SIDE = 208
+SAMPLE_QUALITY = 76
 """Of the samples on the home page: all of them together must load at once."""
 KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
 """What was stored once is shown also after the limits on uploads were lowered."""
@@ -81,7 +82,7 @@ def _drawn_small(store: Store, models: Models, id_: str, kept: float | None) -> 
 
 @lru_cache(maxsize=32)
 def _sample_thumbnail_of(sample: Sample) -> bytes:
-    return shrink(decode(sample.read()).pixels, SAMPLE_SIDE)
+    return shrink(decode(sample.read()).pixels, SAMPLE_SIDE, SAMPLE_QUALITY)
 
 
 def _picture_response(data: bytes, mimetype: str) -> AnyResponse:

@@ -26,8 +26,8 @@ export class HistoryTable extends HTMLElement {
   asked = new Set();
   /** @type {Set<string>} ids */
   ticked = new Set();
-  /** @type {Record<string, string>} */
-  colors = JSON.parse(this.dataset.colors ?? "{}");
+  /** @type {Map<string, string>} of the classes, in the order of their columns */
+  colors = new Map(JSON.parse(this.dataset.colors ?? "[]"));
   /** @type {Record<string, string>} */
   titles = JSON.parse(this.dataset.titles ?? "{}");
   full = Number(this.dataset.full);
@@ -75,16 +75,25 @@ export class HistoryTable extends HTMLElement {
   }
 
   /**
+   * Tick all that match, or none.
+   * @param {boolean} on
+   */
+  async tickAll(on) {
+    this.ticked.clear();
+    const portions = on ? Math.ceil(Number(this.dataset.count) / PORTION) : 0;
+    for (let portion = 0; portion < portions; portion++) await this.fetch(portion * PORTION);
+    if (on) for (const { id } of this.lines.values()) this.ticked.add(id);
+    this.rows.show(this.rows.total);
+  }
+
+  /**
    * Write the lines of a portion that are in view and still empty.
    * @param {number} portion
    */
   fill(portion) {
     for (const row of this.rows.body.querySelectorAll("tr[data-empty]")) {
       const at = Number(/** @type {HTMLElement} */ (row).dataset.empty);
-      if (Math.floor(at / PORTION) !== portion || !this.lines.has(at)) continue;
-      const line = this.write(at);
-      line.setAttribute("aria-rowindex", String(at + 2));
-      row.replaceWith(line);
+      if (Math.floor(at / PORTION) === portion && this.lines.has(at)) this.rows.refresh(at);
     }
   }
 
@@ -120,7 +129,7 @@ export class HistoryTable extends HTMLElement {
       element("td", "history-date", MOMENT.format(new Date(line.created_at))),
       element("td", "number", `${short(line.score_threshold)}${line.kept_threshold === null ? "" : " kept"}`),
       element("td", "", line.batch ?? ""),
-      ...Object.keys(this.colors).map((name) => {
+      ...[...this.colors.keys()].map((name) => {
         const found = line.by_class.find((entry) => entry.class === name);
         return element("td", "number", found ? percent(found.percent_masked) : "");
       }),
@@ -163,7 +172,7 @@ export class HistoryTable extends HTMLElement {
     let x = 0;
     for (const entry of line.by_class) {
       const width = (100 * entry.percent_masked) / this.full;
-      const fill = this.colors[entry.class] ?? "#82908c";
+      const fill = this.colors.get(entry.class) ?? "#82908c";
       drawn.append(svg("rect", { x: `${x}%`, width: `${width}%`, height: 6, fill }));
       x += width;
     }
