@@ -455,3 +455,32 @@ def test_the_page_fits_a_phone(service: str, measured: str, watched: Watched, co
         color_scheme=color_scheme,
     )
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_tones_change_what_is_seen_and_nothing_that_was_measured(
+    page: Page, service: str, measured: str
+) -> None:
+    number = page.locator(".reading-number").text_content()
+    page.locator("a[data-style=original]").click()
+    seen = f"""(() => {{
+      const viewer = {VIEW}.viewer;
+      viewer.draw();
+      const {{ width, height }} = viewer.canvas;
+      return [...viewer.canvas.getContext('2d').getImageData(width / 2, height / 2, 1, 1).data].slice(0, 3);
+    }})()"""
+    before = page.evaluate(seen)
+    page.get_by_text("Brightness").first.click()
+    page.locator("[data-tone=gamma]").fill("1")  # a gamma of two
+    page.locator("[data-tone=brightness]").fill("0.1")
+    after = page.evaluate(seen)
+    wanted = [min(255, 255 * ((value / 255) ** 0.5 + 0.1)) for value in before]
+    assert after == pytest.approx(wanted, abs=2)
+    page.locator("[data-tone=channel]").select_option("0")
+    red = page.evaluate(seen)
+    assert red == pytest.approx([wanted[0]] * 3, abs=2)
+    page.locator("[data-tones=reset]").click()
+    assert page.evaluate(seen) == before
+    page.locator("[data-tones=auto]").click()
+    assert page.locator("[data-tones-changed]").is_visible() or page.evaluate(seen) == before
+    assert page.locator(".reading-number").text_content() == number
+    settle(page)

@@ -1,9 +1,9 @@
 // @ts-check
 
 import { element, one, svg } from "./elements.js";
-import { keepColumns, offerColumns } from "./history-columns.js";
 import { grouped, percent, short } from "./numbers.js";
 import { RowWindow } from "./row-window.js";
+import { keepColumns, offerColumns } from "./table-columns.js";
 
 /**
  * A measurement in short, as the API lists it.
@@ -31,6 +31,7 @@ export class HistoryTable extends HTMLElement {
   /** @type {Record<string, string>} */
   titles = JSON.parse(this.dataset.titles ?? "{}");
   full = Number(this.dataset.full);
+  name = "history";
   rows = new RowWindow(one(this, ".table-scroll"), this.table, (at) => this.write(at));
 
   async connectedCallback() {
@@ -51,6 +52,11 @@ export class HistoryTable extends HTMLElement {
     if (!this.lines.size) return; // the table as it came stays
     this.classList.add("whole");
     this.rows.show(Number(this.dataset.count));
+  }
+
+  /** After other columns were chosen. */
+  changed() {
+    if (this.lines.size) this.rows.show(this.rows.total);
   }
 
   /**

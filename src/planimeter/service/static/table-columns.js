@@ -1,23 +1,26 @@
 // @ts-check
-// Which columns the table of the history shows: chosen by a person, remembered by the browser.
+// Which columns a table shows: chosen by a person, remembered by the browser.
 
 import { element, one } from "./elements.js";
 
-/** @typedef {import("./history-table.js").HistoryTable} HistoryTable */
+/**
+ * A table whose columns are to be chosen: its heads say what they are called (`data-column`), and which are not shown
+ * unless they are asked for (`data-optional`). `name` is a class of the table, and what the browser remembers it by.
+ * @typedef {{name: string, changed: () => void} & Element} Columned
+ */
 
-const MEMORY = "planimeter-columns";
-const rulesOfColumns = new CSSStyleSheet();
-document.adoptedStyleSheets.push(rulesOfColumns);
+/** @type {Map<string, CSSStyleSheet>} what hides the others, by the name of the table */
+const sheets = new Map();
 /** Without these a line says nothing. */
-const ALWAYS = new Set(["file"]);
+const ALWAYS = new Set(["file", "class"]);
 
 /**
  * The names of the columns that are shown.
- * @param {HistoryTable} table
+ * @param {Columned} table
  */
 export function keepColumns(table) {
   const heads = headsOf(table);
-  const remembered = recall();
+  const remembered = recall(table.name);
   return new Set(
     heads
       .filter((head) => remembered[head.dataset.column ?? ""] ?? !("optional" in head.dataset))
@@ -27,7 +30,7 @@ export function keepColumns(table) {
 
 /**
  * Offer all columns, and show those that are chosen.
- * @param {HistoryTable} table
+ * @param {Columned} table
  */
 export function offerColumns(table) {
   const choice = one(table, ".columns-choice");
@@ -38,9 +41,9 @@ export function offerColumns(table) {
     box.type = "checkbox";
     box.checked = keepColumns(table).has(name);
     box.addEventListener("change", () => {
-      remember(name, box.checked);
+      remember(table.name, name, box.checked);
       show(table);
-      table.rows.show(table.rows.total);
+      table.changed();
     });
     const label = element("label", "tool");
     label.append(box, element("span", "", name === "bar" ? "Bar" : head.textContent?.trim()));
@@ -51,36 +54,50 @@ export function offerColumns(table) {
 
 /**
  * Hide the columns that are not chosen, by their place in the table.
- * @param {HistoryTable} table
+ * @param {Columned} table
  */
 function show(table) {
   const shown = keepColumns(table);
   const hidden = headsOf(table).filter((head) => !shown.has(head.dataset.column));
-  const rules = hidden.map((head) => `.history :is(th, td):nth-child(${head.cellIndex + 1}) { display: none }`);
-  rulesOfColumns.replaceSync(rules.join("\n"));
+  const rules = hidden.map((head) => `.${table.name} :is(th, td):nth-child(${head.cellIndex + 1}) { display: none }`);
+  sheetOf(table.name).replaceSync(rules.join("\n"));
 }
 
-/** @param {HistoryTable} table */
+/** @param {string} name */
+function sheetOf(name) {
+  const known = sheets.get(name);
+  if (known) return known;
+  const made = new CSSStyleSheet();
+  sheets.set(name, made);
+  document.adoptedStyleSheets.push(made);
+  return made;
+}
+
+/** @param {Columned} table */
 function headsOf(table) {
   return [.../** @type {NodeListOf<HTMLTableCellElement>} */ (table.querySelectorAll("th[data-column]"))];
 }
 
-/** @returns {Record<string, boolean>} */
-function recall() {
+/**
+ * @param {string} table
+ * @returns {Record<string, boolean>}
+ */
+function recall(table) {
   try {
-    return JSON.parse(localStorage.getItem(MEMORY) ?? "{}");
+    return JSON.parse(localStorage.getItem(`planimeter-columns-${table}`) ?? "{}");
   } catch {
     return {}; // a browser that keeps nothing
   }
 }
 
 /**
+ * @param {string} table
  * @param {string} name
  * @param {boolean} shown
  */
-function remember(name, shown) {
+function remember(table, name, shown) {
   try {
-    localStorage.setItem(MEMORY, JSON.stringify({ ...recall(), [name]: shown }));
+    localStorage.setItem(`planimeter-columns-${table}`, JSON.stringify({ ...recall(table), [name]: shown }));
   } catch {
     // it is forgotten with the page
   }
