@@ -457,9 +457,7 @@ def test_the_page_fits_a_phone(service: str, measured: str, watched: Watched, co
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_tones_change_what_is_seen_and_nothing_that_was_measured(
-    page: Page, service: str, measured: str
-) -> None:
+def test_tones_change_what_is_seen_and_nothing_that_was_measured(page: Page) -> None:
     number = page.locator(".reading-number").text_content()
     page.locator("a[data-style=original]").click()
     seen = f"""(() => {{
