@@ -354,7 +354,10 @@ def test_a_report_is_served_as_it_is_and_may_not_run_or_load_anything(
     (pack.folder / "report" / "index.html").write_text("<!doctype html><title>±1.2</title>", "utf-8")
     models = Models(settings, find=lambda _: {MODEL: pack}, load=lambda pack, _: Segmenter(pack, runtime))
     client = create_app(settings, store, models).test_client()
-    assert f'href="{MODEL}/report"' in client.get(f"/models/{MODEL}").text
+    assert f'href="{MODEL}/evaluation"' in client.get(f"/models/{MODEL}").text
+    framed = client.get(f"/models/{MODEL}/evaluation").text
+    assert '<iframe class="evaluation" src="report"' in framed
+    assert 'aria-label="Main"' in framed  # the navigation is around it
     answer = client.get(f"/models/{MODEL}/report")
     assert answer.text == "<!doctype html><title>±1.2</title>"
     assert answer.mimetype == "text/html"
@@ -366,10 +369,11 @@ def test_a_report_is_served_as_it_is_and_may_not_run_or_load_anything(
 
 
 def test_a_model_without_a_report_has_no_link_to_one(client: FlaskClient) -> None:
-    assert "/report" not in client.get(f"/models/{MODEL}").text
-    answer = client.get(f"/models/{MODEL}/report")
-    assert answer.status_code == 404
-    assert "planimeter evaluate" in answer.text
+    assert "/evaluation" not in client.get(f"/models/{MODEL}").text
+    for path in ("report", "evaluation"):
+        answer = client.get(f"/models/{MODEL}/{path}")
+        assert answer.status_code == 404
+        assert "planimeter evaluate" in answer.text
 
 
 def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:

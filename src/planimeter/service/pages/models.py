@@ -1,6 +1,7 @@
 """The pages of the models."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from flask import Response, render_template
@@ -137,7 +138,7 @@ def _limits_first(tokens: Sequence[Token]) -> list[Token]:
     starts = [
         index for index, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"
     ]
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for start, end in pairwise([*starts, len(tokens)]):
         if tokens[start + 1].content.strip().lower() in LIMITS:
             return [*tokens[: starts[0]], *tokens[start:end], *tokens[starts[0] : start], *tokens[end:]]
     return list(tokens)
