@@ -5,6 +5,7 @@ without a graphics card. Each figure is printed beside its budget.
 """
 
 import shutil
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -84,6 +85,22 @@ NEXT = """async () => {
   return performance.now() - started;
 }"""
 REVIEWED = 8
+SCROLL = """async (seconds) => {
+  const scroller = document.querySelector(".history-scroll");
+  const frame = () => new Promise(requestAnimationFrame);
+  const times = [];
+  const started = performance.now();
+  let last = started;
+  while (last - started < 1000 * seconds) {
+    scroller.scrollTop += 40; // 20 lines in a quarter of a second
+    await frame();
+    const now = performance.now();
+    times.push(now - last);
+    last = now;
+  }
+  return times;
+}"""
+LISTED = 10_000
 
 
 class DiscRuntime:
@@ -219,6 +236,40 @@ def time_next(browser: Browser, url: str) -> tuple[float, float]:
     return median(times), max(times)
 
 
+def fill_history(folder: Path) -> None:
+    """Put so many measurements into the database, without pictures: the table asks for none."""
+    with sqlite3.connect(folder / "planimeter.db") as database:
+        rows = [
+            (f"01M{number:023}", f"strip {number}.png", 100 * number / LISTED) for number in range(LISTED)
+        ]
+        database.executemany(
+            "INSERT INTO measurements (id, created_at, model, batch, percent_masked, pixels_masked, pixels_counted, "
+            "instances, filename, folded_name, score_threshold, measured_threshold, upload_name, overlay_name, "
+            "mask_name) VALUES (?1, '2026-01-01', 'nuclei', 'many', ?3, 1, 100, 7, ?2, ?2, 0.5, 0.5, 'a', 'b', 'c')",
+            rows,
+        )
+        database.executemany(
+            "INSERT INTO measurement_classes VALUES (?, 1, 'nucleus', 7, ?)",
+            [(row[0], row[2]) for row in rows],
+        )
+        measured = database.execute("SELECT document FROM measurement_documents LIMIT 1").fetchone()[0]
+        database.executemany(
+            "INSERT INTO measurement_documents VALUES (?, ?)", [(row[0], measured) for row in rows]
+        )
+    database.close()
+
+
+def time_scroll(browser: Browser, address: str) -> tuple[float, float]:
+    """Return frames a second while the table of the history scrolls: by the median, and by the slowest twentieth."""
+    page = browser.new_page(viewport=VIEW)
+    page.goto(urljoin(address, "measurements?batch=many&view=table"))
+    page.locator("history-table.whole").wait_for(timeout=120_000)
+    page.wait_for_load_state("networkidle")
+    times = sorted(page.evaluate(SCROLL, PAN_SECONDS))
+    page.close()
+    return 1000 / median(times), 1000 / times[int(0.95 * (len(times) - 1))]
+
+
 def main() -> None:
     """Print every figure beside its budget."""
     executable = shutil.which("chromium") or shutil.which("google-chrome")
@@ -236,6 +287,8 @@ def main() -> None:
         pan, slowest = time_pan(browser, measure(address, 4000, 3000))
         first, *_ = [measure(address, 1024, 1024, "review") for _ in range(REVIEWED)]
         following, longest = time_next(browser, first)
+        fill_history(Path(folder))
+        scroll, scroll_slowest = time_scroll(browser, address)
         browser.close()
     rows = [
         ("home page, kB", f"{kilobytes:.0f}", "100", by_kind),
@@ -248,6 +301,12 @@ def main() -> None:
             "counts two frames of 17 ms",
         ),
         ("next picture in review after the key, ms", f"{following:.0f}", "150", f"longest {longest:.0f}"),
+        (
+            f"history table of {LISTED:,} rows scrolls, frames/s",
+            f"{scroll:.0f}",
+            "60",
+            f"slowest twentieth {scroll_slowest:.0f}",
+        ),
         ("pan on 12 MP, frames/s", f"{pan:.0f}", "60", f"slowest twentieth {slowest:.0f}"),
     ]
     for name, value, budget, note in rows:

@@ -92,7 +92,10 @@ def test_one_picture_is_a_line_of_a_table() -> None:
     result = run("measure", "pictures/a.png")
     assert result.exit_code == 0
     line = next(line for line in result.stdout.splitlines() if line.startswith("pictures/a.png"))
-    assert line.split()[1:5] == ["37.50", "2", "1,536", "4,096"]
+    head = next(line for line in result.stdout.splitlines() if line.startswith("Picture"))
+    assert head.split("  ")[0] == "Picture"
+    assert head.split()[1:7] == ["Masked", "%", "red", "%", "green", "%"]
+    assert line.split()[1:7] == ["37.50", "25.00", "25.00", "2", "1,536", "4,096"]
 
 
 @pytest.mark.usefixtures("folder")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from planimeter.drawing.drawing import FILL_OPACITY, MOST_LABELS, Style, draw, draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png, thumbnail
+from planimeter.drawing.thumbnail import draw_thumbnail
 from planimeter.errors import InvalidOption
 from planimeter.masks.polygons import polygons
 from planimeter.masks.rle import rle_encode
@@ -263,3 +264,21 @@ def test_a_thumbnail_keeps_the_shape_and_never_enlarges() -> None:
     assert (picture.info.width, picture.info.height) == (320, 160)
     picture = decode(thumbnail(grey(30, 40)))
     assert (picture.info.width, picture.info.height) == (40, 30)
+
+
+# ---- Small pictures
+
+
+def test_a_small_picture_is_whole_and_shows_every_instance_however_small() -> None:
+    pixels = np.full((600, 1200, 3), 90, np.uint8)
+    dot = WindowMask(1100, 500, np.ones((3, 3), bool))  # a fortieth of a pixel of the small picture
+    wide = WindowMask(0, 0, np.ones((300, 300), bool))
+    small = draw_thumbnail(pixels, [dot, wide], [1, 2], ["#ff0000", "#0000ff"], 320)
+    assert small.shape == (160, 320, 3)
+    changed = (small != 90).any(axis=2)
+    assert changed[500 * 160 // 600, 1100 * 320 // 1200]
+    around = changed[125:145, 280:308]
+    assert 30 < int(around.sum()) < around.size  # a ring, and the picture within it
+    assert changed[:80, :80].all()
+    assert not changed[:, 100:270].any()
+    assert draw_thumbnail(pixels[:50, :40], [], [], ["#ff0000"], 320).shape == (50, 40, 3)

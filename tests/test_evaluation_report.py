@@ -30,6 +30,7 @@ from planimeter.numbers import write_signed
 from planimeter.packs.card import write_card
 from planimeter.packs.pack import read_pack
 from planimeter.reports import plots
+from planimeter.reports.findings import by_kind
 from planimeter.reports.machine import describe_machine
 from planimeter.reports.report import confusion_shares, render, write_duration, write_report
 from planimeter.reports.study import Evaluated, evaluate, list_findings
@@ -428,3 +429,15 @@ def test_the_report_opens_with_its_plots_and_asks_for_nothing(
     broken = browser_page.evaluate("[...document.images].filter(picture => !picture.naturalWidth).length")
     assert broken == 0
     assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_findings_that_say_the_same_are_grouped() -> None:
+    findings = [
+        "a.json: line 3: 2 points are no polygon",
+        "b.json: 'x.png' is there twice",
+        "c.json: 1 points are no polygon",
+    ]
+    assert by_kind(findings) == [
+        ("… points are no polygon", [findings[0], findings[2]]),
+        ("… is there twice", [findings[1]]),
+    ]

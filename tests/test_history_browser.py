@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from pycocotools.coco import COCO
 
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
@@ -142,7 +142,7 @@ def test_few_measurements_are_columns_that_lead_to_them_and_outliers_are_ringed(
     expect(page.locator(".trend-outlier path")).to_have_count(
         1
     )  # far above the others: at the end of the scale
-    assert str(links.nth(3).get_attribute("href")).endswith(coils[3])
+    assert f"measurements/{coils[3]}?batch=shift-7" in str(links.nth(3).get_attribute("href"))
     facts = (page.locator(".trend-facts").text_content() or "").replace("\N{THIN SPACE}", " ")
     assert f"median {trend['percent_masked']['median']:.2f} %" in facts
     assert "outliers 1" not in facts
@@ -340,7 +340,7 @@ def test_another_model_measures_the_same_picture_and_the_difference_is_the_apis(
 ) -> None:
     measured = post(site, PICTURE, "plate 8.png")
     page = watched.open(urljoin(site.url, f"measurements/{measured['id']}"), viewport=WIDE)
-    page.get_by_text("Measure with another model").click()
+    page.get_by_text("Wrong model?").click()
     page.get_by_role("button", name="Measure and compare").click()
     page.wait_for_url(re.compile("/compare"))
     settle(page)
@@ -401,3 +401,103 @@ def test_pages_fit_and_an_accessibility_scan_finds_nothing_serious(
         ]
         assert serious == [], path
     assert coils
+
+
+def test_the_model_is_chosen_above_the_pictures_and_remembered(site: Site, watched: Watched) -> None:
+    page = watched.open(site.url, viewport=WIDE)
+    assert page.locator("[name=model]:checked").input_value() == MODEL
+    page.locator("[name=model][value=shifted]").check()
+    settle(page)
+    page.reload()
+    assert page.locator("[name=model]:checked").input_value() == "shifted"
+    page.set_input_files("#image", FilePayload(name="plate.png", mimeType="image/png", buffer=PICTURE))
+    page.wait_for_url("**/measurements/*")
+    page.locator("measurement-view.ready").wait_for()
+    id_ = urlsplit(page.url).path.rpartition("/")[2]
+    assert site.answer(f"measurements/{id_}")["model"]["name"] == "shifted"
+    page.get_by_text("Wrong model?").click()
+    page.get_by_role("button", name="Measure with it").click()
+    page.wait_for_url(lambda url: id_ not in url)
+    page.locator("measurement-view.ready").wait_for()
+    other = site.answer(f"measurements/{urlsplit(page.url).path.rpartition('/')[2]}")
+    assert (other["model"]["name"], other["image"]["filename"]) == (MODEL, "plate.png")
+    settle(page)
+    page.goto(urljoin(site.url, f"models/{MODEL}"))
+    page.get_by_role("link", name="Measure with this model").click()
+    expect(page.locator("[name=model]:checked")).to_have_value(MODEL)  # what the address asks for goes before
+    settle(page)
+
+
+def test_the_table_is_whole_sorts_and_shows_the_columns_that_are_chosen(
+    site: Site, many: str, watched: Watched
+) -> None:
+    page = watched.open(urljoin(site.url, f"measurements?batch={many}&view=table"), viewport=WIDE)
+    page.locator("history-table.whole").wait_for()
+    page.get_by_role("link", name="Masked").click()
+    page.wait_for_url("**order=-percent_masked*")
+    page.locator("history-table.whole").wait_for()
+    wanted = site.answer(f"measurements/lines?batch={many}&order=-percent_masked&limit=1000")
+    assert wanted["count"] == MANY == len(wanted["lines"])
+    settle(page)
+    rows = page.locator(".history tbody tr[aria-rowindex]")
+    first = wanted["lines"][0]
+    expect(rows.first.locator("th")).to_have_text(first["filename"])
+    assert (rows.first.locator(".history-percent").text_content() or "").startswith("91.00")
+    # The columns of classes are there to be chosen, and stay chosen.
+    head = page.locator("[data-column='class:scratches']")
+    assert head.is_hidden()
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("scratches, %").check()
+    page.get_by_label("Batch", exact=True).uncheck()
+    page.reload()
+    page.locator("history-table.whole").wait_for()
+    assert head.is_visible()
+    assert page.locator("[data-column=batch]").is_hidden()
+    place = int(head.evaluate("head => head.cellIndex"))
+    assert rows.first.locator("th, td").nth(place).text_content() == "90.00"
+    # All of it is in one table, fetched as it comes into view.
+    scroller = page.locator(".history-scroll")
+    scroller.evaluate("scroller => { scroller.scrollTop = scroller.scrollHeight; }")
+    last = wanted["lines"][-1]
+    link = page.locator(f"a[href*='{last['id']}']")
+    link.wait_for()
+    page.get_by_label(f"Select {last['filename']}", exact=True).check()
+    scroller.evaluate("scroller => { scroller.scrollTop = 0; }")
+    page.get_by_label(f"Select {first['filename']}", exact=True).check()
+    expect(page.locator(".found-chosen")).to_contain_text("2 selected")
+    name, data = saved(page, "CSV")
+    ids = [row["id"] for row in csv.DictReader(StringIO(data.decode()))]
+    assert (name, sorted(ids)) == ("measurements.csv", sorted([first["id"], last["id"]]))
+    settle(page)
+
+
+def test_the_trend_shows_one_model_at_a_time_and_a_limit(site: Site, watched: Watched) -> None:
+    for model in ("blocks", "shifted"):
+        for number in range(3):
+            status, _, body = ask(
+                urljoin(site.url, f"api/v1/measurements?model={model}&batch=two&filename={number}.png"),
+                "POST",
+                PICTURE,
+                {"Content-Type": "image/png"},
+            )
+            assert status == 201, body
+    page = watched.open(urljoin(site.url, "measurements?batch=two"), viewport=WIDE)
+    slots = page.locator(".trend-slot")
+    expect(slots).to_have_count(3)
+    assert page.locator(".trend-bar select").input_value() == "shifted"  # the one that measured last
+    page.locator(".trend-bar select").select_option("blocks")
+    expect(slots).to_have_count(3)
+    found = site.answer("measurements/trend?batch=two&model=blocks")
+    hrefs = slots.evaluate_all("slots => slots.map(slot => slot.getAttribute('href'))")
+    assert [href.partition("?")[0].rpartition("/")[2] for href in hrefs] == [
+        point["id"] for point in found["points"]
+    ]
+    page.locator(".trend-bar input").fill("12.5")
+    expect(page.locator(".trend-limit")).to_have_count(1)
+    page.locator(".trend-fold > summary").click()
+    settle(page)
+    page.reload()
+    expect(page.locator(".trend-fold")).not_to_have_attribute("open", "")
+    page.locator(".trend-fold > summary").click()
+    expect(page.locator(".trend-limit-text")).to_contain_text("12.5")
+    settle(page)

@@ -166,3 +166,21 @@ def test_deleting_takes_all_files(client: FlaskClient, measured: str, settings: 
     assert client.delete(f"{API}/{measured}").status_code == 204
     assert files(settings.output_folder) == {}
     assert files(settings.upload_folder) == {}
+
+
+def test_the_small_picture_shows_what_counts(client: FlaskClient, measured: str) -> None:
+    def green(path: str) -> bool:
+        corner = pixels(client.get(path).data)[48, 48].astype(int)  # in the middle of what is green
+        return bool(abs(corner - [0, 255, 0]).max() < 12)
+
+    small = f"/measurements/{measured}/thumbnail"
+    assert not green(small)  # masked: not the green of the picture
+    first = client.get(small)
+    assert "immutable" in first.headers["Cache-Control"]
+    keep(client, measured, 0.8)
+    assert green(small)
+    assert "no-cache" in client.get(small).headers["Cache-Control"]
+    assert green(f"{small}?at=0.8")
+    assert "immutable" in client.get(f"{small}?at=0.8").headers["Cache-Control"]
+    assert not green(f"{small}?at=0.5")
+    assert f"{measured}/thumbnail?at=0.8" in client.get("/measurements").text

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, FilePayload, Page
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from fakes import DotRuntime, dots, encoded
 from planimeter.runtimes import RawDetections
@@ -79,22 +79,33 @@ def test_many_pictures_are_measured_each_with_its_own_end_and_lead_to_one_report
     finish(page, "7 of 8 measured, 1 failed")
     assert 429 in statuses  # some were sent away, and came again
     lines = page.locator(".batch-line")
-    assert lines.locator(".batch-name").all_text_contents() == [*(name for name, _ in good), "letter.png"]
+    assert lines.locator(".batch-name").all_text_contents() == ["letter.png", *(name for name, _ in good)]
     shown = lines.locator(".batch-status").all_text_contents()
-    assert [text.rpartition("% ")[2] for text in shown[:7]] == [
+    assert [text.rpartition("% ")[2] for text in shown[1:]] == [
         f"{lit} instance{'' if lit == 1 else 's'}" for lit in range(7)
     ]
-    assert "JPEG, PNG, WebP, TIFF" in shown[7]
+    assert "JPEG, PNG, WebP, TIFF" in shown[0]
     report = urljoin(page.url, str(page.locator("[data-batch-report]").get_attribute("href")))
     batch = report.rpartition("=")[2]
     listed = json.loads(ask(urljoin(service, f"api/v1/measurements?batch={batch}"))[2])
     assert sorted(entry["instance_count"] for entry in listed["measurements"]) == list(range(7))
-    first = lines.nth(3).get_by_role("link")
+    first = lines.nth(4).get_by_role("link")
     percents = {
         entry["image"]["filename"]: entry["coverage"]["percent_masked"] for entry in listed["measurements"]
     }
     assert first.text_content() == f"{percents['3 lit.png']:.2f} %"
-    page.locator("[data-batch-report]").click()
+    page.locator("[data-batch-sort]").select_option("highest")
+    falling = sorted(percents, key=lambda name: -percents[name])
+    assert lines.locator(".batch-name").all_text_contents() == ["letter.png", *falling]
+    # The address is that of the batch: it survives reloading, and leads to its review.
+    assert page.url.endswith(f"?batch={batch}")
+    page.reload()
+    expect(page.locator("#recent-title")).to_contain_text("Measured together 7 pictures")
+    assert sorted(page.locator(".card-name").all_text_contents()) == [name for name, _ in good]
+    page.get_by_role("link", name="Review them").click()
+    expect(page.locator(".review-place")).to_contain_text("1 of 7")
+    page.go_back()
+    page.get_by_role("link", name="Report of all").click()
     settle(page)
     assert page.url == report
     assert "7" in (page.locator("main").text_content() or "")

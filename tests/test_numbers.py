@@ -167,7 +167,12 @@ def test_one_measurement_shows_one_number_everywhere(service: str, page: Page) -
     assert page.locator("[data-fact=masked]").first.text_content() == "1,686"
     assert page.locator(".reading-number").text_content() == "4.22\N{THIN SPACE}%"
     assert page.title().startswith("4.22 % of ")
-    for path, count in (("", 2), ("measurements", 6), ("measurements?view=table", 6), ("report", 8)):
+    for path, count in (
+        ("", 2),
+        ("measurements", 6),
+        ("measurements?view=table", 6),
+        ("report?repeats=true", 8),
+    ):
         page.goto(urljoin(service, path))
         settle(page)
         text = page.locator("body").text_content() or ""

@@ -354,7 +354,10 @@ def test_a_report_is_served_as_it_is_and_may_not_run_or_load_anything(
     (pack.folder / "report" / "index.html").write_text("<!doctype html><title>±1.2</title>", "utf-8")
     models = Models(settings, find=lambda _: {MODEL: pack}, load=lambda pack, _: Segmenter(pack, runtime))
     client = create_app(settings, store, models).test_client()
-    assert f'href="{MODEL}/report"' in client.get(f"/models/{MODEL}").text
+    assert f'href="{MODEL}/evaluation"' in client.get(f"/models/{MODEL}").text
+    framed = client.get(f"/models/{MODEL}/evaluation").text
+    assert '<iframe class="evaluation" src="report"' in framed
+    assert 'aria-label="Main"' in framed  # the navigation is around it
     answer = client.get(f"/models/{MODEL}/report")
     assert answer.text == "<!doctype html><title>±1.2</title>"
     assert answer.mimetype == "text/html"
@@ -366,10 +369,11 @@ def test_a_report_is_served_as_it_is_and_may_not_run_or_load_anything(
 
 
 def test_a_model_without_a_report_has_no_link_to_one(client: FlaskClient) -> None:
-    assert "/report" not in client.get(f"/models/{MODEL}").text
-    answer = client.get(f"/models/{MODEL}/report")
-    assert answer.status_code == 404
-    assert "planimeter evaluate" in answer.text
+    assert "/evaluation" not in client.get(f"/models/{MODEL}").text
+    for path in ("report", "evaluation"):
+        answer = client.get(f"/models/{MODEL}/{path}")
+        assert answer.status_code == 404
+        assert "planimeter evaluate" in answer.text
 
 
 def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:
@@ -387,3 +391,26 @@ def test_a_card_is_rendered_and_anything_active_in_it_is_not() -> None:
 
 def test_messages_are_sentences() -> None:
     assert write_sentence("alpha dropped") == "Alpha dropped."
+
+
+def test_nothing_found_never_stands_alone_and_the_times_sum_to_their_total(client: FlaskClient) -> None:
+    answer = client.post(
+        "/api/v1/measurements?score_threshold=0.95",
+        data=encoded(blocks(red=(0, 0, 32, 32), green=(32, 0, 64, 64))),
+        content_type="image/png",
+    )
+    assert answer.json is not None
+    page = client.get(f"/measurements/{answer.json['id']}")
+    assert "nothing scores high enough, but 2 candidates score below the threshold" in shown(page)
+    table = page.text.partition('<table class="timings">')[2].partition("</table>")[0]
+    values = [float(value) for value in re.findall(r"([\d.]+) ms", table)]
+    assert sum(values[:-1]) == pytest.approx(values[-1], abs=0.06 * len(values))
+
+
+def test_a_card_tells_where_the_model_fails_first() -> None:
+    card = (
+        "# Name\n\nFirst words.\n\n## Figures\n\nThree.\n\n## Where it fails\n\nAt night.\n\n## More\n\nEnd."
+    )
+    headings = re.findall(r"<h2>(.*?)</h2>", render_card(card))
+    assert headings == ["Where it fails", "Figures", "More"]
+    assert render_card(card).index("First words") < render_card(card).index("At night")

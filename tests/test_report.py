@@ -4,18 +4,25 @@ import re
 from html import unescape
 from urllib.parse import urljoin
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from fakes import block_pack
+from fakes import MODEL, DotRuntime, block_pack, dot_pack, dots, encoded
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.numbers import write_percent
 from planimeter.packs.pack import Pack
 from planimeter.service.accuracy import Accuracy, accuracy_of
+from planimeter.service.app import create_app
+from planimeter.service.models import Models
+from planimeter.settings import Settings
 from planimeter.store import Store
 from test_api import MEASUREMENTS, body
 from test_history import add
 from test_pages import Addresses
 from test_pages import shown as shown_raw
+from test_store import hash_of
 
 COVERAGE = {"bias": -0.4, "mean_absolute_error": 1.18, "limits_of_agreement": [-4.14, 3.36]}
 
@@ -80,7 +87,7 @@ def test_one_measurement_is_a_sheet_with_its_picture_and_numbers(
     assert "9.00 % masked" in page
     assert "Pixels masked 3,600 of 40,000" in page
     assert batch[1] in page
-    assert "0" * 64 in page
+    assert hash_of("coil 9.png") in page
     [picture] = re.findall(r'class="sheet-picture" src="([^"]+)"', answer.text)
     address = urljoin("http://localhost/report", picture.replace("&amp;", "&"))
     assert client.get(address).status_code in {200, 503}, "a fake picture cannot be drawn again"
@@ -138,3 +145,57 @@ def test_how_far_a_percentage_can_be_trusted_is_what_the_pack_measured(
     assert accuracy_of(pack_with(metrics)) == expected
     assert accuracy_of(None) is None
     assert accuracy_of(pack_with(metrics), "0.0.0") is None  # another version measured
+
+
+# ---- At another threshold, and each picture once
+
+DOTS = encoded(dots(np.random.default_rng(8).integers(1, 256, (5, 6))))
+
+
+@pytest.fixture
+def dotted(settings: Settings, store: Store) -> FlaskClient:
+    models = Models(
+        settings, find=lambda _: {MODEL: dot_pack()}, load=lambda pack, _: Segmenter(pack, DotRuntime())
+    )
+    return create_app(settings, store, models).test_client()
+
+
+def measure(client: FlaskClient, picture: bytes, name: str) -> str:
+    answer = client.post(f"{MEASUREMENTS}?batch=b&filename={name}", data=picture, content_type="image/png")
+    return str(body(answer)["id"])
+
+
+def test_a_report_at_a_threshold_says_what_each_measurement_answers_at_it(dotted: FlaskClient) -> None:
+    other = encoded(dots(np.full((5, 6), 120)))  # nothing of it counts at 0.5
+    ids = [measure(dotted, DOTS, "a.png"), measure(dotted, other, "b.png")]
+    answer = dotted.get("/report?batch=b&score_threshold=0.2")
+    wanted = [body(dotted.get(f"{MEASUREMENTS}/{id_}?score_threshold=0.2"))["coverage"] for id_ in ids]
+    percents = sorted((entry["percent_masked"] for entry in wanted), reverse=True)
+    listed = re.findall(r'<td class="number strong">([\d.]+)<small>', answer.text)
+    assert listed == [write_percent(value) for value in percents]
+    assert f"Mean {write_percent(sum(percents) / 2)} %" in shown(answer)
+    pixels = sum(entry["pixels_masked"] for entry in wanted)
+    assert f"Of all pixels {write_percent(100 * pixels / (2 * 5 * 6 * 32 * 32))} %" in shown(answer)
+    assert "at a score threshold of 0.2" in shown(answer)
+    one = dotted.get(f"/report?ids={ids[1]}&score_threshold=0.2")
+    assert f"{write_percent(wanted[1]['percent_masked'])} % masked" in shown(one)
+    assert "Score threshold 0.2" in shown(one)
+    assert "score_threshold=0.2" in dotted.get(f"/measurements/{ids[1]}?score_threshold=0.2").text
+    # Summed up here as the store sums up, where both can.
+    plain, asked = dotted.get("/report?batch=b"), dotted.get("/report?batch=b&score_threshold=0.5")
+    figures = re.compile(r'<dl class="figures">.*?</dl>', re.DOTALL)
+    assert figures.findall(plain.text) == figures.findall(asked.text) != []
+    assert dotted.get("/report?batch=b&score_threshold=2").status_code == 400
+
+
+def test_a_picture_that_was_measured_twice_counts_once(client: FlaskClient, store: Store) -> None:
+    for name, masked in (("a.png", 2), ("b.png", 4), ("a.png", 8)):
+        add(store, name, classes={"scratches": masked}, batch="twice")
+    answer = client.get("/report?batch=twice")
+    assert "Mean 6.00 %" in shown(answer)
+    assert "2 pictures" in shown(answer) or "Batch twice" in shown(answer)
+    assert "1 earlier measurement of the same pictures is not counted" in shown(answer)
+    assert re.findall(r"(\w)\.png</a>", answer.text) == ["a", "b"]
+    whole = client.get("/report?batch=twice&repeats=true")
+    assert "Mean 4.67 %" in shown(whole)
+    assert re.findall(r"(\w)\.png</a>", whole.text) == ["a", "b", "a"]

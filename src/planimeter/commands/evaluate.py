@@ -20,12 +20,12 @@ from planimeter.settings import Inference
 
 
 @click.command()
-@click.argument("packs", metavar="PACK...", nargs=-1, required=True)
+@click.argument("packs", metavar="MODEL...", nargs=-1, required=True)
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
-@click.option("--score-threshold", type=click.FloatRange(0, 1), help="Instead of the pack's own.")
+@click.option("--score-threshold", type=click.FloatRange(0, 1), help="Instead of the model's own.")
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
@@ -34,14 +34,14 @@ from planimeter.settings import Inference
 @click.option(
     "--record",
     "part",
-    help="Write the figures into the pack, its card and its report, under this name (test).",
+    help="Write the figures into the model, its card and its report, under this name (test).",
 )
 @click.option(
     "--calibrate",
     "calibrating",
     is_flag=True,
     help="First choose score and mask threshold on DATA, so that the percentage is right, and write them into "
-    "the pack. For validation pictures, never for a test.",
+    "the model. For validation pictures, never for a test.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures as JSON here too."
@@ -60,9 +60,9 @@ def evaluate(
     pictures: bool,
     inference: Inference,
 ) -> None:
-    """Compare each PACK (a name or a folder) with the truth in DATA: labels in any of the formats of `train`.
+    """Compare each MODEL (a name or a folder) with the truth in DATA: labels in any of the formats of `train`.
 
-    With several packs the report compares them: accuracy against milliseconds.
+    With several models the report compares them: accuracy against milliseconds.
     """
     console = Console(stderr=True)
     if calibrating and score_threshold is not None:

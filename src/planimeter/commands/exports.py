@@ -18,7 +18,7 @@ Format = Literal["zip", "onnx", "openvino"]
 _SUFFIXES: dict[Format, str] = {"zip": ".zip", "onnx": ".onnx", "openvino": ".xml"}
 
 
-@click.command("export")
+@click.command("export", short_help="Write a model to a file.")
 @click.argument("name")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(

@@ -45,7 +45,7 @@ def printing(
     elif output_format == "csv":
         yield _csv(click.echo, classes, style)
     else:
-        yield _table(paths)
+        yield _table(paths, classes)
 
 
 @contextmanager
@@ -173,7 +173,9 @@ def _entry(result: Result) -> dict[str, Any]:
     return entry
 
 
-def _table(paths: Sequence[Path]) -> Writer:
+def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
+    by_class = [f"{name} %" for name in classes] if len(classes) > 1 else []
+    titles = (_TITLES[0], *by_class, *_TITLES[1:])
     width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
     begun = False
     said: set[str] = set()
@@ -183,18 +185,19 @@ def _table(paths: Sequence[Path]) -> Writer:
         if result.measurement is None:
             return
         if not begun:
-            click.secho(_line("Picture", _TITLES, width), bold=True)
+            click.secho(_line("Picture", titles, titles, width), bold=True)
             begun = True
         coverage = result.measurement.coverage
         figures = (
             write_percent(coverage.percent_masked),
+            *(write_percent(entry.percent_masked) for entry in coverage.by_class if by_class),
             _between(coverage.interval),
             str(len(result.measurement.instances)),
             f"{coverage.pixels_masked:,}",
             f"{coverage.pixels_counted:,}",
             f"{result.measurement.timing_ms.total:.0f}",
         )
-        click.echo(_line(str(result.path), figures, width))
+        click.echo(_line(str(result.path), figures, titles, width))
         for note in result.measurement.notes:
             if note.code != UNKNOWN:
                 click.echo(f"{result.path}: {note.message}", err=True)
@@ -210,6 +213,6 @@ def _between(interval: Interval | None) -> str:
     return "" if interval is None else " to ".join(write_between(interval.low, interval.high))
 
 
-def _line(name: str, figures: Sequence[str], width: int) -> str:
-    cells = (figure.rjust(len(title)) for figure, title in zip(figures, _TITLES, strict=True))
+def _line(name: str, figures: Sequence[str], titles: Sequence[str], width: int) -> str:
+    cells = (figure.rjust(len(title)) for figure, title in zip(figures, titles, strict=True))
     return "  ".join((name.ljust(width), *cells))

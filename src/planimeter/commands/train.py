@@ -71,7 +71,7 @@ def train(
     Part of the pictures is kept for validation: it chooses the checkpoint and the thresholds. With few pictures
     rather have several models take turns, each without its share of them (--folds 5): then every picture helps to
     choose the thresholds and to tell the error, and the model that is kept has learnt from all of them. The result
-    is a pack in the packs folder, ready for `planimeter serve --model NAME`.
+    is in the packs folder, ready for `planimeter serve --model NAME`.
     """
     run = needed("planimeter.training.run").run
     console = Console()

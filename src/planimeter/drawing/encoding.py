@@ -31,12 +31,12 @@ def encode_mask_png(mask: NDArray[Any]) -> bytes:
     return _save(Image.fromarray(mask), "PNG", compress_level=6)
 
 
-def thumbnail(pixels: Pixels, side: int = 320) -> bytes:
+def thumbnail(pixels: Pixels, side: int = 320, quality: int = 85) -> bytes:
     """Return the picture as JPEG with a longer side of at most `side`; smaller pictures keep their size."""
     image = Image.fromarray(pixels)
     # A cheap whole-number reduction first: the fine filter then sees a picture of a few times the size.
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _save(image, "JPEG", quality=85, subsampling=0)
+    return _save(image, "JPEG", quality=quality, subsampling=0)
 
 
 def _save(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -10,11 +10,13 @@ from planimeter.drawing.colours import Pixels, paint_instances
 from planimeter.masks.window import EMPTY, Bools, WindowMask
 
 FILL_SHARE = 0.45
-SMALL = 28
-"""An instance that is smaller than this in the small picture, in its pixels, gets a ring around it."""
-MOST_RINGS = 12
+SMALL = 0.06
+"""An instance that is smaller than this share of the longer side gets a ring around it."""
+MOST_RINGS = 8
 """With more instances, rings would hide the picture."""
-RING_ROOM = 8
+RING_ROOM = 0.02
+RING_WIDTH = 0.01
+"""Shares of the longer side too."""
 
 
 def draw_thumbnail(
@@ -71,17 +73,23 @@ def _rim(pixels: Bools) -> Bools:
 
 def _ring(canvas: Pixels, instances: Sequence[tuple[WindowMask, Pixels]]) -> None:
     """Draw a ring around each small instance, in its colour on a dark seam."""
-    tiny = [entry for entry in instances if 0 < max(entry[0].pixels.shape) < SMALL]
+    side = max(canvas.shape)
+    tiny = [entry for entry in instances if 0 < max(entry[0].pixels.shape) < SMALL * side]
     if not tiny:
         return
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
+    width = max(1, round(RING_WIDTH * side))
+    seam = max(1, width // 2)
     for mask, paint in tiny:
         red, green, blue = paint.tolist()
         rows, columns = mask.pixels.shape
         x, y = mask.x + columns / 2 - 0.5, mask.y + rows / 2 - 0.5
-        radius = math.hypot(rows, columns) / 2 + RING_ROOM
-        for wider, ink, width in ((2, (0, 0, 0), 8), (0, (red, green, blue), 4)):
+        radius = math.hypot(rows, columns) / 2 + RING_ROOM * side
+        for wider, ink, breadth in (
+            (seam, (0, 0, 0), width + 2 * seam),
+            (0, (red, green, blue), width),
+        ):
             reach = radius + wider
-            pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline=ink, width=width)
+            pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline=ink, width=breadth)
     canvas[:] = np.asarray(image)

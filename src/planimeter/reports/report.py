@@ -19,6 +19,7 @@ from planimeter.labels.census import SIZE_EDGES
 from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import REPORT_PAGE
 from planimeter.reports import plots
+from planimeter.reports.findings import by_kind
 from planimeter.reports.gallery import worst_and_best
 from planimeter.reports.study import Evaluated, Study
 from planimeter.reports.training_record import RECORD, TrainingRecord
@@ -89,6 +90,7 @@ def render(
         "megabytes": lambda value: f"{value / 2**20:.1f} MB",
         "day": lambda moment: f"{moment.day} {moment:%B %Y, %H:%M} UTC",
     }
+    environment.filters["by_kind"] = by_kind
     studies = [entry.study for entry in evaluated]
     names = label_models(studies)
     worst, best = worst_and_best(evaluated) if pictures else ([], [])

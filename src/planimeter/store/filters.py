@@ -29,6 +29,8 @@ class Filter:
     min_percent: float | None = None
     """At least so many percent of the picture are masked."""
     max_percent: float | None = None
+    without: tuple[str, ...] = ()
+    """Not these ids: earlier measurements of pictures that were measured again."""
 
 
 EVERYTHING = Filter()
@@ -78,6 +80,8 @@ def id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.C
     found: list[sa.ColumnElement[bool]] = []
     if wanted.ids is not None:
         found.append(id_column.in_(wanted.ids))
+    if wanted.without:
+        found.append(id_column.not_in(wanted.without))
     if wanted.since is not None:
         found.append(id_column >= first_id_at(wanted.since))
     if wanted.until is not None:

@@ -185,6 +185,20 @@ class Records:
             earlier = query.where(beyond(order, id_column, cursor, backwards=True))
             return 1 + (connection.scalar(sa.select(sa.func.count()).select_from(earlier.subquery())) or 0)
 
+    def repeated(self, wanted: Filter) -> list[str]:
+        """Return the ids of matching measurements whose picture was measured again by a later one that matches too."""
+        query, id_column = matching(wanted, needs_columns=True)
+        newest: set[str] = set()
+        repeated = []
+        with self.reading() as connection:
+            for id_, hash_ in connection.execute(
+                query.add_columns(MeasurementRow.sha256).order_by(id_column.desc())
+            ):
+                if hash_ and hash_ in newest:
+                    repeated.append(id_)
+                newest.add(hash_)
+        return repeated
+
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many records there are."""
         query = sa.select(sa.func.count()).select_from(matching(wanted)[0].subquery())

@@ -199,6 +199,10 @@ class Store:
             later=self._records.lines(later),
         )
 
+    def repeated(self, wanted: Filter = EVERYTHING) -> _PageOfNames:
+        """Return the ids of matching measurements whose picture was measured again by a later one that matches too."""
+        return self._records.repeated(wanted)
+
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many measurements there are."""
         return self._records.count(wanted)

@@ -34,7 +34,7 @@ from planimeter.packs.manifest import (
 )
 from planimeter.packs.pack import Pack
 from planimeter.service.links import link
-from planimeter.store import Record
+from planimeter.store import Line, Record
 from planimeter.store.distribution import Distribution
 from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Statistics, Trend
 
@@ -143,6 +143,35 @@ class MeasurementList(Answer):
     next_url: Link | None = Field(description="The next page; null on the last.")
 
 
+class ClassPercent(Answer):
+    """A class and a percentage."""
+
+    class_name: str = Field(alias="class")
+    percent_masked: float
+
+
+class LineAnswer(Answer):
+    """One measurement in short."""
+
+    id: str
+    created_at: Moment
+    filename: str
+    model: str
+    batch: str | None
+    percent_masked: float
+    instance_count: int
+    score_threshold: float
+    kept_threshold: float | None
+    by_class: list[ClassPercent] = Field(description="The classes found, by falling percent.")
+
+
+class LineList(Answer):
+    """Measurements in short, from any place of their order on."""
+
+    count: int = Field(description="How many match.")
+    lines: list[LineAnswer]
+
+
 class NeighboursAnswer(Answer):
     """Where a measurement stands among those that match."""
 
@@ -162,13 +191,6 @@ class Spread(Answer):
     median: float
     upper_quartile: float
     maximum: float
-
-
-class ClassPercent(Answer):
-    """A class and a percentage."""
-
-    class_name: str = Field(alias="class")
-    percent_masked: float
 
 
 class TrendPoint(Answer):
@@ -422,6 +444,22 @@ def _point(point: Point) -> TrendPoint:
         filename=point.filename,
         percent_masked=point.percent_masked,
         by_class=_percents(point.by_class),
+    )
+
+
+def line_answer(line: Line) -> LineAnswer:
+    """Return a measurement in short."""
+    return LineAnswer(
+        id=line.id,
+        created_at=line.created_at,
+        filename=line.filename,
+        model=line.model,
+        batch=line.batch,
+        percent_masked=line.percent_masked,
+        instance_count=line.instances,
+        score_threshold=line.score_threshold,
+        kept_threshold=line.kept_threshold,
+        by_class=_percents(line.by_class),
     )
 
 

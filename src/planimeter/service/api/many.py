@@ -9,8 +9,10 @@ from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers import (
     Deleted,
+    LineList,
     StatisticsAnswer,
     TrendAnswer,
+    line_answer,
     statistics_answer,
     trend_answer,
 )
@@ -21,6 +23,7 @@ from planimeter.service.api.options import (
     ArchiveOptions,
     DeleteOptions,
     FilterOptions,
+    LinesOptions,
     ListOptions,
     StatisticsOptions,
     TableOptions,
@@ -38,6 +41,20 @@ def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
     return file_answer(
         write_csv(store, options.filter, records, style), "text/csv; charset=utf-8", "measurements.csv"
     )
+
+
+@api.get(
+    "/measurements/lines",
+    "List measurements in short",
+    answer_of("Their figures, without instances and masks.", LineList),
+    options=LinesOptions,
+    description="Quick for long lists: it begins at any place of the order, and no document is read.",
+)
+def lines(options: LinesOptions) -> Response:
+    """Answer measurements in short."""
+    store, wanted = context().store, options.filter
+    found = store.lines(wanted, limit=options.limit, offset=options.offset, order=options.order)
+    return json_answer(LineList(count=store.count(wanted), lines=[line_answer(line) for line in found]))
 
 
 @api.get(

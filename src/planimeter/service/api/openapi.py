@@ -33,6 +33,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.StatisticsAnswer,
     answers.TrendAnswer,
     answers.NeighboursAnswer,
+    answers.LineList,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",

@@ -164,7 +164,8 @@ class FilterOptions(RequestOptions):
     @property
     def filter(self) -> Filter:
         """The conditions, as the store takes them."""
-        return Filter(**{field.name: getattr(self, field.name) for field in fields(Filter)})
+        given = {field.name: getattr(self, field.name) for field in fields(Filter) if field.name != "without"}
+        return Filter(**given)
 
 
 class OrderOptions(FilterOptions):
@@ -186,6 +187,13 @@ class ListOptions(OrderOptions):
         description="Only those that come after this id in the order, older ones unless another is asked for: the "
         "cursor of the next page.",
     )
+
+
+class LinesOptions(OrderOptions):
+    """Options of listing measurements in short."""
+
+    limit: int = Field(100, ge=1, le=MOST_LISTED, description="How many.")
+    offset: int = Field(0, ge=0, description="Without so many at the beginning of the order.")
 
 
 class HistoryOptions(OrderOptions):
@@ -229,6 +237,16 @@ class ReportOptions(StatisticsOptions):
 
     title: str | None = Field(None, max_length=120, description="Its heading.")
     sheets: bool = Field(default=False, description="Whether each picture follows with its numbers.")
+    repeats: bool = Field(
+        default=False, description="Whether earlier measurements of the same picture count beside the newest."
+    )
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Reports what counts at this threshold instead of each measurement's own.",
+    )
 
 
 class DeleteOptions(FilterOptions):

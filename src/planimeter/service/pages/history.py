@@ -1,6 +1,7 @@
 """The history: what was measured, narrowed down, chosen from, taken away as files, deleted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from flask import redirect, render_template, request
 from werkzeug.wrappers import Response
@@ -23,11 +24,32 @@ from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.review import review_query
 from planimeter.service.pages.site import blueprint
-from planimeter.store import EVERYTHING, Filter
+from planimeter.store import EVERYTHING, Filter, Order, Record
 from planimeter.store.distribution import round_step
 
 PAGE_SIZE = 48
 SHOWN_BEFORE_DELETING = 12
+MOST_CLASSES = 12
+ORDER_TITLES = {
+    "-created_at": "newest first",
+    "created_at": "oldest first",
+    "-percent_masked": "most masked first",
+    "percent_masked": "least masked first",
+    "-instances": "most instances first",
+    "instances": "fewest instances first",
+    "filename": "by name",
+    "-filename": "by name, from the end",
+    "model": "by model",
+    "-model": "by model, from the end",
+}
+COLUMNS = (
+    ("file", "File", "filename", False),
+    ("masked", "Masked", "percent_masked", True),
+    ("instances", "Instances", "instances", True),
+    ("model", "Model", "model", False),
+    ("measured", "Measured", "created_at", False),
+)
+"""Of the table, those that it can be sorted by: name, title, what to sort by, whether it is a number."""
 FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percent")
 """Of the form, in its order."""
 
@@ -70,6 +92,12 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         records=records,
         colors={record.id: colors_of(record.measurement) for record in records},
         full=round_percent(record.measurement.coverage.percent_masked for record in records),
+        orders=ORDER_TITLES,
+        trend_models=_models_of(wanted, records),
+        columns=COLUMNS,
+        sort_by=lambda column: _sort_by(options.order, column),
+        class_colors=_class_colors(wanted, options),
+        titles={name: pack.manifest.title for name, pack in parts.models.packs().items()},
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
@@ -77,6 +105,39 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         classes=parts.store.classes(),
         most_at_once=MOST_AT_ONCE,
     )
+
+
+def _models_of(wanted: Filter, records: Sequence[Record]) -> list[dict[str, str]]:
+    """Return the models that measured what matches, that of the first record first."""
+    if wanted.model is not None or not records:
+        return []
+    parts = context()
+    packs = parts.models.packs()
+    first = records[0].measurement.model.name
+    names = [
+        name
+        for name in parts.store.models()
+        if name == first or parts.store.count(replace(wanted, model=name))
+    ]
+    names.sort(key=lambda name: name != first)
+    return [{"name": name, "title": packs[name].manifest.title if name in packs else name} for name in names]
+
+
+def _sort_by(order: Order, column: str) -> str:
+    """Return the order that a click on the head of a column asks for: falling first, where numbers are."""
+    if order.removeprefix("-") == column:
+        return column if order.startswith("-") else f"-{column}"
+    return column if column in {"filename", "model"} else f"-{column}"
+
+
+def _class_colors(wanted: Filter, options: HistoryOptions) -> dict[str, str]:
+    """Return the classes that the table may show, by falling mean, each with its colour."""
+    if options.view != "table":
+        return {}
+    parts = context()
+    names = [entry.name for entry in parts.store.statistics(wanted).by_class]
+    colors = parts.models.class_colors(names)
+    return {name: colors[name] for name in names[:MOST_CLASSES]}
 
 
 def round_percent(percents: Iterable[float]) -> float:

@@ -28,7 +28,8 @@ def home() -> str:
 def _home(problem: PlanimeterError | None = None) -> str:
     parts = context()
     packs = parts.models.packs()
-    chosen = request.form.get("model") or parts.models.default
+    chosen = request.form.get("model") or request.args.get("model")
+    chosen = chosen if chosen in packs else parts.models.default
     default = packs.get(parts.models.default)
     thresholds = {name: pack.manifest.thresholds.score for name, pack in packs.items()}
     thresholds |= {name: score for name, score in parts.store.thresholds().items() if name in packs}

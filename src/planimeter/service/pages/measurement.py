@@ -10,14 +10,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.colours import shades
 from planimeter.exports.formats import FORMATS
-from planimeter.measurement import Measurement, classes_found
+from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options import ThresholdOptions, parse
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.measuring import record_at
+from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
 from planimeter.store import Record
@@ -25,6 +25,7 @@ from planimeter.store import Record
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
 MOST_ROWS = 500
 """Rows of the table without JavaScript; with it there is no limit."""
+SHOWN_MS = 0.05
 LARGE_PIXELS = 2_000_000
 """Drawn pictures with more pixels are shown as JPEG; the download stays PNG."""
 
@@ -49,7 +50,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         record=record,
         sample=sample,
         stem=Path(measured.image.filename).stem,
-        headline=headline(measured),
+        headline=headline(measured, _below(stored, measured)),
         classes=[
             *classes_found(measured),
             *(entry for entry in measured.coverage.by_class if not entry.count),
@@ -73,15 +74,21 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         known=accuracy_of(pack, measured.model.version),
         pictures=_pictures(record, asked),
         urls=_downloads(record, asked),
-        timings=[(name, value) for name, value in measured.timing_ms if name != "store" or value],
+        timings=_timings(measured.timing_ms),
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
 
 
-def headline(measured: Measurement) -> str:
-    """Return what the large percentage is a percentage of, with the class named."""
+def headline(measured: Measurement, below: int = 0) -> str:
+    """Return what the large percentage is a percentage of, with the class named.
+
+    `below` is how many candidates score less than the threshold: nothing found is then not all that is to be said.
+    """
     found = classes_found(measured)
+    if not found and below:
+        candidates = "1 candidate scores" if below == 1 else f"{below:,} candidates score"
+        return f"of the picture: nothing scores high enough, but {candidates} below the threshold"
     if not found:
         return "of the picture: nothing was found"
     if len(measured.coverage.by_class) == 1 or len(found) == 1:
@@ -97,6 +104,21 @@ def delete(id: str) -> AnyResponse:  # noqa: A002
     store.delete(id)
     after = review and (review.next or review.previous)
     return redirect(after or link("pages.history", **(review.query if review else {})), 303)
+
+
+def _below(stored: Record, measured: Measurement) -> int:
+    """Return how many candidates score less than the threshold, where nothing reaches it."""
+    if measured.instances:
+        return 0
+    threshold = measured.options.score_threshold
+    return sum(entry.score < threshold for entry in candidates_of(stored).candidates)
+
+
+def _timings(timing: Timing) -> list[tuple[str, float]]:
+    """Return the parts of the time taken, with what is in none of them, so that they sum to the total."""
+    parts = [(name, value) for name, value in timing if name != "total" and (name != "store" or value)]
+    rest = timing.total - sum(value for _, value in parts)
+    return [*parts, *([("everything else", rest)] if rest >= SHOWN_MS else []), ("total", timing.total)]
 
 
 def _undone() -> float | None:

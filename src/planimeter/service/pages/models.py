@@ -1,10 +1,12 @@
 """The pages of the models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from flask import Response, render_template
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -50,6 +52,8 @@ FIGURES = {
     "instances": ("Instances", 0, ""),
 }
 """How the figures of an evaluation are written: name, decimals, unit."""
+LIMITS = {"where it fails", "limitations", "limits"}
+"""What the section of a card is called that a reader has to know first."""
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
@@ -91,17 +95,28 @@ def model(name: str) -> str:
     )
 
 
+@blueprint.get("/models/<name>/evaluation")
+def evaluation(name: str) -> str:
+    """Show the report of a model's evaluation with the navigation around it."""
+    pack = context().models.find(name)
+    if pack.report is None:
+        raise _without_report(name)
+    return render_template("evaluation.html", pack=pack)
+
+
 @blueprint.get("/models/<name>/report")
 def model_report(name: str) -> AnyResponse:
     """Send the report of a model's evaluation: one page that stands alone, with its own styles and pictures."""
     page = context().models.find(name).report
     if page is None:
-        raise UnknownModel(
-            f"the model {name!r} comes without a report; planimeter evaluate --record writes one"
-        )
+        raise _without_report(name)
     return Response(
         page.read_bytes(), mimetype="text/html", headers={"Content-Security-Policy": REPORT_POLICY}
     )
+
+
+def _without_report(name: str) -> UnknownModel:
+    return UnknownModel(f"the model {name!r} comes without a report; planimeter evaluate --record writes one")
 
 
 def render_card(card: str) -> Markup:
@@ -113,8 +128,20 @@ def render_card(card: str) -> Markup:
     tokens = markdown.parse(card)
     if tokens and tokens[0].tag == "h1":
         tokens = tokens[3:]  # its start, its text, its end
+    tokens = _limits_first(tokens)
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Markup(html)  # noqa: S704  markdown-it has escaped everything
+
+
+def _limits_first(tokens: Sequence[Token]) -> list[Token]:
+    """Return a card's tokens with the section that tells where the model fails before the other sections."""
+    starts = [
+        index for index, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"
+    ]
+    for start, end in pairwise([*starts, len(tokens)]):
+        if tokens[start + 1].content.strip().lower() in LIMITS:
+            return [*tokens[: starts[0]], *tokens[start:end], *tokens[starts[0] : start], *tokens[end:]]
+    return list(tokens)
 
 
 def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:

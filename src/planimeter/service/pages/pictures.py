@@ -4,6 +4,7 @@ from functools import lru_cache
 from io import BytesIO
 
 from flask import request, send_file
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.encoding import encode_jpeg, encode_png
@@ -13,7 +14,9 @@ from planimeter.masks.rle import rle_window
 from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
+from planimeter.service.api.options import ThresholdOptions, parse
 from planimeter.service.context import context
+from planimeter.service.measuring import record_at
 from planimeter.service.models import Models
 from planimeter.service.pages.site import blueprint
 from planimeter.settings import Limits
@@ -22,6 +25,7 @@ from planimeter.store import Store
 THUMBNAIL_SIDE = 320
 THUMBNAIL_QUALITY = 85
 SAMPLE_SIDE = 208
+SAMPLE_QUALITY = 76
 """Of the samples on the home page: all of them together must load at once."""
 KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
 """What was stored once is shown also after the limits on uploads were lowered."""
@@ -32,12 +36,18 @@ NEVER_CHANGES = "private, max-age=31536000, immutable"
 def thumbnail(id: str) -> AnyResponse:  # noqa: A002
     """Send a small JPEG of the picture with what counts in it; what was deleted has none, whoever deleted it.
 
-    Its address names the threshold that is kept for it (`at`), so that a browser may keep it.
+    Where another threshold than the measured one counts, the address says which (`at`), so that a browser may keep it.
     """
-    store = context().store
-    kept = store.kept_threshold(id)
-    response = _picture_response(_drawn_small(store, context().models, id, kept), "image/jpeg")
-    if request.args.get("at", "") != ("" if kept is None else str(kept)):
+    parts = context()
+    kept = parts.store.kept_threshold(id)
+    asked = request.args.get("at")
+    at = (
+        kept
+        if asked is None
+        else parse(ThresholdOptions, MultiDict({"score_threshold": asked})).score_threshold
+    )
+    response = _picture_response(_drawn_small(parts.store, parts.models, id, at), "image/jpeg")
+    if asked is None and kept is not None:
         response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -66,8 +76,9 @@ def sample_thumbnail(name: str) -> AnyResponse:
 
 
 @lru_cache(maxsize=512)
-def _drawn_small(store: Store, models: Models, id_: str, kept: float | None) -> bytes:  # noqa: ARG001  part of the key
+def _drawn_small(store: Store, models: Models, id_: str, threshold: float | None) -> bytes:
     record = store.get(id_)
+    record = record_at(record, record.measured_threshold if threshold is None else threshold)
     coverage, instances = record.measurement.coverage, record.measurement.instances
     small = draw_thumbnail(
         decode(store.read(record, "image"), limits=KEPT).pixels,
@@ -81,7 +92,7 @@ def _drawn_small(store: Store, models: Models, id_: str, kept: float | None) -> 
 
 @lru_cache(maxsize=32)
 def _sample_thumbnail_of(sample: Sample) -> bytes:
-    return shrink(decode(sample.read()).pixels, SAMPLE_SIDE)
+    return shrink(decode(sample.read()).pixels, SAMPLE_SIDE, SAMPLE_QUALITY)
 
 
 def _picture_response(data: bytes, mimetype: str) -> AnyResponse:

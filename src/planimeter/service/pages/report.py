@@ -1,24 +1,29 @@
 """The report of many measurements or of one: to read, to print on A4, to attach to a delivery."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from flask import render_template, request
 
-from planimeter.errors import InvalidOption
+from planimeter.errors import InvalidOption, ScoresNotKept
 from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
 from planimeter.service.api.options import ReportOptions, parse, query_of
 from planimeter.service.context import context
+from planimeter.service.measuring import record_at
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.history import round_percent
 from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
-from planimeter.store import Record
+from planimeter.service.summing import sum_up
+from planimeter.store import Filter, Record
+from planimeter.store.trend import Statistics
 
 MOST_ROWS = 200
+MOST_REPEATS = 10_000
 MOST_SHEETS = 50
 """Each shows its picture large: a browser must be able to print them."""
 BAR_HEIGHT = 100
@@ -39,29 +44,29 @@ def report() -> str | tuple[str, int]:
     """Show totals, distribution and each matching measurement, the most masked first."""
     try:
         options = parse(ReportOptions, known(ReportOptions, request.args))
-    except InvalidOption as problem:
-        return _report(
-            parse(ReportOptions, known(ReportOptions, request.args, only={"ids", "batch"})), str(problem)
-        ), 400
-    return _report(options)
+        return _report(options)
+    except (InvalidOption, ScoresNotKept) as problem:
+        plain = parse(ReportOptions, known(ReportOptions, request.args, only={"ids", "batch"}))
+        return _report(plain, str(problem)), 400
 
 
 def _report(options: ReportOptions, problem: str | None = None) -> str:
     parts = context()
     wanted, limit = options.filter, options.limit_percent
-    found = parts.store.statistics(wanted, limit_percent=limit)
+    repeated = [] if options.repeats else parts.store.repeated(wanted)
+    if len(repeated) > MOST_REPEATS:
+        repeated = []
+    records, found = _counted(replace(wanted, without=tuple(repeated)), options)
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     total = statistics_answer(found, colors, limit)
-    sheets = [
-        Sheet(record, colors_of(record.measurement), _judge(record, limit))
-        for record in parts.store.list(wanted, limit=MOST_ROWS, order="-percent_masked")
-    ]
+    sheets = [Sheet(record, colors_of(record.measurement), _judge(record, limit)) for record in records]
     return render_template(
         "report.html",
         problem=problem,
         options=options,
         query=query_of(wanted),
         review={**query_of(wanted), "order": "-percent_masked"},
+        repeated=len(repeated),
         total=total,
         bars=_bars(total),
         sheets=sheets,
@@ -74,6 +79,28 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         named_batch=is_named(options.batch),
         now=datetime.now(timezone.utc),
     )
+
+
+def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], Statistics]:
+    """Return the measurements that are listed, the most masked first, and all that match in sum.
+
+    At a threshold that was asked for, each is counted anew from what the network found in it: raises `InvalidOption`
+    for more than that is done for at once, and `ScoresNotKept`.
+    """
+    store = context().store
+    threshold = options.score_threshold
+    if threshold is None:
+        listed = store.list(wanted, limit=MOST_ROWS, order="-percent_masked")
+        return listed, store.statistics(wanted, limit_percent=options.limit_percent)
+    stored = store.list(wanted, limit=MOST_ROWS + 1)
+    if len(stored) > MOST_ROWS:
+        raise InvalidOption(
+            f"more than {MOST_ROWS} measurements match, too many to count again at score_threshold {threshold:g}; "
+            "narrow them down, or leave the threshold out"
+        )
+    records = [record_at(record, threshold) for record in stored]
+    records.sort(key=lambda record: -record.measurement.coverage.percent_masked)
+    return records, sum_up([record.measurement for record in records], options.limit_percent)
 
 
 def _judge(record: Record, limit: float | None) -> Verdict | None:

@@ -51,9 +51,11 @@ def for_every_page() -> dict[str, Any]:
         """Return what a model is called, or its name where it is gone."""
         return packs[name].manifest.title if name in packs else name
 
-    def thumbnail_of(entry: Record | Line) -> str:
-        """Return the link to the small picture of a measurement, at the threshold that is kept for it."""
-        return link("pages.thumbnail", id=entry.id, at=entry.kept_threshold)
+    def thumbnail_of(entry: Record | Line, threshold: float | None = None) -> str:
+        """Return the link to the small picture of a measurement, at a threshold or at the one that is kept for it."""
+        return link(
+            "pages.thumbnail", id=entry.id, at=entry.kept_threshold if threshold is None else threshold
+        )
 
     return {
         "title_of": title_of,

@@ -9,6 +9,13 @@ import { Sending } from "./sending.js";
 /** @typedef {import("./sending.js").Sent} Sent */
 
 const THUMBNAIL_SIDE = 128;
+/** @type {Record<string, (one: Sent, other: Sent) => number>} what is not measured yet stays in its place */
+const ORDERS = {
+  sent: () => 0,
+  highest: (one, other) => other.percent - one.percent,
+  lowest: (one, other) => one.percent - other.percent,
+  name: (one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }),
+};
 
 /** Many pictures on their way to the API: each with its preview, its progress and its own error, and all in one. */
 export class BatchList {
@@ -25,6 +32,10 @@ export class BatchList {
   /** @param {Element} page which has the parts of the list */
   constructor(page) {
     this.page = page;
+  }
+
+  get sort() {
+    return /** @type {HTMLSelectElement} */ (this.one("[data-batch-sort]"));
   }
 
   /**
@@ -44,6 +55,7 @@ export class BatchList {
       () => ({ ...fields(), batch: this.name }),
       (entry) => this.update(entry),
     );
+    this.sort.onchange = () => this.arrange();
     this.one(".batch").hidden = false;
     this.one(".batch-title").focus();
     return this.sending;
@@ -97,10 +109,19 @@ export class BatchList {
     }
   }
 
+  /** Put the lines in the order that is chosen; what failed comes first in any. */
+  arrange() {
+    const orders = ORDERS[this.sort.value] ?? ORDERS.sent;
+    const failed = (/** @type {Sent} */ entry) => Number(entry.state === "failed");
+    const sorted = [...this.lines].sort(([one], [other]) => failed(other) - failed(one) || orders(one, other));
+    this.one(".batch-list").append(...sorted.map(([, line]) => line));
+  }
+
   /** @param {Sent} entry */
   update(entry) {
     const line = this.lines.get(entry);
     if (!line) return;
+    if (entry.state === "failed" && line.dataset.state !== "failed") queueMicrotask(() => this.arrange());
     line.dataset.state = entry.state;
     const under = entry.state === "uploading" || entry.state === "measuring";
     const bar = one(line, "progress");
@@ -137,6 +158,7 @@ export class BatchList {
     if (title.textContent !== text) title.textContent = text;
     setProgress(this.one(".batch-progress"), (done + failed + cancelled) / entries.length);
     this.one("[data-batch-cancel]").hidden = !busy;
+    this.one(".batch-sort").hidden = busy || entries.length < 2;
     this.one("[data-batch-more]").hidden = busy;
     const report = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-report]"));
     report.hidden = done === 0;

@@ -3,12 +3,14 @@
 
 import { coarse, pathOf, rings } from "./outlines.js";
 import { decode, holds } from "./rle.js";
+import { measureShape } from "./shapes.js";
 
 /** @typedef {import("./coverage.js").Candidate} Candidate */
-/** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean}} Entry */
+/** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean, shape?: Shape}} Entry */
 /** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[]}} Found */
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
 /** @typedef {import("./instance-row.js").Row} Row */
+/** @typedef {import("./shapes.js").Shape} Shape */
 /** @typedef {{size: [number, number], score_floor: number, candidates: Found[]}} Answer */
 
 /**
@@ -40,15 +42,32 @@ export function drawnOf(entry, height, label) {
 }
 
 /**
- * An entry as a row of the table.
+ * An entry as a row of the table; the figures of its shape are computed when they are asked for.
  * @param {Entry} entry
  * @param {{index: number, id: number, className: string}} named
- * @param {number} counted pixels of the picture
+ * @param {{counted: number, height: number}} picture
  * @returns {Row}
  */
-export function rowOf({ classId, color, score, box, mask, hidden }, named, counted) {
+export function rowOf(entry, named, { counted, height }) {
+  const { classId, color, score, box, mask, hidden } = entry;
   const { area } = mask;
-  return { ...named, classId, color, score, area, percent: (100 * area) / counted, box, hidden: Boolean(hidden) };
+  const shape = () => {
+    entry.shape ??= measureShape(mask, height);
+    return entry.shape;
+  };
+  return {
+    ...named,
+    ...{ classId, color, score, area, percent: (100 * area) / counted, box, hidden: Boolean(hidden) },
+    get perimeter() {
+      return shape().perimeter;
+    },
+    get feretDiameterMax() {
+      return shape().feretDiameterMax;
+    },
+    get circularity() {
+      return shape().circularity ?? 0;
+    },
+  };
 }
 
 /**

@@ -87,7 +87,7 @@ export class ChosenInstance {
     viewer.chosen = this.placeOf(this.marked);
     viewer.invalidate();
     table.mark(table.pointed, this.marked);
-    if (reveal && this.marked !== null && !viewer.fitted) viewer.reveal(entries[this.marked].box);
+    if (reveal && this.marked !== null) viewer.reveal(entries[this.marked].box);
     this.describe();
   }
 

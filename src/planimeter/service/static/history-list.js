@@ -3,6 +3,8 @@
 import { button, element, one } from "./elements.js";
 import { grouped } from "./numbers.js";
 
+const MOST_TICKED = 1000;
+
 /**
  * `<history-list>` around the form of the history: ticks many at once (Shift ticks from the last one to this), and says
  * what the buttons will take: those ticked, or, where none is, all that match.
@@ -19,8 +21,8 @@ class HistoryList extends HTMLElement {
       this.last = tick;
     });
     this.addEventListener("change", (event) => {
-      if (event.target === this.all) for (const tick of this.ticks) tick.checked = this.all.checked;
-      this.show();
+      if (event.target === this.all) this.tickAll(this.all.checked);
+      else this.show();
     });
     this.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.clear();
@@ -31,7 +33,13 @@ class HistoryList extends HTMLElement {
 
   /** Untick all. */
   clear() {
-    for (const tick of this.ticks) tick.checked = false;
+    this.tickAll(false);
+  }
+
+  /** @param {boolean} on */
+  async tickAll(on) {
+    if (this.table) await this.table.tickAll(on);
+    else for (const tick of this.ticks) tick.checked = on;
     this.show();
   }
 
@@ -41,16 +49,22 @@ class HistoryList extends HTMLElement {
    */
   extend(from, to) {
     const ends = [this.ticks.indexOf(from), this.ticks.indexOf(to)].sort((one, other) => one - other);
-    for (const tick of this.ticks.slice(ends[0], (ends[1] ?? 0) + 1)) tick.checked = to.checked;
+    for (const tick of this.ticks.slice(ends[0], (ends[1] ?? 0) + 1)) {
+      tick.checked = to.checked;
+      if (to.checked) this.table?.ticked.add(tick.value);
+      else this.table?.ticked.delete(tick.value);
+    }
   }
 
   show() {
-    const chosen = this.ticks.filter((tick) => tick.checked).length;
+    const chosen = this.table?.ticked.size ?? this.ticks.filter((tick) => tick.checked).length;
     const count = one(this, ".found-count");
     const total = Number(count.dataset.count);
     const none = one(this, ".found-none");
-    this.all.checked = chosen > 0 && chosen === this.ticks.length;
-    this.all.indeterminate = chosen > 0 && chosen < this.ticks.length;
+    const here = this.table ? total : this.ticks.length;
+    this.all.checked = chosen > 0 && chosen === here;
+    this.all.indeterminate = chosen > 0 && chosen < here;
+    this.all.hidden = here > MOST_TICKED; // the address could not name them all
     this.classList.toggle("choosing", chosen > 0);
     none.hidden = chosen > 0;
     this.querySelector(".found-chosen")?.remove();
@@ -67,6 +81,11 @@ class HistoryList extends HTMLElement {
     const text = element("span", "found-chosen", `${chosen} selected `);
     text.append(button("link", `All ${grouped(total)} instead`, () => this.clear()));
     count.append(text);
+  }
+
+  /** @returns {import("./history-table.js").HistoryTable | null} the table, once it shows all that matches */
+  get table() {
+    return this.querySelector("history-table.whole");
   }
 
   get ticks() {

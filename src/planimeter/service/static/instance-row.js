@@ -6,14 +6,16 @@ import { decimals, grouped } from "./numbers.js";
 /**
  * One instance as a row. `index` is what the picture calls it.
  * @typedef {{index: number, id: number, className: string, classId: number, color: string, score: number, area: number,
- *   percent: number, box: number[], hidden: boolean}} Row
+ *   percent: number, box: number[], hidden: boolean, perimeter: number, feretDiameterMax: number,
+ *   circularity: number}} Row
  */
 
 /**
  * @param {Row} row
  * @param {string} className
+ * @param {Set<string | undefined>} shown names of columns: figures of shapes take time, and are computed where they are seen
  */
-export function writeInstance(row, className) {
+export function writeInstance(row, className, shown) {
   const line = element("tr", className);
   line.dataset.index = String(row.index);
   const name = element("th");
@@ -25,6 +27,9 @@ export function writeInstance(row, className) {
     cell(decimals(row.score, 3)),
     cell(grouped(row.area)),
     cell(decimals(row.percent, 3)),
+    cell(shown.has("perimeter") ? decimals(row.perimeter, 1) : ""),
+    cell(shown.has("diameter") ? decimals(row.feretDiameterMax, 1) : ""),
+    cell(shown.has("circularity") && row.perimeter ? decimals(row.circularity, 3) : ""),
     cell(row.box.map((side) => decimals(side, 0)).join(", "), "number quiet wide-cell"),
     eye(row),
   );

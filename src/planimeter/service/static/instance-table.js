@@ -5,6 +5,7 @@ import { button, one } from "./elements.js";
 import { instancesAsText, writeInstance } from "./instance-row.js";
 import { grouped } from "./numbers.js";
 import { RowWindow } from "./row-window.js";
+import { keepColumns, offerColumns } from "./table-columns.js";
 
 /** @typedef {import("./instance-row.js").Row} Row */
 
@@ -21,13 +22,15 @@ export class InstanceTable extends HTMLElement {
   /** @type {keyof Row} */
   order = "id";
   descending = false;
+  name = "instances";
+  columns = keepColumns(this);
   /** @type {number | null} */
   pointed = null;
   /** @type {number | null} */
   chosen = null;
   window = new RowWindow(this.scroller, this.table, (at) => {
     const row = this.shown[at];
-    return writeInstance(row, classes(row, this.pointed, this.chosen));
+    return writeInstance(row, classes(row, this.pointed, this.chosen), this.columns);
   });
 
   connectedCallback() {
@@ -36,6 +39,7 @@ export class InstanceTable extends HTMLElement {
       sorter.append(...heading.childNodes);
       heading.append(sorter);
     }
+    offerColumns(this);
     this.scroller.addEventListener("keydown", (event) => this.type(event));
     this.body.addEventListener("pointerover", (event) => this.tell("instance-pointed", indexOf(event.target)));
     this.body.addEventListener("pointerleave", () => this.tell("instance-pointed", null));
@@ -53,6 +57,12 @@ export class InstanceTable extends HTMLElement {
   show(rows, hurried = false) {
     this.rows = rows;
     this.arrange(hurried);
+  }
+
+  /** After other columns were chosen. */
+  changed() {
+    this.columns = keepColumns(this);
+    this.arrange();
   }
 
   /**

@@ -245,7 +245,7 @@ export class MeasurementView extends HTMLElement {
   list(hurried = false) {
     const rows = this.chosen.map((index, place) => {
       const entry = this.entries[index];
-      return rowOf(entry, { index, id: place + 1, className: this.nameOf(entry.classId) }, this.counted);
+      return rowOf(entry, { index, id: place + 1, className: this.nameOf(entry.classId) }, this);
     });
     this.table.show(rows, hurried);
   }

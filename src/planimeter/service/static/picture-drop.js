@@ -3,6 +3,7 @@
 import { BatchList } from "./batch-list.js";
 import { takeDrops } from "./drops.js";
 import { one } from "./elements.js";
+import { rememberModel } from "./model-choice.js";
 import { chosenFiles, isPicture } from "./picture-files.js";
 import { paintPreview } from "./preview.js";
 import { phrase, setProgress } from "./progress.js";
@@ -32,11 +33,7 @@ class PictureDrop extends HTMLElement {
     this.one("[data-batch-cancel]").addEventListener("click", () => this.sending?.cancelAll());
     this.one("[data-batch-more]").addEventListener("click", () => this.rest());
     this.form.addEventListener("submit", (event) => this.submit(event));
-    const model = this.form.querySelector("select");
-    model?.addEventListener("change", () => {
-      const threshold = /** @type {HTMLInputElement} */ (this.one("[name=score_threshold]"));
-      threshold.placeholder = model.selectedOptions[0]?.dataset.threshold ?? "";
-    });
+    rememberModel(this.form);
     takeDrops((files) => this.take(files));
     addEventListener("pageshow", () => this.sending?.busy || this.rest()); // also when "back" shows the page as it was left
     addEventListener("beforeunload", (event) => {
@@ -177,8 +174,8 @@ class PictureDrop extends HTMLElement {
   // ---- Parts of the page
 
   fields() {
-    const value = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (this.one(`[name=${name}]`)).value;
-    return { model: value("model"), score_threshold: value("score_threshold") };
+    const given = new FormData(this.form);
+    return { model: String(given.get("model") ?? ""), score_threshold: String(given.get("score_threshold") ?? "") };
   }
 
   get form() {

@@ -1,6 +1,7 @@
 // @ts-check
 
 import { penOf } from "./pens.js";
+import { isPlain, PLAIN, toned } from "./picture-tones.js";
 
 /** @typedef {import("./zoomable-canvas.js").View} View */
 
@@ -10,6 +11,10 @@ const SMALLEST = 1024;
 export class PictureLevels {
   /** @type {Array<ImageBitmap | HTMLCanvasElement>} */
   levels = [];
+  /** @type {import("./picture-tones.js").Tones} how bright it is shown */
+  tones = PLAIN;
+  /** @type {Map<number, {tones: object, shown: HTMLCanvasElement}>} levels as they are shown, by their index */
+  shown = new Map();
 
   /**
    * @param {number} width of the picture
@@ -34,6 +39,18 @@ export class PictureLevels {
     }
   }
 
+  /** @param {number} index */
+  shownLevel(index) {
+    const level = this.levels[index];
+    const { tones } = this;
+    if (!level || isPlain(tones)) return level;
+    const known = this.shown.get(index);
+    if (known?.tones === tones) return known.shown;
+    const shown = toned(level, tones);
+    this.shown.set(index, { tones, shown });
+    return shown;
+  }
+
   /**
    * @param {CanvasRenderingContext2D} pen
    * @param {View} view
@@ -42,7 +59,7 @@ export class PictureLevels {
    */
   draw(pen, view, width, height) {
     const index = Math.min(Math.max(0, Math.floor(Math.log2(1 / view.zoom) + 0.01)), this.levels.length - 1);
-    const level = this.levels[index];
+    const level = this.shownLevel(index);
     if (!level) return;
     // On whole pixels of the screen: a level that is shown in its own size is then copied, not sampled.
     const x = Math.round(width / 2 - view.x * view.zoom);

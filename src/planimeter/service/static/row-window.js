@@ -17,6 +17,8 @@ export class RowWindow {
   last = -1;
   /** While rows change many times a second, only those in view are written. */
   hurried = false;
+  /** @type {Map<number, HTMLTableRowElement>} what is in the page, by its place */
+  written = new Map();
 
   /**
    * @param {HTMLElement} scroller
@@ -39,7 +41,29 @@ export class RowWindow {
     this.total = total;
     this.hurried = hurried;
     this.first = -1;
+    this.written.clear();
     this.fill();
+  }
+
+  /**
+   * Write a row anew, where it is in the page.
+   * @param {number} at
+   */
+  refresh(at) {
+    const old = this.written.get(at);
+    if (!old) return;
+    this.written.delete(at);
+    old.replaceWith(this.row(at));
+  }
+
+  /** @param {number} at */
+  row(at) {
+    const known = this.written.get(at);
+    if (known) return known;
+    const line = this.write(at);
+    line.setAttribute("aria-rowindex", String(at + 2));
+    this.written.set(at, line);
+    return line;
   }
 
   /** Put the rows that are in view into the page. */
@@ -62,11 +86,8 @@ export class RowWindow {
     this.last = last;
     const part = document.createDocumentFragment();
     if (first > 0) part.append(this.spacer(first * this.rowHeight));
-    for (let at = first; at < last; at++) {
-      const line = this.write(at);
-      line.setAttribute("aria-rowindex", String(at + 2));
-      part.append(line);
-    }
+    for (let at = first; at < last; at++) part.append(this.row(at));
+    for (const at of this.written.keys()) if (at < first || at >= last) this.written.delete(at);
     if (last < total) part.append(this.spacer((total - last) * this.rowHeight));
     this.body.replaceChildren(part);
     this.table.setAttribute("aria-rowcount", String(total + 1));

@@ -3,7 +3,16 @@
 import { element, one, svg } from "./elements.js";
 import { grouped } from "./numbers.js";
 import { duration, linksTo, withUnit } from "./trend.js";
-import { columnsOfBuckets, columnsOfPoints, drawColumn, drawFences, drawOutlier } from "./trend-columns.js";
+import {
+  columnsOfBuckets,
+  columnsOfPoints,
+  drawColumn,
+  drawFences,
+  drawLimit,
+  drawOutlier,
+  placesOf,
+} from "./trend-columns.js";
+import { controls, foldable, rememberedLimit } from "./trend-controls.js";
 import { drawAbove, drawAxis, drawTimes, HEIGHT, scaleOf, ticksOfTime, timeScale } from "./trend-scale.js";
 import { trendTable } from "./trend-table.js";
 
@@ -16,18 +25,33 @@ import { trendTable } from "./trend-table.js";
  * each stretch of time where they are many; the classes on top of each other, the outliers ringed. Everything leads
  * to what it shows. The arrow keys walk along, and the same numbers stand in a table below.
  */
-class TrendChart extends HTMLElement {
+export class TrendChart extends HTMLElement {
   /** @type {Trend | null} */
   trend = null;
   /** @type {Column[]} */
   columns = [];
   current = -1;
   drawnWidth = 0;
-  links = linksTo(this.dataset.measurement ?? "", this.dataset.history ?? "");
+  /** @type {{name: string, title: string}[]} those that measured what matches: the chart shows one at a time */
+  models = JSON.parse(this.dataset.models ?? "[]");
+  model = this.models[0]?.name ?? "";
+  limit = rememberedLimit();
+
+  get links() {
+    const several = this.models.length > 1;
+    return linksTo(this.dataset.measurement ?? "", this.dataset.history ?? "", several ? this.model : "");
+  }
 
   async connectedCallback() {
+    await this.load();
+    new ResizeObserver(() => this.draw()).observe(this);
+  }
+
+  async load() {
+    const url = new URL(this.dataset.trend ?? "", document.baseURI);
+    if (this.model) url.searchParams.set("model", this.model);
     try {
-      const answer = await fetch(this.dataset.trend ?? "", { headers: { Accept: "application/json" } });
+      const answer = await fetch(url, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.trend = /** @type {Trend} */ (await answer.json());
     } catch {
@@ -35,22 +59,25 @@ class TrendChart extends HTMLElement {
       this.textContent = "The trend could not be loaded.";
       return;
     }
-    if (this.trend.count < 2) {
-      this.hidden = true; // one measurement is no trend
-      return;
-    }
-    this.build(this.trend);
-    new ResizeObserver(() => this.draw()).observe(this.plot);
+    this.hidden = this.trend.count < 2 && this.models.length < 2; // one measurement is no trend
+    this.drawnWidth = 0;
+    this.current = -1;
+    if (!this.hidden) this.build(this.trend);
+    this.draw();
   }
 
   /** @param {Trend} trend */
   build(trend) {
-    const spread = /** @type {Spread} */ (trend.percent_masked);
-    const each = trend.points.length ? "each measurement" : `means of ${duration(trend.bucket_seconds)}`;
+    const spread = trend.percent_masked;
     const head = element("div", "trend-head");
     const title = element("h2", "", "Percent masked over time");
-    title.append(element("span", "count", ` ${each}`));
+    title.append(element("span", "count trend-each"));
     head.append(title, legend(trend));
+    const bar = controls(this);
+    if (!spread) {
+      this.replaceChildren(...foldable(head, [bar, element("p", "empty", "This model measured none of them.")]));
+      return;
+    }
     const facts = element("p", "trend-facts");
     facts.append(
       fact("median", withUnit(spread.median)),
@@ -58,7 +85,8 @@ class TrendChart extends HTMLElement {
       fact("highest", withUnit(spread.maximum)),
       fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );
-    this.replaceChildren(head, facts, this.buildPlot(trend.count, spread), trendTable(trend, this.links));
+    const data = trendTable(trend, this.links);
+    this.replaceChildren(...foldable(head, [bar, facts, this.buildPlot(trend.count, spread), data]));
   }
 
   /**
@@ -88,21 +116,39 @@ class TrendChart extends HTMLElement {
   }
 
   get plot() {
-    return one(this, ".trend-plot");
+    return /** @type {HTMLElement | null} */ (this.querySelector(".trend-plot"));
+  }
+
+  /** @param {number | null} limit */
+  setLimit(limit) {
+    this.limit = limit;
+    this.drawnWidth = 0;
+    this.draw();
+  }
+
+  /** @param {string} model */
+  setModel(model) {
+    this.model = model;
+    this.load();
   }
 
   draw() {
-    const { trend } = this;
-    const width = Math.floor(this.plot.clientWidth);
+    const { trend, plot, limit } = this;
+    const width = Math.floor(plot?.clientWidth ?? 0);
     if (!trend || width === this.drawnWidth || width < 100) return;
     this.drawnWidth = width;
     const canvas = /** @type {SVGSVGElement} */ (this.querySelector(".trend-svg"));
     canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     canvas.setAttribute("width", String(width));
     canvas.replaceChildren();
-    const scale = scaleOf(trend, width);
+    const scale = scaleOf(trend, width, limit);
     const time = trend.points.length ? null : timeScale(trend, scale);
-    this.columns = time ? columnsOfBuckets(trend, this.links, time) : columnsOfPoints(trend, this.links, scale);
+    const places = placesOf(trend, scale);
+    this.columns = time ? columnsOfBuckets(trend, this.links, time) : columnsOfPoints(trend, this.links, places);
+    const order = places.inTime
+      ? "each measurement"
+      : "each measurement, one beside the other: not to the scale of time";
+    one(this, ".trend-each").textContent = time ? ` means of ${duration(trend.bucket_seconds)}` : ` ${order}`;
     const room = Math.max(2, Math.floor((scale.right - scale.left) / 110));
     drawAxis(canvas, scale);
     drawTimes(canvas, scale, time ? ticksOfTime(trend, time, room) : this.ticksOfPoints(trend, room));
@@ -115,6 +161,7 @@ class TrendChart extends HTMLElement {
       canvas.append(drawOutlier(point, this.links.measurement(point), x, scale));
     }
     if (trend.outliers.some((point) => point.percent_masked > scale.most)) drawAbove(canvas, scale);
+    if (limit !== null) drawLimit(canvas, limit, scale);
   }
 
   /**
@@ -123,17 +170,22 @@ class TrendChart extends HTMLElement {
    * @param {number} room how many fit
    */
   ticksOfPoints(trend, room) {
-    const step = Math.max(1, Math.ceil(trend.points.length / room));
+    const apart = (this.plot?.clientWidth ?? 0) / (room + 1);
+    let last = Number.NEGATIVE_INFINITY;
     return trend.points
       .map((point, index) => ({ x: middle(this.columns[index]), at: Date.parse(point.created_at) }))
-      .filter((_, index) => index % step === 0);
+      .filter(({ x }) => {
+        if (x - last < apart) return false;
+        last = x;
+        return true;
+      });
   }
 
   // ---- Hands
 
   /** @param {PointerEvent} event */
   columnAt(event) {
-    const x = event.clientX - this.plot.getBoundingClientRect().left;
+    const x = event.clientX - (this.plot?.getBoundingClientRect().left ?? 0);
     return this.columns.findIndex((column) => x >= column.left && x < column.left + column.width);
   }
 
@@ -170,7 +222,7 @@ class TrendChart extends HTMLElement {
     if (!column) return;
     drawn[index]?.classList.add("trend-pointed");
     tip.textContent = column.text;
-    const width = this.plot.clientWidth;
+    const width = this.plot?.clientWidth ?? 0;
     const half = Math.min(tip.offsetWidth, width) / 2;
     tip.style.left = `${Math.min(Math.max(middle(column), half), width - half)}px`;
   }

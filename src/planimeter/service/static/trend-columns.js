@@ -2,7 +2,7 @@
 // The columns of the trend: a measurement each, or a stretch of time with many; and the outliers among them.
 
 import { svg } from "./elements.js";
-import { grouped } from "./numbers.js";
+import { grouped, short } from "./numbers.js";
 import { classesInWords, moment, stretch, withUnit } from "./trend.js";
 import { MARGIN } from "./trend-scale.js";
 
@@ -20,19 +20,46 @@ import { MARGIN } from "./trend-scale.js";
 
 const WIDEST = 28;
 
+/** So near to each other, in pixels, columns can still be told apart. */
+const NEAREST = 5;
+/** So many of them must be at least that far apart for the axis to be true to time. */
+const MOST_APART = 0.9;
+
+/**
+ * Where measurements stand: true to time where they can be told apart there, else one beside the other.
+ * @param {Trend} trend
+ * @param {Scale} scale
+ * @returns {{middles: number[], width: number, inTime: boolean}}
+ */
+export function placesOf({ points }, { left, right }) {
+  const times = points.map((point) => Date.parse(point.created_at));
+  const [first, last] = [times[0] ?? 0, times.at(-1) ?? 0];
+  const even = (right - left) / points.length;
+  const room = Math.min(even, WIDEST) / 2;
+  const middles = times.map(
+    (time) => left + room + ((right - left - 2 * room) * (time - first)) / Math.max(1, last - first),
+  );
+  const gaps = middles.slice(1).map((middle, index) => middle - (middles[index] ?? 0));
+  const apart = gaps.filter((gap) => gap >= Math.min(NEAREST, 0.8 * even)).length;
+  if (!gaps.length || apart < MOST_APART * gaps.length) {
+    return { middles: points.map((_, index) => left + (index + 0.5) * even), width: even, inTime: false };
+  }
+  const typical = gaps.toSorted((one, other) => one - other)[Math.floor(gaps.length / 10)] ?? even;
+  return { middles, width: Math.max(Math.min(typical, even), 3), inTime: true };
+}
+
 /**
  * @param {Trend} trend
  * @param {Links} links
- * @param {Scale} scale
+ * @param {{middles: number[], width: number}} places
  * @returns {Column[]}
  */
-export function columnsOfPoints(trend, links, { left, right }) {
+export function columnsOfPoints(trend, links, { middles, width }) {
   const outliers = new Set(trend.outliers.map((point) => point.id));
-  const width = (right - left) / trend.points.length;
   return trend.points.map((point, index) => {
     const what = `${withUnit(point.percent_masked)}${classesInWords(point.by_class)}`;
     return {
-      left: left + index * width,
+      left: (middles[index] ?? 0) - width / 2,
       width,
       top: point.percent_masked,
       parts: point.by_class,
@@ -117,6 +144,20 @@ export function drawOutlier(point, href, x, scale) {
   const link = svg("a", { href, tabindex: -1, class: "trend-outlier" });
   link.append(shape);
   return link;
+}
+
+/**
+ * @param {SVGElement} canvas
+ * @param {number} limit
+ * @param {Scale} scale
+ */
+export function drawLimit(canvas, limit, { left, right, most, y }) {
+  if (limit > most) return;
+  const at = Math.round(y(limit)) + 0.5;
+  canvas.append(
+    svg("line", { class: "trend-limit", x1: left, x2: right, y1: at, y2: at }),
+    svg("text", { class: "chart-text trend-limit-text", x: left + 4, y: at - 5 }, `limit ${short(limit)}\u2009%`),
+  );
 }
 
 /**

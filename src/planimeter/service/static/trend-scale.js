@@ -30,10 +30,11 @@ const TICK_STEPS = [1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 10_080, 20_160,
 /**
  * @param {Trend} trend
  * @param {number} width
+ * @param {number | null} limit
  * @returns {Scale}
  */
-export function scaleOf(trend, width) {
-  const most = scaleEnd(trend);
+export function scaleOf(trend, width, limit) {
+  const most = scaleEnd(trend, limit);
   const tall = HEIGHT - MARGIN.top - MARGIN.bottom;
   return {
     left: MARGIN.left,
@@ -44,10 +45,12 @@ export function scaleOf(trend, width) {
 }
 
 /**
- * Where the scale ends: above all, unless outliers would press everything else flat; then they stand at its end.
+ * Where the scale ends: above all, unless outliers would press everything else flat; then they stand at its end. A limit
+ * that is not far above is on it.
  * @param {Trend} trend
+ * @param {number | null} limit
  */
-function scaleEnd(trend) {
+function scaleEnd(trend, limit) {
   const outside = new Set(trend.outliers.map((point) => point.id));
   const usual = trend.points.length
     ? trend.points.filter((point) => !outside.has(point.id)).map((point) => top(point))
@@ -55,7 +58,8 @@ function scaleEnd(trend) {
   const inner = Math.max(0.01, ...usual, Math.min(trend.fences?.[1] ?? 0, 100) * 1.05);
   const outliers = trend.outliers.map((point) => point.percent_masked);
   const outer = Math.max(inner, ...outliers, ...trend.points.map((point) => top(point)));
-  const most = outer > MOST_STRETCH * inner ? inner : outer;
+  const own = outer > MOST_STRETCH * inner ? inner : outer;
+  const most = limit !== null && limit < MOST_STRETCH * own ? Math.max(own, limit * 1.05) : own;
   const step = niceStep(most / 4);
   return Math.ceil(most / step - 1e-9) * step;
 }
@@ -151,12 +155,15 @@ function moments(first, last, room) {
  */
 export function drawTimes(canvas, { left, right }, ticks) {
   const long = (ticks.at(-1)?.at ?? 0) - (ticks[0]?.at ?? 0) > LONG;
+  const short = (ticks.at(-1)?.at ?? 0) - (ticks[0]?.at ?? 0) < 10 * MINUTE;
+  /** @type {Intl.DateTimeFormatOptions} */
+  const precise = { hour: "2-digit", minute: "2-digit", ...(short ? { second: "2-digit" } : {}) };
   const base = HEIGHT - MARGIN.bottom;
   let day = "";
   for (const { x, at } of ticks) {
     const here = new Date(at);
     const name = here.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-    const clock = here.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    const clock = here.toLocaleTimeString(undefined, precise);
     const onlyDay = name === day ? "" : name;
     const text = long ? onlyDay : [onlyDay, clock].filter(Boolean).join(", ");
     day = name;

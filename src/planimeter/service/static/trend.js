@@ -32,9 +32,10 @@ const UNITS = [
 /**
  * @param {string} measurement address of a measurement with ID in it
  * @param {string} history address of the history, narrowed down as the chart is
+ * @param {string} model the one that the chart shows, where there are several
  * @returns {Links}
  */
-export function linksTo(measurement, history) {
+export function linksTo(measurement, history, model) {
   return {
     measurement: (point) => measurement.replace("ID", point.id),
     stretch: (bucket) => {
@@ -43,6 +44,7 @@ export function linksTo(measurement, history) {
       for (const name of ["from", "to", "offset"]) parameters.delete(name);
       parameters.set("since", bucket.since);
       parameters.set("until", bucket.until);
+      if (model) parameters.set("model", model);
       return `${path}?${parameters}`;
     },
   };

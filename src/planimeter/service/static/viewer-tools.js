@@ -3,6 +3,7 @@
 
 import { one } from "./elements.js";
 import { decimals } from "./numbers.js";
+import { applyTones, connectTones } from "./tone-tools.js";
 
 /** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
 
@@ -27,6 +28,7 @@ export function applyTools(page, viewer) {
     tool(name).checked = kept[name] ?? tool(name).checked;
     viewer[name] = tool(name).checked;
   }
+  applyTones(page, viewer);
   const links = stylesOf(page);
   const current =
     links.find((link) => link.dataset.style === kept.style) ?? links.find((link) => link.hasAttribute("aria-current"));
@@ -51,6 +53,7 @@ export function connectTools(page, viewer) {
       viewer.invalidate();
     });
   }
+  connectTones(page, viewer);
   connectStyles(page, viewer);
   connectSplit(page, viewer, tool("split"));
   connectZoom(page, viewer);

@@ -1,0 +1,48 @@
+"""Measurements at another score threshold than their own, in sum: as the store sums up what it holds."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from planimeter.measurement import Measurement, Verdict, classes_found, judge
+from planimeter.store.distribution import distribution, histogram
+from planimeter.store.trend import ClassTotal, Statistics
+
+
+def sum_up(measurements: Sequence[Measurement], limit_percent: float | None) -> Statistics:
+    """Return the sums and the spread of `measurements`."""
+    percents = np.array([entry.coverage.percent_masked for entry in measurements], np.float64)
+    spread = distribution(percents)
+    edges, counts = histogram(percents) if spread else ([], [])
+    found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    for measurement in measurements:
+        for entry in classes_found(measurement):
+            found[entry.class_name].append((entry.count, entry.percent_masked))
+    totals = [
+        ClassTotal(
+            name,
+            len(each),
+            sum(count for count, _ in each),
+            sum(percent for _, percent in each) / max(1, len(percents)),
+        )
+        for name, each in found.items()
+    ]
+    return Statistics(
+        spread=spread,
+        instances=sum(len(entry.instances) for entry in measurements),
+        pixels_masked=sum(entry.coverage.pixels_masked for entry in measurements),
+        pixels_counted=sum(entry.coverage.pixels_counted for entry in measurements),
+        by_class=sorted(totals, key=lambda total: -total.mean_percent),
+        edges=edges,
+        counts=counts,
+        verdicts=None if limit_percent is None else count_verdicts(measurements, limit_percent),
+    )
+
+
+def count_verdicts(measurements: Sequence[Measurement], limit_percent: float) -> dict[Verdict, int]:
+    """Return how many pass, fail or are undecided at a limit."""
+    counts: dict[Verdict, int] = {"pass": 0, "fail": 0, "undecided": 0}
+    for measurement in measurements:
+        counts[judge(measurement, limit_percent)] += 1
+    return counts
