@@ -69,7 +69,19 @@ class Settings(Inference):
     )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
-    deadline: float = Field(60.0, gt=0, description="Seconds a picture may wait for the model.")
+    deadline: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds after which a picture must be measured; one that cannot be is refused at once.",
+    )
+    memory: int = Field(
+        1024,
+        ge=64,
+        le=1_048_576,
+        description="MiB that pictures may take while they are decoded and measured; others wait.",
+    )
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
     max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from planimeter.errors import PlanimeterError, ScoresNotKept
@@ -9,8 +10,11 @@ from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.measuring.numbers import write_percent
+from planimeter.pictures.decode import read_size
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
+from planimeter.service.decoding import room_for
+from planimeter.service.queue import Place
 from planimeter.store import Record
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
@@ -18,8 +22,8 @@ __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", 
 log = logging.getLogger(__name__)
 
 
-def measure_upload(data: bytes, filename: str, options: UploadOptions | None = None) -> Record:
-    """Measure one picture and store it with its drawing and its mask.
+def measure_upload(place: Place, data: bytes, filename: str, options: UploadOptions | None = None) -> Record:
+    """Measure one picture and store it with its drawing and its mask; `place` is that which `admitted` gave.
 
     Raises whatever the decoder, the queue, the segmenter and the store raise; nothing is kept then. The time
     that storing took is in the record that is returned, but cannot be in the one that is stored.
@@ -28,7 +32,7 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
     options = options or UploadOptions()
     model = options.model or parts.models.default
     try:
-        record = _measure(parts, data, filename, options)
+        record = _measure(parts, place, data, filename, options)
     except PlanimeterError as error:
         parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
         raise
@@ -47,19 +51,26 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
     return record
 
 
-def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions) -> Record:
+def _measure(parts: Context, place: Place, data: bytes, filename: str, options: UploadOptions) -> Record:
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
     if threshold is None:
         threshold = parts.store.thresholds().get(segmenter.pack.name)
-    with parts.queue.place():
+    header = read_size(data, parts.limits)
+    room = room_for(header, parts.limits)
+    place.model, place.patient = segmenter.pack.name, options.batch is not None
+    if room:
+        further = segmenter.tiles(header.height, header.width) - 1
+        place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
+    with parts.memory.reserved(room, place.deadline):
         result = measure_picture(
             segmenter,
             data,
             filename=filename,
             score_threshold=threshold,
             limits=parts.limits,
-            turn=parts.queue.turn,
+            turn=place.turn,
+            decode=partial(parts.decoders.decode, deadline=place.deadline),
         )
     started = perf_counter()
     record = parts.store.add(

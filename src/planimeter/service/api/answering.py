@@ -1,6 +1,7 @@
 """How answers are written: JSON, files that are written while they are sent, and what never changes."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib.metadata import version
 from typing import AnyStr
@@ -8,9 +9,10 @@ from typing import AnyStr
 from flask import Response, request
 from pydantic import BaseModel
 
-from planimeter.pictures.decode import Picture, decode
+from planimeter.pictures.decode import Picture
 from planimeter.pictures.formats import PICTURE_FORMATS
 from planimeter.service.context import context
+from planimeter.service.pictures import opened
 from planimeter.settings import Limits
 from planimeter.store import Record
 
@@ -46,9 +48,9 @@ def unchanging(record: Record, content_type: str, filename: str, make: Callable[
     return answer
 
 
-def stored_picture(record: Record) -> Picture:
-    """Decode the stored upload; it was within the limits when it came, whatever they are today."""
+def stored_picture(record: Record) -> AbstractContextManager[Picture]:
+    """Open the stored upload; it was within the limits when it came, whatever they are today."""
     data = context().store.read(record, "image")
     image = record.measurement.image
     longest = max(image.width, image.height)
-    return decode(data, limits=Limits(max(1, len(data)), image.width * image.height, longest))
+    return opened(data, limits=Limits(max(1, len(data)), image.width * image.height, longest))

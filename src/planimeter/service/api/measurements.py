@@ -35,6 +35,7 @@ from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
+from planimeter.service.pictures import admitted
 from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 
@@ -79,8 +80,9 @@ _HOW_TO_SEND = (
 def create_measurement() -> Response:
     """Measure the picture in the request; answers JSON, or the drawn picture if that is accepted."""
     parts = context()
-    data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
-    record = measure_upload(data, filename, options)
+    with admitted() as place:
+        data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
+        record = measure_upload(place, data, filename, options)
     wanted = request.accept_mimetypes.best_match(
         ("application/json", "image/png", "image/jpeg"), default="application/json"
     )
@@ -260,8 +262,9 @@ def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stor
         return parts.store.read(record, "overlay")
     measurement = record.measurement
     colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
-    drawn = draw_measurement(stored_picture(record).pixels, measurement, colors, options.style)
-    return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
+    with stored_picture(record) as picture:
+        drawn = draw_measurement(picture.pixels, measurement, colors, options.style)
+        return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
 
 
 def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:

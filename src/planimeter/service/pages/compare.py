@@ -13,6 +13,7 @@ from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pictures import admitted
 from planimeter.store import Record
 
 
@@ -20,8 +21,9 @@ from planimeter.store import Record
 def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
     """Measure the stored picture of a measurement with another model, and lead to both side by side."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
-    data, filename = stored_upload(id)
-    record = measure_upload(data, filename, parse_options(fields))
+    with admitted() as place:
+        data, filename = stored_upload(id)
+        record = measure_upload(place, data, filename, parse_options(fields))
     return redirect(link("pages.compare", first=id, second=record.id), 303)
 
 

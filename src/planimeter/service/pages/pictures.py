@@ -12,14 +12,12 @@ from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
 from planimeter.service.context import context
 from planimeter.service.pages.site import blueprint
-from planimeter.settings import Limits
+from planimeter.service.pictures import opened
 from planimeter.store import Store
 
 THUMBNAIL_SIDE = 320
 SAMPLE_SIDE = 208
 """Of the samples on the home page: all of them together must load at once."""
-KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
-"""What was stored once is shown also after the limits on uploads were lowered."""
 NEVER_CHANGES = "private, max-age=31536000, immutable"
 
 
@@ -43,8 +41,8 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
         )
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
-    decoded = decode(context().store.read(record, "image"), limits=KEPT)
-    return _picture_response(encode_png(decoded.pixels), "image/png")
+    with opened(context().store.read(record, "image")) as decoded:
+        return _picture_response(encode_png(decoded.pixels), "image/png")
 
 
 @blueprint.get("/samples/<name>/thumbnail")
@@ -55,8 +53,8 @@ def sample_thumbnail(name: str) -> AnyResponse:
 
 @lru_cache(maxsize=512)
 def _drawn_small(store: Store, id_: str) -> bytes:
-    overlay = store.read(store.get(id_), "overlay")
-    return draw_thumbnail(decode(overlay, limits=KEPT).pixels, THUMBNAIL_SIDE)
+    with opened(store.read(store.get(id_), "overlay")) as drawn:
+        return draw_thumbnail(drawn.pixels, THUMBNAIL_SIDE)
 
 
 @lru_cache(maxsize=32)
