@@ -41,7 +41,9 @@ _COMMAND = (sys.executable, "-m", "planimeter.pictures.worker")
 class Decoders:
     """Up to `most` processes that decode; started when they are needed, ended when they misbehave."""
 
-    def __init__(self, most: int = MOST_DECODERS) -> None:
+    def __init__(self, most: int = MOST_DECODERS, *, patience: float = 1.0) -> None:
+        """`patience` multiplies the time that decoding may take."""
+        self.patience = patience
         self._places = threading.Semaphore(most)
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()
@@ -53,7 +55,7 @@ class Decoders:
         """
         header = read_size(data, limits)
         with self._decoder(deadline) as decoder:
-            return decoder.decode(data, filename, limits, header)
+            return decoder.decode(data, filename, limits, header, self.patience)
 
     def start(self) -> None:
         """Start the first process, so that the first picture need not wait for it."""
@@ -74,8 +76,10 @@ class Decoders:
         try:
             with self._lock:
                 decoder = self._idle.pop() if self._idle else None
-            if decoder is None or not decoder.alive:
-                decoder = _Decoder()
+            if decoder is not None and not decoder.alive:
+                decoder.end()
+                decoder = None
+            decoder = decoder or _Decoder()
             try:
                 yield decoder
             finally:
@@ -110,10 +114,10 @@ class _Decoder:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, data: bytes, filename: str, limits: Limits, header: Header) -> Picture:
+    def decode(self, data: bytes, filename: str, limits: Limits, header: Header, patience: float) -> Picture:
         room = room_for(header, limits)
         megapixels, megabytes = (header.pixels if room else 0) / 1e6, len(data) / 1e6
-        seconds = SECONDS + SECONDS_A_MEGAPIXEL * megapixels + SECONDS_A_MEGABYTE * megabytes
+        seconds = patience * (SECONDS + SECONDS_A_MEGAPIXEL * megapixels + SECONDS_A_MEGABYTE * megabytes)
         request = Request(
             size=len(data),
             filename=filename,
