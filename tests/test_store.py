@@ -1009,3 +1009,39 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+# ---- A database that another has locked
+
+
+def test_writers_of_a_locked_database_wait_once_all_in_all(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "records.db"
+    store = Store.open(f"sqlite:///{database}", tmp_path / "up", tmp_path / "out")
+    store._records.patience = 2.0
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    failed: list[str] = []
+    seconds: list[float] = []
+
+    def write() -> None:
+        started = time.monotonic()
+        try:
+            store.save_threshold("blocks", 0.5)
+        except StoreFailed as error:
+            failed.append(str(error))
+        seconds.append(time.monotonic() - started)
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.execute("COMMIT")
+    other.close()
+    assert len(failed) == 6
+    assert max(seconds) < 4 * 2.0  # one after the other they would have waited six times as long
+    store.save_threshold("blocks", 0.25)
+    assert store.thresholds() == {"blocks": 0.25}
+    store.close()

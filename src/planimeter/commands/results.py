@@ -14,6 +14,7 @@ from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.table import Cell, columns_of, csv_lines, row
+from planimeter.reading import refuse_irregular
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
@@ -53,6 +54,8 @@ def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_irregular(path)
         begun = path.is_file() and path.stat().st_size > 0
         with path.open("a", encoding="utf-8", newline="") as file:
 

@@ -25,6 +25,7 @@ from planimeter.packs.manifest import (
 )
 from planimeter.packs.pack import Pack
 from planimeter.packs.packing import ONNX, UNKNOWN_FILE, describe, finished_folder, write_manifest
+from planimeter.reading import read_file_text
 from planimeter.runtimes.openvino import answered_shapes
 
 _RGB_MEAN, _RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -335,7 +336,7 @@ def _given_names(plan: OnnxPlan) -> list[str]:
     if plan.classes:
         raise ImportRefused("give --classes or --classes-file, not both")
     try:
-        lines = plan.classes_file.read_text("utf-8").splitlines()
+        lines = read_file_text(plan.classes_file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ImportRefused(f"{plan.classes_file} cannot be read as a list of names: {error}") from error
     names = [line.strip() for line in lines if line.strip()]

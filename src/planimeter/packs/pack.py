@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from planimeter.errors import InvalidPack, UnknownModel
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
+from planimeter.reading import read_file, read_file_text
 
 MANIFEST = "pack.json"
 CARD = "CARD.md"
@@ -40,7 +41,7 @@ class Pack:
         """Return the path of a file of the pack after checking that it holds what the manifest says."""
         path = self.folder / entry.name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = hashlib.sha256(read_file(path)).hexdigest()
         except OSError as error:
             raise InvalidPack(f"pack {self.name!r}: {entry.name} cannot be read ({error})") from error
         if found != entry.sha256:
@@ -69,7 +70,7 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
     try:
         state = path.stat()
         manifest = _read_manifest(path, state.st_ino, state.st_mtime_ns, state.st_size)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
     return Pack(folder, manifest, bundled)
 
@@ -77,7 +78,7 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
 @lru_cache(maxsize=256)
 def _read_manifest(path: Path, _inode: int, _changed: int, _size: int) -> Manifest:
     """Return a manifest; it is read again only where the file is another one."""
-    return parse_manifest(path.read_text("utf-8"), str(path))
+    return parse_manifest(read_file_text(path), str(path))
 
 
 def parse_manifest(text: str, source: str) -> Manifest:

@@ -1,6 +1,7 @@
 """The records of measurements, in a database."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,10 @@ from planimeter.store.tables import (
     ThresholdRow,
 )
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 10.0
+"""How long writing waits for other writers, in this process and beside it, all in all."""
+_CHECK_SECONDS = 0.5
+"""How long the check of a probe does."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Records:
     def __init__(self, database: str) -> None:
         self._engine = _engine(database)
         self._name = self._engine.url.render_as_string(hide_password=True)
+        self.patience = _BUSY_SECONDS
         self._writing = threading.Lock()  # SQLite takes one writer; waiting here is fair, its own wait is not
         try:
             self.store_id = self._migrate()
@@ -70,6 +75,31 @@ class Records:
         """Yield a connection for queries."""
         with self.failing(), self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def writing(self, patience: float | None = None) -> Iterator[sa.Connection]:
+        """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds."""
+        patience = self.patience if patience is None else patience
+        end = time.monotonic() + patience
+        if not self._writing.acquire(timeout=patience):
+            raise StoreFailed(
+                f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."
+            )
+        try:
+            with self.failing(), self._engine.connect() as connection:
+                self._wait_at_most(connection, end - time.monotonic())
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
+                    self._wait_at_most(connection, self.patience)
+        finally:
+            self._writing.release()
+
+    def _wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
+            connection.rollback()
 
     def model_names(self) -> list[str]:
         """Return the names of the models in the records, alphabetically."""
@@ -117,7 +147,7 @@ class Records:
             )
             for entry in classes_found(measurement)
         ]
-        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.writing() as connection, Session(connection) as session, session.begin():
             session.add(row)
             if candidates is not None:
                 session.flush()
@@ -138,8 +168,10 @@ class Records:
     def remove(self, ids: Sequence[str]) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
         statement = sa.delete(MeasurementRow).where(MeasurementRow.id.in_(ids))
-        with self.failing(), self._writing, self._engine.begin() as connection:
-            return connection.execute(statement).rowcount
+        with self.writing() as connection:
+            removed = connection.execute(statement).rowcount
+            connection.commit()
+            return removed
 
     def names(self, ids: Sequence[str]) -> dict[str, FileNames]:
         """Return the names of the files of those measurements among `ids` that are recorded."""
@@ -197,7 +229,7 @@ class Records:
 
     def save_threshold(self, model: str, score: float | None) -> None:
         """Save the score threshold of a model, or forget it."""
-        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.writing() as connection, Session(connection) as session, session.begin():
             if score is None:
                 session.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
             else:
@@ -216,7 +248,7 @@ class Records:
 
     def check(self) -> None:
         """Raise StoreFailed when the database cannot be written."""
-        with self.failing(), self._writing, self._engine.connect() as connection:
+        with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
 
