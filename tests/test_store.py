@@ -1045,3 +1045,19 @@ def test_writers_of_a_locked_database_wait_once_all_in_all(
     store.save_threshold("blocks", 0.25)
     assert store.thresholds() == {"blocks": 0.25}
     store.close()
+
+
+def test_a_clock_set_back_shows_in_the_time_and_not_in_the_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    wrong = 1_900_000_000_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: wrong)
+    first = add(store)
+    monkeypatch.setattr(time, "time_ns", lambda: wrong - 3600 * 10**9)
+    second = add(store)
+    assert second.created_at == first.created_at - timedelta(hours=1)
+    assert ids(store.list()) == [second.id, first.id]
+    assert store.get(second.id).created_at == second.created_at
+    assert [point.created_at for point in store.trend().points] == [first.created_at, second.created_at]
+    store.close()

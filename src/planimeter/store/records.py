@@ -20,7 +20,7 @@ from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
-from planimeter.store.ids import is_id, time_of
+from planimeter.store.ids import is_id
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
@@ -114,6 +114,7 @@ class Records:
     def insert(
         self,
         id_: str,
+        created_at: datetime,
         measurement: Measurement,
         names: FileNames,
         *,
@@ -124,7 +125,7 @@ class Records:
         coverage, filename = measurement.coverage, measurement.image.filename
         row = MeasurementRow(
             id=id_,
-            created_at=time_of(id_),
+            created_at=created_at,
             model=measurement.model.name,
             batch=batch,
             percent_masked=coverage.percent_masked,

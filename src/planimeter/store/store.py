@@ -10,7 +10,7 @@ from planimeter.measurement import Measurement
 from planimeter.store import journal
 from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
-from planimeter.store.ids import Ids, is_id, time_of
+from planimeter.store.ids import Ids, is_id
 from planimeter.store.journal import Note
 from planimeter.store.records import Record, Records, Row, measurement_of, unknown
 from planimeter.store.trend import Statistics, Trend, statistics, trend
@@ -66,7 +66,8 @@ class Store:
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
         which pictures were sent together.
         """
-        id_ = self._ids.next()
+        # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
+        id_, created_at = self._ids.next_and_moment()
         names = file_names(measurement.image.filename, measurement.image.format, id_)
         notes = self._notes(id_, names)
         try:
@@ -81,12 +82,12 @@ class Store:
             for folder in notes:
                 with folder.failing("write to"):
                     folder.sync()
-            self._records.insert(id_, measurement, names, candidates=candidates, batch=batch)
+            self._records.insert(id_, created_at, measurement, names, candidates=candidates, batch=batch)
         except BaseException:
             self._undo(notes)
             raise
         self._remove_notes(notes)
-        return self._record(id_, measurement, names, batch)
+        return Record(id_, created_at, measurement, batch, names)
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
@@ -235,10 +236,7 @@ class Store:
     def _read(self, row: Row) -> Record:
         columns = row.columns
         names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
-        return self._record(columns.id, measurement_of(row), names, columns.batch)
-
-    def _record(self, id_: str, measurement: Measurement, names: FileNames, batch: str | None) -> Record:
-        return Record(id=id_, created_at=time_of(id_), measurement=measurement, batch=batch, files=names)
+        return Record(columns.id, columns.created_at, measurement_of(row), columns.batch, names)
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

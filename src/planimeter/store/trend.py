@@ -20,7 +20,7 @@ from planimeter.store.filters import (
     matching,
     plain_conditions,
 )
-from planimeter.store.ids import first_id_at, time_of
+from planimeter.store.ids import first_id_at
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 FEW = 200
@@ -299,6 +299,7 @@ def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
     """Return the measurements with these ids, in their order."""
     columns = (
         MeasurementRow.id,
+        MeasurementRow.created_at,
         MeasurementRow.filename,
         MeasurementRow.percent_masked,
     )
@@ -308,6 +309,6 @@ def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
     return [
-        Point(row.id, time_of(row.id), row.filename, row.percent_masked, by_class.get(row.id, {}))
+        Point(row.id, row.created_at, row.filename, row.percent_masked, by_class.get(row.id, {}))
         for row in (found[id_] for id_ in ids if id_ in found)
     ]
