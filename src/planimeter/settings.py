@@ -64,6 +64,10 @@ class Settings(Inference):
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded, as an SQLAlchemy URL.",
     )
+    begin_anew: bool = Field(
+        default=False,
+        description="Begin a new database although there are pictures of measurements that it does not know.",
+    )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )

@@ -42,7 +42,9 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
-        store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
+        store = Store.open(
+            settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
+        )
         closing.callback(store.close)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")

@@ -1,5 +1,6 @@
 """The records of measurements, in a database."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -7,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
 from pydantic import ValidationError
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
+from planimeter.store.engine import BUSY_SECONDS, engine_of
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
 from planimeter.store.ids import is_id
@@ -30,8 +31,11 @@ from planimeter.store.tables import (
     ThresholdRow,
 )
 
-_BUSY_SECONDS = 10.0
-"""How long writing waits for other writers, in this process and beside it, all in all."""
+_CHECKED_WHOLE = 32 * 2**20
+"""Bytes up to which a probe checks the whole database."""
+_DAMAGE = ("malformed", "not a database", "disk image")
+"""What SQLite says of a damaged file."""
+_log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.5
 """How long the check of a probe does."""
 
@@ -60,9 +64,12 @@ class Records:
     """The record database; from any thread."""
 
     def __init__(self, database: str) -> None:
-        self._engine = _engine(database)
+        self._engine = engine_of(database)
         self._name = self._engine.url.render_as_string(hide_password=True)
-        self.patience = _BUSY_SECONDS
+        self.damage = ""
+        """What is known to be wrong with the file."""
+        self.patience = BUSY_SECONDS
+        """How long writing waits for other writers, in this process and beside it, all in all."""
         self._writing = threading.Lock()  # SQLite takes one writer; waiting here is fair, its own wait is not
         try:
             self.store_id = self._migrate()
@@ -186,10 +193,6 @@ class Records:
         with self.reading() as connection:
             return {row[0]: FileNames(*row[1:]) for row in connection.execute(query)}
 
-    def page(self, wanted: Filter, *, limit: int, before: str | None) -> list[Row]:
-        """Return up to `limit` rows older than the id `before`, newest first."""
-        return self.rows(self.ids(wanted, limit=limit, before=before))
-
     def ids(self, wanted: Filter, *, limit: int, before: str | None = None) -> list[str]:
         """Return up to `limit` ids older than the id `before`, newest first."""
         if limit < 1:
@@ -243,15 +246,45 @@ class Records:
             .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
             .where(MeasurementRow.id.in_(ids))
         )
-        with self.failing(), Session(self._engine) as session:
-            rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+        try:
+            with self.failing(), Session(self._engine) as session:
+                rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+        except (ValueError, TypeError) as error:  # a value that its column cannot have, in one of the rows
+            if len(ids) == 1:
+                raise damaged(ids[0]) from error
+            return [row for id_ in ids for row in self._readable(id_)]
         return [rows[id_] for id_ in ids if id_ in rows]
 
+    def _readable(self, id_: str) -> list[Row]:
+        try:
+            return self.rows([id_])
+        except StoreFailed as error:
+            _log.warning("left out: %s", error)
+            return []
+
     def check(self) -> None:
-        """Raise StoreFailed when the database cannot be written."""
+        """Raise StoreFailed when the database cannot be written, or is known to be damaged."""
+        if self.damage:
+            raise StoreFailed(self.damage)
         with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
+            if connection.dialect.name == "sqlite" and self._bytes() <= _CHECKED_WHOLE:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                connection.rollback()
+                if found != "ok":
+                    raise StoreFailed(self._note_damage(found))
+
+    def _bytes(self) -> int:
+        path = Path(str(self._engine.url.database))
+        return path.stat().st_size if path.is_file() else 0
+
+    def _note_damage(self, reason: object) -> str:
+        self.damage = (
+            f"The database {self._name} is damaged: {reason}. Stop the service, run planimeter doctor, and bring back "
+            "a copy of it from before."
+        )
+        return self.damage
 
     def close(self) -> None:
         """Close all connections."""
@@ -277,6 +310,8 @@ class Records:
             yield
         except SQLAlchemyError as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
+            if any(words in str(reason) for words in _DAMAGE):
+                raise StoreFailed(self._note_damage(reason)) from error
             message = (
                 f"The database {self._name} cannot be used: {reason}. "
                 "Check that its disk has space and that this user may write to it, or choose another one."
@@ -289,54 +324,17 @@ def measurement_of(row: Row) -> Measurement:
     try:
         return Measurement.model_validate_json(row.document)
     except ValidationError as error:
-        message = (
-            f"The record of measurement {row.columns.id} is damaged, or was written by a newer Planimeter."
-        )
-        raise StoreFailed(message) from error
+        raise damaged(row.columns.id) from error
+
+
+def damaged(id_: str) -> StoreFailed:
+    """Return the error for a record that cannot be read."""
+    return StoreFailed(
+        f"The record of measurement {id_} is damaged, or was written by a newer Planimeter; planimeter doctor lists "
+        "all such records."
+    )
 
 
 def unknown(id_: str) -> UnknownMeasurement:
     """Return the error for an id that is not recorded."""
     return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
-
-
-def _engine(database: str) -> sa.Engine:
-    try:
-        url = sa.make_url(database)
-        if url.get_backend_name() != "sqlite":
-            return sa.create_engine(url, pool_pre_ping=True)
-        _create_parent(url)
-        engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": _BUSY_SECONDS})
-    except (ArgumentError, ImportError, sa.exc.NoSuchModuleError) as error:
-        message = f"The database URL {_without_password(database)!r} cannot be used: {error}. {_EXAMPLE}"
-        raise StoreFailed(message) from error
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-_EXAMPLE = "An example: sqlite:///planimeter-data/planimeter.db"
-
-
-def _without_password(database: str) -> str:
-    """Hide what stands between the scheme and the host of a URL that may not even be one."""
-    scheme, separator, rest = database.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
-def _create_parent(url: sa.URL) -> None:
-    if url.database in {None, "", ":memory:"}:
-        raise StoreFailed(f"The database {url} would be lost at the end: name a file. {_EXAMPLE}")
-    parent = Path(str(url.database)).absolute().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"Cannot create the folder {parent} for the database: {error.strerror}. Choose another one."
-        raise StoreFailed(message) from error
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers go on while one writes
-    cursor.execute("PRAGMA synchronous = FULL")  # an answered measurement survives a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()

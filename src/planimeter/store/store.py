@@ -1,5 +1,6 @@
 """The store: pictures in folders and records in a database, kept in step."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -8,13 +9,16 @@ from pathlib import Path
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
+from planimeter.store.engine import is_new
 from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
+from planimeter.store.inspection import stray_files
 from planimeter.store.journal import Note
 from planimeter.store.records import Record, Records, Row, measurement_of, unknown
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 100
 """Measurements read or deleted together: their documents fit in memory, whatever is in them."""
 _PageOfNames = list[str]
@@ -31,11 +35,16 @@ class Store:
         self._ids = Ids()
 
     @classmethod
-    def open(cls, database: str, upload_folder: Path, output_folder: Path) -> "Store":
+    def open(
+        cls, database: str, upload_folder: Path, output_folder: Path, *, begin_anew: bool = False
+    ) -> "Store":
         """Open a store, creating what is missing, and remove what a killed process left behind.
 
-        `database` is an SQLAlchemy URL. Raises StoreFailed when a folder or the database cannot be written.
+        `database` is an SQLAlchemy URL. Raises StoreFailed when a folder or the database cannot be written, and, unless
+        `begin_anew` is set, where the database is new but the folders hold the pictures of measurements.
         """
+        if not begin_anew:
+            _refuse_orphans(database, upload_folder, output_folder)
         uploads = Folder(upload_folder.absolute(), "upload")
         outputs = Folder(output_folder.absolute(), "output")
         uploads.create()
@@ -107,17 +116,23 @@ class Store:
         self, wanted: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None
     ) -> _PageOfRecords:
         """Return up to `limit` measurements, newest first; for the next page, `before` is the last one's id."""
-        return [self._read(row) for row in self._records.page(wanted, limit=limit, before=before)]
+        found: _PageOfRecords = []
+        while ids := self._records.ids(wanted, limit=limit - len(found), before=before):
+            found += self._readable(self._records.rows(ids))
+            if len(found) >= limit:
+                break
+            before = ids[-1]
+        return found
 
     def walk(self, wanted: Filter = EVERYTHING, *, before: str | None = None) -> Iterator[Record]:
         """Yield measurements, newest first, a few in memory at a time; what is deleted meanwhile is left out."""
         while ids := self._records.ids(wanted, limit=_AT_ONCE, before=before):
-            yield from (self._read(row) for row in self._records.rows(ids))
+            yield from self._readable(self._records.rows(ids))
             before = ids[-1]
 
     def most_masked(self, wanted: Filter = EVERYTHING, *, limit: int = 50) -> _PageOfRecords:
         """Return up to `limit` measurements, the highest percent masked first."""
-        return [self._read(row) for row in self._records.most_masked(wanted, limit=limit)]
+        return self._readable(self._records.most_masked(wanted, limit=limit))
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many measurements there are."""
@@ -233,10 +248,31 @@ class Store:
             with suppress(OSError):
                 journal.remove_note(folder, note.id)
 
+    def _readable(self, rows: Sequence[Row]) -> _PageOfRecords:
+        """Return the records of rows; one that is damaged costs no more than itself, and is told in the log."""
+        found = []
+        for row in rows:
+            try:
+                found.append(self._read(row))
+            except StoreFailed as error:
+                _log.warning("left out: %s", error)
+        return found
+
     def _read(self, row: Row) -> Record:
         columns = row.columns
         names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
         return Record(columns.id, columns.created_at, measurement_of(row), columns.batch, names)
+
+
+def _refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
+    """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
+    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
+    if first is not None:
+        raise StoreFailed(
+            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
+            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
+            "--begin-anew."
+        )
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

@@ -200,8 +200,12 @@ def _series(connection: sa.Connection, wanted: Filter) -> _Series:
     result = connection.execute(query.order_by(id_column))
     # As the driver gives them: a row object for each of 100,000 would take longer than the query.
     rows = result.cursor.fetchall() if result.cursor is not None else []
-    ids = [row[0] for row in rows]
-    return _Series(ids, np.fromiter((row[1] for row in rows), np.float64, len(rows)))
+    try:
+        percents = np.fromiter((row[1] for row in rows), np.float64, len(rows))
+    except (ValueError, TypeError):  # a damaged record among them costs no more than itself
+        rows = [row for row in rows if isinstance(row[1], float)]
+        percents = np.array([row[1] for row in rows], np.float64)
+    return _Series([row[0] for row in rows], percents)
 
 
 def _bucket_width(first: int, last: int, most: int) -> int:
