@@ -51,10 +51,32 @@ class Store:
         outputs.create()
         if uploads.path.samefile(outputs.path):
             outputs = uploads
+        folders = {uploads, outputs}
+        try:
+            return cls._opened(database, uploads, outputs)
+        except StoreFailed:
+            if not any(folder.full for folder in folders):
+                raise
+        # On a full disk what is stored can still be read and deleted: that is the way out.
+        for folder in folders:
+            folder.drop_reserve()
+        return cls._opened(database, uploads, outputs, only_to_delete=True)
+
+    @classmethod
+    def _opened(
+        cls, database: str, uploads: Folder, outputs: Folder, *, only_to_delete: bool = False
+    ) -> "Store":
         store = cls(Records(database), uploads, outputs)
         try:
-            store.check()
+            try:
+                store.check()
+            except StoreFailed as error:
+                if not only_to_delete:
+                    raise
+                _log.warning("nothing can be stored until measurements are deleted: %s", error)
             store._sweep()
+            for folder in {uploads, outputs}:
+                folder.hold_reserve()
         except BaseException:
             store.close()
             raise
@@ -188,7 +210,25 @@ class Store:
         return sum(self._delete(ids[start : start + _AT_ONCE]) for start in range(0, count, _AT_ONCE))
 
     def _delete(self, ids: Sequence[str]) -> int:
-        """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""
+        """Delete those of a few measurements that are there, and return how many; raises StoreFailed.
+
+        Deleting needs a little room itself: on a full disk the reserve is given up for it.
+        """
+        folders = {self._uploads, self._outputs}
+        try:
+            return self._delete_at_once(ids)
+        except StoreFailed:
+            if not any(folder.full for folder in folders):
+                raise
+        for folder in folders:
+            folder.drop_reserve()
+        try:
+            return self._delete_at_once(ids)
+        finally:
+            for folder in folders:
+                folder.hold_reserve()
+
+    def _delete_at_once(self, ids: Sequence[str]) -> int:
         notes = [self._notes(id_, names) for id_, names in self._records.names(ids).items()]
         try:
             for folder, note in _each(notes):
