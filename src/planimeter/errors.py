@@ -132,6 +132,12 @@ class DeadlineExceeded(PlanimeterError):
     code = "deadline_exceeded"
 
 
+class ClientGone(PlanimeterError):
+    """The client left before its picture was measured."""
+
+    code = "client_gone"
+
+
 class NotReady(PlanimeterError):
     """The service cannot measure now: no model is loaded, or the store cannot be written."""
 

@@ -52,6 +52,11 @@ class Settings(Inference):
     """The settings of a service. Defaults suit one person on one machine."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for the whole network.")
+    public_host: str = Field(
+        "",
+        description="Names under which a proxy passes requests on to here, with commas between them; .example.org "
+        "stands for all names below it.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
     upload_folder: Path = Field(
@@ -89,3 +94,8 @@ class Settings(Inference):
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
     max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")
+
+    @property
+    def public_hosts(self) -> tuple[str, ...]:
+        """The names in `public_host`, in lower case."""
+        return tuple(name.strip().lower() for name in self.public_host.split(",") if name.strip())

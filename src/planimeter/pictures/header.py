@@ -83,7 +83,7 @@ def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
         raise _damaged("PNG", "it does not begin with its header")
     at, chunks = 8, 0
-    while at + 8 <= len(data):
+    while at + 8 <= len(data) and data[at + 4 : at + 8] != b"IEND":
         at += 12 + int.from_bytes(data[at : at + 4], "big")
         chunks += 1
         if chunks > MOST_CHUNKS:

@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from planimeter.service.decoding import Decoders, shared_decoders
+from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS, Gate
 from planimeter.service.memory import Memory
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
@@ -32,6 +33,8 @@ class Context:
     """What the bodies of requests may take."""
     decoders: Decoders = field(default_factory=shared_decoders)
     metrics: Metrics = field(init=False)
+    downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))
+    drawings: Gate = field(default_factory=lambda: Gate("drawings", DRAWINGS, WAITING_DRAWINGS))
     public_url: str | None = None
     """The address that the tunnel gave, with no slash at its end; None without a tunnel."""
 

@@ -63,6 +63,7 @@ def _measure(parts: Context, place: Place, data: bytes, filename: str, options: 
         further = segmenter.tiles(header.height, header.width) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
     with parts.memory.reserved(room, place.deadline):
+        place.check_client()
         result = measure_picture(
             segmenter,
             data,

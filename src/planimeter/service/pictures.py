@@ -33,7 +33,9 @@ def admitted() -> Iterator[Place]:
     room = min(_body_bytes(parts), parts.uploads.size)
     with ExitStack() as held:
         try:
-            place = held.enter_context(parts.queue.place(deadline))
+            place = held.enter_context(
+                parts.queue.place(deadline, request.environ.get("waitress.client_disconnected", _never))
+            )
             held.enter_context(parts.uploads.reserved(room, deadline))
         except PlanimeterError as error:
             parts.metrics.count(parts.models.default, error.code)
@@ -48,9 +50,13 @@ def _body_bytes(parts: Context) -> int:
     return copies * (request.content_length or 0)
 
 
+def _never() -> bool:
+    return False
+
+
 @contextmanager
 def opened(data: bytes, *, limits: Limits = KEPT) -> Iterator[Picture]:
     """Decode a stored picture, and keep its room until it was drawn or shown."""
     parts, deadline = context(), Deadline(SHOWN_SECONDS)
-    with parts.memory.reserved(room_for(read_size(data, limits), limits), deadline):
+    with parts.drawings.entered(), parts.memory.reserved(room_for(read_size(data, limits), limits), deadline):
         yield parts.decoders.decode(data, filename="picture", limits=limits, deadline=deadline)

@@ -27,6 +27,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnsupportedPicture: 415,
     errors.UndecodablePicture: 422,
     errors.TooManyPixels: 422,
+    errors.ClientGone: 408,
     errors.QueueFull: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
@@ -61,7 +62,7 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if error.code is None or error.code < 400:
         return error.get_response(request.environ)
     if isinstance(error, RequestEntityTooLarge):
-        return answer_planimeter_error(errors.TooManyBytes(too_many_bytes(context().settings.max_bytes)))
+        return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
     if allowed := getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
@@ -85,6 +86,15 @@ def too_many_bytes(limit: int) -> str:
     """Return the sentence for a body that is too long."""
     size = f"{limit:,} bytes ({limit / 2**20:.3g} MiB)"
     return f"the upload is larger than the limit of {size}; send a smaller file"
+
+
+def _too_large(limit: int) -> str:
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        return too_many_bytes(limit)
+    return (
+        f"the form has more than {request.max_form_parts:,} parts, or fields of text with more than "
+        f"{request.max_form_memory_size or 0:,} bytes together; send the picture as a file, and each option once"
+    )
 
 
 def _sentence(error: HTTPException) -> str:

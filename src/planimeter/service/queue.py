@@ -3,15 +3,17 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from math import ceil
 
-from planimeter.errors import QueueFull
+from planimeter.errors import ClientGone, NotReady, PlanimeterError, QueueFull
 from planimeter.service.deadline import Deadline
 
 LONGEST_RETRY = 60
 LAST_TURNS = 20
+LOOK_SECONDS = 0.5
+"""How often one that waits looks whether its client is still there."""
 PATIENT_EVERY = 4
 """Of so many turns one goes to the patient, while others wait too."""
 
@@ -33,6 +35,7 @@ class Queue:
         self._lines: tuple[deque[threading.Event], deque[threading.Event]] = (deque(), deque())
         self._since_patient = 0
         self._picture_seconds = 0.1
+        self._closed = False
         self._turn_seconds: dict[str, deque[float]] = {}
 
     @property
@@ -46,8 +49,11 @@ class Queue:
             return min(self._turn_seconds.get(model, ()), default=0.0)
 
     @contextmanager
-    def place(self, deadline: Deadline) -> Iterator["Place"]:
-        """Hold one of the `size` + 1 places; raises `QueueFull` when all are taken."""
+    def place(self, deadline: Deadline, gone: Callable[[], bool] = lambda: False) -> Iterator["Place"]:
+        """Hold one of the `size` + 1 places; raises `QueueFull` when all are taken.
+
+        `gone` says whether the client has left: what waits then raises `ClientGone`, and its turn goes to others.
+        """
         with self._lock:
             if self._taken > self._size:
                 seconds = min(LONGEST_RETRY, max(1, ceil(self._taken * self._picture_seconds)))
@@ -57,7 +63,7 @@ class Queue:
                     retry_after=seconds,
                 )
             self._taken += 1
-        place = Place(self, deadline)
+        place = Place(self, deadline, gone)
         try:
             yield place
         finally:
@@ -65,6 +71,10 @@ class Queue:
                 self._taken -= 1
                 if place.seconds:
                     self._picture_seconds += 0.2 * (place.seconds - self._picture_seconds)
+
+    def close(self) -> None:
+        """Let nobody wait any more: all that do, and all that come, raise `NotReady`."""
+        self._closed = True
 
     @contextmanager
     def turn(self, place: "Place") -> Iterator[None]:
@@ -79,6 +89,7 @@ class Queue:
             self._pass_on(place.model, seconds)
 
     def _wait(self, place: "Place") -> None:
+        self._check(place)
         if place.seconds:  # not its first turn
             place.deadline.check("the model")
         with self._lock:
@@ -88,17 +99,28 @@ class Queue:
             called = threading.Event()
             line = self._lines[place.patient]
             line.append(called)
-        if called.wait(place.deadline.left):
-            return
-        with self._lock:
-            if called.is_set():  # called between the timeout and this line: the turn is ours after all
-                return
-            line.remove(called)
-        place.deadline.check("the model")
+        try:
+            while not called.wait(min(place.deadline.left, LOOK_SECONDS)):
+                self._check(place)
+                place.deadline.check("the model")
+        except PlanimeterError:
+            with self._lock:
+                if not called.is_set():
+                    line.remove(called)
+                    raise
+            # Called between the timeout and the lock: the turn is ours, and is passed on.
+            self._pass_on(place.model, None)
+            raise
 
-    def _pass_on(self, model: str, seconds: float) -> None:
+    def _check(self, place: "Place") -> None:
+        if self._closed:
+            raise NotReady("the service is stopping; try again when it is back")
+        place.check_client()
+
+    def _pass_on(self, model: str, seconds: float | None) -> None:
         with self._lock:
-            self._turn_seconds.setdefault(model, deque(maxlen=LAST_TURNS)).append(seconds)
+            if seconds is not None:
+                self._turn_seconds.setdefault(model, deque(maxlen=LAST_TURNS)).append(seconds)
             line = self._next_line()
             if line:
                 line.popleft().set()  # stays busy: handed over, so nobody can push in
@@ -117,14 +139,20 @@ class Queue:
 class Place:
     """A picture's place in the queue."""
 
-    def __init__(self, queue: Queue, deadline: Deadline) -> None:
+    def __init__(self, queue: Queue, deadline: Deadline, gone: Callable[[], bool]) -> None:
         self._queue = queue
+        self._gone = gone
         self.deadline = deadline
         self.model = ""
         self.patient = False
         """Whether somebody who waits at a screen goes before."""
         self.seconds = 0.0
         """What its turns took so far."""
+
+    def check_client(self) -> None:
+        """Raise `ClientGone` where nobody waits for the answer any more."""
+        if self._gone():
+            raise ClientGone("the client has left before its picture was measured; nothing was kept")
 
     def turn(self) -> AbstractContextManager[None]:
         """Wait for a turn and hold it; raises `DeadlineExceeded`."""

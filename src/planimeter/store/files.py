@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from planimeter.errors import StoreFailed
 from planimeter.pictures.formats import BY_NAME
@@ -100,6 +100,10 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
         return (self.path / name).read_bytes()
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file to be read piece by piece."""
+        return (self.path / name).open("rb")
 
     def discard(self, name: str) -> None:
         """Remove a file, wherever on its way it is."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
@@ -122,9 +123,14 @@ class Store:
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
+        with self.stream(record, kind) as file:
+            return file.read()
+
+    def stream(self, record: Record, kind: FileKind) -> BinaryIO:
+        """Open what `read` returns, to be read piece by piece; raises StoreFailed where it is gone."""
         folder = self._uploads if kind == "image" else self._outputs
         try:
-            return folder.read(getattr(record.files, kind))
+            return folder.open(getattr(record.files, kind))
         except OSError as error:
             raise StoreFailed(
                 f"the {kind} of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"

@@ -1,5 +1,7 @@
 """Measurements: one picture measured, read, drawn, taken away, deleted."""
 
+from typing import BinaryIO
+
 from flask import Response, jsonify, request
 
 from planimeter.drawing.drawing import draw_measurement
@@ -8,7 +10,7 @@ from planimeter.masks.rle import rle_window
 from planimeter.masks.union import class_map, instance_map, union_mask
 from planimeter.measuring.candidates import PackedCandidates, exact_mask
 from planimeter.measuring.table import to_csv
-from planimeter.service.api.answering import MEDIA_TYPES, json_answer, stored_picture, unchanging
+from planimeter.service.api.answering import MEDIA_TYPES, json_answer, send, stored_picture, unchanging
 from planimeter.service.api.answers import (
     InstanceFigures,
     InstanceList,
@@ -91,7 +93,8 @@ def create_measurement() -> Response:
     else:
         drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
         picture = _overlay(parts, record, drawn, as_stored=True)
-        answer = Response(picture, 201, content_type=wanted)
+        answer = Response(status=201, content_type=wanted)
+        send(answer, picture)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
     answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
     answer.vary.add("Accept")
@@ -164,7 +167,7 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the picture as it was uploaded."""
     record = context().store.get(id)
     kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return unchanging(record, kind, record.files.image, lambda: context().store.read(record, "image"))
+    return unchanging(record, kind, record.files.image, lambda: context().store.stream(record, "image"))
 
 
 @api.get(
@@ -257,9 +260,9 @@ def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own 
     )
 
 
-def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
+def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return parts.store.read(record, "overlay")
+        return parts.store.stream(record, "overlay")
     measurement = record.measurement
     colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
     with stored_picture(record) as picture:
@@ -267,9 +270,9 @@ def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stor
         return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
 
 
-def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
+def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and options.kind == "binary":
-        return context().store.read(record, "mask")
+        return context().store.stream(record, "mask")
     image, instances = record.measurement.image, record.measurement.instances
     masks = [rle_window(exact_mask(entry)) for entry in instances]
     if options.kind == "binary":

@@ -3,13 +3,14 @@
 from functools import lru_cache
 from io import BytesIO
 
-from flask import send_file
+from flask import Response, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.encoding import encode_png
 from planimeter.drawing.encoding import thumbnail as draw_thumbnail
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
+from planimeter.service.api.answering import send
 from planimeter.service.context import context
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import opened
@@ -36,9 +37,8 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
     """
     record = context().store.get(id)
     if record.measurement.image.format in {"JPEG", "WEBP"}:
-        response = send_file(
-            BytesIO(context().store.read(record, "image")), f"image/{record.measurement.image.format.lower()}"
-        )
+        response = Response(content_type=f"image/{record.measurement.image.format.lower()}")
+        send(response, context().store.stream(record, "image"))
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
     with opened(context().store.read(record, "image")) as decoded:
