@@ -106,7 +106,9 @@ def test_downloads_have_threads_of_their_own_and_the_others_are_told_to_come_bac
             measure(url, PADDED)
         archive = f"{MEASUREMENTS}/zip?content=image"
         with connected(url, get(archive), DOWNLOADS):
-            assert any(request(url + archive)[0] == 429 for _ in range(100))  # as soon as they all are in
+            while app.extensions["planimeter"].downloads._inside._value:
+                threading.Event().wait(0.02)
+            assert request(url + archive)[0] == 429
             assert request(url + "/")[0] == 200
         # They hung up: their threads are free again.
         for _ in range(100):
@@ -179,6 +181,46 @@ def test_the_pictures_of_clients_that_left_are_neither_measured_nor_kept(
         measure(url, OVERLAPPING)
     assert runtime.ran == 2
     assert store.count() == 2
+
+
+KEY = {"Idempotency-Key": "7f3a-1"}
+
+
+def test_a_request_sent_again_with_its_key_measures_nothing_twice(
+    settings: Settings, store: Store, models: Models
+) -> None:
+    runtime = BlockRuntime()
+    models.get()._runtime = runtime
+    first = create_app(settings, store, models).test_client()
+    body: dict[str, Any] = {"data": OVERLAPPING, "content_type": "image/png"}
+    one = first.post(MEASUREMENTS, **body, headers=KEY)
+    again = create_app(settings, store, models).test_client().post(MEASUREMENTS, **body, headers=KEY)
+    assert (one.status_code, again.status_code) == (201, 201)
+    assert again.headers["Location"] == one.headers["Location"]
+    assert json.loads(again.data)["coverage"] == json.loads(one.data)["coverage"]
+    assert (runtime.ran, store.count()) == (1, 1)
+    other = first.post(f"{MEASUREMENTS}?score_threshold=0.7", **body, headers=KEY)
+    assert_problem(other, 409, "key_reused", "other options")
+    assert first.post(MEASUREMENTS, **body, headers={"Idempotency-Key": "7f3a-2"}).status_code == 201
+    assert_problem(
+        first.post(MEASUREMENTS, **body, headers={"Idempotency-Key": "k" * 256}), 400, "invalid_option"
+    )
+    store.delete(json.loads(one.data)["id"])
+    assert first.post(MEASUREMENTS, **body, headers=KEY).status_code == 201
+    assert store.count() == 2
+
+
+def test_a_key_that_is_being_worked_on_is_told_so(settings: Settings, store: Store, models: Models) -> None:
+    answers: list[Any] = []
+    body: dict[str, Any] = {"data": OVERLAPPING, "content_type": "image/png", "headers": KEY}
+
+    def during() -> None:
+        answers.append(app.test_client().post(MEASUREMENTS, **body))
+
+    models.get()._runtime = BlockRuntime(during)
+    app = create_app(settings, store, models)
+    assert app.test_client().post(MEASUREMENTS, **body).status_code == 201
+    assert_problem(answers[0], 409, "key_reused", "being worked on")
 
 
 # ---- Requests that are no requests

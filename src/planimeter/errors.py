@@ -73,6 +73,12 @@ class CountDiffers(PlanimeterError):
     code = "count_differs"
 
 
+class KeyReused(PlanimeterError):
+    """The key of a request was given to another request before, or is being worked on."""
+
+    code = "key_reused"
+
+
 class TooMany(PlanimeterError):
     """More measurements match than one request can take."""
 

@@ -11,6 +11,7 @@ from planimeter.service.memory import Memory
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
 from planimeter.service.queue import Queue
+from planimeter.service.repeats import Repeats
 from planimeter.settings import Limits, Settings
 from planimeter.store import Store
 
@@ -31,6 +32,7 @@ class Context:
     """What pictures may take while they are decoded and measured."""
     uploads: Memory = field(init=False)
     """What the bodies of requests may take."""
+    repeats: Repeats = field(default_factory=Repeats)
     decoders: Decoders = field(default_factory=shared_decoders)
     metrics: Metrics = field(init=False)
     downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))

@@ -1,7 +1,7 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -15,24 +15,45 @@ from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
-from planimeter.store import Record
+from planimeter.service.repeats import request_key
+from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
 
 log = logging.getLogger(__name__)
 
 
-def measure_upload(place: Place, data: bytes, filename: str, options: UploadOptions | None = None) -> Record:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a picture."""
+
+    filename: str
+    options: UploadOptions
+    request: RequestKey | None
+
+
+def measure_upload(
+    place: Place, data: bytes, filename: str, options: UploadOptions | None = None, key: str | None = None
+) -> Record:
     """Measure one picture and store it with its drawing and its mask; `place` is that which `admitted` gave.
+
+    With the `key` of a request that was answered before, that one's measurement is returned and nothing is measured.
 
     Raises whatever the decoder, the queue, the segmenter and the store raise; nothing is kept then. The time
     that storing took is in the record that is returned, but cannot be in the one that is stored.
     """
     parts = context()
     options = options or UploadOptions()
-    model = options.model or parts.models.default
+    request = request_key(key, data, filename, options)
+    with parts.repeats.working_on(request):
+        before = parts.store.asked_before(request) if request else None
+        return before or _measure_and_count(parts, place, data, Asked(filename, options, request))
+
+
+def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    model = asked.options.model or parts.models.default
     try:
-        record = _measure(parts, place, data, filename, options)
+        record = _measure(parts, place, data, asked)
     except PlanimeterError as error:
         parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
         raise
@@ -51,7 +72,8 @@ def measure_upload(place: Place, data: bytes, filename: str, options: UploadOpti
     return record
 
 
-def _measure(parts: Context, place: Place, data: bytes, filename: str, options: UploadOptions) -> Record:
+def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    options = asked.options
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
     if threshold is None:
@@ -67,7 +89,7 @@ def _measure(parts: Context, place: Place, data: bytes, filename: str, options: 
         result = measure_picture(
             segmenter,
             data,
-            filename=filename,
+            filename=asked.filename,
             score_threshold=threshold,
             limits=parts.limits,
             turn=place.turn,
@@ -81,6 +103,7 @@ def _measure(parts: Context, place: Place, data: bytes, filename: str, options: 
         mask_png=result.mask_png,
         candidates=result.candidates,
         batch=options.batch,
+        request=asked.request,
     )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms

@@ -21,6 +21,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
+    errors.KeyReused: 409,
     errors.TooMany: 409,
     errors.DifferentPictures: 409,
     errors.TooManyBytes: 413,

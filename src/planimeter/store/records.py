@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
+from planimeter.errors import InvalidOption, KeyReused, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
 from planimeter.store.engine import BUSY_SECONDS, engine_of
@@ -27,6 +27,7 @@ from planimeter.store.tables import (
     ClassRow,
     DocumentRow,
     MeasurementRow,
+    RequestKeyRow,
     StoreRow,
     ThresholdRow,
 )
@@ -50,6 +51,16 @@ class Record:
     batch: str | None
     """The name under which pictures were sent together."""
     files: FileNames
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What tells a request that is sent again from a new one."""
+
+    key: str
+    """SHA-256 of the key that the client gave."""
+    request: str
+    """SHA-256 of the picture and of all that was asked for with it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,7 @@ class Records:
         *,
         candidates: bytes | None = None,
         batch: str | None = None,
+        request: RequestKey | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
         coverage, filename = measurement.coverage, measurement.image.filename
@@ -160,6 +172,25 @@ class Records:
             if candidates is not None:
                 session.flush()
                 session.add(CandidatesRow(measurement_id=id_, packed=candidates))
+            if request is not None:
+                session.flush()
+                session.add(RequestKeyRow(key=request.key, request=request.request, measurement_id=id_))
+
+    def asked_before(self, request: RequestKey) -> str | None:
+        """Return the id of the measurement that this request made; raises `KeyReused` where another had its key."""
+        query = sa.select(RequestKeyRow.request, RequestKeyRow.measurement_id).where(
+            RequestKeyRow.key == request.key
+        )
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row[0] != request.request:
+            raise KeyReused(
+                "the Idempotency-Key was sent before with another picture or other options; give each request a key of "
+                "its own, and the same one only when it is sent again"
+            )
+        return str(row[1])
 
     def find(self, id_: str) -> Row:
         """Return the row of a measurement."""

@@ -16,7 +16,7 @@ from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import stray_files
 from planimeter.store.journal import Note
-from planimeter.store.records import Record, Records, Row, measurement_of, unknown
+from planimeter.store.records import Record, Records, RequestKey, Row, measurement_of, unknown
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
 _log = logging.getLogger(__name__)
@@ -92,11 +92,12 @@ class Store:
         mask_png: bytes,
         candidates: bytes | None = None,
         batch: str | None = None,
+        request: RequestKey | None = None,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
-        which pictures were sent together.
+        which pictures were sent together, `request` what a client tells a repeated request by.
         """
         # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
         id_, created_at = self._ids.next_and_moment()
@@ -114,12 +115,19 @@ class Store:
             for folder in notes:
                 with folder.failing("write to"):
                     folder.sync()
-            self._records.insert(id_, created_at, measurement, names, candidates=candidates, batch=batch)
+            self._records.insert(
+                id_, created_at, measurement, names, candidates=candidates, batch=batch, request=request
+            )
         except BaseException:
             self._undo(notes)
             raise
         self._remove_notes(notes)
         return Record(id_, created_at, measurement, batch, names)
+
+    def asked_before(self, request: RequestKey) -> Record | None:
+        """Return the measurement that this request made; raises `KeyReused` where another had its key."""
+        id_ = self._records.asked_before(request)
+        return None if id_ is None else self.get(id_)
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""

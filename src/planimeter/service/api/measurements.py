@@ -38,6 +38,7 @@ from planimeter.service.context import Context, context
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
 from planimeter.service.pictures import admitted
+from planimeter.service.repeats import HEADER
 from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 
@@ -64,7 +65,8 @@ _HOW_TO_SEND = (
     "Options go into the query or, with multipart, into form fields; with JSON they stand beside the base64 of the "
     "picture. Any body may come packed (Content-Encoding: gzip); the limit of bytes holds for what it is unpacked. "
     "With from, the picture is that of a stored measurement and none is sent. With Accept: image/png or image/jpeg "
-    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
+    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number. A request that is sent again "
+    f"with the same {HEADER} (1 to 255 characters, a UUID for example) answers the measurement of the first."
 )
 
 
@@ -75,7 +77,7 @@ _HOW_TO_SEND = (
     _created(),
     options=UploadOptions,
     status=201,
-    errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
+    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
     uploads=True,
     description=_HOW_TO_SEND,
 )
@@ -84,7 +86,7 @@ def create_measurement() -> Response:
     parts = context()
     with admitted() as place:
         data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
-        record = measure_upload(place, data, filename, options)
+        record = measure_upload(place, data, filename, options, request.headers.get(HEADER))
     wanted = request.accept_mimetypes.best_match(
         ("application/json", "image/png", "image/jpeg"), default="application/json"
     )
