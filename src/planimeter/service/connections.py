@@ -13,6 +13,8 @@ from waitress.utilities import RequestEntityTooLarge  # type: ignore[import-unty
 
 MOST_CONNECTIONS = 800
 """Then the one that waited longest makes room for the next."""
+ROOM = 8
+"""One in so many makes room at a time."""
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
 WRITE_SECONDS = 20.0
@@ -105,13 +107,15 @@ def close_stuck(channels: dict[int, Channel], now: float) -> None:
 
 
 def make_room(channels: dict[int, Channel]) -> None:
-    """Close one that only waits, of the address that has most, so that the next is accepted."""
+    """Close some that only wait, first those of the address that has most, so that the next are accepted."""
     waiting = [
         (since, channel) for channel in channels.values() if (since := channel.waits_since) is not None
     ]
     if waiting:
         held = Counter(channel.addr[0] for channel in channels.values())
-        min(waiting, key=lambda entry: (-held[entry[1].addr[0]], entry[0]))[1].handle_close()
+        waiting.sort(key=lambda entry: (-held[entry[1].addr[0]], entry[0]))
+        for _, channel in waiting[: max(1, len(channels) // ROOM)]:
+            channel.handle_close()
 
 
 def _too_slow(seconds: float, grace: float, moved: int) -> bool:
