@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from planimeter.errors import ImportRefused
 from planimeter.importing.onnx_file import read_onnx_file
+from planimeter.importing.plan import refuse_bundled_name
 from planimeter.packs.pack import MANIFEST, Pack, parse_manifest
 from planimeter.packs.packing import finished_folder, new_file
 from planimeter.reading import refuse_irregular
@@ -57,6 +58,7 @@ def read_archive(path: Path, packs_folder: Path, *, replace: bool = False) -> Pa
             manifest = parse_manifest(
                 archive.read(str(root / MANIFEST)).decode("utf-8", "replace"), path.name
             )
+            refuse_bundled_name(manifest.name)
             target = packs_folder / manifest.name
             if target.exists() and not replace:
                 raise ImportRefused(f"there is a model in {target}; remove it, or --replace it")

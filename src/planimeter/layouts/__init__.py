@@ -42,8 +42,8 @@ def _read(tensors: Tensors, output: Output, classes: int, size: tuple[int, int] 
         values = named[meaning] = tensors[name]
         if np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
             raise InferenceFailed(
-                f"the network's output {name!r} ({meaning}) has values that are no numbers (NaN): nothing that it found "
-                "can be relied on; export the network again"
+                f"the network's output {name!r} ({meaning}) has values that are no numbers (NaN): nothing that it "
+                "found can be relied on; export the network again"
             )
     found = _FAMILIES[output.layout](named, output, size)
     if len(found.scores) and not (found.scores.min() >= 0 and found.scores.max() <= 1):

@@ -110,6 +110,11 @@ def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
     return packs
 
 
+def bundled_names() -> frozenset[str]:
+    """Return the names of the models that come with the package."""
+    return frozenset(find_packs())
+
+
 def find_pack(name: str, packs_folder: Path | None = None) -> Pack:
     """Return the pack called `name`, or the one in the folder that `name` is a path of."""
     packs = find_packs(packs_folder)
