@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from planimeter.commands.options import options_of
+from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.decoding import shared_decoders
@@ -30,6 +31,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(
         logging.ERROR
     )  # keep-alive connections look like a queue to it
+    keep_little_freed_memory()
     run(settings, Console(soft_wrap=True, highlight=False))
 
 
