@@ -19,6 +19,10 @@ class InvalidOption(PlanimeterError):
     code = "invalid_option"
 
 
+class ContradictoryOptions(InvalidOption):
+    """Options that are each possible, but not together."""
+
+
 class MissingPicture(PlanimeterError):
     """A request came without a picture, or with an empty one."""
 

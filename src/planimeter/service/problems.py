@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.InvalidOption: 400,
+    errors.ContradictoryOptions: 409,
     errors.MissingPicture: 400,
     errors.UnknownModel: 404,
     errors.UnknownMeasurement: 404,
@@ -65,7 +66,7 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if isinstance(error, RequestEntityTooLarge):
         return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
-    if allowed := getattr(error, "valid_methods", None):
+    if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
 
@@ -98,11 +99,18 @@ def _too_large(limit: int) -> str:
     )
 
 
+def _allowed(error: HTTPException) -> set[str]:
+    """Return the methods of what is at the path, and not of what else its last part could be the name of."""
+    valid = set(getattr(error, "valid_methods", None) or ())
+    fixed = [rule for rule in current_app.url_map.iter_rules() if rule.rule == request.path]
+    return {method for rule in fixed for method in rule.methods or ()} or valid
+
+
 def _sentence(error: HTTPException) -> str:
     if error.code == 404:
         return f"there is nothing at {request.path}; the routes are listed at /docs and in /openapi.json"
     if error.code == 405:
-        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        allowed = ", ".join(sorted(_allowed(error)))
         return f"{request.method} is not possible at {request.path}; possible: {allowed}"
     return error.description or error.name
 

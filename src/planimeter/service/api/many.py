@@ -43,6 +43,7 @@ def csv_answer(options: ListOptions) -> Response:
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
     options=FilterOptions,
+    errors=(400, 409),
 )
 def csv(options: FilterOptions) -> Response:
     """Answer a table of the matching measurements, newest first."""
@@ -83,6 +84,7 @@ def zip_archive(options: ArchiveOptions) -> Response:
     "Get the percent masked over time",
     answer_of("The trend.", TrendAnswer),
     options=TrendOptions,
+    errors=(400, 409),
 )
 def trend(options: TrendOptions) -> Response:
     """Answer the percent masked over time."""
@@ -96,6 +98,7 @@ def trend(options: TrendOptions) -> Response:
     "Get measurements summed up",
     answer_of("The statistics.", StatisticsAnswer),
     options=StatisticsOptions,
+    errors=(400, 409),
 )
 def statistics(options: StatisticsOptions) -> Response:
     """Answer sums and spread of the matching measurements."""

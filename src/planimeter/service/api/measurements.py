@@ -2,7 +2,8 @@
 
 from typing import BinaryIO
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from planimeter.drawing.drawing import draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png
@@ -108,6 +109,7 @@ def create_measurement() -> Response:
     "List measurements, newest first",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
     options=ListOptions,
+    errors=(400, 409),
 )
 def list_measurements(options: ListOptions) -> Response:
     """List measurements, newest first, as JSON or as CSV."""
@@ -155,6 +157,8 @@ def get_measurement(options: ReadOptions, id: str) -> Response:  # noqa: A002  t
 )
 def delete_measurement(_: NoOptions, id: str) -> Response:  # noqa: A002
     """Delete a measurement with its pictures."""
+    if any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):  # csv, zip, … are no ids
+        raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
     context().store.delete(id)
     return Response(status=204)
 
