@@ -847,3 +847,10 @@ def test_a_record_outlives_its_model(settings: Settings, store: Store, url: str)
     gone = create_app(settings, store, Models(settings, find=lambda _: {})).test_client()
     assert gone.get(f"{url}/overlay?style=outline").status_code == 200
     assert body(gone.get(url))["model"]["name"] == "blocks"
+
+
+def test_the_methods_of_a_path_are_those_of_what_is_there(client: FlaskClient) -> None:
+    for method in ("DELETE", "PATCH"):
+        answer = client.open(f"{MEASUREMENTS}/csv", method=method)
+        assert_problem(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"

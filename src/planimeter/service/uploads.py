@@ -24,6 +24,7 @@ from planimeter.service.problems import too_many_bytes
 FIELD = "image"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
+LONGEST_NAME = 255
 OVERHEAD = 2**20
 """Bytes that a form or a JSON object may need beside the picture."""
 
@@ -66,7 +67,7 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if kind == "multipart/form-data":
         file = _field(request)
         options = parse(UploadOptions, request.args, request.form)
-        return file.stream.read(max_bytes + 1), file.filename or "picture", options
+        return file.stream.read(max_bytes + 1), _short_enough(file.filename or "picture"), options
     if kind.startswith("image/") or kind == "application/octet-stream":
         options = parse(UploadOptions, request.args)
         data = request.get_data(cache=False)
@@ -217,6 +218,15 @@ def _field(request: Request) -> FileStorage:
     raise MissingPicture(
         f"there is no file in the field {FIELD!r}; fields that came: {', '.join(came) or 'none'}; {EXAMPLE}"
     )
+
+
+def _short_enough(name: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise InvalidOption(
+            f"the picture's name has {len(name):,} characters ({name[:40]!r}…) and may have {LONGEST_NAME}; send it "
+            "under a shorter one"
+        )
+    return name
 
 
 def _size(file: FileStorage) -> int:

@@ -146,3 +146,16 @@ class ThresholdRow(Table):
 
     model: Mapped[str] = mapped_column(String(64), primary_key=True)
     score: Mapped[float] = mapped_column(Float)
+
+
+class RequestKeyRow(Table):
+    """The key under which a client asked for a measurement, so that the same request sent again finds it."""
+
+    __tablename__ = "request_keys"
+    __table_args__ = (Index("request_keys_by_measurement", "measurement_id"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of what the client sent."""
+    request: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the picture and of all that was asked for with it."""
+    measurement_id: Mapped[str] = mapped_column(ForeignKey("measurements.id", ondelete="CASCADE"))
