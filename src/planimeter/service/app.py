@@ -98,6 +98,8 @@ def add_headers(answer: Response) -> Response:
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "no-cache")
+    if request.method == "OPTIONS" and (possible := problems.methods_here()):
+        answer.headers["Allow"] = ", ".join(sorted(possible))
     return answer
 
 
