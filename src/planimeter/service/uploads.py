@@ -12,6 +12,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from planimeter.errors import (
+    ContradictoryOptions,
     InvalidOption,
     MissingPicture,
     TooManyBytes,
@@ -61,7 +62,7 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
         return _read_json(request, max_bytes, stored)
     if request.args.get("from") or request.form.get("from"):
         if FIELD in request.files or kind.startswith("image/"):
-            raise InvalidOption("a picture came, and from names a stored one; send one of the two")
+            raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
         options = parse(UploadOptions, request.args, request.form, from_program=True)
         return *stored(options.from_ or ""), options
     if kind == "multipart/form-data":
@@ -151,7 +152,7 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if image is None:
         return *stored(options.from_ or ""), options
     if options.from_:
-        raise InvalidOption("a picture came, and from names a stored one; send one of the two")
+        raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
     return _from_base64(image, max_bytes), options.filename or "picture", options
 
 
