@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from planimeter.commands.options import options_of
+from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
@@ -50,6 +51,7 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
         )
         closing.callback(store.close)
+        refuse_without_keys(settings, store.keys.list())
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()

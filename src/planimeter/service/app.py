@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import problems
+from planimeter.service import access, problems
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -66,6 +66,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
     app.before_request(refuse_foreign_hosts)
+    access.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)

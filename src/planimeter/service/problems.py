@@ -66,6 +66,10 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if isinstance(error, RequestEntityTooLarge):
         return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
+    if error.code == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
+    if retry_after := getattr(error, "retry_after", None):
+        answer.headers["Retry-After"] = str(retry_after)
     if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer

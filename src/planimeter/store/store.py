@@ -16,6 +16,7 @@ from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import stray_files
 from planimeter.store.journal import Note
+from planimeter.store.keys import Keys
 from planimeter.store.records import Record, Records, RequestKey, Row, measurement_of, unknown
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
@@ -34,6 +35,8 @@ class Store:
         self._uploads = uploads
         self._outputs = outputs
         self._ids = Ids()
+        self.keys = Keys(records)
+        """Who may use a service with this store."""
 
     @classmethod
     def open(
