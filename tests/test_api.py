@@ -850,6 +850,7 @@ def test_a_record_outlives_its_model(settings: Settings, store: Store, url: str)
 
 
 def test_the_methods_of_a_path_are_those_of_what_is_there(client: FlaskClient) -> None:
+    assert client.options(f"{MEASUREMENTS}/csv").headers["Allow"] == "GET, HEAD, OPTIONS"
     for method in ("DELETE", "PATCH"):
         answer = client.open(f"{MEASUREMENTS}/csv", method=method)
         assert_problem(answer, 405, "method_not_allowed")

@@ -344,7 +344,7 @@ def test_a_public_address_without_a_token_ends_it_with_a_sentence(
 ) -> None:
     pytest.importorskip("ngrok")
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
-    status, _, err = start("--use-ngrok").wait()
+    status, _, err = start("--use-ngrok", "--insecure-no-auth").wait()
     assert status == 1
     assert "NGROK_AUTHTOKEN" in err
 

@@ -52,6 +52,10 @@ class Settings(Inference):
     """The settings of a service. Defaults suit one person on one machine."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for the whole network.")
+    insecure_no_auth: bool = Field(
+        default=False,
+        description="Let everybody who reaches an address other than this machine's own, or ngrok's, do everything.",
+    )
     public_host: str = Field(
         "",
         description="Names under which a proxy passes requests on to here, with commas between them; .example.org "

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from planimeter.commands.options import options_of
+from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
@@ -40,16 +41,17 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)
+        store = Store.open(
+            settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
+        )
+        closing.callback(store.close)
+        refuse_without_keys(settings, store.keys.list())
         tunnel = None
         if settings.use_ngrok:
             local = address_of(listening).removeprefix("http://")
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
-        store = Store.open(
-            settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
-        )
-        closing.callback(store.close)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()

@@ -73,6 +73,8 @@ _READERS: dict[str, Callable[[bytes, Limits], StoredImage]] = {
     "HEIC": read_heic,
 }
 """Formats that need more than a decoder's word."""
+_CHECKED_LATER = {"TIFF", "JPEG2000", "AVIF", "HEIC"}
+"""Formats whose readers have more to say of a size, or cut it, and make no room before they did."""
 _STRIP_PIXELS = 1 << 20
 _NOT_INSTALLED = {
     "HEIC": "this is HEIC, a phone's format, and what reads it is not installed: pip install 'planimeter[heic]'; or "
@@ -130,7 +132,7 @@ def read_size(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
     name = _format(data)
     with _hostile(name):
         header = read_header(data, name)
-        if name not in {"TIFF", "JPEG2000"}:  # whose readers have more to say first, and make no room before
+        if name not in _CHECKED_LATER:
             check_size((header.width, header.height), limits)
     return header
 

@@ -175,11 +175,6 @@ def _check_segments(page: Page, layout: Layout, limits: Limits, length: int) -> 
             f"the TIFF lists {len(offsets):,} {kind} of {len(sizes):,} sizes and needs {needed:,}; it is damaged: "
             "open it in a viewer and save it again"
         )
-    if layout.raw and int(sizes.sum()) > length:
-        raise UndecodablePicture(
-            f"the TIFF has {kind} of {int(sizes.sum()):,} bytes in a file of {length:,}: they lie over each other, "
-            "and it is damaged; open it in a viewer and save it again"
-        )
     if (sizes == 0).any():
         raise not_read(f"has {kind} without bytes (a sparse file)")
     if (offsets < 0).any() or (sizes < 0).any() or (offsets + sizes > length).any():
@@ -187,6 +182,11 @@ def _check_segments(page: Page, layout: Layout, limits: Limits, length: int) -> 
         raise UndecodablePicture(
             f"the bytes start like TIFF but cannot be decoded ({missing:,} of {needed:,} {kind} lie behind the file's "
             f"end at byte {length:,}); the file is cut short: fetch or save it again"
+        )
+    if layout.raw and int(sizes.sum()) > length:
+        raise UndecodablePicture(
+            f"the TIFF has {kind} of {int(sizes.sum()):,} bytes in a file of {length:,}: they lie over each other, "
+            "and it is damaged; open it in a viewer and save it again"
         )
 
 

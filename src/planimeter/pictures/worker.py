@@ -70,6 +70,7 @@ def main() -> None:
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not break the answers
         limit_memory = _memory_limiter()
+        send(answers, Answer())  # from here on the time of a picture counts, not that of starting
         while (text := receive(requests)) is not None:
             request = Request.model_validate_json(text)
             data = requests.read(request.size)

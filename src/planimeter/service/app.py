@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import problems
+from planimeter.service import access, problems
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -67,6 +67,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
     app.before_request(refuse_foreign_hosts)
+    access.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)
@@ -99,6 +100,8 @@ def add_headers(answer: Response) -> Response:
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "no-cache")
+    if request.method == "OPTIONS" and (possible := problems.methods_here()):
+        answer.headers["Allow"] = ", ".join(sorted(possible))
     return answer
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import (
     MissingPicture,
+    NotReady,
     PlanimeterError,
     TooManyBytes,
     TooManyPixels,
@@ -35,6 +36,7 @@ SECONDS = 5.0
 SECONDS_A_MEGAPIXEL = 0.4
 SECONDS_A_MEGABYTE = 0.1
 """How long decoding may take: some three times what the slowest honest file took on two busy cores."""
+START_SECONDS = 60.0
 _COMMAND = (sys.executable, "-m", "planimeter.pictures.worker")
 
 
@@ -92,7 +94,10 @@ class Decoders:
 
 def room_for(header: Header, limits: Limits) -> int:
     """Return the bytes of memory that a picture needs; one that will be refused needs none."""
-    refused = header.pixels > limits.max_pixels or max(header.width, header.height) > limits.max_side
+    # Some formats store a little more than they show, and cut it.
+    refused = (
+        header.pixels > 1.1 * limits.max_pixels or max(header.width, header.height) > 1.1 * limits.max_side
+    )
     return 0 if refused else header.decoding_bytes
 
 
@@ -109,6 +114,24 @@ class _Decoder:
             env=environment,
         )
         self._timed_out = False
+        with self._watched(START_SECONDS):
+            ready = receive(self._streams[1])
+        if not ready:
+            self.end()
+            raise NotReady(
+                "a process that decodes pictures did not start; the service's machine may be overloaded"
+            )
+
+    @contextmanager
+    def _watched(self, seconds: float) -> Iterator[None]:
+        """End the process after so many seconds."""
+        watch = threading.Timer(seconds, self._give_up)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     @property
     def alive(self) -> bool:
@@ -126,11 +149,9 @@ class _Decoder:
             max_side=limits.max_side,
             memory=room,
         )
-        watch = threading.Timer(seconds, self._give_up)
-        watch.daemon = True
-        watch.start()
         try:
-            answer = self._ask(request, data)
+            with self._watched(seconds):
+                answer = self._ask(request, data)
         except (OSError, EOFError) as error:
             self.end()
             why = (
@@ -145,8 +166,6 @@ class _Decoder:
         except BaseException:
             self.end()
             raise
-        finally:
-            watch.cancel()
         if isinstance(answer, PlanimeterError):
             raise answer
         return answer

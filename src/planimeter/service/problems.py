@@ -66,6 +66,10 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if isinstance(error, RequestEntityTooLarge):
         return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
+    if error.code == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
+    if retry_after := getattr(error, "retry_after", None):
+        answer.headers["Retry-After"] = str(retry_after)
     if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
@@ -100,10 +104,14 @@ def _too_large(limit: int) -> str:
 
 
 def _allowed(error: HTTPException) -> set[str]:
+    """Return the methods that are possible at the path, where others were refused."""
+    return methods_here() or set(getattr(error, "valid_methods", None) or ())
+
+
+def methods_here() -> set[str]:
     """Return the methods of what is at the path, and not of what else its last part could be the name of."""
-    valid = set(getattr(error, "valid_methods", None) or ())
     fixed = [rule for rule in current_app.url_map.iter_rules() if rule.rule == request.path]
-    return {method for rule in fixed for method in rule.methods or ()} or valid
+    return {method for rule in fixed for method in rule.methods or ()}
 
 
 def _sentence(error: HTTPException) -> str:

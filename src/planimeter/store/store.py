@@ -18,6 +18,7 @@ from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import stray_files
 from planimeter.store.journal import Note
+from planimeter.store.keys import Keys
 from planimeter.store.lines import Line
 from planimeter.store.order import NEWEST, Order
 from planimeter.store.record import Record, RequestKey, Row, measurement_of, unknown
@@ -52,6 +53,8 @@ class Store:
         self._outputs = outputs
         self._ids = Ids()
         self._keeping = threading.Lock()
+        self.keys = Keys(records)
+        """Who may use a service with this store."""
 
     @classmethod
     def open(

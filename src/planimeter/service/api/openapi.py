@@ -163,7 +163,7 @@ def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Js
     properties = {
         name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out
     }
-    return {"type": "object", "properties": properties}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _plain(schema: Json) -> Json:

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
@@ -75,6 +76,7 @@ class UploadOptions(AnswerOptions):
     )
     from_: str | None = Field(
         None,
+        min_length=1,
         alias="from",
         description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
     )
@@ -347,8 +349,9 @@ def parse(
 ) -> OptionsKind:
     """Return the options that `sources` (query, form) give.
 
-    An empty text means "not given", as forms of pages send it; `from_program` refuses it where a number, a time or one
-    of several words belongs. Raises `InvalidOption` for an unknown name, a wrong value, or two values for one name.
+    An empty text means "not given", as forms send it; `from_program` refuses it in the query, the first of `sources`,
+    where a number, a time or one of several words belongs. Raises `InvalidOption` for an unknown name, a wrong value,
+    or two values for one name.
     """
     values: dict[str, str | list[str]] = {}
     for number, source in enumerate(sources):
@@ -360,7 +363,7 @@ def parse(
                 raise (ContradictoryOptions if number else InvalidOption)(
                     f"{name} is given twice, as {values[name]!r} and {value!r}; give it once"
                 )
-            if value != "" or (from_program and not _takes_text(kind, name)):
+            if value != "" or (from_program and not number and not _takes_text(kind, name)):
                 values[name] = value
     try:
         return kind.model_validate(values)
@@ -371,7 +374,11 @@ def parse(
 
 def _takes_text(kind: type[RequestOptions], name: str) -> bool:
     found = (field for key, field in kind.model_fields.items() if (field.alias or key) == name)
-    return any(field.annotation in {str, str | None} for field in found)
+    return any(field.annotation in {str, str | None} and not _has_form(field) for field in found)
+
+
+def _has_form(field: FieldInfo) -> bool:
+    return any(getattr(rule, "pattern", None) or getattr(rule, "min_length", None) for rule in field.metadata)
 
 
 _LONGEST_SHOWN = 200
