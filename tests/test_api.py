@@ -229,7 +229,7 @@ def test_json_can_name_a_stored_picture(client: FlaskClient) -> None:
     again = client.post(MEASUREMENTS, json={"from": first["id"], "score_threshold": 0.7})
     assert same_picture(body(again), first)
     both = as_json(client, "aaaa", **{"from": first["id"]})
-    assert_problem(both, 400, "invalid_option", "one of the two")
+    assert_problem(both, 409, "invalid_option", "one of the two")
 
 
 def packed(client: FlaskClient, data: bytes, content_type: str, encoding: str = "gzip") -> TestResponse:
