@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
+ATTACK ?=
 DATA ?= ../shared/datasets/steel
 # The network as it is, and with one part taken away or exchanged at a time. MOBILENET_V2 is its ImageNet weights:
 # downloaded, or torchvision's file.
@@ -11,7 +12,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint lint-scripts bench bench-history architectures notebook train-extra clean
+.PHONY: serve test test-fast lint lint-scripts bench bench-history attack architectures notebook train-extra clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -39,6 +40,9 @@ bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its n
 
 bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements
 	$(BIN)/python bench/history.py
+
+attack: $(VENV)/serve.installed  ## Attack a service and say which promises held (options: make attack ATTACK="--short")
+	$(BIN)/python bench/attack $(ATTACK)
 
 architectures: $(VENV)/train.installed  ## Train architectures alike on DATA, then compare (options: ARCHITECTURES="…")
 	$(BIN)/python bench/architectures.py $(DATA) $(ARCHITECTURES)

@@ -120,3 +120,43 @@ def _save(onnx: Any, graph: Any, path: Path, metadata: Mapping[str, str] | None)
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+def write_endless(path: Path) -> Path:
+    """Write a network of torchvision's kind that counts almost to 2^63 before it answers."""
+    onnx = pytest.importorskip("onnx", reason="needs the train extra")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["on"]),
+            helper.make_node("Sin", ["before"], ["waves"]),
+            helper.make_node("Add", ["waves", "step"], ["after"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", kinds.INT64, []),
+            helper.make_tensor_value_info("go", kinds.BOOL, []),
+            helper.make_tensor_value_info("before", kinds.FLOAT, [1, 3, 64, 64]),
+        ],
+        [
+            helper.make_tensor_value_info("on", kinds.BOOL, []),
+            helper.make_tensor_value_info("after", kinds.FLOAT, [1, 3, 64, 64]),
+        ],
+        [onnx.numpy_helper.from_array(np.array([0.5], np.float32), "step")],
+    )
+    values = yolo_outputs()
+    constants = [
+        onnx.numpy_helper.from_array(np.array(2**62), "turns"),
+        onnx.numpy_helper.from_array(np.array(True), "true"),
+        onnx.numpy_helper.from_array(np.array([0.0], np.float32), "none"),
+        *(onnx.numpy_helper.from_array(given, f"{name}.values") for name, given in values.items()),
+    ]
+    nodes = [
+        helper.make_node("Loop", ["turns", "true", "picture"], ["looped"], body=body),
+        helper.make_node("ReduceMax", ["looped"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "none"], ["nothing"]),
+        *(helper.make_node("Add", [f"{name}.values", "nothing"], [name]) for name in values),
+    ]
+    outputs = [_declare(onnx, name, given, None) for name, given in values.items()]
+    image = helper.make_tensor_value_info("picture", kinds.FLOAT, [1, 3, 64, 64])
+    return _save(onnx, helper.make_graph(nodes, "endless", [image], outputs, constants), path, None)

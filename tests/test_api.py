@@ -229,7 +229,7 @@ def test_json_can_name_a_stored_picture(client: FlaskClient) -> None:
     again = client.post(MEASUREMENTS, json={"from": first["id"], "score_threshold": 0.7})
     assert same_picture(body(again), first)
     both = as_json(client, "aaaa", **{"from": first["id"]})
-    assert_problem(both, 400, "invalid_option", "one of the two")
+    assert_problem(both, 409, "invalid_option", "one of the two")
 
 
 def packed(client: FlaskClient, data: bytes, content_type: str, encoding: str = "gzip") -> TestResponse:
@@ -847,3 +847,11 @@ def test_a_record_outlives_its_model(settings: Settings, store: Store, url: str)
     gone = create_app(settings, store, Models(settings, find=lambda _: {})).test_client()
     assert gone.get(f"{url}/overlay?style=outline").status_code == 200
     assert body(gone.get(url))["model"]["name"] == "blocks"
+
+
+def test_the_methods_of_a_path_are_those_of_what_is_there(client: FlaskClient) -> None:
+    assert client.options(f"{MEASUREMENTS}/csv").headers["Allow"] == "GET, HEAD, OPTIONS"
+    for method in ("DELETE", "PATCH"):
+        answer = client.open(f"{MEASUREMENTS}/csv", method=method)
+        assert_problem(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"

@@ -61,7 +61,7 @@ class Service:
         """Return the address of its page, which ends with a slash."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PLANIMETER_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "planimeter", "serve", "--port", "0"],
+            [sys.executable, "-m", "planimeter", "serve", "--port", "0", "--public-host", PUBLIC_HOST],
             cwd=self._folder,
             env=own | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -246,3 +247,20 @@ def test_a_yolo_folder_is_checked_without_the_extra(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 instances" in result.stdout
     assert "Kratzer: tief" in result.stdout
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e10", "0"])
+def test_a_deadline_without_an_end_is_refused_at_start(folder: Path, value: str) -> None:  # noqa: ARG001
+    result = run("serve", "--deadline", value)
+    assert result.exit_code == 2
+    assert "--deadline" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_results_are_not_written_to_a_pipe(folder: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no pipes with a path")
+    os.mkfifo(folder / "pipe.csv")
+    result = run("measure", "pictures", "--results", "pipe.csv")
+    assert result.exit_code == 1
+    assert "no regular file" in result.output

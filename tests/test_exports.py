@@ -79,7 +79,8 @@ def test_the_next_page_keeps_a_selection(client: FlaskClient, three: list[Any]) 
     ("query", "words"),
     [
         ({"min_percent": "101"}, ("min_percent", "101", "100")),
-        ({"min_percent": "30", "max_percent": "20"}, ("30", "20", "nothing lies between")),
+        ({"since": "0.5"}, ("since", "0.5", "2026-11-26T14:30:00Z")),
+        ({"min_percent": ""}, ("min_percent", "''", "number")),
         ({"max_percent": "nan"}, ("max_percent", "finite")),
         ({"filename": "x" * 256}, ("filename", "255")),
         ({"ids": ",".join(["x"] * (MOST_LISTED + 1))}, ("ids", str(MOST_LISTED))),
@@ -93,6 +94,11 @@ def test_a_wrong_filter_is_named_everywhere(
         answer = client.get(MEASUREMENTS + path, query_string=query)
         assert_problem(answer, 400, "invalid_option", *words)
         assert len(answer.data) < 1000
+
+
+def test_conditions_that_nothing_can_fulfil_contradict_each_other(client: FlaskClient) -> None:
+    answer = client.get(MEASUREMENTS, query_string={"min_percent": "30", "max_percent": "20"})
+    assert_problem(answer, 409, "invalid_option", "30", "20", "nothing lies between")
 
 
 # ---- Table

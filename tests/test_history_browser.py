@@ -75,7 +75,7 @@ class Site:
         self.store.close()
 
     def add(self, what: Measurement, batch: str | None = None) -> str:
-        pictures = {"picture": THUMBNAIL, "overlay_png": THUMBNAIL, "mask_png": THUMBNAIL}
+        pictures: dict[str, Any] = {"picture": THUMBNAIL, "overlay_png": THUMBNAIL, "mask_png": THUMBNAIL}
         return self.store.add(what, batch=batch, **pictures).id
 
     def answer(self, path: str) -> Any:

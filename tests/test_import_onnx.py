@@ -19,13 +19,15 @@ from foreign_networks import (
     end_to_end_outputs,
     rf_detr_outputs,
     write_bright,
+    write_endless,
     write_network,
     yolo_outputs,
 )
 from planimeter.commands import main
 from planimeter.errors import ImportRefused, RuntimeUnavailable
 from planimeter.importing.onnx_file import read_onnx_file
-from planimeter.importing.onnx_pack import OnnxPlan, draw_up
+from planimeter.importing.onnx_pack import OnnxPlan, draw_up, write_imported
+from planimeter.importing.trial import try_shapes
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import RuntimeName, Settings
@@ -346,3 +348,26 @@ def test_openvino_is_never_asked_where_a_network_may_answer_nothing(
     (tmp_path / "elsewhere").mkdir()
     moved = file.rename(tmp_path / "elsewhere" / "maskrcnn.onnx")
     assert "pip install '.[onnxruntime]'" in refused(moved, "--classes", "red,green")
+
+
+# ---- Networks that mean harm
+
+
+@pytest.mark.parametrize("name", ["output0", "output1"])
+def test_an_output_that_is_no_number_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    outputs = yolo_outputs()
+    outputs[name] = np.full_like(outputs[name], np.nan)
+    file = write_network(tmp_path / "best.onnx", outputs, metadata=ULTRALYTICS)
+    text = refused(file, "--name", "mine")
+    assert f"output '{name}'" in text
+    assert "NaN" in text
+
+
+def test_a_network_that_never_answers_is_ended(tmp_path: Path) -> None:
+    file = write_endless(tmp_path / "endless.onnx")
+    with pytest.raises(ImportRefused, match="did not answer within 6 s"):
+        try_shapes(file, 64, 64, seconds=6)
+    imported = draw_up(file, OnnxPlan(name="mine", packs_folder=tmp_path / "packs", classes="cat,dog"))
+    with pytest.raises(ImportRefused, match=r"endless\.onnx.*did not answer within 6 s"):
+        write_imported(file, imported, seconds=6)
+    assert not list((tmp_path / "packs").glob("*"))

@@ -12,7 +12,7 @@ from planimeter.store.order import ORDERS
 from test_store import measurement
 
 API = "/api/v1/measurements"
-PICTURE = {"picture": b"picture", "overlay_png": b"overlay", "mask_png": b"mask"}
+PICTURE: dict[str, Any] = {"picture": b"picture", "overlay_png": b"overlay", "mask_png": b"mask"}
 PLATES = [("b.png", 3), ("Ä.png", 0), ("a.png", 3), ("c.png", 9), ("a.png", 1), ("d.png", 3), ("e.png", 0)]
 """File names and percent masked, oldest first; some are equal."""
 

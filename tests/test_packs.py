@@ -3,10 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from planimeter.errors import InvalidPack, UnknownModel
+from planimeter.errors import ImportRefused, InvalidPack, UnknownModel
+from planimeter.importing.archive import read_archive, write_archive
+from planimeter.importing.onnx_pack import OnnxPlan
 from planimeter.packs.pack import BUNDLED_FOLDER, find_pack, find_packs, read_pack
 
 
@@ -83,3 +87,50 @@ def test_two_classes_of_one_name_are_refused(packs: Path) -> None:
     rewrite(packs / "mine", classes=[one, one])
     with pytest.raises(InvalidPack, match="same name"):
         read_pack(packs / "mine")
+
+
+# ---- Packs that mean harm
+
+HOSTILE: dict[str, Any] = {
+    "preprocessing.tile": 10**12,
+    "preprocessing.tile_overlap": 1024,
+    "preprocessing.multiple": 2**40,
+    "preprocessing.mean": [1e300, 0, 0],
+    "preprocessing.std": [0, 1, 1],
+    "preprocessing.scale": 1e-300,
+    "preprocessing.least_scale": 1e300,
+    "preprocessing.tile_scale": 1e-12,
+    "thresholds.score": float("nan"),
+    "title": "x" * 100_000,
+    "summary": "x" * 100_000,
+    "version": "1" * 10_000,
+    "classes": [],
+    "classes.0.name": "x" * 10_000,
+    "onnx.name": "../model.onnx",
+    "schema_version": 10**400,
+}
+
+
+@pytest.mark.parametrize("field", HOSTILE)
+def test_a_manifest_with_absurd_values_is_refused_by_the_field(packs: Path, field: str) -> None:
+    path = packs / "mine" / "pack.json"
+    document = json.loads(path.read_text("utf-8"))
+    place = document
+    *steps, last = [int(step) if step.isdigit() else step for step in field.split(".")]
+    for step in steps:
+        place = place[step]
+    place[last] = HOSTILE[field]
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(InvalidPack, match=str(field.split(".", maxsplit=1)[0])):
+        read_pack(path.parent)
+    assert "mine" not in find_packs(packs)
+
+
+def test_a_foreign_model_does_not_take_the_name_of_a_bundled_one(tmp_path: Path) -> None:
+    archive = tmp_path / "nuclei.zip"
+    write_archive(find_pack("nuclei"), archive)
+    with pytest.raises(ImportRefused, match="nuclei is the name of a model that comes with Planimeter"):
+        read_archive(archive, tmp_path / "packs")
+    with pytest.raises(ValidationError, match="nuclei is the name of a model that comes with Planimeter"):
+        OnnxPlan(name="nuclei")
+    assert not list(tmp_path.glob("packs/*"))

@@ -61,10 +61,10 @@ def problem(body: bytes) -> tuple[str, str]:
 
 
 @contextmanager
-def serving(app: Flask, settings: Settings) -> Iterator[tuple[str, Server]]:
+def serving(app: Flask, settings: Settings, **more: Any) -> Iterator[tuple[str, Server]]:
     listening = bind(settings.host, 0)
     url = address_of(listening)
-    server = Server(app, settings, listening)
+    server = Server(app, settings, listening, **more)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -133,8 +133,8 @@ def test_the_links_of_an_answer_lead_to_the_pictures(url: str) -> None:
         assert request(urljoin(url + MEASUREMENTS, posted[name]))[0] == 200
 
 
-def test_forwarded_headers_and_a_foreign_host_change_nothing(url: str) -> None:
-    headers = PNG | {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+def test_forwarded_headers_change_nothing(url: str) -> None:
+    headers = PNG | {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     _, answered, body = request(url + MEASUREMENTS, "POST", OVERLAPPING, headers)
     assert answered["location"] == f"measurements/{json.loads(body)['id']}"
     assert b"evil" not in request(url + "/", headers=headers)[2]
@@ -344,7 +344,7 @@ def test_a_public_address_without_a_token_ends_it_with_a_sentence(
 ) -> None:
     pytest.importorskip("ngrok")
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
-    status, _, err = start("--use-ngrok").wait()
+    status, _, err = start("--use-ngrok", "--insecure-no-auth").wait()
     assert status == 1
     assert "NGROK_AUTHTOKEN" in err
 

@@ -19,6 +19,10 @@ class InvalidOption(PlanimeterError):
     code = "invalid_option"
 
 
+class ContradictoryOptions(InvalidOption):
+    """Options that are each possible, but not together."""
+
+
 class MissingPicture(PlanimeterError):
     """A request came without a picture, or with an empty one."""
 
@@ -71,6 +75,12 @@ class CountDiffers(PlanimeterError):
     """Not as many measurements match as the request says: deleting many needs their number."""
 
     code = "count_differs"
+
+
+class KeyReused(PlanimeterError):
+    """The key of a request was given to another request before, or is being worked on."""
+
+    code = "key_reused"
 
 
 class TooMany(PlanimeterError):
@@ -130,6 +140,12 @@ class DeadlineExceeded(PlanimeterError):
     """The picture waited longer than the deadline."""
 
     code = "deadline_exceeded"
+
+
+class ClientGone(PlanimeterError):
+    """The client left before its picture was measured."""
+
+    code = "client_gone"
 
 
 class NotReady(PlanimeterError):

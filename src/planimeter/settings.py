@@ -52,6 +52,15 @@ class Settings(Inference):
     """The settings of a service. Defaults suit one person on one machine."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for the whole network.")
+    insecure_no_auth: bool = Field(
+        default=False,
+        description="Let everybody who reaches an address other than this machine's own, or ngrok's, do everything.",
+    )
+    public_host: str = Field(
+        "",
+        description="Names under which a proxy passes requests on to here, with commas between them; .example.org "
+        "stands for all names below it.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
     upload_folder: Path = Field(
@@ -64,12 +73,33 @@ class Settings(Inference):
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded, as an SQLAlchemy URL.",
     )
+    begin_anew: bool = Field(
+        default=False,
+        description="Begin a new database although there are pictures of measurements that it does not know.",
+    )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
-    deadline: float = Field(60.0, gt=0, description="Seconds a picture may wait for the model.")
+    deadline: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds after which a picture must be measured; one that cannot be is refused at once.",
+    )
+    memory: int = Field(
+        1024,
+        ge=64,
+        le=1_048_576,
+        description="MiB that pictures may take while they are decoded and measured; others wait.",
+    )
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
     max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")
+
+    @property
+    def public_hosts(self) -> tuple[str, ...]:
+        """The names in `public_host`, in lower case."""
+        return tuple(name.strip().lower() for name in self.public_host.split(",") if name.strip())

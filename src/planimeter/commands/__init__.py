@@ -13,6 +13,8 @@ COMMANDS = {
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",
+    "keys": "Make, list and revoke keys for a service that others reach.",
+    "doctor": "Look for damage in what is stored.",
     "evaluate": "Compare a model with labelled pictures.",
 }
 """In the order in which a new user needs them."""

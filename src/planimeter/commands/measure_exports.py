@@ -25,6 +25,7 @@ from planimeter.exports.yolo import ClassNumbers
 from planimeter.measuring.table import Cell, csv_lines
 from planimeter.numbers import write_signed
 from planimeter.packs.packing import new_file
+from planimeter.reading import read_file, read_file_text
 
 COVERAGE = "coverage.csv"
 SHOWN_DECIMALS = 4
@@ -134,7 +135,11 @@ def _refuse_to_replace(kind: ExportFormat, folder: Path, stems: Sequence[str], d
 
 def _keep_names(file: Path, text: str) -> None:
     """Write the names of the classes, where they are not there; others would give labels another meaning."""
-    if file.exists() and file.read_text("utf-8", "replace") != text:
+    try:
+        there = read_file_text(file) if file.exists() else text
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreFailed(f"{file} cannot be read; choose another folder for --to ({error})") from error
+    if there != text:
         raise InvalidOption(f"{file} is there already with other classes; choose another folder for --to")
     _write(file, text.encode())
 
@@ -151,7 +156,7 @@ def _write(target: Path, data: bytes) -> None:
 def _append(table: Path, row: dict[str, Cell]) -> None:
     header, line = _lines(row)
     try:
-        begun = table.read_bytes()[: len(header)] if table.exists() else b""
+        begun = read_file(table)[: len(header)] if table.exists() else b""
         if begun and begun != header:
             raise StoreFailed(f"{table} is another table; choose another folder for --to")
         with table.open("ab") as file:

@@ -15,6 +15,7 @@ from planimeter.measurement import Interval, Measurement
 from planimeter.measuring.candidates import UNKNOWN
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
+from planimeter.reading import refuse_irregular
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
@@ -59,6 +60,8 @@ def keeping(path: Path | None, classes: Sequence[str], style: CsvStyle = "plain"
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_irregular(path)
         begun = path.is_file() and path.stat().st_size > 0
         if begun:
             _check_columns(path, classes)

@@ -1,6 +1,7 @@
 """`planimeter serve`: the service with its page and API."""
 
 import logging
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -10,8 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from planimeter.commands.options import options_of
+from planimeter.service.access import refuse_without_keys
+from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
+from planimeter.service.decoding import shared_decoders
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.service.tunnel import open_tunnel
@@ -28,6 +32,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(
         logging.ERROR
     )  # keep-alive connections look like a queue to it
+    keep_little_freed_memory()
     run(settings, Console(soft_wrap=True, highlight=False))
 
 
@@ -36,17 +41,21 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)
+        store = Store.open(
+            settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
+        )
+        closing.callback(store.close)
+        refuse_without_keys(settings, store.keys.list())
         tunnel = None
         if settings.use_ngrok:
             local = address_of(listening).removeprefix("http://")
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
-        store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
-        closing.callback(store.close)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()
+        shared_decoders().start()
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
         server = Server(app, settings, listening)
@@ -54,6 +63,11 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None)
         server.run()
         console.print("Stopped.")
+    if not server.idle:
+        # A thread is still in the network or in a decoder: taken apart under it, the process would abort.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def stop_on_signals(server: Server) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from planimeter.errors import ImportRefused
 from planimeter.importing.onnx_file import read_onnx_file
+from planimeter.importing.plan import refuse_bundled_name
 from planimeter.packs.pack import MANIFEST, Pack, parse_manifest
 from planimeter.packs.packing import finished_folder, new_file
+from planimeter.reading import refuse_irregular
 
 MOST_FILES = 2000
 MOST_BYTES = 4 * 2**30
@@ -50,11 +52,13 @@ def read_archive(path: Path, packs_folder: Path, *, replace: bool = False) -> Pa
     is incomplete or damaged. Nothing is left behind then.
     """
     try:
+        refuse_irregular(path)
         with zipfile.ZipFile(path) as archive:
             root, entries = _check(archive, path)
             manifest = parse_manifest(
                 archive.read(str(root / MANIFEST)).decode("utf-8", "replace"), path.name
             )
+            refuse_bundled_name(manifest.name)
             target = packs_folder / manifest.name
             if target.exists() and not replace:
                 raise ImportRefused(f"there is a model in {target}; remove it, or --replace it")

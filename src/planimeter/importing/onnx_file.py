@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from planimeter.errors import ImportRefused
+from planimeter.reading import read_file
 
 MOST_BYTES = 2 * 2**30
 """No protobuf message is larger."""
@@ -66,10 +67,10 @@ def read_onnx_file(path: Path) -> OnnxFile:
     Raises `ImportRefused` for a file that is none, is torn, or refers to weights in other files.
     """
     try:
-        size = path.stat().st_size
+        data = read_file(path, most_bytes=MOST_BYTES)
+        size = len(data)
         if size > MOST_BYTES:
-            raise ImportRefused(f"{path.name} has {size:,} bytes; an ONNX file has at most {MOST_BYTES:,}")
-        data = path.read_bytes()
+            raise ImportRefused(f"{path.name} has more than {MOST_BYTES:,} bytes, and no ONNX file has")
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read: {error.strerror}") from error
     try:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationError
 
 from planimeter.errors import ImportRefused, InferenceFailed, InvalidPack, RuntimeUnavailable
@@ -13,6 +12,7 @@ from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.onnx_file import OnnxFile, Tensor, read_onnx_file
 from planimeter.importing.onnx_layout import Recognised, class_names, input_size, recognise
 from planimeter.importing.plan import ImportPlan, name_classes
+from planimeter.importing.trial import SECONDS, try_pack, try_shapes
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.manifest import (
     Layout,
@@ -25,13 +25,12 @@ from planimeter.packs.manifest import (
 )
 from planimeter.packs.pack import Pack
 from planimeter.packs.packing import ONNX, UNKNOWN_FILE, describe, finished_folder, write_manifest
-from planimeter.runtimes.openvino import answered_shapes
+from planimeter.reading import read_file_text
 
 _RGB_MEAN, _RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _ZERO_TO_ONE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
 _AS_THEY_ARE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _USUAL_SIDE = 640
-_GREY = np.full((240, 320, 3), 114, np.uint8)
 _SCORES: dict[Layout, float] = {"yolo": 0.25, "yolo-end-to-end": 0.25}
 """Default thresholds of the libraries where they are not 0.5."""
 COCO = "coco"
@@ -139,16 +138,16 @@ def draw_up(path: Path, plan: OnnxPlan) -> Imported:
     return Imported(Pack(plan.packs_folder / plan.name, manifest), file, found, tuple(notes))
 
 
-def write_imported(path: Path, imported: Imported) -> tuple[Pack, Segmenter]:
-    """Write the pack, once its network has been loaded; returns both."""
+def write_imported(path: Path, imported: Imported, *, seconds: float = SECONDS) -> tuple[Pack, Segmenter]:
+    """Write the pack, once its network has answered within `seconds`; returns both."""
     pack = imported.pack
     with finished_folder(pack.folder) as aside:
         shutil.copyfile(path, aside / ONNX)
         written = pack.manifest.model_copy(update={"onnx": describe(aside / ONNX)})
         write_manifest(aside, written)
         try:
+            try_pack(aside, path.name, seconds=seconds)
             segmenter = load(str(aside), infer_with_cpu=True)
-            segmenter.segment(_GREY)
         except (InvalidPack, InferenceFailed, RuntimeUnavailable) as error:
             raise ImportRefused(_cannot_run(path, imported, error)) from error
     finished = Pack(pack.folder, written)
@@ -164,7 +163,7 @@ def _recognise(path: Path, file: OnnxFile, entry: Tensor, plan: OnnxPlan) -> Rec
             raise
         _, size = _fixed_size(entry, plan)
         try:
-            shapes = answered_shapes(path, *(size or input_size(file) or (_USUAL_SIDE, _USUAL_SIDE)))
+            shapes = try_shapes(path, *(size or input_size(file) or (_USUAL_SIDE, _USUAL_SIDE)))
         except InvalidPack:
             shapes = {}
     outputs = [replace(output, shape=shapes.get(output.name, output.shape)) for output in file.outputs]
@@ -335,7 +334,7 @@ def _given_names(plan: OnnxPlan) -> list[str]:
     if plan.classes:
         raise ImportRefused("give --classes or --classes-file, not both")
     try:
-        lines = plan.classes_file.read_text("utf-8").splitlines()
+        lines = read_file_text(plan.classes_file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ImportRefused(f"{plan.classes_file} cannot be read as a list of names: {error}") from error
     names = [line.strip() for line in lines if line.strip()]

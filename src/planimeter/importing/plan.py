@@ -1,10 +1,22 @@
 """What a user may say about a model that was made elsewhere, whatever its kind."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from planimeter.errors import ImportRefused
 from planimeter.packs.manifest import NAME_PATTERN, PALETTE, PackClass
+from planimeter.packs.pack import bundled_names
 from planimeter.packs.packing import NewPack
+
+BUNDLED_NAME = (
+    "{name} is the name of a model that comes with Planimeter, and requests that name it mean that one; give yours "
+    "another"
+)
+
+
+def refuse_bundled_name(name: str) -> None:
+    """Raise `ImportRefused` for the name of a bundled model, which a foreign one must not take over."""
+    if name in bundled_names():
+        raise ImportRefused(BUNDLED_NAME.format(name=name))
 
 
 class ImportPlan(NewPack):
@@ -14,6 +26,13 @@ class ImportPlan(NewPack):
     classes: str = Field(
         "", description="Names of the classes in the network's order, with commas between them."
     )
+
+    @field_validator("name")
+    @classmethod
+    def _not_bundled(cls, name: str) -> str:
+        if name in bundled_names():
+            raise ValueError(BUNDLED_NAME.format(name=name))
+        return name
 
     @property
     def class_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from planimeter.errors import ImportRefused
+from planimeter.reading import refuse_irregular
 
 _NAMED = 5
 _ZIP = b"PK\x03\x04"
@@ -89,6 +90,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     more than tensors, arrays, numbers and text.
     """
     try:
+        refuse_irregular(path)
         with path.open("rb") as file:
             start = file.read(64)
             file.seek(0)

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from planimeter.errors import ImportRefused
+from planimeter.reading import read_file_text
 
 BASE = "_BASE_"
 _LARGEST = 1_000_000
@@ -72,7 +73,7 @@ def _read(path: Path) -> Keys:
         size = path.stat().st_size
         if size > _LARGEST:
             raise ImportRefused(f"{path} has {size:,} bytes; a configuration has {_LARGEST:,} at most")
-        found = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506  a subclass of SafeLoader
+        found = yaml.load(read_file_text(path), Loader=_Loader)  # noqa: S506  a subclass of SafeLoader
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:

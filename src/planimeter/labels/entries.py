@@ -10,6 +10,7 @@ from planimeter.labels.pictures import LabelledPicture, LabelledPictures
 from planimeter.labels.shapes import Shape, unite
 from planimeter.masks.window import WindowMask
 from planimeter.pictures.decode import decode
+from planimeter.reading import read_file
 from planimeter.settings import Limits
 
 LEAVE_OUT = "to go on without all that is broken, add --leave-out broken (in Python: leave_out_broken=True)"
@@ -108,7 +109,11 @@ def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report)
         report.broken(entry.labels, f"picture {entry.name}: {entry.source.reason}")
         return None
     try:
-        data = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
+        data = (
+            read_file(entry.source, most_bytes=Limits().max_bytes)
+            if isinstance(entry.source, Path)
+            else entry.source
+        )
         pixels = decode(data, filename=entry.name, limits=Limits()).pixels
     except OSError as error:
         report.broken(entry.labels, f"picture {entry.name}: {error.strerror}")

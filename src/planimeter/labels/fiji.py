@@ -13,6 +13,7 @@ from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Repor
 from planimeter.labels.files import ordered
 from planimeter.labels.finder import Finder, Folders, Missing, find_named, pictures_beside
 from planimeter.labels.shapes import Shape, ellipse, even_odd, polygon, rectangle
+from planimeter.reading import read_file, refuse_irregular
 
 FORMAT = "Fiji ROI"
 ONLY_CLASS = "object"
@@ -120,8 +121,9 @@ def _objects(file: Path, report: Report) -> Iterator[ObjectEntry]:
 
 def _regions(file: Path, report: Report) -> Iterator[tuple[str, bytes]]:
     if file.suffix.lower() == ".roi":
-        yield f"region {file.stem}", file.read_bytes()
+        yield f"region {file.stem}", read_file(file)
         return
+    refuse_irregular(file)
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if not entry.filename.lower().endswith(".roi") or "__MACOSX" in entry.filename:

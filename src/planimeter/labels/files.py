@@ -10,6 +10,7 @@ from typing import Any
 from planimeter.errors import DataError
 from planimeter.labels.entries import Report
 from planimeter.labels.finder import pictures_beside
+from planimeter.reading import read_file
 
 FALLBACK = "cp1252"
 """What old Windows programs write in western Europe and America, where a text is not UTF-8."""
@@ -22,7 +23,7 @@ def read_text(file: Path, report: Report | None = None) -> str:
     Raises `DataError` where it is none of these.
     """
     try:
-        data = file.read_bytes()
+        data = read_file(file)
     except OSError as error:
         raise DataError(f"{file} cannot be opened: {error.strerror}") from error
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")

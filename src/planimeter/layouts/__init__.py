@@ -39,7 +39,12 @@ def _read(tensors: Tensors, output: Output, classes: int, size: tuple[int, int] 
     for meaning, name in output.names.items():
         if name not in tensors:
             raise InferenceFailed(f"the network has no output {name!r}; it has {', '.join(tensors)}")
-        named[meaning] = tensors[name]
+        values = named[meaning] = tensors[name]
+        if np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
+            raise InferenceFailed(
+                f"the network's output {name!r} ({meaning}) has values that are no numbers (NaN): nothing that it "
+                "found can be relied on; export the network again"
+            )
     found = _FAMILIES[output.layout](named, output, size)
     if len(found.scores) and not (found.scores.min() >= 0 and found.scores.max() <= 1):
         raise InferenceFailed(

@@ -1,13 +1,13 @@
 """From the bytes of a picture to all that is answered and kept of it, with no service, queue or store in it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Measurement
 from planimeter.measuring.segmenter import Segmenter, Stopwatch
-from planimeter.pictures.decode import decode
+from planimeter.pictures.decode import Picture, decode
 from planimeter.settings import Limits
 
 
@@ -29,19 +29,19 @@ def measure_picture(
     filename: str = "picture",
     score_threshold: float | None = None,
     limits: Limits | None = None,
-    turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    turn: Callable[[], AbstractContextManager[object]] | None = None,
+    decode: Callable[..., Picture] = decode,
 ) -> Result:
     """Decode, measure and draw a picture given as the bytes of a file.
 
-    `score_threshold` in [0, 1] replaces the pack's own. `turn` is entered for the time that the network is needed;
-    what it waits for that is timed as the queue. Raises what `decode`, `turn` and `Segmenter.measure` raise.
+    `score_threshold` in [0, 1] replaces the pack's own. `turn` is entered each time that the network is needed, once
+    for each tile; what it waits for that is timed as the queue. `decode` is called as the decoder of this name is.
+    Raises what `decode`, `turn` and `Segmenter.measure` raise.
     """
     watch = Stopwatch()
     picture = decode(data, filename=filename, limits=limits or Limits())
     watch.lap("decode")
-    with turn():
-        watch.lap("queue")
-        measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch)
+    measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch, turn=turn)
     overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()
     fields = {name: getattr(measured, name) for name in Measurement.model_fields}

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,9 @@ from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.runtimes.thorough import ThoroughRuntime
 from planimeter.settings import Inference, Limits, Precision, RuntimeName
+
+Turn = Callable[[], AbstractContextManager[object]]
+"""What waits until the network may be used, and is held as long as it is."""
 
 
 class Measured(Measurement):
@@ -112,13 +116,15 @@ class Segmenter:
         filename: str | None = None,
         limits: Limits | None = None,
         watch: "Stopwatch | None" = None,
+        turn: Turn | None = None,
     ) -> Measured:
         """Measure one picture.
 
         `source` is a path, the bytes of a picture file, a binary file that is open (also `BytesIO`), an array (uint8
         [H, W] or [H, W, 3 or 4] RGB(A), uint16 [H, W]), a `PIL.Image.Image`, or a `Picture` already decoded; anything
         else raises `InvalidOption`. `score_threshold` in [0, 1] replaces the pack's own. A `watch`
-        that already runs goes on; its time so far is in the measurement's.
+        that already runs goes on; its time so far is in the measurement's. `turn` is entered for each use of the
+        network.
         """
         watch = watch or Stopwatch()
         threshold = self.default_threshold if score_threshold is None else score_threshold
@@ -127,7 +133,7 @@ class Segmenter:
         picture = read_source(source, filename=filename, limits=limits or Limits())
         if picture is not source:
             watch.lap("decode")
-        candidates = self._find(picture.pixels, watch, picture.notes)
+        candidates = self._find(picture.pixels, watch, picture.notes, turn)
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
@@ -148,13 +154,21 @@ class Segmenter:
         """
         return tuple(self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch()))
 
+    def tiles(self, height: int, width: int) -> int:
+        """Return in how many pieces a picture of that size is shown to the network."""
+        return len(choose_tiles(height, width, self.pack.manifest.preprocessing)[0])
+
     def _find(
-        self, pixels: NDArray[np.uint8], watch: "Stopwatch", picture_notes: Sequence[Note] = ()
+        self,
+        pixels: NDArray[np.uint8],
+        watch: "Stopwatch",
+        picture_notes: Sequence[Note] = (),
+        turn: Turn | None = None,
     ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
         candidates = make_candidates(
-            self._detect(pixels, 0.0, watch),
+            self._detect(pixels, 0.0, watch, turn),
             Counted(height, width),
             manifest.thresholds.mask,
             most_instances=manifest.limits.detections,
@@ -165,7 +179,7 @@ class Segmenter:
         return replace(candidates, picture_notes=[*picture_notes, *unlike])
 
     def _detect(
-        self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch"
+        self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch", turn: Turn | None = None
     ) -> Iterator[Detections]:
         """Yield what the network finds in one tile after the other."""
         manifest = self.pack.manifest
@@ -176,9 +190,12 @@ class Segmenter:
                 pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
             )
             watch.lap("postprocess")
-            with self._one_at_a_time:
-                raw = self._runtime.run(image)
-            watch.lap("inference")
+            with turn() if turn else nullcontext():
+                if turn:
+                    watch.lap("queue")
+                with self._one_at_a_time:
+                    raw = self._runtime.run(image)
+                watch.lap("inference")
             # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
             scores = raw.scores.astype(np.float64).round(6)
             order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]

@@ -15,14 +15,18 @@ PALETTE = ("#22d3ee", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#0072b2", "#c
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
+Text = Annotated[str, Field(max_length=2_000)]
+Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+
+
 class _Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PackClass(_Manifest):
     """One class that the model knows. Class ids count from 1, in the order of the manifest."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=200)
     color: str = Field(pattern=r"^#[0-9a-f]{6}$")
 
 
@@ -47,12 +51,12 @@ class Preprocessing(_Manifest):
     longest_edge: int = Field(default=1333, ge=32, le=8192)
     scale: float | None = Field(
         default=None,
-        gt=0,
+        gt=0.01,
         le=16,
         description="Every picture is scaled by this instead, so that objects keep their size whatever the "
         "picture's; larger than a tile, it is measured in overlapping tiles.",
     )
-    multiple: int = Field(default=32, ge=1)
+    multiple: int = Field(default=32, ge=1, le=1024)
     antialias: bool = Field(
         default=True,
         description="Whether scaling down averages all pixels, as Pillow does, or reads four, as OpenCV does.",
@@ -66,19 +70,22 @@ class Preprocessing(_Manifest):
     least_scale: float = Field(
         default=0.0,
         ge=0,
+        le=16,
         description="A picture that would be scaled further down is measured in overlapping tiles; 0 never does.",
     )
     tile_scale: float = Field(
-        default=1.0, gt=0, description="The scale of those tiles, and so of their objects."
+        default=1.0, gt=0.01, le=16, description="The scale of those tiles, and so of their objects."
     )
-    tile: int = Field(default=1024, ge=256, description="Side of such a tile in the network, in pixels.")
+    tile: int = Field(
+        default=1024, ge=256, le=8192, description="Side of such a tile in the network, in pixels."
+    )
     tile_overlap: int = Field(
         default=256,
         ge=0,
         description="What two tiles share, in network pixels: the largest object found whole.",
     )
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
-    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    mean: tuple[Number, Number, Number] = (123.675, 116.28, 103.53)
+    std: tuple[Number, Number, Number] = (58.395, 57.12, 57.375)
 
     @model_validator(mode="after")
     def _size_fits(self) -> "Preprocessing":
@@ -88,6 +95,8 @@ class Preprocessing(_Manifest):
             raise ValueError(f'"scale" belongs to "edges"; fit is {self.fit!r}')
         if self.size is not None and not all(32 <= side <= 8192 for side in self.size):
             raise ValueError(f"size is {self.size}; each side must lie between 32 and 8192")
+        if 2 * self.tile_overlap > self.tile:
+            raise ValueError(f"tile_overlap is {self.tile_overlap}, more than half of a tile of {self.tile}")
         if 0 in self.std:
             raise ValueError("std is zero; pixels are divided by it")
         return self
@@ -153,13 +162,13 @@ class Output(_Manifest):
     """How the answer of a network that was not built here is read; see planimeter.layouts."""
 
     layout: Layout
-    names: dict[str, str] = Field(
+    names: dict[str, Text] = Field(
         default_factory=dict, description="Outputs of the ONNX file by what they mean: boxes, labels, …"
     )
     labels: tuple[int, ...] | None = Field(
         default=None, description="The number that the network gives each class; unless given, 1, 2, …"
     )
-    detections: int = Field(default=300, ge=1, description="The most instances in one picture.")
+    detections: int = Field(default=300, ge=1, le=100_000, description="The most instances in one picture.")
     score_floor: float = Field(
         default=0.05, ge=0, le=1, description="Instances below this score are dropped."
     )
@@ -185,15 +194,15 @@ class Thresholds(_Manifest):
 class PackFile(_Manifest):
     """A file of the pack, by name and content."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=200)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class TrainingData(_Manifest):
     """Where the knowledge comes from."""
 
-    name: str
-    licence: str
+    name: Text
+    licence: Text
     pictures: int = Field(ge=0)
     instances: int = Field(ge=0)
     started_from: str = Field(default="", description="The model whose weights training started from.")
@@ -204,11 +213,11 @@ class Manifest(_Manifest):
 
     schema_version: Literal[1]
     name: str = Field(pattern=NAME_PATTERN)
-    version: str
-    title: str
-    summary: str
+    version: str = Field(max_length=100)
+    title: str = Field(max_length=200)
+    summary: Text
     task: Literal["instance-segmentation"] = "instance-segmentation"
-    classes: tuple[PackClass, ...] = Field(min_length=1)
+    classes: tuple[PackClass, ...] = Field(min_length=1, max_length=10_000)
     preprocessing: Preprocessing
     architecture: AnyArchitecture | None = Field(
         default=None,
@@ -224,7 +233,9 @@ class Manifest(_Manifest):
         default=None, description="What the model knows of its own errors; absent where nothing was measured."
     )
     training_data: TrainingData
-    limitations: str = Field(default="", description="Where it fails, for the card; Markdown.")
+    limitations: str = Field(
+        default="", max_length=20_000, description="Where it fails, for the card; Markdown."
+    )
     metrics: dict[str, Any] = Field(
         default_factory=dict,
         description="Figures by part: validation, test; see planimeter.evaluation.metrics.",

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from planimeter.errors import InvalidPack, UnknownModel
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
 from planimeter.packs.trust import Trust
+from planimeter.reading import read_file, read_file_text
 
 MANIFEST = "pack.json"
 CARD = "CARD.md"
@@ -41,7 +42,7 @@ class Pack:
         """Return the path of a file of the pack after checking that it holds what the manifest says."""
         path = self.folder / entry.name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = hashlib.sha256(read_file(path)).hexdigest()
         except OSError as error:
             raise InvalidPack(f"pack {self.name!r}: {entry.name} cannot be read ({error})") from error
         if found != entry.sha256:
@@ -58,7 +59,7 @@ class Pack:
         if entry is None:
             return Trust()
         try:
-            return Trust.model_validate_json(self.file(entry).read_bytes())
+            return Trust.model_validate_json(read_file(self.file(entry)))
         except ValidationError as error:
             raise InvalidPack(f"pack {self.name!r}: {entry.name}: {_first(error)}") from error
 
@@ -81,7 +82,7 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
     try:
         state = path.stat()
         manifest = _read_manifest(path, state.st_ino, state.st_mtime_ns, state.st_size)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidPack(f"{folder} is no pack: {MANIFEST} cannot be read ({error})") from error
     return Pack(folder, manifest, bundled)
 
@@ -89,7 +90,7 @@ def read_pack(folder: Path, *, bundled: bool = False) -> Pack:
 @lru_cache(maxsize=256)
 def _read_manifest(path: Path, _inode: int, _changed: int, _size: int) -> Manifest:
     """Return a manifest; it is read again only where the file is another one."""
-    return parse_manifest(path.read_text("utf-8"), str(path))
+    return parse_manifest(read_file_text(path), str(path))
 
 
 def parse_manifest(text: str, source: str) -> Manifest:
@@ -124,6 +125,11 @@ def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
             else:
                 packs[pack.name] = pack
     return packs
+
+
+def bundled_names() -> frozenset[str]:
+    """Return the names of the models that come with the package."""
+    return frozenset(find_packs())
 
 
 def find_pack(name: str, packs_folder: Path | None = None) -> Pack:

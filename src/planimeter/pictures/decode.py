@@ -31,6 +31,7 @@ from planimeter.measurement import ImageInfo, Note
 from planimeter.pictures import tiff_tags
 from planimeter.pictures.boxes import read_avif, read_heic, read_jpeg2000
 from planimeter.pictures.formats import TITLES, name_other, tell_format
+from planimeter.pictures.header import Header, read_header
 from planimeter.pictures.jpeg import read_jpeg
 from planimeter.pictures.limits import check_single, check_size
 from planimeter.pictures.stored import StoredImage
@@ -41,15 +42,16 @@ EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras deliver inside 16-bit files."""
 
 _ORIENTATION_TAG = 0x0112
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
 }
+"""By the EXIF orientation of the stored pixels."""
 
 # Pillow's own limit would warn above 89 megapixels and refuse above 179, whatever ours is: `Limits` takes its
 # place, and is checked as early.
@@ -71,6 +73,9 @@ _READERS: dict[str, Callable[[bytes, Limits], StoredImage]] = {
     "HEIC": read_heic,
 }
 """Formats that need more than a decoder's word."""
+_CHECKED_LATER = {"TIFF", "JPEG2000", "AVIF", "HEIC"}
+"""Formats whose readers have more to say of a size, or cut it, and make no room before they did."""
+_STRIP_PIXELS = 1 << 20
 _NOT_INSTALLED = {
     "HEIC": "this is HEIC, a phone's format, and what reads it is not installed: pip install 'planimeter[heic]'; or "
     "convert it to JPEG (phones save JPEG where the camera's format is set to most compatible)",
@@ -96,17 +101,15 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
     `TooManyPixels` and `UndecodablePicture` (damaged, or of a kind without a fair 8-bit RGB rendering), and
     nothing else, whatever the bytes.
     """
-    if not data:
-        raise MissingPicture("the picture is empty (0 bytes); send the bytes of a picture file")
-    if len(data) > limits.max_bytes:
-        raise TooManyBytes(
-            f"the picture has {len(data):,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
-        )
-    name = _format(data)
+    header = read_size(data, limits)
+    name = header.format
     with _hostile(name):
         stored = _READERS[name](data, limits) if name in _READERS else _read(name, data, limits)
         notes = [*stored.notes]
-        pixels = _rgb(_upright(stored.image, notes), stored, notes)
+        orientation = _orientation(stored.image, notes)
+        pixels = _rgb(stored.image, stored, notes)
+        del stored  # a picture that is turned is in memory twice: not three times
+        pixels = _upright(pixels, orientation)
     height, width = pixels.shape[:2]
     info = ImageInfo(
         filename=filename or "picture",
@@ -116,6 +119,22 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         sha256=hashlib.sha256(data).hexdigest(),
     )
     return Picture(pixels, info, tuple(notes))
+
+
+def read_size(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
+    """Return what the file says of its picture, without decoding it; raises what `decode` raises."""
+    if not data:
+        raise MissingPicture("the picture is empty (0 bytes); send the bytes of a picture file")
+    if len(data) > limits.max_bytes:
+        raise TooManyBytes(
+            f"the picture has {len(data):,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
+        )
+    name = _format(data)
+    with _hostile(name):
+        header = read_header(data, name)
+        if name not in _CHECKED_LATER:
+            check_size((header.width, header.height), limits)
+    return header
 
 
 def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
@@ -139,7 +158,8 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
     else:
         rgb = np.array(pixels[..., :3], order="C")
         if channels == 4:
-            _note_alpha(pixels[..., 3], notes)
+            alpha = pixels[..., 3]
+            _note_alpha(int(np.count_nonzero(alpha != 255)), alpha.size, notes)
     info = ImageInfo(
         filename=filename or "array",
         format="ARRAY",
@@ -163,7 +183,8 @@ def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits 
         stored = _pillows_tiff(image) if isinstance(image, TiffImageFile) else StoredImage(image)
         image.load()
         notes: list[Note] = []
-        pixels = _rgb(_upright(image, notes), stored, notes)
+        orientation = _orientation(image, notes)
+        pixels = _upright(_rgb(image, stored, notes), orientation)
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
     info = ImageInfo(filename=filename, format="ARRAY", width=width, height=height, sha256=digest)
@@ -230,16 +251,19 @@ def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
     return StoredImage(image, depth=data[24] if name == "PNG" else 8)
 
 
-def _upright(image: Image.Image, notes: list[Note]) -> Image.Image:
-    """Apply the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
+def _orientation(image: Image.Image, notes: list[Note]) -> object:
+    """Return the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        return image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - as in _hostile; the pixels are sound, so viewers show the picture too
         message = "EXIF damaged: measured in the orientation in which the pixels are stored"
         notes.append(Note(code="orientation_unknown", message=message))
-        return image
-    method = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
-    return image if method is None else image.transpose(method)
+        return 1
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArray[np.uint8]:
@@ -260,10 +284,35 @@ def _rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArray[
     if mode == "CMYK":
         notes.append(Note(code="colours_converted", message="CMYK converted to RGB without a colour profile"))
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
-        rgba = np.asarray(image if mode == "RGBA" else image.convert("RGBA"))
-        _note_alpha(rgba[..., 3], notes)
-        return np.array(rgba[..., :3], order="C")
-    return np.array(image if mode == "RGB" else image.convert("RGB"), order="C")
+        return _without_alpha(image, notes)
+    return _in_strips(image, "RGB", lambda strip: strip)
+
+
+def _without_alpha(image: Image.Image, notes: list[Note]) -> NDArray[np.uint8]:
+    see_through = 0
+
+    def colours(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        nonlocal see_through
+        see_through += int(np.count_nonzero(strip[..., 3] != 255))
+        return strip[..., :3]
+
+    pixels = _in_strips(image, "RGBA", colours)
+    _note_alpha(see_through, image.width * image.height, notes)
+    return pixels
+
+
+def _in_strips(
+    image: Image.Image, mode: str, made_of: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """Return [H, W, 3] of what `made_of` makes of a few rows in `mode` at a time: a whole copy costs as much again."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip = image.crop((0, top, image.width, bottom))
+        strip = strip if strip.mode == mode else strip.convert(mode)
+        pixels[top:bottom] = made_of(np.asarray(strip))
+    return pixels
 
 
 def _deep_grey(image: Image.Image, notes: list[Note], *, white_is_zero: bool) -> NDArray[np.uint8]:
@@ -297,10 +346,9 @@ def _grey_to_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
-def _note_alpha(alpha: NDArray[np.uint8], notes: list[Note]) -> None:
-    see_through = alpha.size - int(np.count_nonzero(alpha == 255))
+def _note_alpha(see_through: int, pixels: int, notes: list[Note]) -> None:
     if see_through:
-        share = 100.0 * see_through / alpha.size
+        share = 100.0 * see_through / pixels
         message = (
             f"alpha dropped: {share:.3g} percent of the pixels are not opaque; their stored colours were "
             "used, and they count as picture"

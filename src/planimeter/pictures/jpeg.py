@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 import numpy as np
-from PIL import ImageFile
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from planimeter.errors import UndecodablePicture
@@ -29,6 +29,7 @@ _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 MOST_ZEROS = 4
 """Bytes of zeros with which a whole picture may well end; more of them are a hole."""
+_STRIP_PIXELS = 1 << 20
 _FILL = (127, 128)
 """What a decoder shows of blocks that are missing, in all channels."""
 
@@ -68,9 +69,13 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
         if not walk.complete:
             raise _cut_short()
         _refuse_other(image, data[: walk.end])
-    elif np.isin(np.asarray(image)[-1, -1], _FILL).all():
+    elif np.isin(np.asarray(image.crop(_last_pixel(image))), _FILL).all():
         _load_whole(data[: walk.end])
     return StoredImage(image)
+
+
+def _last_pixel(image: Image.Image) -> tuple[int, int, int, int]:
+    return image.width - 1, image.height - 1, image.width, image.height
 
 
 def _walk(data: bytes) -> _Walk:
@@ -125,20 +130,29 @@ def _without_half_an_end(data: bytes) -> bytes:
 
 def _load_whole(body: bytes) -> ImageFile.ImageFile:
     """Return the picture whose scans end with `body`; raises `UndecodablePicture` where it needs more bytes."""
-    image = JpegImageFile(BytesIO(body + _TAILS[0] + _END))
+    first = _load(body + _TAILS[0])
+    _refuse_other(first, body)
+    return first
+
+
+def _refuse_other(image: Image.Image, body: bytes) -> None:
+    """Raise `UndecodablePicture` where other bytes behind `body` than zeros, or an end, make another picture."""
+    for tail in _TAILS[1:]:
+        if not _same_pixels(image, _load(body + tail)):
+            raise _cut_short()
+
+
+def _load(body: bytes) -> ImageFile.ImageFile:
+    image = JpegImageFile(BytesIO(body + _END))
     image.load()
-    _refuse_other(image, body)
     return image
 
 
-def _refuse_other(image: ImageFile.ImageFile, body: bytes) -> None:
-    """Raise `UndecodablePicture` where other bytes behind `body` than zeros, or an end, make another picture."""
-    first = np.asarray(image)
-    for tail in _TAILS[1:]:
-        other = JpegImageFile(BytesIO(body + tail + _END))
-        other.load()
-        if not np.array_equal(first, np.asarray(other)):
-            raise _cut_short()
+def _same_pixels(one: Image.Image, other: Image.Image) -> bool:
+    """Compare some rows at a time: whole copies would cost as much memory again."""
+    rows = max(1, _STRIP_PIXELS // one.width)
+    strips = ((0, top, one.width, min(top + rows, one.height)) for top in range(0, one.height, rows))
+    return all(one.crop(strip).tobytes() == other.crop(strip).tobytes() for strip in strips)
 
 
 def _cut_short() -> UndecodablePicture:

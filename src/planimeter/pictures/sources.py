@@ -11,6 +11,7 @@ from PIL import Image
 
 from planimeter.errors import InvalidOption, MissingPicture, TooManyBytes
 from planimeter.pictures.decode import Picture, decode, from_array, from_image
+from planimeter.reading import read_file
 from planimeter.settings import Limits
 
 Source: TypeAlias = (
@@ -57,16 +58,14 @@ def _read_path(source: str | os.PathLike[str], filename: str | None, limits: Lim
         )
     path = Path(text)
     try:
-        size = path.stat().st_size
-        if size > limits.max_bytes:
+        data = read_file(path, most_bytes=limits.max_bytes)
+        if len(data) > limits.max_bytes:
             raise TooManyBytes(
-                f"{path} has {size:,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
+                f"{path} has {path.stat().st_size:,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
             )
-        data = path.read_bytes()
     except OSError as error:
-        raise MissingPicture(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # a NUL in the path
-        raise MissingPicture(f"{text!r} cannot be read: {error}") from error
+        shown = str(path) if "\0" not in text else repr(text)
+        raise MissingPicture(f"{shown} cannot be read: {error.strerror}") from error
     return decode(data, filename=filename or path.name, limits=limits)
 
 

@@ -183,6 +183,11 @@ def _check_segments(page: Page, layout: Layout, limits: Limits, length: int) -> 
             f"the bytes start like TIFF but cannot be decoded ({missing:,} of {needed:,} {kind} lie behind the file's "
             f"end at byte {length:,}); the file is cut short: fetch or save it again"
         )
+    if layout.raw and int(sizes.sum()) > length:
+        raise UndecodablePicture(
+            f"the TIFF has {kind} of {int(sizes.sum()):,} bytes in a file of {length:,}: they lie over each other, "
+            "and it is damaged; open it in a viewer and save it again"
+        )
 
 
 def _segments(page: Page) -> tuple[int, int, int, int]:

@@ -16,6 +16,9 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 1000
 """Pages that are looked at; a file may announce millions."""
 
+MOST_TAGS = 50_000
+"""Of all pages together that are looked at."""
+
 NEW_SUBFILE_TYPE: Final = 254
 SUBFILE_TYPE: Final = 255
 WIDTH: Final = 256
@@ -85,6 +88,9 @@ _TYPES = {
     18: "u8",
 }
 """Of the field types, text (2) and those that hold whole numbers, as NumPy calls them."""
+_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
+"""Bytes of a value of each field type; 0 for those that do not exist."""
+_WANTED = np.array(sorted({*_NUMBERS, DESCRIPTION}))
 _LONGEST_DESCRIPTION = 1 << 20
 
 
@@ -168,32 +174,52 @@ class _Reader:
         self._data = data
         self._order = "<" if data[:2] == b"II" else ">"
         self._big = is_big(data)
+        self._seen = 0
         self.first = self._number(8, "Q") if self._big else self._number(4, "I")
 
     def page(self, offset: int) -> tuple[Page, int]:
         """Return the page at `offset`, and where the next one is (0: there is none)."""
         count_form, word, entry_size = ("Q", "Q", 20) if self._big else ("H", "I", 12)
         count = self._number(offset, count_form)
+        self._seen += count
+        if self._seen > MOST_TAGS:
+            raise UndecodablePicture(
+                f"the TIFF has {self._seen:,} tags or more, and no program writes more than {MOST_TAGS:,}; open it in "
+                "a viewer and save it again"
+            )
         start = offset + struct.calcsize("<" + count_form)
         tags: dict[int, NDArray[np.int64]] = {}
         description = ""
         end = start + count * entry_size
-        self._slice(start, count * entry_size)
-        for at in range(start, end, entry_size):
-            tag, kind = self._number(at, "H"), self._number(at + 2, "H")
-            if tag not in _NUMBERS and tag != DESCRIPTION:
-                continue
+        entries = self._entries(start, count, word)
+        for index in np.flatnonzero(np.isin(entries["tag"], _WANTED)).tolist():
+            tag, kind = int(entries["tag"][index]), int(entries["kind"][index])
             if tag in tags:
                 raise UndecodablePicture(
                     f"the TIFF gives its tag {tag} twice, and readers differ in which of the two they take; "
                     "open it in a viewer and save it again"
                 )
-            content = self._content(at + 4, kind, word)
+            content = self._content(start + index * entry_size + 4, kind, word)
             if tag == DESCRIPTION:
                 description = content[:_LONGEST_DESCRIPTION].tobytes().decode("utf-8", "replace").rstrip("\0")
             else:
                 tags[tag] = content.astype(np.int64)
         return Page(offset, self._order, tags, description), self._next(end, word)
+
+    def _entries(self, start: int, count: int, word: str) -> NDArray[np.void]:
+        """Return the table of a page's tags; refuses tags that together claim more bytes than the file has."""
+        number = np.dtype(f"{self._order}{'u8' if word == 'Q' else 'u4'}")
+        short = np.dtype(f"{self._order}u2")
+        form = np.dtype([("tag", short), ("kind", short), ("count", number), ("value", number)])
+        entries = np.frombuffer(self._slice(start, count * form.itemsize), form)
+        sizes = _SIZES[np.minimum(entries["kind"], len(_SIZES) - 1)] * entries["count"].astype(float)
+        claimed = float(sizes[sizes > number.itemsize].sum())
+        if claimed > 2 * len(self._data):
+            raise UndecodablePicture(
+                f"the TIFF has tags of {claimed:,.0f} bytes in a file of {len(self._data):,}: it is damaged; open it "
+                "in a viewer and save it again"
+            )
+        return entries
 
     def _next(self, at: int, word: str) -> int:
         # Some writers end the file here, without the zero that says so.

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.packs.pack import Pack
 from planimeter.runtimes import Reader, Runtime
-from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.settings import Inference, Precision, RuntimeName
 
 _MISSING = {
@@ -54,6 +53,8 @@ def open_runtime(
         from planimeter.runtimes.onnxruntime import OnnxRuntime  # noqa: PLC0415 - an extra
 
         return OnnxRuntime(onnx, precision=exact, cpu_only=infer_with_cpu, reader=reader)
+    from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: PLC0415 - heavy, and a decoder never needs it
+
     try:
         return OpenVinoRuntime(onnx, precision=exact, reader=reader)
     except InvalidPack:

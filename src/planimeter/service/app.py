@@ -8,10 +8,11 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import problems
+from planimeter.service import access, problems
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
+from planimeter.service.hosts import frame_ancestors, refuse_foreign_hosts
 from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
@@ -39,11 +40,11 @@ PAGES = (home, measurement, thresholds, pictures, history, report, models, compa
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}
 
 HEADERS = {
-    # Nothing is loaded from elsewhere. Colab shows the page of a notebook's service in a frame.
+    # Nothing is loaded from elsewhere.
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
+        f"frame-ancestors {frame_ancestors()}"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -65,6 +66,8 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
         app.register_blueprint(blueprint)
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
+    app.before_request(refuse_foreign_hosts)
+    access.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)
@@ -97,6 +100,8 @@ def add_headers(answer: Response) -> Response:
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "no-cache")
+    if request.method == "OPTIONS" and (possible := problems.methods_here()):
+        answer.headers["Allow"] = ", ".join(sorted(possible))
     return answer
 
 

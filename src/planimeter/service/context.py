@@ -5,13 +5,19 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from planimeter.service.decoding import Decoders, shared_decoders
+from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS, Gate
+from planimeter.service.memory import Memory
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
 from planimeter.service.queue import Queue
+from planimeter.service.repeats import Repeats
 from planimeter.settings import Limits, Settings
 from planimeter.store import Store
 
 EXTENSION = "planimeter"
+UPLOADS_AT_ONCE = 4
+"""Of the largest size, in memory."""
 
 
 @dataclass
@@ -22,12 +28,22 @@ class Context:
     store: Store
     models: Models
     queue: Queue = field(init=False)
+    memory: Memory = field(init=False)
+    """What pictures may take while they are decoded and measured."""
+    uploads: Memory = field(init=False)
+    """What the bodies of requests may take."""
+    repeats: Repeats = field(default_factory=Repeats)
+    decoders: Decoders = field(default_factory=shared_decoders)
     metrics: Metrics = field(init=False)
+    downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))
+    drawings: Gate = field(default_factory=lambda: Gate("drawings", DRAWINGS, WAITING_DRAWINGS))
     public_url: str | None = None
     """The address that the tunnel gave, with no slash at its end; None without a tunnel."""
 
     def __post_init__(self) -> None:
-        self.queue = Queue(self.settings.queue_size, self.settings.deadline)
+        self.queue = Queue(self.settings.queue_size)
+        self.memory = Memory(self.settings.memory * 2**20)
+        self.uploads = Memory(UPLOADS_AT_ONCE * self.settings.max_bytes)
         self.metrics = Metrics(self.queue)
 
     @property

@@ -18,8 +18,9 @@ def overlay_of(record: Record, style: Style = "fill", encoding: Literal["png", "
     """Return the picture drawn as the record says."""
     measurement = record.measurement
     colors = context().models.colors(measurement.model.name, len(measurement.coverage.by_class))
-    drawn = draw_measurement(stored_picture(record).pixels, measurement, colors, style)
-    return encode_png(drawn) if encoding == "png" else encode_jpeg(drawn)
+    with stored_picture(record) as picture:
+        drawn = draw_measurement(picture.pixels, measurement, colors, style)
+        return encode_png(drawn) if encoding == "png" else encode_jpeg(drawn)
 
 
 def mask_of(record: Record, kind: MaskKind = "binary") -> bytes:

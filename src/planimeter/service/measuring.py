@@ -1,7 +1,8 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 from planimeter.errors import PlanimeterError, ScoresNotKept
@@ -11,26 +12,50 @@ from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
+from planimeter.pictures.decode import read_size
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
-from planimeter.store import Record
+from planimeter.service.decoding import room_for
+from planimeter.service.queue import Place
+from planimeter.service.repeats import request_key
+from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
 
 log = logging.getLogger(__name__)
 
 
-def measure_upload(data: bytes, filename: str, options: UploadOptions | None = None) -> Record:
-    """Measure one picture and store it with its drawing and its mask.
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a picture."""
+
+    filename: str
+    options: UploadOptions
+    request: RequestKey | None
+
+
+def measure_upload(
+    place: Place, data: bytes, filename: str, options: UploadOptions | None = None, key: str | None = None
+) -> Record:
+    """Measure one picture and store it with its drawing and its mask; `place` is that which `admitted` gave.
+
+    With the `key` of a request that was answered before, that one's measurement is returned and nothing is measured.
 
     Raises whatever the decoder, the queue, the segmenter and the store raise; nothing is kept then. The time
     that storing took is in the record that is returned, but cannot be in the one that is stored.
     """
     parts = context()
     options = options or UploadOptions()
-    model = options.model or parts.models.default
+    request = request_key(key, data, filename, options)
+    with parts.repeats.working_on(request):
+        before = parts.store.asked_before(request) if request else None
+        return before or _measure_and_count(parts, place, data, Asked(filename, options, request))
+
+
+def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    model = asked.options.model or parts.models.default
     try:
-        record = _measure(parts, data, filename, options)
+        record = _measure(parts, place, data, asked)
     except PlanimeterError as error:
         parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
         raise
@@ -49,19 +74,28 @@ def measure_upload(data: bytes, filename: str, options: UploadOptions | None = N
     return record
 
 
-def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions) -> Record:
+def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    options = asked.options
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
     if threshold is None:
         threshold = parts.store.thresholds().get(segmenter.pack.name)
-    with parts.queue.place():
+    header = read_size(data, parts.limits)
+    room = room_for(header, parts.limits)
+    place.model, place.patient = segmenter.pack.name, options.batch is not None
+    if room:
+        further = segmenter.tiles(header.height, header.width) - 1
+        place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
+    with parts.memory.reserved(room, place.deadline):
+        place.check_client()
         result = measure_picture(
             segmenter,
             data,
-            filename=filename,
+            filename=asked.filename,
             score_threshold=threshold,
             limits=parts.limits,
-            turn=parts.queue.turn,
+            turn=place.turn,
+            decode=partial(parts.decoders.decode, deadline=place.deadline),
         )
     started = perf_counter()
     record = parts.store.add(
@@ -71,6 +105,7 @@ def _measure(parts: Context, data: bytes, filename: str, options: UploadOptions)
         mask_png=result.mask_png,
         candidates=result.candidates,
         batch=options.batch,
+        request=asked.request,
     )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms

@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,18 +15,21 @@ log = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.InvalidOption: 400,
+    errors.ContradictoryOptions: 409,
     errors.MissingPicture: 400,
     errors.UnknownModel: 404,
     errors.UnknownMeasurement: 404,
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
+    errors.KeyReused: 409,
     errors.TooMany: 409,
     errors.DifferentPictures: 409,
     errors.TooManyBytes: 413,
     errors.UnsupportedPicture: 415,
     errors.UndecodablePicture: 422,
     errors.TooManyPixels: 422,
+    errors.ClientGone: 408,
     errors.QueueFull: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
@@ -61,9 +64,13 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if error.code is None or error.code < 400:
         return error.get_response(request.environ)
     if isinstance(error, RequestEntityTooLarge):
-        return answer_planimeter_error(errors.TooManyBytes(too_many_bytes(context().settings.max_bytes)))
+        return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
-    if allowed := getattr(error, "valid_methods", None):
+    if error.code == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
+    if retry_after := getattr(error, "retry_after", None):
+        answer.headers["Retry-After"] = str(retry_after)
+    if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
 
@@ -87,11 +94,31 @@ def too_many_bytes(limit: int) -> str:
     return f"the upload is larger than the limit of {size}; send a smaller file"
 
 
+def _too_large(limit: int) -> str:
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        return too_many_bytes(limit)
+    return (
+        f"the form has more than {request.max_form_parts:,} parts, or fields of text with more than "
+        f"{request.max_form_memory_size or 0:,} bytes together; send the picture as a file, and each option once"
+    )
+
+
+def _allowed(error: HTTPException) -> set[str]:
+    """Return the methods that are possible at the path, where others were refused."""
+    return methods_here() or set(getattr(error, "valid_methods", None) or ())
+
+
+def methods_here() -> set[str]:
+    """Return the methods of what is at the path, and not of what else its last part could be the name of."""
+    fixed = [rule for rule in current_app.url_map.iter_rules() if rule.rule == request.path]
+    return {method for rule in fixed for method in rule.methods or ()}
+
+
 def _sentence(error: HTTPException) -> str:
     if error.code == 404:
         return f"there is nothing at {request.path}; the routes are listed at /docs and in /openapi.json"
     if error.code == 405:
-        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        allowed = ", ".join(sorted(_allowed(error)))
         return f"{request.method} is not possible at {request.path}; possible: {allowed}"
     return error.description or error.name
 

@@ -1,91 +1,159 @@
-"""One picture at a time through the model; the others wait in line, and the line has an end."""
+"""One turn at a time at the model; the others wait in line, and the line has an end."""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from math import ceil
 
-from planimeter.errors import DeadlineExceeded, QueueFull
+from planimeter.errors import ClientGone, NotReady, PlanimeterError, QueueFull
+from planimeter.service.deadline import Deadline
 
 LONGEST_RETRY = 60
+LAST_TURNS = 20
+LOOK_SECONDS = 0.5
+"""How often one that waits looks whether its client is still there."""
+PATIENT_EVERY = 4
+"""Of so many turns one goes to the patient, while others wait too."""
 
 
 class Queue:
-    """A bounded queue, first come first served, in front of something that serves one at a time.
+    """A bounded queue in front of something that serves one at a time.
 
-    First a `place` is taken, which fails at once when the queue is full; then, inside it, the `turn`. What a
-    request prepares between the two (decoding) overlaps with the turns of others, and the number of decoded
-    pictures that wait in memory stays bounded.
+    First a `place` is taken, which fails at once when the queue is full; then, inside it, one `turn` after the other:
+    a picture takes one for each of its tiles, and after each stands in line again, so that a large one does not hold
+    up the small ones. What a request does between its turns overlaps with the turns of others.
     """
 
-    def __init__(self, size: int, deadline: float) -> None:
-        """`size`: how many may wait beside the one being served; `deadline`: seconds each may wait."""
+    def __init__(self, size: int) -> None:
+        """`size`: how many may wait beside the one being served."""
         self._size = size
-        self._deadline = deadline
         self._lock = threading.Lock()
         self._taken = 0
         self._busy = False
-        self._waiting: deque[threading.Event] = deque()
-        self._turn_seconds = 0.1
+        self._lines: tuple[deque[threading.Event], deque[threading.Event]] = (deque(), deque())
+        self._since_patient = 0
+        self._picture_seconds = 0.1
+        self._closed = False
+        self._turn_seconds: dict[str, deque[float]] = {}
 
     @property
     def length(self) -> int:
         """How many wait for their turn now."""
-        return len(self._waiting)
+        return sum(map(len, self._lines))
+
+    def seconds_a_turn(self, model: str) -> float:
+        """Return how long the shortest of the last turns with this model took; 0 where there was none."""
+        with self._lock:
+            return min(self._turn_seconds.get(model, ()), default=0.0)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the `size` + 1 places; raises `QueueFull` when all are taken."""
+    def place(self, deadline: Deadline, gone: Callable[[], bool] = lambda: False) -> Iterator["Place"]:
+        """Hold one of the `size` + 1 places; raises `QueueFull` when all are taken.
+
+        `gone` says whether the client has left: what waits then raises `ClientGone`, and its turn goes to others.
+        """
         with self._lock:
             if self._taken > self._size:
-                seconds = min(LONGEST_RETRY, max(1, ceil(self._taken * self._turn_seconds)))
+                seconds = min(LONGEST_RETRY, max(1, ceil(self._taken * self._picture_seconds)))
                 raise QueueFull(
                     f"{self._taken} pictures are in the queue already and it holds no more; try again in "
                     f"{seconds} s",
                     retry_after=seconds,
                 )
             self._taken += 1
+        place = Place(self, deadline, gone)
         try:
-            yield
+            yield place
         finally:
             with self._lock:
                 self._taken -= 1
+                if place.seconds:
+                    self._picture_seconds += 0.2 * (place.seconds - self._picture_seconds)
+
+    def close(self) -> None:
+        """Let nobody wait any more: all that do, and all that come, raise `NotReady`."""
+        self._closed = True
 
     @contextmanager
-    def turn(self) -> Iterator[float]:
-        """Wait for the turn and hold it; yields the seconds waited, raises `DeadlineExceeded`."""
-        started = time.perf_counter()
-        self._wait()
+    def turn(self, place: "Place") -> Iterator[None]:
+        """Wait for the turn and hold it; raises `DeadlineExceeded`."""
+        self._wait(place)
         served = time.perf_counter()
         try:
-            yield served - started
+            yield
         finally:
-            self._pass_on(time.perf_counter() - served)
+            seconds = time.perf_counter() - served
+            place.seconds += seconds
+            self._pass_on(place.model, seconds)
 
-    def _wait(self) -> None:
+    def _wait(self, place: "Place") -> None:
+        self._check(place)
+        if place.seconds:  # not its first turn
+            place.deadline.check("the model")
         with self._lock:
             if not self._busy:
                 self._busy = True
                 return
             called = threading.Event()
-            self._waiting.append(called)
-        if called.wait(self._deadline):
-            return
-        with self._lock:
-            if called.is_set():  # called between the timeout and this line: the turn is ours after all
-                return
-            self._waiting.remove(called)
-        raise DeadlineExceeded(
-            f"the picture waited {self._deadline:g} s for the model and was not measured; try again when "
-            "there is less to do, or start the service with a longer --deadline"
-        )
+            line = self._lines[place.patient]
+            line.append(called)
+        try:
+            while not called.wait(min(place.deadline.left, LOOK_SECONDS)):
+                self._check(place)
+                place.deadline.check("the model")
+        except PlanimeterError:
+            with self._lock:
+                if not called.is_set():
+                    line.remove(called)
+                    raise
+            # Called between the timeout and the lock: the turn is ours, and is passed on.
+            self._pass_on(place.model, None)
+            raise
 
-    def _pass_on(self, seconds: float) -> None:
+    def _check(self, place: "Place") -> None:
+        if self._closed:
+            raise NotReady("the service is stopping; try again when it is back")
+        place.check_client()
+
+    def _pass_on(self, model: str, seconds: float | None) -> None:
         with self._lock:
-            self._turn_seconds += 0.2 * (seconds - self._turn_seconds)
-            if self._waiting:
-                self._waiting.popleft().set()  # stays busy: handed over, so nobody can push in
+            if seconds is not None:
+                self._turn_seconds.setdefault(model, deque(maxlen=LAST_TURNS)).append(seconds)
+            line = self._next_line()
+            if line:
+                line.popleft().set()  # stays busy: handed over, so nobody can push in
             else:
                 self._busy = False
+
+    def _next_line(self) -> deque[threading.Event]:
+        hurried, patient = self._lines
+        if not patient or not hurried:
+            self._since_patient = 0
+            return hurried or patient
+        self._since_patient = (self._since_patient + 1) % PATIENT_EVERY
+        return hurried if self._since_patient else patient
+
+
+class Place:
+    """A picture's place in the queue."""
+
+    def __init__(self, queue: Queue, deadline: Deadline, gone: Callable[[], bool]) -> None:
+        self._queue = queue
+        self._gone = gone
+        self.deadline = deadline
+        self.model = ""
+        self.patient = False
+        """Whether somebody who waits at a screen goes before."""
+        self.seconds = 0.0
+        """What its turns took so far."""
+
+    def check_client(self) -> None:
+        """Raise `ClientGone` where nobody waits for the answer any more."""
+        if self._gone():
+            raise ClientGone("the client has left before its picture was measured; nothing was kept")
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn and hold it; raises `DeadlineExceeded`."""
+        return self._queue.turn(self)

@@ -10,19 +10,26 @@ from typing import Any
 
 from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from planimeter.errors import NotReady
 from planimeter.service.api.answers import ErrorAnswer, Problem
+from planimeter.service.connections import MOST_CONNECTIONS, Channel, Parser, close_stuck, make_room
+from planimeter.service.context import EXTENSION
+from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS
 from planimeter.service.problems import too_many_bytes
 from planimeter.settings import Settings
 
 log = logging.getLogger(__name__)
 
 BODY_SLACK = 64 * 2**20
+FORM_BYTES = 2 * 2**20
+"""What a form or a JSON object may need beside a picture."""
+UNREAD_BYTES = 2 * 2**20
 LAST_REQUESTS_SECONDS = 10.0
+ENDED_SECONDS = 4.0
+"""Of those, the last, in which nobody waits for the model any more."""
 BROKEN_REQUESTS = {413: "too_many_bytes", 500: "internal_error"}
 
 
@@ -45,7 +52,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class JsonChannel(Channel):
     """A connection whose errors are JSON."""
 
     error_task_class = JsonErrorTask
@@ -91,11 +98,20 @@ def address_of(listening: socket.socket, *, public: bool = False) -> str:
 class Server:
     """Serves an app on a listening socket until it is stopped."""
 
-    def __init__(self, app: Flask, settings: Settings, listening: socket.socket) -> None:
-        """Threads: `settings.threads` that answer, and one more for each picture that may wait for the model.
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        listening: socket.socket,
+        *,
+        most_connections: int = MOST_CONNECTIONS,
+        patience: float = 1.0,
+    ) -> None:
+        """Threads: `settings.threads` that answer, and one more for each that may have to wait.
 
-        So a full queue neither blocks the pages and probes, nor hides behind a queue of threads where it
-        would never be found full.
+        Those are the pictures before the model, the drawings and the downloads. So neither a full queue nor a slow
+        client blocks the pages and probes, nor hides behind a queue of threads where it would never be found full.
+        `patience` multiplies the time that a connection has for each part of a request.
         """
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
@@ -103,20 +119,34 @@ class Server:
             app,
             map=self._sockets,
             sockets=[listening],
-            threads=settings.threads + settings.queue_size + 1,
+            threads=settings.threads + settings.queue_size + 1 + DOWNLOADS + DRAWINGS + WAITING_DRAWINGS,
             # Far above our own limit: a body that is read to its end lets the refusal reach the client.
             max_request_body_size=2 * settings.max_bytes + BODY_SLACK,
-            connection_limit=1000,
+            connection_limit=most_connections + 50,
+            # What a client does not read is written no further than this.
+            outbuf_high_watermark=UNREAD_BYTES,
+            # A connection is read on while its request is worked on: so it is seen when the client leaves.
+            channel_request_lookahead=1,
             asyncore_use_poll=True,
             ident="planimeter",
             clear_untrusted_proxy_headers=True,
         )
-        self._waitress.channel_class = Channel
+        limits = {"most_chunked": settings.max_bytes * 4 // 3 + FORM_BYTES}
+        parser = type("Parser", (Parser,), limits)
+        self._waitress.channel_class = type(
+            "Channel", (JsonChannel,), {"parser_class": parser, "patience": patience}
+        )
+        self._most_connections = most_connections
+        self._queue = app.extensions[EXTENSION].queue
+        self._next_look = 0.0
         self._waitress.max_bytes = settings.max_bytes
         self._listening = listening
 
     def run(self) -> None:
-        """Serve until `stop` is called, then let the requests that are under way finish."""
+        """Serve until `stop` is called, then let the requests that are under way finish.
+
+        Those that wait for the model all the same after some seconds are refused; the time for all of it has an end.
+        """
         while not self._stopping.is_set():
             self._poll(1.0)
         self._waitress.accepting = False
@@ -124,6 +154,8 @@ class Server:
         self._listening.close()
         deadline = time.monotonic() + LAST_REQUESTS_SECONDS
         while self._busy() and time.monotonic() < deadline:
+            if time.monotonic() > deadline - ENDED_SECONDS:
+                self._queue.close()
             self._poll(0.1)
         self._waitress.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._sockets, ignore_all=True)
@@ -134,7 +166,18 @@ class Server:
             self._stopping.set()
             self._waitress.pull_trigger()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no thread of the server works any more; a process must not end under those that do."""
+        return not self._waitress.task_dispatcher.threads
+
     def _poll(self, seconds: float) -> None:
+        channels, now = self._waitress.active_channels, time.time()
+        if now >= self._next_look:
+            self._next_look = now + 1.0
+            close_stuck(channels, now)
+        if len(channels) >= self._most_connections:
+            make_room(channels)
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._sockets, count=1)
 
     def _busy(self) -> bool:

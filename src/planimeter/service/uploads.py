@@ -12,6 +12,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from planimeter.errors import (
+    ContradictoryOptions,
     InvalidOption,
     MissingPicture,
     TooManyBytes,
@@ -24,6 +25,7 @@ from planimeter.service.problems import too_many_bytes
 FIELD = "image"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
+LONGEST_NAME = 255
 OVERHEAD = 2**20
 """Bytes that a form or a JSON object may need beside the picture."""
 
@@ -60,15 +62,15 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
         return _read_json(request, max_bytes, stored)
     if request.args.get("from") or request.form.get("from"):
         if FIELD in request.files or kind.startswith("image/"):
-            raise InvalidOption("a picture came, and from names a stored one; send one of the two")
-        options = parse(UploadOptions, request.args, request.form)
+            raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
+        options = parse(UploadOptions, request.args, request.form, from_program=True)
         return *stored(options.from_ or ""), options
     if kind == "multipart/form-data":
         file = _field(request)
-        options = parse(UploadOptions, request.args, request.form)
-        return file.stream.read(max_bytes + 1), file.filename or "picture", options
+        options = parse(UploadOptions, request.args, request.form, from_program=True)
+        return file.stream.read(max_bytes + 1), _short_enough(file.filename or "picture"), options
     if kind.startswith("image/") or kind == "application/octet-stream":
-        options = parse(UploadOptions, request.args)
+        options = parse(UploadOptions, request.args, from_program=True)
         data = request.get_data(cache=False)
         if not data:
             raise MissingPicture(f"the body is empty; send the bytes of a picture, {EXAMPLE}")
@@ -146,11 +148,11 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
         raise MissingPicture(
             f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
-    options = parse(UploadOptions, request.args, _options_of(fields))
+    options = parse(UploadOptions, request.args, _options_of(fields), from_program=True)
     if image is None:
         return *stored(options.from_ or ""), options
     if options.from_:
-        raise InvalidOption("a picture came, and from names a stored one; send one of the two")
+        raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
     return _from_base64(image, max_bytes), options.filename or "picture", options
 
 
@@ -217,6 +219,15 @@ def _field(request: Request) -> FileStorage:
     raise MissingPicture(
         f"there is no file in the field {FIELD!r}; fields that came: {', '.join(came) or 'none'}; {EXAMPLE}"
     )
+
+
+def _short_enough(name: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise InvalidOption(
+            f"the picture's name has {len(name):,} characters ({name[:40]!r}…) and may have {LONGEST_NAME}; send it "
+            "under a shorter one"
+        )
+    return name
 
 
 def _size(file: FileStorage) -> int:

@@ -1,4 +1,4 @@
-"""The engine that reaches the database: SQLite prepared as the store needs it, others by their URL."""
+"""The engine of the record database, and what a URL must fulfil for one."""
 
 from pathlib import Path
 from typing import Any
@@ -8,25 +8,31 @@ from sqlalchemy.exc import ArgumentError
 
 from planimeter.errors import StoreFailed
 
-_BUSY_SECONDS = 30
+BUSY_SECONDS = 10.0
+"""How long a statement waits for other writers."""
+_EXAMPLE = "An example: sqlite:///planimeter-data/planimeter.db"
 
 
-def open_engine(database: str) -> sa.Engine:
-    """Return the engine for an SQLAlchemy URL; raises StoreFailed."""
+def engine_of(database: str, *, create: bool = True) -> sa.Engine:
+    """Return the engine for a URL; with `create` the folder of an SQLite file is made where there is none.
+
+    Raises StoreFailed for a URL that cannot be used, and, without `create`, where there is no such file.
+    """
     try:
         url = sa.make_url(database)
         if url.get_backend_name() != "sqlite":
             return sa.create_engine(url, pool_pre_ping=True)
-        _create_parent(url)
-        engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": _BUSY_SECONDS})
+        _check_file(url)
+        if create:
+            _create_parent(url)
+        elif not Path(str(url.database)).is_file():
+            raise StoreFailed(f"There is no database {url.database}.")
+        engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
     except (ArgumentError, ImportError, sa.exc.NoSuchModuleError) as error:
         message = f"The database URL {_without_password(database)!r} cannot be used: {error}. {_EXAMPLE}"
         raise StoreFailed(message) from error
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
-
-
-_EXAMPLE = "An example: sqlite:///planimeter-data/planimeter.db"
 
 
 def _without_password(database: str) -> str:
@@ -35,9 +41,27 @@ def _without_password(database: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _create_parent(url: sa.URL) -> None:
+def is_new(database: str) -> bool:
+    """Say whether nothing is in a database yet: for SQLite, whether its file is missing or empty."""
+    try:
+        url = sa.make_url(database)
+        if url.get_backend_name() != "sqlite" or not url.database:
+            return False
+    except (ArgumentError, sa.exc.NoSuchModuleError):
+        return False
+    path = Path(url.database)
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _check_file(url: sa.URL) -> None:
     if url.database in {None, "", ":memory:"}:
         raise StoreFailed(f"The database {url} would be lost at the end: name a file. {_EXAMPLE}")
+    path = Path(str(url.database))
+    if path.exists() and not path.is_file():
+        raise StoreFailed(f"The database {url} is no regular file: name another. {_EXAMPLE}")
+
+
+def _create_parent(url: sa.URL) -> None:
     parent = Path(str(url.database)).absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)

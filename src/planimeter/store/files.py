@@ -2,18 +2,21 @@
 
 import errno
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from planimeter.errors import StoreFailed
 from planimeter.pictures.formats import BY_NAME
 
 INCOMING = ".incoming"
+LOCK = "lock"
+RESERVE_BYTES = 2 * 2**20
 _STEM_BYTES = 80  # with the id and "_overlay.png" it stays below the 143 bytes of encrypted home folders
 _REMEDIES = {
     errno.ENOSPC: "Free some space on that disk, or choose another folder.",
@@ -103,6 +106,10 @@ class Folder:
         """Return the content of a file."""
         return (self.path / name).read_bytes()
 
+    def open(self, name: str) -> BinaryIO:
+        """Open a file to be read piece by piece."""
+        return (self.path / name).open("rb")
+
     def discard(self, name: str) -> None:
         """Remove a file, wherever on its way it is."""
         (self.incoming / name).unlink(missing_ok=True)
@@ -126,6 +133,29 @@ class Folder:
             probe.write_bytes(b"probe")
             probe.unlink(missing_ok=True)
 
+    def hold_reserve(self) -> None:
+        """Keep some bytes on the disk, in the lock's file: they are given up where it is full, see `drop_reserve`."""
+        with suppress(OSError), (self.incoming / LOCK).open("r+b") as file:
+            if file.seek(0, os.SEEK_END) < RESERVE_BYTES:
+                try:
+                    file.write(bytes(RESERVE_BYTES - file.tell()))
+                    file.flush()
+                except OSError:
+                    file.truncate(0)
+
+    def drop_reserve(self) -> None:
+        """Give the bytes back, so that deleting and starting find the room that they need."""
+        with suppress(OSError):
+            os.truncate(self.incoming / LOCK, 0)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room to speak of on the disk."""
+        try:
+            return shutil.disk_usage(self.path).free < RESERVE_BYTES
+        except OSError:
+            return False
+
     @contextmanager
     def failing(self, action: str) -> Iterator[None]:
         """Turn what the operating system says into a sentence with the folder and a remedy."""
@@ -148,7 +178,7 @@ class Folder:
             return
         import fcntl  # noqa: PLC0415 - not on Windows
 
-        self._lock = os.open(self.incoming / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        self._lock = os.open(self.incoming / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         alone = True
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

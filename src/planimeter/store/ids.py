@@ -27,11 +27,15 @@ class Ids:
 
     def next(self) -> str:
         """Return an id above all earlier ones, also within one millisecond or when the clock is set back."""
+        return self.next_and_moment()[0]
+
+    def next_and_moment(self) -> tuple[str, datetime]:
+        """Return the next id, and what the clock showed: the id's own time, unless it was set back."""
         now = time.time_ns() // 1_000_000
         with self._lock:
             fresh = now << _CHANCE_BITS | secrets.randbits(_CHANCE_BITS)
             self._last = fresh if now > self._last >> _CHANCE_BITS else self._last + 1
-            return str(ULID.from_int(self._last))
+            return str(ULID.from_int(self._last)), _EPOCH + timedelta(milliseconds=now)
 
 
 def is_id(text: str) -> bool:

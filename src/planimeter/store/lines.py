@@ -1,16 +1,17 @@
 """Measurements as lines of a list: what the columns tell, without their documents."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from planimeter.store.ids import time_of
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 _COLUMNS = (
     MeasurementRow.id,
+    MeasurementRow.created_at,
     MeasurementRow.filename,
     MeasurementRow.model,
     MeasurementRow.batch,
@@ -21,11 +22,15 @@ _COLUMNS = (
 )
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Line:
     """One measurement."""
 
     id: str
+    created_at: datetime
     filename: str
     model: str
     batch: str | None
@@ -37,21 +42,21 @@ class Line:
     """Percent masked of each class found."""
 
     @property
-    def created_at(self) -> datetime:
-        """When it was measured."""
-        return time_of(self.id)
-
-    @property
     def kept_threshold(self) -> float | None:
         """The score threshold that a user keeps for it, where there is one."""
         return None if self.score_threshold == self.measured_threshold else self.score_threshold
 
 
 def read_lines(connection: sa.Connection, ids: Sequence[str]) -> list[Line]:
-    """Return the lines of `ids` in their order, without those that are gone meanwhile."""
-    found = {
-        row.id: row for row in connection.execute(sa.select(*_COLUMNS).where(MeasurementRow.id.in_(ids)))
-    }
+    """Return the lines of `ids` in their order, without those that are gone meanwhile, or damaged."""
+    try:
+        rows = connection.execute(sa.select(*_COLUMNS).where(MeasurementRow.id.in_(ids))).all()
+    except (ValueError, TypeError):  # a value that its column cannot have, in one of the rows
+        if len(ids) == 1:
+            _log.warning("left out: the record of measurement %s is damaged", ids[0])
+            return []
+        return [line for id_ in ids for line in read_lines(connection, [id_])]
+    found = {row.id: row for row in rows if isinstance(row.percent_masked, float)}
     by_class: dict[str, dict[str, float]] = {}
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):

@@ -34,6 +34,7 @@ class Record:
         measurement = self.measurement
         return Line(
             id=self.id,
+            created_at=self.created_at,
             filename=measurement.image.filename,
             model=measurement.model.name,
             batch=self.batch,
@@ -43,6 +44,16 @@ class Record:
             measured_threshold=self.measured_threshold,
             by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
         )
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What tells a request that is sent again from a new one."""
+
+    key: str
+    """SHA-256 of the key that the client gave."""
+    request: str
+    """SHA-256 of the picture and of all that was asked for with it."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +69,15 @@ def measurement_of(row: Row) -> Measurement:
     try:
         return Measurement.model_validate_json(row.document)
     except ValidationError as error:
-        message = (
-            f"The record of measurement {row.columns.id} is damaged, or was written by a newer Planimeter."
-        )
-        raise StoreFailed(message) from error
+        raise damaged(row.columns.id) from error
+
+
+def damaged(id_: str) -> StoreFailed:
+    """Return the error for a record that cannot be read."""
+    return StoreFailed(
+        f"The record of measurement {id_} is damaged, or was written by a newer Planimeter; planimeter doctor lists "
+        "all such records."
+    )
 
 
 def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:

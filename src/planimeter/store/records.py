@@ -1,8 +1,12 @@
 """The records of measurements, in a database."""
 
+import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,33 +14,46 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, StoreFailed
+from planimeter.errors import InvalidOption, KeyReused, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import migrations
-from planimeter.store.engine import open_engine
+from planimeter.store.engine import BUSY_SECONDS, engine_of
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
-from planimeter.store.ids import is_id, time_of
+from planimeter.store.ids import is_id
 from planimeter.store.lines import Line, read_lines
 from planimeter.store.order import NEWEST, Cursor, Order, beyond, column_of, sorting
-from planimeter.store.record import Row, class_figures_of, figures_of, unknown
+from planimeter.store.record import RequestKey, Row, class_figures_of, damaged, figures_of, unknown
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
     DocumentRow,
     KeptDocumentRow,
     MeasurementRow,
+    RequestKeyRow,
     StoreRow,
     ThresholdRow,
 )
+
+_CHECKED_WHOLE = 32 * 2**20
+"""Bytes up to which a probe checks the whole database."""
+_DAMAGE = ("malformed", "not a database", "disk image")
+"""What SQLite says of a damaged file."""
+_log = logging.getLogger(__name__)
+_CHECK_SECONDS = 0.5
+"""How long the check of a probe does."""
 
 
 class Records:
     """The record database; from any thread."""
 
     def __init__(self, database: str) -> None:
-        self._engine = open_engine(database)
+        self._engine = engine_of(database)
         self._name = self._engine.url.render_as_string(hide_password=True)
+        self.damage = ""
+        """What is known to be wrong with the file."""
+        self.patience = BUSY_SECONDS
+        """How long writing waits for other writers, in this process and beside it, all in all."""
         self._writing = threading.Lock()  # SQLite takes one writer; waiting here is fair, its own wait is not
         try:
             self.store_id = self._migrate()
@@ -49,6 +66,31 @@ class Records:
         """Yield a connection for queries."""
         with self.failing(), self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def writing(self, patience: float | None = None) -> Iterator[sa.Connection]:
+        """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds."""
+        patience = self.patience if patience is None else patience
+        end = time.monotonic() + patience
+        if not self._writing.acquire(timeout=patience):
+            raise StoreFailed(
+                f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."
+            )
+        try:
+            with self.failing(), self._engine.connect() as connection:
+                self._wait_at_most(connection, end - time.monotonic())
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
+                    self._wait_at_most(connection, self.patience)
+        finally:
+            self._writing.release()
+
+    def _wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
+            connection.rollback()
 
     def model_names(self) -> list[str]:
         """Return the names of the models in the records, alphabetically."""
@@ -63,17 +105,19 @@ class Records:
     def insert(
         self,
         id_: str,
+        created_at: datetime,
         measurement: Measurement,
         names: FileNames,
         *,
         candidates: bytes | None = None,
         batch: str | None = None,
+        request: RequestKey | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
         filename = measurement.image.filename
         row = MeasurementRow(
             id=id_,
-            created_at=time_of(id_),
+            created_at=created_at,
             model=measurement.model.name,
             batch=batch,
             measured_threshold=measurement.options.score_threshold,
@@ -85,11 +129,30 @@ class Records:
         )
         row.document = DocumentRow(document=measurement.model_dump_json(by_alias=True))
         row.classes = [ClassRow(**entry) for entry in class_figures_of(measurement)]
-        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.writing() as connection, Session(connection) as session, session.begin():
             session.add(row)
             if candidates is not None:
                 session.flush()
                 session.add(CandidatesRow(measurement_id=id_, packed=candidates))
+            if request is not None:
+                session.flush()
+                session.add(RequestKeyRow(key=request.key, request=request.request, measurement_id=id_))
+
+    def asked_before(self, request: RequestKey) -> str | None:
+        """Return the id of the measurement that this request made; raises `KeyReused` where another had its key."""
+        query = sa.select(RequestKeyRow.request, RequestKeyRow.measurement_id).where(
+            RequestKeyRow.key == request.key
+        )
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row[0] != request.request:
+            raise KeyReused(
+                "the Idempotency-Key was sent before with another picture or other options; give each request a key of "
+                "its own, and the same one only when it is sent again"
+            )
+        return str(row[1])
 
     def keep(self, id_: str, measurement: Measurement, names: FileNames, *, as_measured: bool) -> None:
         """Let a measurement count as `measurement` says, in one transaction; its first document stays as it is.
@@ -98,7 +161,7 @@ class Records:
         """
         figures = figures_of(measurement, names)
         classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
-        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.writing() as connection, Session(connection) as session, session.begin():
             change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)
             if not session.connection().execute(change).rowcount:
                 raise unknown(id_)
@@ -118,8 +181,11 @@ class Records:
             .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
             .where(MeasurementRow.id == id_)
         )
-        with self.failing(), Session(self._engine) as session:
-            found = session.execute(query).first()
+        try:
+            with self.failing(), Session(self._engine) as session:
+                found = session.execute(query).first()
+        except (ValueError, TypeError) as error:
+            raise damaged(id_) from error
         if found is None:
             raise unknown(id_)
         return Row(*found)
@@ -134,8 +200,10 @@ class Records:
     def remove(self, ids: Sequence[str]) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
         statement = sa.delete(MeasurementRow).where(MeasurementRow.id.in_(ids))
-        with self.failing(), self._writing, self._engine.begin() as connection:
-            return connection.execute(statement).rowcount
+        with self.writing() as connection:
+            removed = connection.execute(statement).rowcount
+            connection.commit()
+            return removed
 
     def names(self, ids: Sequence[str]) -> dict[str, FileNames]:
         """Return the names of the files of those measurements among `ids` that are recorded."""
@@ -224,7 +292,7 @@ class Records:
 
     def save_threshold(self, model: str, score: float | None) -> None:
         """Save the score threshold of a model, or forget it."""
-        with self.failing(), self._writing, Session(self._engine) as session, session.begin():
+        with self.writing() as connection, Session(connection) as session, session.begin():
             if score is None:
                 session.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
             else:
@@ -239,15 +307,45 @@ class Records:
             .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == MeasurementRow.id)
             .where(MeasurementRow.id.in_(ids))
         )
-        with self.failing(), Session(self._engine) as session:
-            rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+        try:
+            with self.failing(), Session(self._engine) as session:
+                rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+        except (ValueError, TypeError) as error:  # a value that its column cannot have, in one of the rows
+            if len(ids) == 1:
+                raise damaged(ids[0]) from error
+            return [row for id_ in ids for row in self._readable(id_)]
         return [rows[id_] for id_ in ids if id_ in rows]
 
+    def _readable(self, id_: str) -> list[Row]:
+        try:
+            return self.rows([id_])
+        except StoreFailed as error:
+            _log.warning("left out: %s", error)
+            return []
+
     def check(self) -> None:
-        """Raise StoreFailed when the database cannot be written."""
-        with self.failing(), self._writing, self._engine.connect() as connection:
+        """Raise StoreFailed when the database cannot be written, or is known to be damaged."""
+        if self.damage:
+            raise StoreFailed(self.damage)
+        with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
+            if connection.dialect.name == "sqlite" and self._bytes() <= _CHECKED_WHOLE:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                connection.rollback()
+                if found != "ok":
+                    raise StoreFailed(self._note_damage(found))
+
+    def _bytes(self) -> int:
+        path = Path(str(self._engine.url.database))
+        return path.stat().st_size if path.is_file() else 0
+
+    def _note_damage(self, reason: object) -> str:
+        self.damage = (
+            f"The database {self._name} is damaged: {reason}. Stop the service, run planimeter doctor, and bring back "
+            "a copy of it from before."
+        )
+        return self.damage
 
     def close(self) -> None:
         """Close all connections."""
@@ -273,6 +371,8 @@ class Records:
             yield
         except SQLAlchemyError as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
+            if any(words in str(reason) for words in _DAMAGE):
+                raise StoreFailed(self._note_damage(reason)) from error
             message = (
                 f"The database {self._name} cannot be used: {reason}. "
                 "Check that its disk has space and that this user may write to it, or choose another one."

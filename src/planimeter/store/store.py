@@ -1,25 +1,31 @@
 """The store: pictures in folders and records in a database, kept in step."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
+from planimeter.store.engine import is_new
 from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
-from planimeter.store.ids import Ids, is_id, time_of
+from planimeter.store.ids import Ids, is_id
+from planimeter.store.inspection import stray_files
 from planimeter.store.journal import Note
+from planimeter.store.keys import Keys
 from planimeter.store.lines import Line
 from planimeter.store.order import NEWEST, Order
-from planimeter.store.record import Record, Row, measurement_of, unknown
+from planimeter.store.record import Record, RequestKey, Row, measurement_of, unknown
 from planimeter.store.records import Records
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 100
 """Measurements read or deleted together: their documents fit in memory, whatever is in them."""
 _PageOfNames = list[str]
@@ -47,23 +53,52 @@ class Store:
         self._outputs = outputs
         self._ids = Ids()
         self._keeping = threading.Lock()
+        self.keys = Keys(records)
+        """Who may use a service with this store."""
 
     @classmethod
-    def open(cls, database: str, upload_folder: Path, output_folder: Path) -> "Store":
+    def open(
+        cls, database: str, upload_folder: Path, output_folder: Path, *, begin_anew: bool = False
+    ) -> "Store":
         """Open a store, creating what is missing, and remove what a killed process left behind.
 
-        `database` is an SQLAlchemy URL. Raises StoreFailed when a folder or the database cannot be written.
+        `database` is an SQLAlchemy URL. Raises StoreFailed when a folder or the database cannot be written, and, unless
+        `begin_anew` is set, where the database is new but the folders hold the pictures of measurements.
         """
+        if not begin_anew:
+            _refuse_orphans(database, upload_folder, output_folder)
         uploads = Folder(upload_folder.absolute(), "upload")
         outputs = Folder(output_folder.absolute(), "output")
         uploads.create()
         outputs.create()
         if uploads.path.samefile(outputs.path):
             outputs = uploads
+        folders = {uploads, outputs}
+        try:
+            return cls._opened(database, uploads, outputs)
+        except StoreFailed:
+            if not any(folder.full for folder in folders):
+                raise
+        # On a full disk what is stored can still be read and deleted: that is the way out.
+        for folder in folders:
+            folder.drop_reserve()
+        return cls._opened(database, uploads, outputs, only_to_delete=True)
+
+    @classmethod
+    def _opened(
+        cls, database: str, uploads: Folder, outputs: Folder, *, only_to_delete: bool = False
+    ) -> "Store":
         store = cls(Records(database), uploads, outputs)
         try:
-            store.check()
+            try:
+                store.check()
+            except StoreFailed as error:
+                if not only_to_delete:
+                    raise
+                _log.warning("nothing can be stored until measurements are deleted: %s", error)
             store._sweep()
+            for folder in {uploads, outputs}:
+                folder.hold_reserve()
         except BaseException:
             store.close()
             raise
@@ -78,13 +113,15 @@ class Store:
         mask_png: bytes,
         candidates: bytes | None = None,
         batch: str | None = None,
+        request: RequestKey | None = None,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
-        which pictures were sent together.
+        which pictures were sent together, `request` what a client tells a repeated request by.
         """
-        id_ = self._ids.next()
+        # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
+        id_, created_at = self._ids.next_and_moment()
         names = file_names(measurement.image.filename, measurement.image.format, id_)
         notes = self._notes(id_, names)
         try:
@@ -99,12 +136,19 @@ class Store:
             for folder in notes:
                 with folder.failing("write to"):
                     folder.sync()
-            self._records.insert(id_, measurement, names, candidates=candidates, batch=batch)
+            self._records.insert(
+                id_, created_at, measurement, names, candidates=candidates, batch=batch, request=request
+            )
         except BaseException:
             self._undo(notes)
             raise
         self._remove_notes(notes)
-        return Record(id_, time_of(id_), measurement, batch, names, measurement.options.score_threshold)
+        return Record(id_, created_at, measurement, batch, names, measurement.options.score_threshold)
+
+    def asked_before(self, request: RequestKey) -> Record | None:
+        """Return the measurement that this request made; raises `KeyReused` where another had its key."""
+        id_ = self._records.asked_before(request)
+        return None if id_ is None else self.get(id_)
 
     def keep(
         self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes
@@ -135,12 +179,10 @@ class Store:
     def kept_threshold(self, id_: str) -> float | None:
         """Return the score threshold that a user keeps for a measurement; None is the measured one.
 
-        Raises UnknownMeasurement.
+        Raises UnknownMeasurement, and StoreFailed for a damaged record.
         """
         lines = self._records.lines([id_])
-        if not lines:
-            raise unknown(id_)
-        return lines[0].kept_threshold
+        return lines[0].kept_threshold if lines else self.get(id_).kept_threshold
 
     def measured(self, id_: str) -> Measurement:
         """Return a measurement as it was made, whatever is kept for it; raises UnknownMeasurement."""
@@ -148,9 +190,14 @@ class Store:
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
+        with self.stream(record, kind) as file:
+            return file.read()
+
+    def stream(self, record: Record, kind: FileKind) -> BinaryIO:
+        """Open what `read` returns, to be read piece by piece; raises StoreFailed where it is gone."""
         folder = self._uploads if kind == "image" else self._outputs
         try:
-            return folder.read(getattr(record.files, kind))
+            return folder.open(getattr(record.files, kind))
         except OSError as error:
             raise StoreFailed(
                 f"the {kind} of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
@@ -172,14 +219,20 @@ class Store:
 
         For the next page, `before` is the last one's id.
         """
-        return self._records_of(self._records.ids(wanted, limit=limit, after=before, order=order))
+        found: _PageOfRecords = []
+        while ids := self._records.ids(wanted, limit=limit - len(found), after=before, order=order):
+            found += self._readable(self._records.rows(ids))
+            if len(found) >= limit:
+                break
+            before = ids[-1]
+        return found
 
     def walk(
         self, wanted: Filter = EVERYTHING, *, before: str | None = None, order: Order = NEWEST
     ) -> Iterator[Record]:
         """Yield measurements in `order`, a few in memory at a time; what is deleted meanwhile is left out."""
         while ids := self._records.ids(wanted, limit=_AT_ONCE, after=before, order=order):
-            yield from self._records_of(ids)
+            yield from self._readable(self._records.rows(ids))
             before = ids[-1]
 
     def lines(
@@ -257,7 +310,25 @@ class Store:
         return sum(self._delete(ids[start : start + _AT_ONCE]) for start in range(0, count, _AT_ONCE))
 
     def _delete(self, ids: Sequence[str]) -> int:
-        """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""
+        """Delete those of a few measurements that are there, and return how many; raises StoreFailed.
+
+        Deleting needs a little room itself: on a full disk the reserve is given up for it.
+        """
+        folders = {self._uploads, self._outputs}
+        try:
+            return self._delete_at_once(ids)
+        except StoreFailed:
+            if not any(folder.full for folder in folders):
+                raise
+        for folder in folders:
+            folder.drop_reserve()
+        try:
+            return self._delete_at_once(ids)
+        finally:
+            for folder in folders:
+                folder.hold_reserve()
+
+    def _delete_at_once(self, ids: Sequence[str]) -> int:
         notes = [self._notes(id_, names) for id_, names in self._records.names(ids).items()]
         try:
             for folder, note in _each(notes):
@@ -317,8 +388,15 @@ class Store:
             with suppress(OSError):
                 journal.remove_note(folder, note.id)
 
-    def _records_of(self, ids: Sequence[str]) -> _PageOfRecords:
-        return [self._read(row) for row in self._records.rows(ids)]
+    def _readable(self, rows: Sequence[Row]) -> _PageOfRecords:
+        """Return the records of rows; one that is damaged costs no more than itself, and is told in the log."""
+        found = []
+        for row in rows:
+            try:
+                found.append(self._read(row))
+            except StoreFailed as error:
+                _log.warning("left out: %s", error)
+        return found
 
     def _read(self, row: Row) -> Record:
         columns = row.columns
@@ -326,7 +404,7 @@ class Store:
         kept = columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
         return Record(
             id=columns.id,
-            created_at=time_of(columns.id),
+            created_at=columns.created_at,
             measurement=measurement_of(row),
             batch=columns.batch,
             files=names,
@@ -337,6 +415,17 @@ class Store:
 
 def _drawn(names: FileNames) -> tuple[str, str]:
     return names.overlay, names.mask
+
+
+def _refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
+    """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
+    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
+    if first is not None:
+        raise StoreFailed(
+            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
+            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
+            "--begin-anew."
+        )
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

@@ -146,3 +146,30 @@ class ThresholdRow(Table):
 
     model: Mapped[str] = mapped_column(String(64), primary_key=True)
     score: Mapped[float] = mapped_column(Float)
+
+
+class RequestKeyRow(Table):
+    """The key under which a client asked for a measurement, so that the same request sent again finds it."""
+
+    __tablename__ = "request_keys"
+    __table_args__ = (Index("request_keys_by_measurement", "measurement_id"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of what the client sent."""
+    request: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the picture and of all that was asked for with it."""
+    measurement_id: Mapped[str] = mapped_column(ForeignKey("measurements.id", ondelete="CASCADE"))
+
+
+class AccessKeyRow(Table):
+    """A key with which somebody may use the service; the key itself is nowhere."""
+
+    __tablename__ = "access_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(16))
+    hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the whole key: it is 256 bits of chance, which no list of words and no computer guesses."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -21,7 +21,7 @@ from planimeter.store.filters import (
     matching,
     plain_conditions,
 )
-from planimeter.store.ids import first_id_at, time_of
+from planimeter.store.ids import first_id_at
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 FEW = 200
@@ -212,8 +212,12 @@ def _series(connection: sa.Connection, wanted: Filter) -> _Series:
     result = connection.execute(query.order_by(id_column))
     # As the driver gives them: a row object for each of 100,000 would take longer than the query.
     rows = result.cursor.fetchall() if result.cursor is not None else []
-    ids = [row[0] for row in rows]
-    return _Series(ids, np.fromiter((row[1] for row in rows), np.float64, len(rows)))
+    try:
+        percents = np.fromiter((row[1] for row in rows), np.float64, len(rows))
+    except (ValueError, TypeError):  # a damaged record among them costs no more than itself
+        rows = [row for row in rows if isinstance(row[1], float)]
+        percents = np.array([row[1] for row in rows], np.float64)
+    return _Series([row[0] for row in rows], percents)
 
 
 def _bucket_width(first: int, last: int, most: int) -> int:
@@ -311,6 +315,7 @@ def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
     """Return the measurements with these ids, in their order."""
     columns = (
         MeasurementRow.id,
+        MeasurementRow.created_at,
         MeasurementRow.filename,
         MeasurementRow.percent_masked,
     )
@@ -320,6 +325,6 @@ def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
     return [
-        Point(row.id, time_of(row.id), row.filename, row.percent_masked, by_class.get(row.id, {}))
+        Point(row.id, row.created_at, row.filename, row.percent_masked, by_class.get(row.id, {}))
         for row in (found[id_] for id_ in ids if id_ in found)
     ]

@@ -54,7 +54,8 @@ def show_difference(options: DifferenceOptions) -> Response:
     name = f"{one.files.stem}_difference.{'jpg' if options.format == 'jpeg' else 'png'}"
 
     def drawn() -> bytes:
-        pixels = draw_difference(stored_picture(one).pixels, union(one.measurement), union(other.measurement))
-        return encode_png(pixels) if options.format == "png" else encode_jpeg(pixels)
+        with stored_picture(one) as picture:
+            pixels = draw_difference(picture.pixels, union(one.measurement), union(other.measurement))
+            return encode_png(pixels) if options.format == "png" else encode_jpeg(pixels)
 
     return unchanging(one, f"image/{options.format}", name, drawn, follows=(one, other))

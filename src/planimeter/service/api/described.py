@@ -76,7 +76,7 @@ class DescribedBlueprint:
                 sources = (
                     [request.args] if request.method in {"GET", "DELETE"} else [request.args, request.form]
                 )
-                return view(parse(options, *sources), **places)
+                return view(parse(options, *sources, from_program=True), **places)
 
             self.blueprint.add_url_rule(rule, view_func=checked, methods=[method])
             return view

@@ -62,6 +62,7 @@ def lines(options: LinesOptions) -> Response:
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
     options=TableOptions,
+    errors=(400, 409),
 )
 def csv(options: TableOptions) -> Response:
     """Answer a table of the matching measurements."""
@@ -102,6 +103,7 @@ def zip_archive(options: ArchiveOptions) -> Response:
     "Get the percent masked over time",
     answer_of("The trend.", TrendAnswer),
     options=TrendOptions,
+    errors=(400, 409),
 )
 def trend(options: TrendOptions) -> Response:
     """Answer the percent masked over time."""
@@ -115,6 +117,7 @@ def trend(options: TrendOptions) -> Response:
     "Get measurements summed up",
     answer_of("The statistics.", StatisticsAnswer),
     options=StatisticsOptions,
+    errors=(400, 409),
 )
 def statistics(options: StatisticsOptions) -> Response:
     """Answer sums and spread of the matching measurements."""

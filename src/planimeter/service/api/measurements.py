@@ -1,13 +1,15 @@
 """Measurements: one picture measured, read, drawn, taken away, deleted."""
 
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from planimeter.exports.coco import of_one
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.table import to_csv
-from planimeter.service.api.answering import MEDIA_TYPES, json_answer, unchanging
+from planimeter.service.api.answering import MEDIA_TYPES, json_answer, send, unchanging
 from planimeter.service.api.answers import (
     InstanceFigures,
     InstanceList,
@@ -39,6 +41,8 @@ from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
+from planimeter.service.pictures import admitted
+from planimeter.service.repeats import HEADER
 from planimeter.service.uploads import read_upload
 from planimeter.store import Record
 
@@ -65,7 +69,8 @@ _HOW_TO_SEND = (
     "Options go into the query or, with multipart, into form fields; with JSON they stand beside the base64 of the "
     "picture. Any body may come packed (Content-Encoding: gzip); the limit of bytes holds for what it is unpacked. "
     "With from, the picture is that of a stored measurement and none is sent. With Accept: image/png or image/jpeg "
-    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number."
+    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number. A request that is sent again "
+    f"with the same {HEADER} (1 to 255 characters, a UUID for example) answers the measurement of the first."
 )
 
 
@@ -76,15 +81,16 @@ _HOW_TO_SEND = (
     _created(),
     options=UploadOptions,
     status=201,
-    errors=(400, 403, 404, 413, 415, 422, 429, 503, 504),
+    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
     uploads=True,
     description=_HOW_TO_SEND,
 )
 def create_measurement() -> Response:
     """Measure the picture in the request; answers JSON, or the drawn picture if that is accepted."""
     parts = context()
-    data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
-    record = measure_upload(data, filename, options)
+    with admitted() as place:
+        data, filename, options = read_upload(request, parts.settings.max_bytes, stored_upload)
+        record = measure_upload(place, data, filename, options, request.headers.get(HEADER))
     wanted = request.accept_mimetypes.best_match(
         ("application/json", "image/png", "image/jpeg"), default="application/json"
     )
@@ -93,7 +99,8 @@ def create_measurement() -> Response:
     else:
         drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
         picture = _overlay(record, drawn, as_stored=True)
-        answer = Response(picture, 201, content_type=wanted)
+        answer = Response(status=201, content_type=wanted)
+        send(answer, picture)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
     answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
     answer.vary.add("Accept")
@@ -105,6 +112,7 @@ def create_measurement() -> Response:
     "List measurements",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
     options=ListOptions,
+    errors=(400, 409),
 )
 def list_measurements(options: ListOptions) -> Response:
     """List measurements, as JSON or as CSV."""
@@ -173,6 +181,8 @@ def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the U
 )
 def delete_measurement(_: NoOptions, id: str) -> Response:  # noqa: A002
     """Delete a measurement with its pictures."""
+    if any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):  # csv, zip, … are no ids
+        raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
     context().store.delete(id)
     return Response(status=204)
 
@@ -187,7 +197,7 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the picture as it was uploaded."""
     record = context().store.get(id)
     kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return unchanging(record, kind, record.files.image, lambda: context().store.read(record, "image"))
+    return unchanging(record, kind, record.files.image, lambda: context().store.stream(record, "image"))
 
 
 @api.get(
@@ -327,13 +337,13 @@ def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
     return () if options.score_threshold is not None else (record,)
 
 
-def _overlay(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes:
+def _overlay(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return context().store.read(record, "overlay")
+        return context().store.stream(record, "overlay")
     return overlay_of(record, options.style, options.format)
 
 
-def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes:
+def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and options.kind == "binary":
-        return context().store.read(record, "mask")
+        return context().store.stream(record, "mask")
     return mask_of(record, options.kind)

@@ -39,8 +39,9 @@ SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     403: "A page of another site sent the request.",
     404: "Nothing is there, or no model has that name.",
+    408: "The client left before its turn came.",
     409: "What is kept does not allow it: lower scores than were kept, another number of measurements than the "
-    "request says, more than it can take, or measurements of different pictures.",
+    "request says, more than it can take, measurements of different pictures, or the key of another request.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     422: "The picture cannot be decoded, or has too many pixels.",
@@ -163,7 +164,7 @@ def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Js
     properties = {
         name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out
     }
-    return {"type": "object", "properties": properties}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _plain(schema: Json) -> Json:

@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from planimeter.drawing.drawing import Style
-from planimeter.errors import InvalidOption
+from planimeter.errors import ContradictoryOptions, InvalidOption
 from planimeter.exports.formats import FORMATS, ExportFormat
 from planimeter.measurement import MaskFormat
 from planimeter.measuring.table import CsvStyle
@@ -20,12 +21,24 @@ from planimeter.store import NEWEST, Filter, Order
 MOST_LISTED = 1000
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
+ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 FORMATS_DESCRIBED = "; ".join(f"{name}: {form.title}" for name, form in FORMATS.items()) + "."
 STYLES_DESCRIBED = (
     "plain is UTF-8 for programs; excel has the byte order mark without which Excel garbles umlauts; excel_semicolon "
     "has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."
 )
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+
+
+def _written_out(value: object) -> object:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if isinstance(value, str) and not _DAY.match(value):
+        raise ValueError("it should be a time like 2026-11-26T14:30:00Z")
+    return value
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+Moment = Annotated[datetime, BeforeValidator(_written_out)]
 
 OptionsKind = TypeVar("OptionsKind", bound="RequestOptions")
 
@@ -63,6 +76,7 @@ class UploadOptions(AnswerOptions):
     )
     from_: str | None = Field(
         None,
+        min_length=1,
         alias="from",
         description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
     )
@@ -141,8 +155,8 @@ class FilterOptions(RequestOptions):
         max_length=255,
         description="Only those whose file name contains this; capitals make no difference.",
     )
-    since: datetime | None = Field(None, description="Only from this time on (ISO 8601; UTC without a zone).")
-    until: datetime | None = Field(None, description="Only before this time (ISO 8601; UTC without a zone).")
+    since: Moment | None = Field(None, description="Only from this time on (ISO 8601; UTC without a zone).")
+    until: Moment | None = Field(None, description="Only before this time (ISO 8601; UTC without a zone).")
     min_percent: float | None = Field(
         None,
         ge=0,
@@ -184,6 +198,7 @@ class ListOptions(OrderOptions):
     )
     before: str | None = Field(
         None,
+        pattern=ID_PATTERN,
         description="Only those that come after this id in the order, older ones unless another is asked for: the "
         "cursor of the next page.",
     )
@@ -289,8 +304,8 @@ class TrendOptions(FilterOptions):
 class ComparisonOptions(RequestOptions):
     """Options of comparing two measurements of the same picture."""
 
-    first: str = Field(description="Id of one measurement.")
-    second: str = Field(description="Id of another of the same picture.")
+    first: str = Field(min_length=1, description="Id of one measurement.")
+    second: str = Field(min_length=1, description="Id of another of the same picture.")
 
 
 class DifferenceOptions(ComparisonOptions):
@@ -347,25 +362,41 @@ def parse_options(values: Mapping[str, str]) -> UploadOptions:
     return parse(UploadOptions, MultiDict(values))
 
 
-def parse(kind: type[OptionsKind], *sources: "MultiDict[str, str]") -> OptionsKind:
-    """Return the options that `sources` (query, form) give; an empty text means "not given".
+def parse(
+    kind: type[OptionsKind], *sources: "MultiDict[str, str]", from_program: bool = False
+) -> OptionsKind:
+    """Return the options that `sources` (query, form) give.
 
-    Raises `InvalidOption` for an unknown name, a wrong value, or two values for one name.
+    An empty text means "not given", as forms send it; `from_program` refuses it in the query, the first of `sources`,
+    where a number, a time or one of several words belongs. Raises `InvalidOption` for an unknown name, a wrong value,
+    or two values for one name.
     """
     values: dict[str, str | list[str]] = {}
-    for source in sources:
+    for number, source in enumerate(sources):
         for name, value in source.items(multi=True):
             if name in _LISTS:
                 values[name] = [*values.get(name, ()), *filter(None, value.split(","))]
                 continue
             if values.get(name, value) != value:
-                raise InvalidOption(f"{name} is given twice, as {values[name]!r} and {value!r}; give it once")
-            if value != "":
+                raise (ContradictoryOptions if number else InvalidOption)(
+                    f"{name} is given twice, as {values[name]!r} and {value!r}; give it once"
+                )
+            if value != "" or (from_program and not number and not _takes_text(kind, name)):
                 values[name] = value
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise InvalidOption(_explain(kind, error)) from None
+        together = from_program and not any(problem["loc"] for problem in error.errors())
+        raise (ContradictoryOptions if together else InvalidOption)(_explain(kind, error)) from None
+
+
+def _takes_text(kind: type[RequestOptions], name: str) -> bool:
+    found = (field for key, field in kind.model_fields.items() if (field.alias or key) == name)
+    return any(field.annotation in {str, str | None} and not _has_form(field) for field in found)
+
+
+def _has_form(field: FieldInfo) -> bool:
+    return any(getattr(rule, "pattern", None) or getattr(rule, "min_length", None) for rule in field.metadata)
 
 
 _LONGEST_SHOWN = 200

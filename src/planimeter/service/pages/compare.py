@@ -14,6 +14,7 @@ from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pictures import admitted
 from planimeter.store import Record
 
 
@@ -25,8 +26,9 @@ def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
     batch = context().store.get(id).batch
     if batch and not comparing:
         fields["batch"] = batch  # where it takes the place of the first: the report counts a picture once
-    data, filename = stored_upload(id)
-    record = measure_upload(data, filename, parse_options(fields))
+    with admitted() as place:
+        data, filename = stored_upload(id)
+        record = measure_upload(place, data, filename, parse_options(fields))
     if comparing:
         return redirect(link("pages.compare", first=id, second=record.id), 303)
     there = known(OrderOptions, request.args).to_dict()

@@ -11,6 +11,7 @@ from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
 from planimeter.store import Filter
 
@@ -61,8 +62,9 @@ def _home(problem: PlanimeterError | None = None) -> str:
 def measure() -> AnyResponse:
     """Measure the picture or the sample of a form and lead to the result; or show the form and the reason."""
     try:
-        data, filename, options = _chosen_picture()
-        record = measure_upload(data, filename, options)
+        with admitted() as place:
+            data, filename, options = _chosen_picture()
+            record = measure_upload(place, data, filename, options)
     except PlanimeterError as problem:
         return Response(_home(problem), status_of(problem))
     return redirect(link("pages.measurement", id=record.id), 303)

@@ -16,6 +16,7 @@ from planimeter.packs.pack import Pack
 from planimeter.samples import list_samples
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.context import context
+from planimeter.service.hosts import frame_ancestors
 from planimeter.service.pages.site import blueprint
 from planimeter.store import Filter
 
@@ -56,7 +57,7 @@ LIMITS = {"where it fails", "limitations", "limits"}
 """What the section of a card is called that a reader has to know first."""
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self' https://colab.research.google.com https://*.googleusercontent.com"
+    f"frame-ancestors {frame_ancestors()}"
 )
 """A report has its styles and pictures inside and needs nothing else; a pack from elsewhere gets no scripts."""
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from io import BytesIO
 
-from flask import request, send_file
+from flask import Response, request, send_file
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,12 +14,13 @@ from planimeter.masks.rle import rle_window
 from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
+from planimeter.service.api.answering import send
 from planimeter.service.api.options import ThresholdOptions, parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 from planimeter.service.models import Models
 from planimeter.service.pages.site import blueprint
-from planimeter.settings import Limits
+from planimeter.service.pictures import opened
 from planimeter.store import Store
 
 THUMBNAIL_SIDE = 320
@@ -27,8 +28,6 @@ THUMBNAIL_QUALITY = 85
 SAMPLE_SIDE = 208
 SAMPLE_QUALITY = 76
 """Of the samples on the home page: all of them together must load at once."""
-KEPT = Limits(max_bytes=2**40, max_pixels=2**40, max_side=2**31)
-"""What was stored once is shown also after the limits on uploads were lowered."""
 NEVER_CHANGES = "private, max-age=31536000, immutable"
 
 
@@ -60,13 +59,12 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
     """
     record = context().store.get(id)
     if record.measurement.image.format in {"JPEG", "WEBP"}:
-        response = send_file(
-            BytesIO(context().store.read(record, "image")), f"image/{record.measurement.image.format.lower()}"
-        )
+        response = Response(content_type=f"image/{record.measurement.image.format.lower()}")
+        send(response, context().store.stream(record, "image"))
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
-    decoded = decode(context().store.read(record, "image"), limits=KEPT)
-    return _picture_response(encode_png(decoded.pixels), "image/png")
+    with opened(context().store.read(record, "image")) as decoded:
+        return _picture_response(encode_png(decoded.pixels), "image/png")
 
 
 @blueprint.get("/samples/<name>/thumbnail")
@@ -80,13 +78,14 @@ def _drawn_small(store: Store, models: Models, id_: str, threshold: float | None
     record = store.get(id_)
     record = record_at(record, record.measured_threshold if threshold is None else threshold)
     coverage, instances = record.measurement.coverage, record.measurement.instances
-    small = draw_thumbnail(
-        decode(store.read(record, "image"), limits=KEPT).pixels,
-        [rle_window(exact_mask(entry)) for entry in instances],
-        [entry.class_id for entry in instances],
-        models.colors(record.measurement.model.name, len(coverage.by_class)),
-        THUMBNAIL_SIDE,
-    )
+    with opened(store.read(record, "image")) as picture:
+        small = draw_thumbnail(
+            picture.pixels,
+            [rle_window(exact_mask(entry)) for entry in instances],
+            [entry.class_id for entry in instances],
+            models.colors(record.measurement.model.name, len(coverage.by_class)),
+            THUMBNAIL_SIDE,
+        )
     return encode_jpeg(small, THUMBNAIL_QUALITY)
 
 

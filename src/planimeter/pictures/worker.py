@@ -1,0 +1,110 @@
+"""A process that decodes pictures for another: whatever a file does to a decoder, it does it here.
+
+It reads one request after the other from its standard input and answers each on its standard output. A request is
+a `Request` and the bytes of a file; the answer is an `Answer` and, where there is a picture, its pixels. Both are
+JSON behind its own length, so nothing that comes back is ever executed.
+"""
+
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from planimeter.errors import PlanimeterError
+from planimeter.measurement import ImageInfo, Note
+from planimeter.pictures.decode import Picture, decode
+from planimeter.settings import Limits
+
+_LENGTH = struct.Struct(">Q")
+_SPARE_BYTES = 96 * 2**20
+"""Beside what a picture takes: what a decoder loads and keeps of its own."""
+
+
+class Request(BaseModel):
+    """What is to be decoded."""
+
+    size: int
+    """Of the file that follows, in bytes."""
+    filename: str
+    max_bytes: int
+    max_pixels: int
+    max_side: int
+    memory: int
+    """Bytes that decoding may take."""
+
+
+class Answer(BaseModel):
+    """What came of it: a picture, whose pixels follow, or an error."""
+
+    info: ImageInfo | None = None
+    notes: tuple[Note, ...] = ()
+    error: str = ""
+    """The name of the error's class."""
+    message: str = ""
+
+
+def send(stream: BinaryIO, message: BaseModel, *parts: bytes | NDArray[np.uint8]) -> None:
+    """Write a message and what follows it."""
+    text = message.model_dump_json().encode()
+    stream.write(_LENGTH.pack(len(text)) + text)
+    stream.writelines(part if isinstance(part, bytes) else part.data for part in parts)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """Return the JSON of the next message; None where the other side has ended."""
+    head = stream.read(_LENGTH.size)
+    return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else None
+
+
+def main() -> None:
+    """Decode until the other side ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the service, which lets its requests finish
+    requests = sys.stdin.buffer
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not break the answers
+        limit_memory = _memory_limiter()
+        send(answers, Answer())  # from here on the time of a picture counts, not that of starting
+        while (text := receive(requests)) is not None:
+            request = Request.model_validate_json(text)
+            data = requests.read(request.size)
+            limit_memory(request.memory + 2 * request.size + _SPARE_BYTES)
+            answer, pixels = _decode(request, data)
+            send(answers, answer, pixels)
+
+
+def _decode(request: Request, data: bytes) -> tuple[Answer, NDArray[np.uint8]]:
+    limits = Limits(request.max_bytes, request.max_pixels, request.max_side)
+    try:
+        picture: Picture = decode(data, filename=request.filename, limits=limits)
+    except PlanimeterError as error:
+        return Answer(error=type(error).__name__, message=str(error)), np.empty(0, np.uint8)
+    return Answer(info=picture.info, notes=picture.notes), picture.pixels
+
+
+def _memory_limiter() -> Callable[[int], None]:
+    """Return what lets this process have so many bytes more than it has now; nothing where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return lambda _: None
+    import resource  # noqa: PLC0415 - not on Windows
+
+    def limit(more: int) -> None:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the system
+            held = int(file.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        soft = held + more
+        resource.setrlimit(
+            resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+        )
+
+    return limit
+
+
+if __name__ == "__main__":
+    main()

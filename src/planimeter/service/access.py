@@ -1,0 +1,141 @@
+"""Who may do what, where others than the people of this machine reach the service.
+
+A program sends its key with each request. A browser is asked once, and keeps a signed cookie that no script can read
+and no other site can send.
+"""
+
+import ipaddress
+import secrets
+import time
+from collections import deque
+
+from flask import Flask, Response, redirect, render_template, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
+from werkzeug.wrappers import Response as AnyResponse
+
+from planimeter.errors import NotReady
+from planimeter.service.context import context
+from planimeter.service.links import link
+from planimeter.service.origin import from_other_site
+from planimeter.settings import Settings
+from planimeter.store.keys import AccessKey, Role
+
+COOKIE = "planimeter_key"
+COOKIE_SECONDS = 30 * 86_400
+MOST_FAILURES = 20
+"""Wrong keys of one address in a minute; then it has to wait."""
+OPEN = frozenset({"static", "probes.show_health", "probes.show_readiness", "ask_for_key", "take_key"})
+"""What anybody may ask for."""
+ROLES: dict[str, Role] = {
+    "api.create_measurement": "measure",
+    "api.delete_measurement": "admin",
+    "api.delete_measurements": "admin",
+    "api.keep": "measure",
+    "api.keep_none": "measure",
+    "api.save_defaults": "admin",
+    "api.reset_defaults": "admin",
+    "pages.measure": "measure",
+    "pages.measure_again": "measure",
+    "pages.keep": "measure",
+    "pages.delete": "admin",
+    "pages.delete_many": "admin",
+    "pages.save_defaults": "admin",
+}
+"""What changes something; all else reads, and only reads: see `tests/test_access.py`."""
+
+
+def needs_key(settings: Settings) -> bool:
+    """Say whether others than the people of this machine may reach the service, so that it must know who asks."""
+    return not settings.insecure_no_auth and (settings.use_ngrok or not is_loopback(settings.host))
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def refuse_without_keys(settings: Settings, known: list[AccessKey]) -> None:
+    """Raise `NotReady` where keys are needed and there are none."""
+    if needs_key(settings) and not any(key.revoked_at is None for key in known):
+        where = "through ngrok" if settings.use_ngrok else f"on {settings.host}"
+        raise NotReady(
+            f"a service {where} is open to others, and there is no key yet: make one with planimeter keys add NAME "
+            "--role admin, or leave it open to everybody with --insecure-no-auth"
+        )
+
+
+def register(app: Flask) -> None:
+    """Make `app` ask for keys, where its settings need them."""
+    guard = _Guard()
+    app.before_request(guard.check)
+    app.add_url_rule("/key", "ask_for_key", guard.ask)
+    app.add_url_rule("/key", "take_key", guard.take, methods=["POST"])
+
+
+class _Guard:
+    def __init__(self) -> None:
+        self._signer = URLSafeTimedSerializer(secrets.token_hex(32), salt=COOKIE)
+        self._failures: dict[str, deque[float]] = {}
+
+    def check(self) -> AnyResponse | None:
+        """Let a request through, or answer what is missing."""
+        if not needs_key(context().settings) or request.endpoint is None or request.endpoint in OPEN:
+            return None
+        key = self._key()
+        if key is None:
+            if request.method == "GET" and request.endpoint.startswith("pages."):
+                return redirect(link("ask_for_key"), 303)
+            raise Unauthorized(
+                "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
+            )
+        needed = ROLES.get(request.endpoint, "read")
+        if not key.may(needed):
+            raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")
+        return None
+
+    def ask(self) -> str:
+        """Show where a key is entered."""
+        return render_template("key.html", wrong="")
+
+    def take(self) -> AnyResponse:
+        """Take the key of a form, and remember it in a cookie."""
+        if from_other_site():
+            raise Forbidden("this form came from another site")
+        given = request.form.get("key", "").strip()
+        key = self._recognised(given)
+        if key is None:
+            return Response(render_template("key.html", wrong="That is no key of this service."), 401)
+        answer = redirect(link("pages.home"), 303)
+        answer.set_cookie(
+            COOKIE, self._signer.dumps(key.id), max_age=COOKIE_SECONDS, httponly=True, samesite="Strict"
+        )
+        return answer
+
+    def _key(self) -> AccessKey | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+        if given:
+            return self._recognised(given)
+        try:
+            return context().store.keys.usable(
+                self._signer.loads(request.cookies[COOKIE], max_age=COOKIE_SECONDS)
+            )
+        except (KeyError, BadSignature):
+            return None
+
+    def _recognised(self, given: str) -> AccessKey | None:
+        """Return what is known of a key; an address that guesses is made to wait."""
+        failures = self._failures.setdefault(request.remote_addr or "", deque(maxlen=MOST_FAILURES))
+        now = time.monotonic()
+        if len(failures) == MOST_FAILURES and now - failures[0] < 60:
+            raise TooManyRequests("too many wrong keys came from your address; wait a minute", retry_after=60)
+        found = context().store.keys.recognise(given)
+        if found is None:
+            failures.append(now)
+            if len(self._failures) > 10_000:
+                self._failures.clear()
+        return found

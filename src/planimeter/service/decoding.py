@@ -1,0 +1,225 @@
+"""Decoders in processes of their own: a file that is too slow, too large or too much for one takes nothing else along.
+
+Why processes, and what was measured, stands in `docs/reliability.md`.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planimeter.errors import (
+    MissingPicture,
+    NotReady,
+    PlanimeterError,
+    TooManyBytes,
+    TooManyPixels,
+    UndecodablePicture,
+    UnsupportedPicture,
+)
+from planimeter.pictures.decode import Picture, read_size
+from planimeter.pictures.header import Header
+from planimeter.pictures.worker import Answer, Request, receive, send
+from planimeter.service.deadline import Deadline
+from planimeter.settings import Limits
+
+MOST_DECODERS = 4
+SECONDS = 5.0
+SECONDS_A_MEGAPIXEL = 0.4
+SECONDS_A_MEGABYTE = 0.1
+"""How long decoding may take: some three times what the slowest honest file took on two busy cores."""
+START_SECONDS = 60.0
+_COMMAND = (sys.executable, "-m", "planimeter.pictures.worker")
+
+
+class Decoders:
+    """Up to `most` processes that decode; started when they are needed, ended when they misbehave."""
+
+    def __init__(self, most: int = MOST_DECODERS, *, patience: float = 1.0) -> None:
+        """`patience` multiplies the time that decoding may take."""
+        self.patience = patience
+        self._places = threading.Semaphore(most)
+        self._idle: list[_Decoder] = []
+        self._lock = threading.Lock()
+
+    def decode(self, data: bytes, *, filename: str, limits: Limits, deadline: Deadline) -> Picture:
+        """Return the picture in `data`, as `planimeter.pictures.decode.decode` does, and raise what it raises.
+
+        A decoder that takes too long, too much memory or that dies is ended, and the file refused.
+        """
+        header = read_size(data, limits)
+        with self._decoder(deadline) as decoder:
+            return decoder.decode(data, filename, limits, header, self.patience)
+
+    def start(self) -> None:
+        """Start the first process, so that the first picture need not wait for it."""
+        with self._decoder(Deadline(60)):
+            pass
+
+    def close(self) -> None:
+        """End the processes that have nothing to do."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.end()
+
+    @contextmanager
+    def _decoder(self, deadline: Deadline) -> Iterator["_Decoder"]:
+        if not self._places.acquire(timeout=deadline.left):
+            raise deadline.missed("waited for its turn to be decoded")
+        try:
+            with self._lock:
+                decoder = self._idle.pop() if self._idle else None
+            if decoder is not None and not decoder.alive:
+                decoder.end()
+                decoder = None
+            decoder = decoder or _Decoder()
+            try:
+                yield decoder
+            finally:
+                if decoder.alive:
+                    with self._lock:
+                        self._idle.append(decoder)
+        finally:
+            self._places.release()
+
+
+def room_for(header: Header, limits: Limits) -> int:
+    """Return the bytes of memory that a picture needs; one that will be refused needs none."""
+    # Some formats store a little more than they show, and cut it.
+    refused = (
+        header.pixels > 1.1 * limits.max_pixels or max(header.width, header.height) > 1.1 * limits.max_side
+    )
+    return 0 if refused else header.decoding_bytes
+
+
+class _Decoder:
+    """One process; for one thread at a time."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self._timed_out = False
+        with self._watched(START_SECONDS):
+            ready = receive(self._streams[1])
+        if not ready:
+            self.end()
+            raise NotReady(
+                "a process that decodes pictures did not start; the service's machine may be overloaded"
+            )
+
+    @contextmanager
+    def _watched(self, seconds: float) -> Iterator[None]:
+        """End the process after so many seconds."""
+        watch = threading.Timer(seconds, self._give_up)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def decode(self, data: bytes, filename: str, limits: Limits, header: Header, patience: float) -> Picture:
+        room = room_for(header, limits)
+        megapixels, megabytes = (header.pixels if room else 0) / 1e6, len(data) / 1e6
+        seconds = patience * (SECONDS + SECONDS_A_MEGAPIXEL * megapixels + SECONDS_A_MEGABYTE * megabytes)
+        request = Request(
+            size=len(data),
+            filename=filename,
+            max_bytes=limits.max_bytes,
+            max_pixels=limits.max_pixels,
+            max_side=limits.max_side,
+            memory=room,
+        )
+        try:
+            with self._watched(seconds):
+                answer = self._ask(request, data)
+        except (OSError, EOFError) as error:
+            self.end()
+            why = (
+                f"decoding took longer than {seconds:.0f} s"
+                if self._timed_out
+                else "the decoder gave up on it"
+            )
+            raise UndecodablePicture(
+                f"the bytes start like {header.format} but cannot be decoded ({why}); the file may be damaged: open it "
+                "in a viewer and save it again"
+            ) from error
+        except BaseException:
+            self.end()
+            raise
+        if isinstance(answer, PlanimeterError):
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for stream in self._streams:
+            try:
+                stream.close()
+            except OSError:  # what was not sent cannot be sent any more
+                continue
+
+    def _give_up(self) -> None:
+        self._timed_out = True
+        self._process.kill()
+
+    @property
+    def _streams(self) -> tuple[BinaryIO, BinaryIO]:
+        requests, answers = self._process.stdin, self._process.stdout
+        if requests is None or answers is None:
+            raise EOFError
+        return requests, answers  # type: ignore[return-value]  # they are what Popen calls IO[bytes]
+
+    def _ask(self, request: Request, data: bytes) -> Picture | PlanimeterError:
+        requests, answers = self._streams
+        send(requests, request, data)
+        text = receive(answers)
+        if not text:
+            raise EOFError
+        answer = Answer.model_validate_json(text)
+        if answer.info is None:
+            return _error(answer)
+        pixels: NDArray[np.uint8] = np.empty((answer.info.height, answer.info.width, 3), np.uint8)
+        room = pixels.data.cast("B")
+        while room:
+            count = answers.readinto(room)  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError
+            room = room[count:]
+        return Picture(pixels, answer.info, answer.notes)
+
+
+def _error(answer: Answer) -> PlanimeterError:
+    kinds = {
+        kind.__name__: kind for kind in (MissingPicture, TooManyBytes, TooManyPixels, UnsupportedPicture)
+    }
+    return kinds.get(answer.error, UndecodablePicture)(answer.message)
+
+
+@cache
+def shared_decoders() -> Decoders:
+    """Return the decoders of this process."""
+    decoders = Decoders()
+    atexit.register(decoders.close)
+    return decoders

@@ -1,0 +1,149 @@
+"""What is wrong with a store, found by looking at all of it and changing nothing."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from planimeter.errors import StoreFailed
+from planimeter.measurement import Measurement
+from planimeter.store.engine import engine_of
+from planimeter.store.files import INCOMING
+from planimeter.store.ids import is_id
+from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
+
+_OURS = re.compile(r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_overlay|_mask))?\.[a-z0-9]+$")
+"""The end of the names of a measurement's files."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, and what to do."""
+
+    what: str
+    remedy: str
+
+
+def stray_files(*folders: Path) -> Iterator[Path]:
+    """Yield the files that are named like those of measurements."""
+    for folder in dict.fromkeys(folders):
+        if folder.is_dir():
+            yield from (path for path in sorted(folder.iterdir()) if _OURS.search(path.name))
+
+
+def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tuple[int, list[Finding]]:
+    """Return how many measurements are recorded, and all that is wrong with them; nothing is written.
+
+    Raises StoreFailed where the database cannot be opened at all.
+    """
+    engine = engine_of(database, create=False)
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table(MeasurementRow.__tablename__):
+                return 0, [*_without_records(upload_folder, output_folder)]
+            findings = [*_check_file(connection)]
+            rows = [*_rows(connection)]
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise StoreFailed(
+            f"The database {engine.url.render_as_string(hide_password=True)} cannot be read: {reason}. Bring back a "
+            "copy of it from before; the pictures are still in their folders."
+        ) from error
+    finally:
+        engine.dispose()
+    findings += _check_records(rows, upload_folder, output_folder)
+    recorded = {str(row[0]) for row in rows}
+    strays = [path for path in stray_files(upload_folder, output_folder) if _id_in(path) not in recorded]
+    if strays:
+        findings.append(
+            Finding(
+                f"{len(strays):,} files in the folders belong to no measurement, {strays[0]} among them",
+                "move them away, or bring back the database that knows them",
+            )
+        )
+    for folder in dict.fromkeys((upload_folder, output_folder)):
+        findings += _check_unfinished(folder)
+    return len(rows), findings
+
+
+def _without_records(*folders: Path) -> Iterator[Finding]:
+    count = sum(1 for _ in stray_files(*folders))
+    if count:
+        yield Finding(
+            f"the database is empty, but {count:,} files of measurements are in the folders",
+            "bring back a copy of the database, or move the files away",
+        )
+
+
+def _check_file(connection: sa.Connection) -> Iterator[Finding]:
+    if connection.dialect.name != "sqlite":
+        return
+    for (line,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
+        if line != "ok":
+            yield Finding(f"the database is damaged: {line}", "bring back a copy of it from before")
+    broken = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall())
+    if broken:
+        yield Finding(
+            f"{broken:,} rows belong to measurements that are gone", "bring back a copy from before"
+        )
+
+
+def _rows(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
+    """Yield id, the names of the three files, and whether the documents can be read; as they are in the database."""
+    columns = (
+        MeasurementRow.id,
+        MeasurementRow.upload_name,
+        MeasurementRow.overlay_name,
+        MeasurementRow.mask_name,
+    )
+    own = sa.type_coerce(MeasurementRow.id, sa.String())
+    query = (
+        sa.select(*columns, DocumentRow.document, KeptDocumentRow.document)
+        .outerjoin(DocumentRow, DocumentRow.measurement_id == own)
+        .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == own)
+    )
+    for *names, measured, kept in connection.execute(query):
+        yield (*names, _readable(measured) and (kept is None or _readable(kept)))
+
+
+def _readable(document: Any) -> bool:
+    try:
+        Measurement.model_validate_json(document)
+    except (ValidationError, TypeError):
+        return False
+    return True
+
+
+def _check_records(rows: Iterable[tuple[Any, ...]], uploads: Path, outputs: Path) -> Iterator[Finding]:
+    for id_, upload, overlay, mask, readable in rows:
+        if not readable or not is_id(str(id_)):
+            yield Finding(
+                f"the record of measurement {id_} cannot be read",
+                "delete that measurement, or bring back a copy of the database",
+            )
+        for folder, name in ((uploads, upload), (outputs, overlay), (outputs, mask)):
+            path = folder / str(name)
+            if not path.is_file() or not path.stat().st_size:
+                yield Finding(
+                    f"measurement {id_}: {path} is {'empty' if path.is_file() else 'not there'}",
+                    "bring the file back, or delete that measurement",
+                )
+
+
+def _check_unfinished(folder: Path) -> Iterator[Finding]:
+    notes = [path for path in (folder / INCOMING).glob("*.json") if is_id(path.stem)]
+    if notes:
+        yield Finding(
+            f"{len(notes):,} measurements in {folder} are being written or deleted, or were when the service ended",
+            "start the service, unless it runs: it finishes them",
+        )
+
+
+def _id_in(path: Path) -> str:
+    found = _OURS.search(path.name)
+    return found[1] if found else ""

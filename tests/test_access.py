@@ -1,0 +1,128 @@
+"""Who may do what: nobody is asked on this machine; elsewhere each key has a role, and without keys nothing starts."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from flask.testing import FlaskClient
+
+from planimeter.commands import main
+from planimeter.service.access import MOST_FAILURES, OPEN, ROLES
+from planimeter.service.app import create_app
+from planimeter.service.models import Models
+from planimeter.settings import Settings
+from planimeter.store import Store
+from planimeter.store.keys import Role
+from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, post
+from test_server import Start, start
+
+__all__ = ["start"]
+Get = Callable[[Role], dict[str, str]]
+
+
+@pytest.fixture
+def guarded(settings: Settings, store: Store, models: Models) -> Flask:
+    return create_app(settings.model_copy(update={"host": "0.0.0.0"}), store, models)  # noqa: S104
+
+
+@pytest.fixture
+def headers(store: Store) -> Get:
+    return lambda role: {"Authorization": f"Bearer {store.keys.add('somebody', role)}"}
+
+
+def keys(settings: Settings, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["keys", *arguments, "--database", settings.database])
+
+
+@pytest.mark.parametrize("options", [("--host", "0.0.0.0"), ("--host", "::")])  # noqa: S104
+def test_a_service_that_others_reach_does_not_start_without_a_key(
+    start: Start, options: tuple[str, ...]
+) -> None:
+    status, _, err = start(*options).wait()
+    assert status == 1
+    assert "planimeter keys add" in err
+    assert "--insecure-no-auth" in err
+    assert "Traceback" not in err
+
+
+def test_nobody_is_asked_for_a_key_on_this_machine(client: FlaskClient, store: Store) -> None:
+    store.keys.add("somebody", "read")
+    assert post(client, OVERLAPPING).status_code == 201
+
+
+def test_who_insists_may_leave_it_open(settings: Settings, store: Store, models: Models) -> None:
+    open_ = settings.model_copy(update={"host": "0.0.0.0", "insecure_no_auth": True})  # noqa: S104
+    assert post(create_app(open_, store, models).test_client(), OVERLAPPING).status_code == 201
+
+
+def test_each_role_may_do_its_own_and_no_more(guarded: Flask, store: Store, headers: Get) -> None:
+    client = guarded.test_client()
+    sent = {"data": OVERLAPPING, "content_type": "image/png"}
+    assert client.get("/healthz").status_code == 200
+    for path in (MEASUREMENTS, "/metrics", "/openapi.json"):
+        answer = client.get(path)
+        assert_problem(answer, 401, "unauthorized", "X-API-Key")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert_problem(client.post(MEASUREMENTS, **sent, headers=headers("read")), 403, "forbidden", "measure")
+    created = client.post(MEASUREMENTS, **sent, headers=headers("measure"))
+    assert created.status_code == 201
+    one = f"{MEASUREMENTS}/{body(created)['id']}"
+    assert client.get(one, headers=headers("read")).status_code == 200
+    assert_problem(client.delete(one, headers=headers("measure")), 403, "forbidden", "admin")
+    assert client.delete(one, headers=headers("admin")).status_code == 204
+    assert store.count() == 0
+
+
+def test_a_key_is_shown_once_and_worthless_when_revoked(settings: Settings, guarded: Flask) -> None:
+    key = keys(settings, "add", "line 3", "--role", "read").stdout.splitlines()[0]
+    client = guarded.test_client()
+    assert client.get(MEASUREMENTS, headers={"X-API-Key": key}).status_code == 200
+    listed = keys(settings, "list").output
+    assert "line 3" in listed
+    assert key not in listed
+    database = Path(settings.database.removeprefix("sqlite:///")).read_bytes()
+    assert key.encode() not in database
+    assert keys(settings, "revoke", key.split("_")[1]).exit_code == 0
+    assert client.get(MEASUREMENTS, headers={"X-API-Key": key}).status_code == 401
+    again = keys(settings, "revoke", key.split("_")[1])
+    assert again.exit_code == 1
+    assert "not revoked yet" in again.output
+
+
+def test_a_page_asks_once_and_keeps_a_cookie_that_no_script_reads(guarded: Flask, store: Store) -> None:
+    client = guarded.test_client()
+    asked = client.get("/")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "key")
+    assert client.post("/key", data={"key": "pm_0_x"}).status_code == 401
+    key = store.keys.add("a person", "admin")
+    foreign = client.post("/key", data={"key": key}, headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    taken = client.post("/key", data={"key": key})
+    assert taken.status_code == 303
+    cookie = taken.headers["Set-Cookie"]
+    assert re.search(r"HttpOnly.*SameSite=Strict", cookie)
+    assert key not in cookie
+    assert client.get("/").status_code == 200
+    store.keys.revoke(key.split("_")[1])
+    assert client.get("/").status_code == 303
+
+
+def test_wrong_keys_make_an_address_wait(guarded: Flask) -> None:
+    client = guarded.test_client()
+    statuses = [
+        client.get(MEASUREMENTS, headers={"X-API-Key": f"pm_{number}_x"}).status_code
+        for number in range(MOST_FAILURES + 3)
+    ]
+    assert statuses == [401] * MOST_FAILURES + [429] * 3
+
+
+def test_every_route_that_changes_something_has_its_role(app: Flask) -> None:
+    changing = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert changing - OPEN == set(ROLES)
