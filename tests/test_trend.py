@@ -32,9 +32,9 @@ class Clock:
         self.now = NOON
         self._count = 0
 
-    def next(self) -> str:
+    def next_and_moment(self) -> tuple[str, datetime]:
         self._count += 1
-        return str(ULID.from_int(round(self.now.timestamp() * 1000) << 80 | self._count))
+        return str(ULID.from_int(round(self.now.timestamp() * 1000) << 80 | self._count)), self.now
 
 
 @pytest.fixture
