@@ -220,12 +220,13 @@ class Store:
         For the next page, `before` is the last one's id.
         """
         found: _PageOfRecords = []
-        while ids := self._records.ids(wanted, limit=limit - len(found), after=before, order=order):
+        portion = limit
+        while ids := self._records.ids(wanted, limit=portion, after=before, order=order):
             found += self._readable(self._records.rows(ids))
-            if len(found) >= limit:
+            if len(found) >= limit or len(ids) < portion:
                 break
-            before = ids[-1]
-        return found
+            before, portion = ids[-1], max(_AT_ONCE, limit - len(found))  # in place of damaged ones
+        return found[:limit]
 
     def walk(
         self, wanted: Filter = EVERYTHING, *, before: str | None = None, order: Order = NEWEST
