@@ -7,7 +7,8 @@ nothing else.
 
 from planimeter.store.files import FileKind
 from planimeter.store.filters import EVERYTHING, Filter
-from planimeter.store.records import Record, RequestKey
+from planimeter.store.records import Record
+from planimeter.store.requests import RequestKey
 from planimeter.store.store import Store
 
 __all__ = ["EVERYTHING", "FileKind", "Filter", "Record", "RequestKey", "Store"]

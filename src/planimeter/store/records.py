@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.util import CommandError
@@ -15,13 +14,14 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, KeyReused, StoreFailed, UnknownMeasurement
+from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found
 from planimeter.store import migrations
-from planimeter.store.engine import BUSY_SECONDS, engine_of
+from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
 from planimeter.store.ids import is_id
+from planimeter.store.requests import RequestKey, measured_for
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
@@ -51,16 +51,6 @@ class Record:
     batch: str | None
     """The name under which pictures were sent together."""
     files: FileNames
-
-
-@dataclass(frozen=True)
-class RequestKey:
-    """What tells a request that is sent again from a new one."""
-
-    key: str
-    """SHA-256 of the key that the client gave."""
-    request: str
-    """SHA-256 of the picture and of all that was asked for with it."""
 
 
 @dataclass(frozen=True)
@@ -178,19 +168,8 @@ class Records:
 
     def asked_before(self, request: RequestKey) -> str | None:
         """Return the id of the measurement that this request made; raises `KeyReused` where another had its key."""
-        query = sa.select(RequestKeyRow.request, RequestKeyRow.measurement_id).where(
-            RequestKeyRow.key == request.key
-        )
         with self.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        if row[0] != request.request:
-            raise KeyReused(
-                "the Idempotency-Key was sent before with another picture or other options; give each request a key of "
-                "its own, and the same one only when it is sent again"
-            )
-        return str(row[1])
+            return measured_for(connection, request)
 
     def find(self, id_: str) -> Row:
         """Return the row of a measurement."""
@@ -300,15 +279,11 @@ class Records:
         with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
-            if connection.dialect.name == "sqlite" and self._bytes() <= _CHECKED_WHOLE:
+            if connection.dialect.name == "sqlite" and file_bytes(self._engine) <= _CHECKED_WHOLE:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 connection.rollback()
                 if found != "ok":
                     raise StoreFailed(self._note_damage(found))
-
-    def _bytes(self) -> int:
-        path = Path(str(self._engine.url.database))
-        return path.stat().st_size if path.is_file() else 0
 
     def _note_damage(self, reason: object) -> str:
         self.damage = (

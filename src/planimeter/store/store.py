@@ -10,14 +10,14 @@ from typing import BinaryIO
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
-from planimeter.store.engine import is_new
 from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
-from planimeter.store.inspection import stray_files
+from planimeter.store.inspection import refuse_orphans
 from planimeter.store.journal import Note
 from planimeter.store.keys import Keys
-from planimeter.store.records import Record, Records, RequestKey, Row, measurement_of, unknown
+from planimeter.store.records import Record, Records, Row, measurement_of, unknown
+from planimeter.store.requests import RequestKey
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Store:
         `begin_anew` is set, where the database is new but the folders hold the pictures of measurements.
         """
         if not begin_anew:
-            _refuse_orphans(database, upload_folder, output_folder)
+            refuse_orphans(database, upload_folder, output_folder)
         uploads = Folder(upload_folder.absolute(), "upload")
         outputs = Folder(output_folder.absolute(), "output")
         uploads.create()
@@ -319,17 +319,6 @@ class Store:
         columns = row.columns
         names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
         return Record(columns.id, columns.created_at, measurement_of(row), columns.batch, names)
-
-
-def _refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
-    """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
-    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
-    if first is not None:
-        raise StoreFailed(
-            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
-            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
-            "--begin-anew."
-        )
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:
