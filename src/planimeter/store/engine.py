@@ -64,7 +64,9 @@ def _check_file(url: sa.URL) -> None:
         raise StoreFailed(f"The database {url} would be lost at the end: name a file. {_EXAMPLE}")
     path = Path(str(url.database))
     if path.exists() and not path.is_file():
-        raise StoreFailed(f"The database {url} is no regular file: name another. {_EXAMPLE}")
+        raise StoreFailed(
+            f"The database {url} is no regular file, so SQLite is unable to open it: name another. {_EXAMPLE}"
+        )
 
 
 def _create_parent(url: sa.URL) -> None:

@@ -156,12 +156,13 @@ class Store:
     ) -> _PageOfRecords:
         """Return up to `limit` measurements, newest first; for the next page, `before` is the last one's id."""
         found: _PageOfRecords = []
-        while ids := self._records.ids(wanted, limit=limit - len(found), before=before):
+        portion = limit
+        while ids := self._records.ids(wanted, limit=portion, before=before):
             found += self._readable(self._records.rows(ids))
-            if len(found) >= limit:
+            if len(found) >= limit or len(ids) < portion:
                 break
-            before = ids[-1]
-        return found
+            before, portion = ids[-1], max(_AT_ONCE, limit - len(found))  # in place of damaged ones
+        return found[:limit]
 
     def walk(self, wanted: Filter = EVERYTHING, *, before: str | None = None) -> Iterator[Record]:
         """Yield measurements, newest first, a few in memory at a time; what is deleted meanwhile is left out."""
