@@ -72,6 +72,20 @@ PAN = """async (seconds) => {
 }"""
 
 
+NEXT = """async () => {
+  const deck = document.querySelector("review-deck");
+  const before = deck.view;
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  const started = performance.now();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+  while (deck.view === before || !deck.view.viewer.layers.drawn) await frame();
+  await frame(); // the one in which it was drawn has been shown
+  return performance.now() - started;
+}"""
+REVIEWED = 8
+
+
 class DiscRuntime:
     """Answers `INSTANCES` discs in rows, with scores from 0.05 to 1."""
 
@@ -129,13 +143,13 @@ def serve(folder: Path) -> Iterator[str]:
         store.close()
 
 
-def measure(address: str, width: int, height: int) -> str:
+def measure(address: str, width: int, height: int, batch: str = "") -> str:
     """Measure a picture of that size; return the address of its page."""
     chance = np.random.default_rng(1)
     pixels = chance.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     stream = BytesIO()
     Image.fromarray(pixels).resize((width, height)).save(stream, "JPEG", quality=90)
-    url = urljoin(address, "api/v1/measurements?score_threshold=0.05&mask_format=none")
+    url = urljoin(address, f"api/v1/measurements?score_threshold=0.05&mask_format=none&batch={batch}")
     request = Request(url, stream.getvalue(), {"Content-Type": "image/jpeg"})
     with urlopen(request, timeout=120) as answer:
         return urljoin(address, f"measurements/{answer.headers['Location'].rpartition('/')[2]}")
@@ -193,6 +207,18 @@ def time_pan(browser: Browser, url: str) -> tuple[float, float]:
     return 1000 / median(times), 1000 / times[int(0.95 * (len(times) - 1))]
 
 
+def time_next(browser: Browser, url: str) -> tuple[float, float]:
+    """Return the median and the longest of milliseconds from the key to the next picture with its masks."""
+    page = open_measurement(browser, f"{url}?batch=review&order=created_at")
+    times = []
+    for _ in range(REVIEWED - 1):
+        while not page.evaluate("document.querySelector('review-deck').ahead"):
+            page.wait_for_timeout(20)
+        times.append(page.evaluate(NEXT))
+    page.close()
+    return median(times), max(times)
+
+
 def main() -> None:
     """Print every figure beside its budget."""
     executable = shutil.which("chromium") or shutil.which("google-chrome")
@@ -208,6 +234,8 @@ def main() -> None:
         by_kind = ", ".join(f"{kind.lower()} {size:.0f}" for kind, size in sorted(kinds.items()))
         numbers, drawn = time_slider(browser, measure(address, 1024, 1024))
         pan, slowest = time_pan(browser, measure(address, 4000, 3000))
+        first, *_ = [measure(address, 1024, 1024, "review") for _ in range(REVIEWED)]
+        following, longest = time_next(browser, first)
         browser.close()
     rows = [
         ("home page, kB", f"{kilobytes:.0f}", "100", by_kind),
@@ -219,6 +247,7 @@ def main() -> None:
             "100",
             "counts two frames of 17 ms",
         ),
+        ("next picture in review after the key, ms", f"{following:.0f}", "150", f"longest {longest:.0f}"),
         ("pan on 12 MP, frames/s", f"{pan:.0f}", "60", f"slowest twentieth {slowest:.0f}"),
     ]
     for name, value, budget, note in rows:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fakes import MODEL, DotRuntime, dot_pack
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import Runtime
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
@@ -17,7 +18,9 @@ from planimeter.store import Store
 
 
 @contextmanager
-def serve(folder: Path, runtime: Runtime | None = None, **more: Any) -> Iterator[str]:
+def serve(
+    folder: Path, runtime: Runtime | None = None, pack: Pack | None = None, **more: Any
+) -> Iterator[str]:
     """Serve with the data in `folder`; yields the address, which ends with a slash."""
     settings = Settings(
         port=0,
@@ -30,7 +33,7 @@ def serve(folder: Path, runtime: Runtime | None = None, **more: Any) -> Iterator
     )
     network = runtime or DotRuntime()
     models = Models(
-        settings, find=lambda _: {MODEL: dot_pack()}, load=lambda pack, _: Segmenter(pack, network)
+        settings, find=lambda _: {MODEL: pack or dot_pack()}, load=lambda pack, _: Segmenter(pack, network)
     )
     models.get()
     store = Store.open(settings.database, settings.upload_folder, settings.output_folder)

@@ -104,7 +104,8 @@ def test_overlapping_instances_count_once(client: FlaskClient) -> None:
 def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     answer = body(post(client, OVERLAPPING, "strip 17.png"))
     assert list(answer) == [
-        *("id", "created_at", "batch", "url", "image", "model", "options", "coverage", "instances", "notes"),
+        *("id", "created_at", "batch", "url", "image", "model", "options"),
+        *("measured_threshold", "kept_threshold", "coverage", "instances", "notes"),
         *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
     assert answer["image"]["filename"] == "strip 17.png"
@@ -228,7 +229,7 @@ def test_json_can_name_a_stored_picture(client: FlaskClient) -> None:
     again = client.post(MEASUREMENTS, json={"from": first["id"], "score_threshold": 0.7})
     assert same_picture(body(again), first)
     both = as_json(client, "aaaa", **{"from": first["id"]})
-    assert_problem(both, 400, "invalid_option", "one of the two")
+    assert_problem(both, 409, "invalid_option", "one of the two")
 
 
 def packed(client: FlaskClient, data: bytes, content_type: str, encoding: str = "gzip") -> TestResponse:
@@ -274,7 +275,10 @@ def test_a_planar_16_bit_tiff_is_measured_as_its_png(client: FlaskClient) -> Non
         measured = body(post(client, stream.getvalue(), "blocks.tif"))
         assert measured["coverage"]["percent_masked"] == 37.5
         assert measured["coverage"]["pixels_overlapping"] == 512
-        assert measured["notes"][0] == "16 bits per channel: the upper 8 were used"
+        assert measured["notes"][0] == {
+            "code": "depth_reduced",
+            "message": "16 bits per channel: the upper 8 were used",
+        }
 
 
 @pytest.mark.parametrize("kind", ["GIF", "JPEG2000"])
@@ -679,7 +683,17 @@ def test_the_coco_file_is_read_by_pycocotools(client: FlaskClient, url: str, tmp
     assert found[1]["bbox"] == [16, 0, 32, 32]
 
 
-@pytest.mark.parametrize("part", ["image", "overlay", "overlay?style=outline", "mask", "coco"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "image",
+        "overlay?score_threshold=0.5",
+        "overlay?style=outline&score_threshold=0.7",
+        "mask?score_threshold=0.5",
+        "coco?score_threshold=0.5",
+        "candidates",
+    ],
+)
 def test_what_never_changes_may_be_kept_by_the_client(client: FlaskClient, url: str, part: str) -> None:
     answer = client.get(f"{url}/{part}")
     assert "immutable" in answer.headers["Cache-Control"]

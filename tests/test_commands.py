@@ -200,11 +200,35 @@ def test_a_model_is_shown_with_its_card_or_as_json() -> None:
 # ---- Training stays an extra
 
 
-def test_training_without_its_extra_says_what_to_install() -> None:
-    code = "import sys; sys.modules['torch'] = None; from planimeter.commands import main; main(['train', '--help'])"
-    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+WITHOUT_EXTRA = """
+import sys
+for name in ("torch", "torchvision", "onnx", "scipy", "safetensors", "tensorboardX", "matplotlib"):
+    sys.modules[name] = None
+from planimeter.commands import main
+main(sys.argv[1:])
+"""
+
+
+def run_without_extra(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", WITHOUT_EXTRA, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train", "evaluate", "data", "data check", "models import torchvision", "models import detectron2"],
+)
+def test_help_needs_no_extra(command: str) -> None:
+    result = run_without_extra(*command.split(), "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Usage:" in result.stdout
+    assert result.stderr == ""
+
+
+def test_training_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    result = run_without_extra("train", str(tmp_path))
     assert result.returncode == 1
-    assert "make train-extra" in result.stderr
+    assert "train needs torch: run make train-extra" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -223,3 +247,17 @@ def test_results_are_not_written_to_a_pipe(folder: Path) -> None:
     result = run("measure", "pictures", "--results", "pipe.csv")
     assert result.exit_code == 1
     assert "no regular file" in result.output
+
+
+def test_a_yolo_folder_is_checked_without_the_extra(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(encoded(blocks()))
+    (tmp_path / "labels" / "a.txt").write_text("0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n")
+    (tmp_path / "data.yaml").write_text(
+        "train: images\nval: ../valid/images  # not exported\nnames: ['Kratzer: tief']\n"
+    )
+    result = run_without_extra("data", "check", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 instances" in result.stdout
+    assert "Kratzer: tief" in result.stdout

@@ -158,8 +158,10 @@ def test_the_page_measures_again_and_shows_both_side_by_side(client: FlaskClient
     first = body(post(client, PICTURE, "plate 7.png"))["id"]
     page = client.get(f"/measurements/{first}").text
     assert f'action="{first}/again"' in page
-    assert "<option>shifted</option>" in page
-    answer = client.post(f"/measurements/{first}/again", data={"model": "shifted"})
+    assert '<option value="shifted">' in page
+    alone = client.post(f"/measurements/{first}/again", data={"model": "shifted"})
+    assert re.search(r"measurements/\w{26}$", urljoin(f"/measurements/{first}/again", alone.location))
+    answer = client.post(f"/measurements/{first}/again", data={"model": "shifted", "compare": "1"})
     assert answer.status_code == 303
     path = urljoin(f"/measurements/{first}/again", answer.location)
     compared = client.get(path)

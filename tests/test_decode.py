@@ -215,7 +215,7 @@ class TestDepth:
     def test_16_bit_grey_is_scaled_by_its_effective_depth(self, kind: str, white: int, depth: int) -> None:
         picture = decode(encode(np.array([[0, white // 2, white]], np.uint16), kind))
         assert picture.pixels[0, :, 0].tolist() == [0, 127, 255]
-        (note,) = picture.notes
+        note = picture.notes[0].message
         assert f"effective depth of {depth} bits (largest value {white})" in note
 
     def test_one_value_more_than_12_bits_makes_14(self) -> None:
@@ -240,7 +240,7 @@ class TestDepth:
         )
         picture = decode(b"\x89PNG\r\n\x1a\n" + body)
         assert picture.pixels.tolist() == [[[0x12, 0xAB, 0xFF]]]
-        assert picture.notes == ("16 bits per channel: the upper 8 were used",)
+        assert [note.message for note in picture.notes] == ["16 bits per channel: the upper 8 were used"]
 
     def test_one_bit_is_black_and_white(self) -> None:
         data = encode(Image.fromarray(np.array([[True, False]])), "PNG")
@@ -254,13 +254,13 @@ class TestColour:
         rgba[0, :5, 3] = 0
         picture = decode(encode(rgba, "PNG"))
         assert (picture.pixels == (10, 200, 30)).all()
-        (note,) = picture.notes
+        note = picture.notes[0].message
         assert note.startswith("alpha dropped: 5 percent of the pixels are not opaque")
 
     def test_grey_with_alpha_gives_grey(self) -> None:
         picture = decode(encode(Image.new("LA", (4, 4), (77, 128)), "PNG"))
         assert (picture.pixels == 77).all()
-        assert "100 percent" in picture.notes[0]
+        assert "100 percent" in picture.notes[0].message
 
     def test_a_palette_gives_its_colours(self) -> None:
         image = Image.new("P", (4, 2), 1)
@@ -274,13 +274,13 @@ class TestColour:
         image.putpalette([0, 0, 0, 12, 34, 56])
         picture = decode(encode(image, "PNG", transparency=1))
         assert (picture.pixels == (12, 34, 56)).all()
-        assert "alpha dropped: 100 percent" in picture.notes[0]
+        assert "alpha dropped: 100 percent" in picture.notes[0].message
 
     @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
     def test_cmyk_becomes_rgb_and_says_so(self, kind: str) -> None:
         picture = decode(encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), kind))
         assert abs(picture.pixels.astype(int) - (255, 0, 0)).max() <= 6
-        assert picture.notes == ("CMYK converted to RGB without a colour profile",)
+        assert [note.message for note in picture.notes] == ["CMYK converted to RGB without a colour profile"]
 
     def test_grey_gives_three_equal_channels(self) -> None:
         grey = np.arange(60, dtype=np.uint8).reshape(6, 10)
@@ -294,12 +294,12 @@ class TestArrays:
         assert (from_array(scene()[..., 0]).pixels == scene()[..., :1]).all()
         picture = from_array(np.dstack([scene(), np.zeros((HEIGHT, WIDTH), np.uint8)]))
         assert (picture.pixels == scene()).all()
-        assert "100 percent" in picture.notes[0]
+        assert "100 percent" in picture.notes[0].message
 
     def test_16_bit_grey_arrays_are_scaled_as_files_are(self) -> None:
         picture = from_array(np.array([[0, 4095]], np.uint16))
         assert picture.pixels[0, :, 1].tolist() == [0, 255]
-        assert "12 bits" in picture.notes[0]
+        assert "12 bits" in picture.notes[0].message
 
     def test_the_pixels_are_a_copy(self) -> None:
         pixels = scene()

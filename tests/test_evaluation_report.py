@@ -25,8 +25,8 @@ from planimeter.evaluation.matching import Confusion
 from planimeter.evaluation.parity import EMPTY_NAME, measure_parity
 from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks.window import WindowMask
-from planimeter.measuring.numbers import write_signed
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.numbers import write_signed
 from planimeter.packs.card import write_card
 from planimeter.packs.pack import read_pack
 from planimeter.reports import plots

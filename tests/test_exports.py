@@ -14,7 +14,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from fakes import blocks, encoded
-from planimeter.service.api.exports import write_coco
+from planimeter.exports.coco import of_many
+from planimeter.service.api.exports import sources
 from planimeter.service.api.options import MOST_AT_ONCE, MOST_LISTED
 from planimeter.settings import Settings
 from planimeter.store import Store
@@ -166,7 +167,7 @@ def test_classes_of_the_same_name_are_one_category_whatever_their_model(store: S
     )
     for model, classes in kinds:
         store.add(measurement(model=model, classes=classes), picture=b"", overlay_png=b"", mask_png=b"")
-    dataset = json.loads("".join(write_coco(store.walk())))
+    dataset = json.loads("".join(of_many(sources(store.walk()))))
     categories = {entry["name"]: entry["id"] for entry in dataset["categories"]}
     assert set(categories) == {"scratch", "pit", "crack", "nucleus"}
     assert len(set(categories.values())) == 4

@@ -8,6 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from fakes import MODEL, blocks, encoded
+from planimeter.exports.formats import FORMATS
+from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.service.pages.history import PAGE_SIZE
 from planimeter.service.pages.site import PAGE_TOKEN
 from planimeter.settings import Settings
@@ -109,12 +111,18 @@ def test_links_take_along_what_is_meant(client: FlaskClient, store: Store) -> No
     assert "Batch shift-7" in page
     form = page[page.index('class="found"') :]
     assert '<input type="hidden" name="batch" value="shift-7">' in form
-    formactions = re.findall(r'formaction="([^"]+)"', page)
-    for path in formactions:
-        answer = client.get(urljoin("http://localhost/measurements", path), query_string={"batch": "shift-7"})
+    buttons = [
+        dict(re.findall(r'(formaction|name|value)="([^"]*)"', tag))
+        for tag in re.findall(r"<button[^>]*formaction[^>]*>", page)
+    ]
+    for button in buttons:
+        path, asked = button["formaction"], {"batch": "shift-7"}
+        if "name" in button:
+            asked[button["name"]] = button["value"]
+        answer = client.get(urljoin("http://localhost/measurements", path), query_string=asked)
         assert answer.status_code == 200, path
         assert not path.startswith(("/", "http"))
-    assert len(formactions) == 5
+    assert len(buttons) == 5 + len(FORMATS) - 1 + len(EXCEL_STYLES)
 
 
 def test_no_address_is_absolute_and_nothing_is_inline(client: FlaskClient, store: Store) -> None:

@@ -19,7 +19,8 @@ from planimeter.commands import main  # noqa: E402
 from planimeter.errors import ImportRefused  # noqa: E402
 from planimeter.importing.coco_classes import COCO_BY_NUMBER  # noqa: E402
 from planimeter.importing.plan import ImportPlan  # noqa: E402
-from planimeter.importing.torchvision import Settings, TorchvisionModel  # noqa: E402
+from planimeter.importing.torchvision import TorchvisionModel  # noqa: E402
+from planimeter.importing.torchvision_settings import Settings  # noqa: E402
 from planimeter.masks.paste import paste  # noqa: E402
 from planimeter.packs.manifest import Preprocessing  # noqa: E402
 from planimeter.packs.pack import Pack  # noqa: E402

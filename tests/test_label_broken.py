@@ -184,7 +184,6 @@ def test_messages_name_the_object_in_plain_words(
     ],
 )
 def test_a_damaged_data_yaml_is_told_in_plain_words(tmp_path: Path, content: str, named: str) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     picture(tmp_path / "images")
     (tmp_path / "data.yaml").write_text(content, "utf-8")
     with pytest.raises(DataError, match=named) as caught:

@@ -136,7 +136,6 @@ def test_labelme_files_in_folders_are_read_and_their_pictures_told_apart(tmp_pat
 
 
 def test_yolo_parts_with_the_same_file_names_are_told_apart(tmp_path: Path) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     for seed, part in enumerate(("train", "valid")):
         save(tmp_path / part / "images" / "1.png", seed=seed)
         (tmp_path / part / "labels").mkdir()
@@ -228,3 +227,25 @@ def test_coco_without_sizes_is_read_and_one_stated_size_is_compared(tmp_path: Pa
     images[1] = {"id": 1, "file_name": "b.png", "width": 65, "height": 48}
     with pytest.raises(DataError, match=r"b\.png is 64 x 48, the labels say 65 x 48"):
         read_labels(coco(tmp_path / "all.json", "a.png", "b.png", images=images))
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        ("[yes, no]", ("yes", "no")),
+        ("{0: on, 1: 1.0}", ("on", "1.0")),
+        ("\n- 2024-01-01\n- 007\n- 'null'", ("2024-01-01", "007", "null")),
+    ],
+)
+def test_names_in_a_data_yaml_are_taken_as_they_stand(
+    tmp_path: Path, names: str, classes: tuple[str, ...]
+) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "images" / "a.png")
+    (tmp_path / "labels" / "a.txt").write_text("1 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    (tmp_path / "data.yaml").write_text(f"train: images\nval:\nnames: {names}\n")
+    data = read_labels(tmp_path)
+    assert data.classes == classes
+    assert data.pictures[0].labels == (2,)
+    assert not data.doubts

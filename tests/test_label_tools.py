@@ -1,5 +1,6 @@
 """The default export of each tool is read without options: a row of the table in docs/labels.md, a test."""
 
+import base64
 import csv
 import io
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import roifile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -149,6 +151,15 @@ def packed(mask: NDArray[np.bool_]) -> list[int]:
     return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
 
 
+def painted(mask: NDArray[np.bool_], mode: str = "RGBA") -> str:
+    """Return a mask as Label Studio paints it, black on a transparent ground: base64 of a PNG."""
+    pixels = np.zeros((*mask.shape, 4), np.uint8)
+    pixels[..., 3] = 255 * mask
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
 def label_studio_json(folder: Path) -> tuple[Path, Areas]:
     picture(folder / "images" / "0a1b2c3d-a b.png")
 
@@ -166,6 +177,7 @@ def label_studio_json(folder: Path) -> tuple[Path, Areas]:
         result("rectangle", **turned),
         result("ellipse", x=2000 / WIDTH, y=2000 / HEIGHT, radiusX=x, radiusY=y),
         result("brush", format="rle", rle=packed(ring())),
+        result("bitmask", imageDataURL=f"data:image/png;base64,{painted(ring())}"),
         {"type": "choices", "value": {"choices": ["good"]}},
     ]
     tasks = [
@@ -176,7 +188,7 @@ def label_studio_json(folder: Path) -> tuple[Path, Areas]:
         },
         {"id": 2, "data": {"image": "/data/upload/1/unlabelled.png"}, "annotations": []},
     ]
-    found = [("scratch", area) for area in (400, 400, 400, 316, 375)]
+    found = [("scratch", area) for area in (400, 400, 400, 316, 375, 375)]
     return write_json(folder / "project.json", tasks), {"0a1b2c3d-a b.png": found}
 
 
@@ -343,6 +355,48 @@ def stardist(folder: Path) -> tuple[Path, Areas]:
     return folder, {"a.tif": [("object", 200), ("object", 200)]}
 
 
+def roboflow_masks(folder: Path) -> tuple[Path, Areas]:
+    mask = ring().astype(np.uint8)
+    for part, name in (("train", "a_jpg.rf.1c0"), ("valid", "b_jpg.rf.2d1")):
+        picture(folder / part / f"{name}.jpg", len(part) + ord(name[0]))
+        Image.fromarray(2 * mask).save(folder / part / f"{name}_mask.png")
+        (folder / part / "_classes.csv").write_text(
+            "Pixel Value, Class\n0, background\n1, dent\n2, scratch\n"
+        )
+    (folder / "README.dataset.txt").write_text("made by Roboflow")
+    found = [("scratch", 375)]
+    return folder, {"train/a_jpg.rf.1c0.jpg": found, "valid/b_jpg.rf.2d1.jpg": found}
+
+
+def labelme_voc(folder: Path) -> tuple[Path, Areas]:
+    picture(folder / "JPEGImages" / "a.jpg")
+    (folder / "class_names.txt").write_text("_background_\ndent\nscratch\n")
+    for name in ("SegmentationClass", "SegmentationObject"):
+        (folder / name).mkdir()
+        values = np.where(ring(), 2, 0) if name == "SegmentationClass" else instances_of_ring()
+        drawn = Image.fromarray(values.astype(np.uint8)).convert("P")
+        drawn.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [0] * 756)
+        drawn.save(folder / name / "a.png")
+    return folder, {"a.jpg": [("scratch", 200), ("scratch", 175)]}
+
+
+def instances_of_ring() -> NDArray[np.int64]:
+    values = ring().astype(np.int64)
+    values[:, 20:] *= 2
+    return values
+
+
+def fiji(folder: Path) -> tuple[Path, Areas]:
+    picture(folder / "a.tif")
+    traced = roifile.ImagejRoi.frompoints(CORNERS, name="0020-0020")
+    traced.roitype = roifile.ROI_TYPE.TRACED
+    oval = roifile.ImagejRoi(
+        roitype=roifile.ROI_TYPE.OVAL, left=10, top=10, right=30, bottom=30, name="oval", group=2
+    )
+    roifile.roiwrite(folder / "RoiSet.zip", [traced, oval])
+    return folder, {"a.tif": [("object", 400), ("group 2", 316)]}
+
+
 EXPORTS: dict[tuple[str, str], Callable[[Path], tuple[Path, Areas]]] = {
     ("CVAT", "COCO 1.0"): cvat_coco,
     ("CVAT", "CVAT for images 1.1"): cvat_xml,
@@ -352,12 +406,15 @@ EXPORTS: dict[tuple[str, str], Callable[[Path], tuple[Path, Areas]]] = {
     ("Label Studio", "COCO with images"): label_studio_coco,
     ("Roboflow", "COCO Segmentation"): roboflow_coco,
     ("Roboflow", "YOLOv8"): roboflow_yolo,
+    ("Roboflow", "Semantic Segmentation Masks"): roboflow_masks,
     ("LabelMe", "its json files"): labelme,
+    ("LabelMe", "labelme2voc.py"): labelme_voc,
     ("X-AnyLabeling", "its json files"): x_anylabeling,
     ("VIA 2", "json or project"): via_json,
     ("VIA 2", "csv"): via_csv,
     ("VIA 3", "project"): via_3,
     ("QuPath", "GeoJSON"): qupath,
+    ("Fiji", "ROI Manager, More, Save"): fiji,
     ("Cellpose", "masks as PNG or TIFF"): cellpose,
     ("StarDist", "label images"): stardist,
 }
@@ -384,6 +441,7 @@ def test_the_default_export_is_read(tmp_path: Path, export: tuple[str, str]) -> 
         *path.glob("*.geojson"),
         *path.glob("annotations*/*.json"),
         *path.glob("*.xml"),
+        *path.glob("*.zip"),
     ]
     for file in files[:1]:  # the file does as well as its folder
         assert areas(read_labels(file)) == expected
@@ -474,6 +532,109 @@ def test_a_geojson_without_objects_is_a_negative(tmp_path: Path) -> None:
     assert areas(read_labels(file)) == {"a.tif": []}
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        ("superpixellabels", {}, "a superpixellabels is not read"),
+        ("keypointlabels", {}, "a keypoint has no area"),
+        ("bitmasklabels", {"imageDataURL": "data:image/png;base64,AAAA"}, "is no PNG, or damaged"),
+        ("bitmasklabels", {"imageDataURL": "x,y"}, "is no PNG, or damaged"),
+        ("bitmasklabels", {"imageDataURL": f"data:,{painted(ring(), 'RGB')}"}, "no transparent background"),
+        (
+            "bitmasklabels",
+            {"imageDataURL": f"data:,{painted(ring()[:9])}"},
+            "its mask is 64 x 9, its picture 64 x 48",
+        ),
+    ],
+)
+def test_regions_of_label_studio_that_cannot_be_read_are_named(
+    tmp_path: Path, kind: str, value: dict[str, Any], told: str
+) -> None:
+    picture(tmp_path / "a.png")
+    size = {"original_width": WIDTH, "original_height": HEIGHT}
+    result = {"type": kind, "value": {**value, kind: ["scratch"]}, **size}
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [result]}]}
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_labels(write_json(tmp_path / "p.json", [task]))
+
+
+def test_ids_of_pictures_may_be_texts_in_annotations(tmp_path: Path) -> None:
+    document = coco_document()
+    document["annotations"][0]["image_id"] = str(document["annotations"][0]["image_id"])
+    picture(tmp_path / "a.png")
+    file = write_json(tmp_path / "via_export_coco.json", document)
+    assert areas(read_labels(file)) == {"a.png": [("scratch", 400)]}
+
+
+def coco_document() -> Any:
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
+        "categories": [{"id": 1, "name": "scratch"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": FLAT, "iscrowd": 0}],
+    }
+
+
+FEATURE = {
+    "type": "Feature",
+    "geometry": {"type": "Polygon", "coordinates": [[*CORNERS, CORNERS[0]]]},
+    "properties": {"classification": {"name": "scratch"}},
+}
+
+
+def test_a_geojson_may_be_one_feature_or_hold_a_collection_of_shapes(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif")
+    collection = FEATURE | {"geometry": {"type": "GeometryCollection", "geometries": [FEATURE["geometry"]]}}
+    for document in (FEATURE, [FEATURE], {"type": "FeatureCollection", "features": [collection]}):
+        file = write_json(tmp_path / "a.geojson", document)
+        assert areas(read_labels(tmp_path)) == areas(read_labels(file)) == {"a.tif": [("scratch", 400)]}
+
+
+def test_a_geojson_of_something_else_is_refused(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif")
+    write_json(tmp_path / "a.geojson", {"type": "FeatureCollection"})
+    with pytest.raises(DataError, match="its 'features' are missing or no list"):
+        read_labels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("task-1-annotation-2-by-1-tag-scratch-0.png", "", "export 'JSON' instead"),
+        ("obj.data", "", "Ultralytics YOLO Segmentation 1.0"),
+        ("annotations/default.json", '{"dm_format_version": "1.0"}', "Datumaro's json is not read"),
+        ("train/a.xml", "<annotation><object><bndbox>", "Roboflow 'COCO Segmentation'"),
+        ("default/a.xml", "<annotation><object><polygon><pt>", "CVAT's 'LabelMe 3.0'"),
+        ("_annotations.createml.json", "[]", "CreateML's json has boxes"),
+        ("task_1.zip", "PK", "unpack it"),
+        ("a.geojson.gz", "x", "unpack it"),
+    ],
+)
+def test_an_export_that_is_not_read_is_named_with_what_to_do(
+    tmp_path: Path, name: str, content: str, told: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_labels(tmp_path)
+
+
+def test_a_packed_file_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.geojson.gz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(DataError, match="this is packed; unpack it"):
+        read_labels(tmp_path / "a.geojson.gz")
+
+
+def test_the_classes_of_roboflows_masks_must_name_their_values(tmp_path: Path) -> None:
+    pytest.importorskip("scipy", reason="the train extra is not installed")
+    roboflow_masks(tmp_path)
+    (tmp_path / "train" / "_classes.csv").write_text("Pixel Value, Class\n1, dent\n")
+    with pytest.raises(DataError, match=r"has the value 2, and _classes.csv names 1"):
+        read_labels(tmp_path)
+    (tmp_path / "train" / "_classes.csv").write_text("Pixel Value, Class\nx, dent\n")
+    with pytest.raises(DataError, match="line 2: a class needs the number of its pixels"):
+        read_labels(tmp_path)
+
+
 def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path: Path) -> None:
     pytest.importorskip("scipy", reason="the train extra is not installed")
     picture(tmp_path / "images" / "a.png")
@@ -502,7 +663,6 @@ def test_a_mask_of_one_number_is_no_map_of_instances_whatever_its_depth(tmp_path
 def test_paths_of_a_data_yaml_are_found_wherever_it_was_written(
     tmp_path: Path, train: str, val: str, base: str
 ) -> None:
-    pytest.importorskip("yaml", reason="the train extra is not installed")
     for seed, (part, name) in enumerate((("train", "a"), ("valid", "b"))):
         picture(tmp_path / part / "images" / f"{name}.jpg", seed)
         (tmp_path / part / "labels").mkdir()

@@ -258,7 +258,7 @@ WRITERS: dict[str, Write] = {
     "one mask file per object": write_object_files,
     "one mask file per object, Data Science Bowl": write_bowl,
 }
-NEEDS = {"YOLO": "yaml", "class": "scipy", "instance": "scipy", "one": "scipy"}
+NEEDS = {"class": "scipy", "instance": "scipy", "one": "scipy"}
 
 
 def need_libraries(name: str) -> None:
@@ -287,14 +287,12 @@ def test_every_format_gives_the_same_instances(tmp_path: Path, truth: LabelledPi
 def test_a_part_of_a_yolo_folder_is_read_with_the_names_of_the_whole(
     tmp_path: Path, truth: LabelledPictures
 ) -> None:
-    need_libraries("YOLO")
     folder = write_yolo(tmp_path / "data", truth)
     part = read_labels(folder / "images" / "train")
     assert (part.classes, part.instances) == (("blob",), 6)
 
 
 def test_yolo_labels_in_a_roboflow_test_folder_are_read(tmp_path: Path, truth: LabelledPictures) -> None:
-    need_libraries("YOLO")
     write_roboflow_yolo(tmp_path / "data", truth)
     assert read_labels(tmp_path / "data" / "train").instances == 6
 

@@ -10,8 +10,10 @@ import pytest
 from playwright.sync_api import FilePayload, Page
 
 from fakes import BlockRuntime, blocks, encoded
+from planimeter.drawing.labels import list_texts
 from planimeter.measurement import percent
-from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
+from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
+from planimeter.service.pages.models import read_figures
 from serving import serve
 from test_browser import Watched, browser, settle, watched
 
@@ -34,6 +36,11 @@ SIGNED = [
 DECIMALS = [
     (0.0625, 3, "0.063"), (0.9995, 3, "1.000"), (0.5, 0, "1"), (2.5, 0, "3"), (-2.5, 0, "-3"), (-0.4, 0, "0"),
     (1234.5, 0, "1235"), (0.25, 1, "0.3"), (7.0, 3, "7.000"), (1e-7, 3, "0.000"), (123456.789, 2, "123456.79"),
+]  # fmt: skip
+BETWEEN = [
+    (3.141, 5.512, "3.1 and 5.6"), (3.1, 4.2, "3.1 and 4.2"), (3.101, 4.1, "3.10 and 4.10"),
+    (0.0, 0.1, "0.00 and 0.10"), (0.0, 0.123, "0.00 and 0.13"), (99.876, 100.0, "99.87 and 100.00"),
+    (0.0, 100.0, "0.0 and 100.0"), (2.299, 3.301, "2.2 and 3.4"), (1.005, 1.015, "1.00 and 1.02"),
 ]  # fmt: skip
 CHANCE = np.random.default_rng(3)
 
@@ -88,6 +95,11 @@ def test_any_number_of_decimals_follows_the_same_rule(value: float, places: int,
     assert write_decimals(value, places) == text
 
 
+@pytest.mark.parametrize(("low", "high", "text"), BETWEEN)
+def test_an_interval_is_written_no_narrower_than_it_is(low: float, high: float, text: str) -> None:
+    assert " and ".join(write_between(low, high)) == text
+
+
 def test_a_ratio_of_pixels_is_written_as_if_it_had_been_rounded_exactly() -> None:
     wrong = [
         (pair, write_percent(percent(*pair)))
@@ -111,18 +123,20 @@ def page(service: str, watched: Watched) -> Page:
 @pytest.mark.browser
 def test_the_script_writes_the_same_table(page: Page) -> None:
     written = page.evaluate(
-        """async ([percents, differences, others]) => {
-          const { decimals, percent, signed } = await import(new URL("static/numbers.js", location.href));
+        """async ([percents, differences, others, intervals]) => {
+          const { between, decimals, percent, signed } = await import(new URL("static/numbers.js", location.href));
           const written = others.map(([value, places]) => decimals(value, places));
-          return [percents.map(percent), differences.map(signed), written];
+          const spans = intervals.map(([low, high]) => between(low, high));
+          return [percents.map(percent), differences.map(signed), written, spans];
         }""",
         [
             [value for value, _ in PERCENTS],
             [value for value, _ in SIGNED],
             [[value, places] for value, places, _ in DECIMALS],
+            [[low, high] for low, high, _ in BETWEEN],
         ],
     )
-    assert written == [[text for *_, text in table] for table in (PERCENTS, SIGNED, DECIMALS)]
+    assert written == [[text for *_, text in table] for table in (PERCENTS, SIGNED, DECIMALS, BETWEEN)]
 
 
 @pytest.mark.browser
@@ -159,3 +173,13 @@ def test_one_measurement_shows_one_number_everywhere(service: str, page: Page) -
         text = page.locator("body").text_content() or ""
         assert "4.21" not in text, path
         assert text.count("4.22") >= count, path
+
+
+def test_labels_and_the_figures_of_a_model_are_rounded_by_the_rule() -> None:
+    assert list_texts([1, 1], ["pits"], [0.125, 0.375]) == [["0.13"], ["0.38"]]
+    figures = {"bias": -0.125, "limits_of_agreement": [-4.215, 0.125], "f1": 0.9995}
+    assert [text for _, text in read_figures(figures)] == [
+        f"{MINUS}0.13 points",
+        f"{MINUS}4.22 to +0.13",
+        "1.000",
+    ]

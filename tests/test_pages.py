@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 import planimeter.service
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
-from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.numbers import write_percent
 from planimeter.packs.pack import Pack
 from planimeter.samples import find_sample, list_samples
 from planimeter.service.app import create_app

@@ -106,13 +106,13 @@ class TestPhonesAndBrowsers:
         image.putpalette([0, 0, 0, 12, 34, 56])
         picture = decode(encode(image, "GIF", transparency=1))
         assert (picture.pixels == (12, 34, 56)).all()
-        assert "alpha dropped: 100 percent" in picture.notes[0]
+        assert "alpha dropped: 100 percent" in picture.notes[0].message
 
     def test_grey_of_16_bits_is_scaled_in_jpeg_2000_too(self) -> None:
         grey = np.tile(np.array([0, 32_767, 65_535], np.uint16), (16, 6))
         picture = decode(encode(Image.fromarray(grey), "JPEG2000"))
         assert picture.pixels[0, :3, 0].tolist() == [0, 127, 255]
-        assert "effective depth of 16 bits" in picture.notes[0]
+        assert "effective depth of 16 bits" in picture.notes[0].message
 
     @pytest.mark.parametrize(
         ("at", "byte", "words"),

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.decode import decode
 
-NOTE = ("JPEG without its end marker: all of its pixels are there",)
+NOTE = (Note(code="end_marker_missing", message="JPEG without its end marker: all of its pixels are there"),)
 KINDS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
@@ -57,12 +58,38 @@ class TestEnd:
                 decode(data[:-missing])
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"progressive"}))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_an_end_put_to_a_cut_picture_does_not_make_it_whole(kind: str, mode: str) -> None:
     data = jpeg(textured(mode), **KINDS[kind])
     with pytest.raises(UndecodablePicture, match="cut short"):
         decode(data[: -len(data) // 3] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_picture_that_was_cut_anywhere_is_refused_whatever_its_end(mode: str) -> None:
+    smooth = textured().resize((35, 25), Image.Resampling.BOX).resize((70, 50), Image.Resampling.BICUBIC)
+    data = jpeg(smooth.convert(mode), progressive=True)
+    whole = pixels_of(data)
+    told = 0
+    for at in range(data.index(b"\xff\xda"), len(data) - 2):
+        for end in (b"", b"\xff\xd9"):
+            try:
+                picture = decode(data[:at] + end)
+            except UndecodablePicture:
+                told += 1
+            else:
+                assert (picture.pixels == whole).all(), f"cut at {at} of {len(data)}"
+    assert told > len(data)
+
+
+@pytest.mark.parametrize("quality", [5, 50, 95])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (33, 17), (200, 120)])
+def test_whole_progressive_pictures_are_taken(size: tuple[int, int], quality: int) -> None:
+    for mode in ("RGB", "L", "CMYK"):
+        for image in (textured(mode).resize(size), Image.new(mode, size, 128 if mode == "L" else "grey")):
+            data = jpeg(image, progressive=True, quality=quality)
+            assert NOTE[0] not in decode(data).notes
 
 
 def test_a_cut_between_two_scans_is_refused_too() -> None:

@@ -350,7 +350,7 @@ class TestLayouts:
         for more in dict[str, Any](), {"extra": (0,)}:
             for compression in (NONE, LZW):
                 picture = decode(write(pixels, photometric=RGB, compression=compression, **more))
-                (note,) = picture.notes
+                note = picture.notes[0].message
                 assert "fourth channel" in note
 
 
@@ -456,11 +456,11 @@ class TestPages:
         pages = [page(picture), page(thumbnail, t254=(1,))]
         decoded = decode(tiff(*(reversed(pages) if first else pages)))
         assert (decoded.pixels == picture).all()
-        assert decoded.notes[0].startswith(f"TIFF of 2 pages: page {2 if first else 1} was measured")
+        assert decoded.notes[0].message.startswith(f"TIFF of 2 pages: page {2 if first else 1} was measured")
 
     def test_a_mask_page_is_passed_over(self) -> None:
         mask = page(noise(1, "uint8"), t254=(4,), t262=(4,))
-        assert "TIFF of 2 pages: page 1" in decode(tiff(page(noise(3, "uint8")), mask)).notes[0]
+        assert "TIFF of 2 pages: page 1" in decode(tiff(page(noise(3, "uint8")), mask)).notes[0].message
 
     def test_a_pyramid_is_measured_at_its_full_size(self) -> None:
         picture = noise(3, "uint8")
@@ -491,7 +491,7 @@ class TestPages:
         description = '<?xml version="1.0"?><OME><Image><Pixels SizeC="3" SizeT="1" SizeZ="4"/></Image></OME>'
         picture = decode(write(noise(1, "uint8"), tags={270: description.encode()}))
         assert (picture.pixels == noise(1, "uint8")).all()
-        assert "tells of 12 planes" in picture.notes[0]
+        assert "tells of 12 planes" in picture.notes[0].message
 
     def test_a_page_of_the_colour_channels_of_an_ome_file_is_measured(self) -> None:
         stream = BytesIO()

@@ -122,7 +122,11 @@ def test_an_image_of_pillows_is_turned_upright_as_its_file_would_be(
 def test_every_mode_of_an_image_is_handled_as_in_a_file(
     segmenter: Segmenter, mode: str, note: str | None
 ) -> None:
-    notes = segmenter.measure(Image.new(mode, (40, 40))).notes
+    notes = [
+        entry.message
+        for entry in segmenter.measure(Image.new(mode, (40, 40))).notes
+        if entry.code != "interval_unknown"
+    ]
     assert any(entry.startswith(note) for entry in notes) if note else notes == []
 
 

@@ -318,8 +318,11 @@ class TestListing:
         assert store.list(Filter(ids=())) == []
         every = Filter(batch="shift-1", filename="coil", class_name="scratches", model="steel", min_percent=1)
         assert (ids(store.list(every)), store.count(every)) == ([mid.id], 1)
-        assert ids(store.most_masked(limit=2)) == [top.id, mid.id]
-        assert ids(store.most_masked(Filter(class_name="scratches", max_percent=8))) == [mid.id, low.id]
+        assert ids(store.list(limit=2, order="-percent_masked")) == [top.id, mid.id]
+        assert ids(store.list(Filter(class_name="scratches", max_percent=8), order="-percent_masked")) == [
+            mid.id,
+            low.id,
+        ]
         assert [record.batch for record in store.list()] == ["shift-1", "shift-1", None]
 
     def test_a_walk_reads_all_in_portions_and_passes_over_what_is_deleted_meanwhile(
@@ -796,6 +799,8 @@ class TestMigrations:
             assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
             assert store.get(names[-1]).measurement == measurement("Ärger.PNG")
             assert store.get(names[-1]).batch is None
+            (line,) = store.lines(limit=1)
+            assert (line.score_threshold, line.measured_threshold, line.kept_threshold) == (0.5, 0.5, None)
             assert [store.candidates(id_) for id_ in names] == [id_.encode() for id_ in names]
             total = store.statistics()
             # Each: 2 instances, 800 of 40,000 pixels in its coverage, no instances listed in its document.
@@ -853,8 +858,9 @@ def _insert_many(home: Path, count: int, document: str) -> None:
     numbered = [f"0000{number:022}" for number in range(count)]
     with database:
         database.executemany(
-            "INSERT INTO measurements VALUES "
-            "(?, '2020-01-01 00:00:00', 'steel', NULL, 1, 400, 40000, 1, 'A', 'a', 'a', 'b', 'c')",
+            "INSERT INTO measurements (id, created_at, model, percent_masked, pixels_masked, pixels_counted, "
+            "instances, filename, folded_name, upload_name, overlay_name, mask_name) VALUES "
+            "(?, '2020-01-01 00:00:00', 'steel', 1, 400, 40000, 1, 'A', 'a', 'a', 'b', 'c')",
             [(id_,) for id_ in numbered],
         )
         database.executemany(

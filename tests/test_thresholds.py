@@ -33,6 +33,7 @@ NOT_COMPARED = {
     "mask_url",
     "coco_url",
     "candidates_url",
+    "measured_threshold",
 }
 """What two measurements of one picture cannot share."""
 

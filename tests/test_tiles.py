@@ -62,7 +62,7 @@ def test_an_object_in_the_overlap_counts_once() -> None:
     measured = tiling_segmenter().measure(pixels)
     assert [entry.area_px for entry in measured.instances] == [600]
     assert measured.instances[0].bbox == (210, 40, 30, 20)
-    assert any("2 overlapping tiles" in note for note in measured.notes)
+    assert any("2 overlapping tiles" in note.message for note in measured.notes)
 
 
 def test_an_object_larger_than_the_overlap_keeps_its_exact_area() -> None:
@@ -118,7 +118,7 @@ def test_detections_in_tiles_count_an_object_once() -> None:
 
 def test_a_small_picture_is_not_tiled() -> None:
     measured = tiling_segmenter().measure(np.zeros((64, 90, 3), np.uint8))
-    assert measured.notes == []
+    assert [note.code for note in measured.notes] == ["interval_unknown"]
 
 
 def test_a_fixed_scale_keeps_objects_at_their_size_whatever_the_picture() -> None:

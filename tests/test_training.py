@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from PIL import Image
 
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
@@ -48,10 +49,11 @@ from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer
-from planimeter.training.export import PackPlan, draft_pack, export_onnx
+from planimeter.training.export import draft_pack, export_onnx
 from planimeter.training.history import History, read_history
+from planimeter.training.plan import SCRATCH, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.run import SCRATCH, Job, run
+from planimeter.training.run import run
 from planimeter.training.start import load_backbone_weights, start_from
 
 pytestmark = pytest.mark.training
@@ -469,6 +471,47 @@ def test_pictures_that_vanish_during_training_do_not_cost_its_report(tmp_path: P
     assert written.report is not None
     assert any(line.startswith("validated at ") for line in watcher.said)
     assert not data.exists()
+
+
+def write_yolo_parts(folder: Path) -> Path:
+    """Write a YOLO folder whose parts have pictures of the same file names, as Roboflow writes them."""
+    for seed, (part, pictures) in enumerate({"train": 5, "valid": 3}.items()):
+        for name in ("images", "labels"):
+            (folder / part / name).mkdir(parents=True)
+        for number in range(pictures):
+            # Where the object is differs from picture to picture, so that none is a copy of another.
+            center = (12.0 + 13 * (number % 4), 14.0 + 30 * seed)
+            pixels = draw_ellipses([ellipse(64, 64, center, (9, 11))], 64, 64, 10 * seed + number)
+            Image.fromarray(pixels).save(folder / part / "images" / f"{number:04}.png")
+            (folder / part / "labels" / f"{number:04}.txt").write_text("0 0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7\n")
+    (folder / "data.yaml").write_text("train: ../train/images\nval: ../valid/images\nnames: [scratch]\n")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_pictures_of_the_same_name_in_two_parts_do_not_keep_a_training_from_going_on(
+    tmp_path: Path, epochs: int
+) -> None:
+    data = write_yolo_parts(tmp_path / "data")
+    plan = PackPlan(name="same", packs_folder=tmp_path / "packs", scale=1.0)
+    # An epoch is about a step: with one of them it is stopped at its last step, before anything was validated.
+    recipe = Recipe(epochs=epochs, crop=64, batch=8, workers=0, validation_fraction=0.25)
+    job = Job(data, plan, recipe, tmp_path / "work", backbone_weights=SCRATCH, cpu_only=True)
+    watcher = Watcher(lambda: None)
+    watcher._on_step = watcher.stopping.set
+    with pytest.raises(Stopped, match="stopped at step 1"):
+        run(job, read_labels(data), watcher)
+    parts = json.loads((tmp_path / "work" / "split.json").read_text())
+    names = [*parts["train"], *parts["validation"]]
+    assert len(set(names)) == len(names) == 8
+    assert {"train/images/0000.png", "valid/images/0000.png"} <= set(names)
+    again = Watcher(lambda: None)
+    written = run(job, read_labels(data), again)
+    assert f"resumed from {tmp_path / 'work' / 'last.pt'} at step 1" in again.said
+    assert any(line.startswith("validated at ") and line.endswith(": 2 pictures") for line in again.said)
+    assert json.loads((tmp_path / "work" / "split.json").read_text()) == parts
+    assert [entry.name for entry in written.manifest.classes] == ["scratch"]
 
 
 def test_folds_and_a_validation_part_exclude_each_other(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def test_filters_hold_for_every_figure(store: Store, clock: Clock) -> None:
         assert total.spread is not None
         assert (trend.spread.count, trend.spread.mean) == (total.spread.count, total.spread.mean) == (2, 3)
         assert [dict(bucket.by_class) for bucket in trend.buckets][-1] == {"scratches": 4}
-        assert (total.pixels_masked, total.pixels_counted, total.above) == (2400, 80000, 1)
+        assert (total.pixels_masked, total.pixels_counted) == (2400, 80000)
+        assert total.verdicts == {"pass": 1, "fail": 1, "undecided": 0}
         assert [
             (entry.name, entry.measurements, entry.instances, entry.mean_percent) for entry in total.by_class
         ] == [("scratches", 2, 6, 3.0)]
@@ -163,4 +164,5 @@ def test_filters_hold_for_every_figure(store: Store, clock: Clock) -> None:
 def test_nothing_has_no_figures(store: Store) -> None:
     trend, total = store.trend(), store.statistics(limit_percent=1)
     assert (trend.spread, trend.buckets, trend.points, trend.outliers) == (None, (), (), ())
-    assert (total.spread, total.instances, total.counts, total.above) == (None, 0, [], 0)
+    assert (total.spread, total.instances, total.counts) == (None, 0, [])
+    assert total.verdicts == {"pass": 0, "fail": 0, "undecided": 0}

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from pycocotools import mask as coco
 
 from fakes import dots, encoded
@@ -159,15 +159,80 @@ def test_the_address_and_the_downloads_keep_the_threshold(
 
 
 def test_a_threshold_is_saved_as_the_default_of_the_model_and_reset(service: str, page: Page) -> None:
+    def default() -> tuple[float, bool]:
+        model = json.loads(ask(urljoin(service, "api/v1/models"))[2])["models"][0]
+        return model["score_threshold"], model["score_threshold_saved"]
+
+    def save() -> None:
+        page.get_by_text("Default of Blocks: 0.5").click()
+        expect(page.locator(".threshold-default")).to_contain_text("For everybody who uses this service")
+        page.get_by_role("button", name="Save 0.61 as default for everybody").click()
+        page.get_by_text("Default of Blocks: 0.61, saved here").wait_for()
+        page.locator("measurement-view.ready").wait_for()
+
     slide(page, 0.61)
-    page.get_by_role("button", name="Save as default").click()
-    page.get_by_text("Default of Blocks: 0.61, saved here").wait_for()
-    listed = json.loads(ask(urljoin(service, "api/v1/models"))[2])["models"][0]
-    assert (listed["score_threshold"], listed["score_threshold_saved"]) == (0.61, True)
+    save()
+    assert default() == (0.61, True)
+    assert page.locator("#threshold").input_value() == "0.61"  # what was shown is shown still
+    page.get_by_role("button", name="Undo, back to 0.5").click()
+    page.get_by_text("Default of Blocks: 0.5", exact=True).wait_for()
+    assert default() == (0.5, False)
+    page.locator("measurement-view.ready").wait_for()
+    save()
+    settle(page)
+    page.goto(page.url.partition("?")[0])
+    page.get_by_text("Default of Blocks: 0.61, saved here").click()
     page.get_by_role("button", name="Reset to 0.5").click()
     page.get_by_text("Default of Blocks: 0.5", exact=True).wait_for()
-    listed = json.loads(ask(urljoin(service, "api/v1/models"))[2])["models"][0]
-    assert (listed["score_threshold"], listed["score_threshold_saved"]) == (0.5, False)
+    assert default() == (0.5, False)
+    settle(page)
+
+
+def test_a_threshold_is_kept_for_the_measurement_and_taken_back(
+    service: str, measured: str, page: Page
+) -> None:
+    keep = page.get_by_role("button", name="Keep this threshold for this measurement")
+    assert not keep.is_visible()
+    before = api(service, measured)
+    wanted = api(service, measured, score_threshold=0.3)
+    slide(page, 0.3)
+    keep.click()
+    page.get_by_text("Kept for this measurement: 0.3. It was measured at 0.5.").wait_for()
+    page.locator("measurement-view.ready").wait_for()
+    assert "score_threshold" not in page.url
+    after = api(service, measured)
+    assert (after["kept_threshold"], after["measured_threshold"]) == (0.3, 0.5)
+    assert after["coverage"] == wanted["coverage"]
+    percent = f"{wanted['coverage']['percent_masked']:.2f}\N{THIN SPACE}%"
+    assert page.locator(".reading-number").text_content() == percent
+    assert not keep.is_visible()
+    settle(page)
+    page.goto(urljoin(service, "measurements"))
+    expect(page.locator(".card-value").first).to_have_text(percent)
+    settle(page)
+    page.goto(urljoin(service, f"measurements/{measured}"))
+    page.get_by_role("button", name="Go back to 0.5").click()
+    page.locator("measurement-view.ready").wait_for()
+    expect(page.locator(".threshold-was")).to_have_count(0)
+    assert api(service, measured) == before
+    settle(page)
+
+
+def test_a_hidden_class_is_said_to_be_counted_still(service: str, measured: str, page: Page) -> None:
+    answer = api(service, measured)
+    number = page.locator(".reading-number").text_content()
+    page.locator("[data-show-class='1']").uncheck()
+    hidden = answer["coverage"]["by_class"][0]["count"]
+    note = page.locator("[data-hidden]")
+    expect(note).to_contain_text(f"{hidden} instances are hidden in the picture and still counted.")
+    expect(page.locator("[data-class='1'] .still-counted")).to_have_text("hidden, still counted")
+    assert page.locator(".reading-number").text_content() == number
+    page.locator("instance-table .eye").first.click()
+    first = answer["instances"][0]["class_id"]
+    expect(note).to_contain_text(f"{hidden + (first != 1)} instances are")
+    page.get_by_role("button", name="Draw all").click()
+    assert note.is_hidden()
+    assert page.locator("[data-show-class='1']").is_checked()
     settle(page)
 
 

@@ -6,9 +6,9 @@ masks are COCO run-length encoding (RLE), column-major, at the picture's own res
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 MaskFormat = Literal["rle", "polygon", "none"]
@@ -51,6 +51,34 @@ class Instance(Part):
     mask: Rle | Polygons | None = None
 
 
+class Note(Part):
+    """What a careful reader must know of a measurement: programs read the code, people the message."""
+
+    code: str = Field(pattern="^[a-z0-9_]+$", description="Stable: unlike_training, limit_reached, ….")
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def _with_codes(notes: Any) -> Any:
+    """Take the notes of a record from before they had codes."""
+    return [{"code": "note", "message": entry} if isinstance(entry, str) else entry for entry in notes]
+
+
+Notes = Annotated[list[Note], BeforeValidator(_with_codes)]
+
+
+class Interval(Part):
+    """Where the true percentage lies, as often as `level` says, in pictures like those of the calibration."""
+
+    low: Percent
+    high: Percent
+    level: float = Field(gt=0, lt=1, description="0.9: of 100 pictures, 90 or more truly lie inside.")
+    method: str = Field(description="split-conformal")
+    calibrated_on: str = Field(description="The pictures whose truth was known.")
+
+
 class ClassCoverage(Part):
     """How much of the picture the instances of one class cover: their union."""
 
@@ -59,12 +87,17 @@ class ClassCoverage(Part):
     count: int = Field(ge=0)
     pixels_masked: int = Field(ge=0)
     percent_masked: Percent
+    interval: Interval | None = None
 
 
 class Coverage(Part):
     """How much of the picture is covered, by the exact union of all masks."""
 
     percent_masked: Percent
+    interval: Interval | None = Field(
+        None,
+        description="Where the true percentage lies; null where it is withheld, and then a note says why.",
+    )
     pixels_masked: int = Field(ge=0, description="Pixels of the union: each counted once.")
     pixels_counted: int = Field(gt=0, description="The denominator: all pixels of the picture.")
     pixels_overlapping: int = Field(ge=0, description="Pixels under two masks or more.")
@@ -126,11 +159,37 @@ class Measurement(Part):
     options: Options
     coverage: Coverage
     instances: list[Instance]
-    notes: list[str] = Field(
+    notes: Notes = Field(
         default_factory=list,
         description="What a careful reader must know: alpha dropped, 16 bits scaled, instance limit reached.",
     )
     timing_ms: Timing
+
+
+Verdict = Literal["pass", "fail", "undecided"]
+
+
+UNLIKE_TRAINING = "unlike_training"
+"""The code of the note on a picture that does not look like those that the model learnt from."""
+
+
+def judge(measurement: "Measurement", limit_percent: float) -> Verdict:
+    """Return whether a percentage is at most the limit; undecided where the truth may lie on either side of it."""
+    span = truth_span(measurement)
+    if span is not None and span[0] <= limit_percent < span[1]:
+        return "undecided"
+    return "pass" if measurement.coverage.percent_masked <= limit_percent else "fail"
+
+
+def truth_span(measurement: "Measurement") -> tuple[float, float] | None:
+    """Return between which percentages the truth is thought to lie; None where nothing is known of the model's errors.
+
+    That is the interval, and anywhere for a picture that is unlike those of the training.
+    """
+    if any(note.code == UNLIKE_TRAINING for note in measurement.notes):
+        return 0.0, 100.0
+    interval = measurement.coverage.interval
+    return None if interval is None else (interval.low, interval.high)
 
 
 def percent(pixels: int, counted: int) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-EXTRA = {"torch", "torchvision", "onnx", "safetensors", "scipy", "yaml", "tensorboardX"}
+EXTRA = {"torch", "torchvision", "onnx", "safetensors", "scipy", "tensorboardX"}
 """What only the `train` extra installs."""
 
 
@@ -33,15 +33,7 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in self._modules:
             return None
-        try:
-            module = importlib.import_module(f"{self._package}.{cmd_name}")
-        except ModuleNotFoundError as error:
-            if error.name in EXTRA:
-                raise click.ClickException(
-                    f"planimeter {_path(ctx)}{cmd_name} needs {error.name}: run make train-extra, "
-                    "or pip install '.[train]' in the clone"
-                ) from error
-            raise
+        module = needed(f"{self._package}.{cmd_name}", f"planimeter {_path(ctx)}{cmd_name}")
         command = getattr(module, self._attribute.format(cmd_name))
         return command if isinstance(command, click.Command) else None
 
@@ -49,6 +41,19 @@ class Commands(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self._modules.items()))
+
+
+def needed(name: str, command: str = "") -> Any:
+    """Import a module for a command, the one that runs unless named; says what to install where that is missing."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        asked = command or click.get_current_context().command_path
+        raise click.ClickException(
+            f"{asked} needs {error.name}: run make train-extra, or pip install '.[train]' in the clone"
+        ) from error
 
 
 def _path(ctx: click.Context) -> str:

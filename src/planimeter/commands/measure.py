@@ -5,17 +5,22 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from planimeter.commands.measure_exports import exporting
 from planimeter.commands.options import options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
+from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
+from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.formats import SUFFIXES
 from planimeter.settings import Inference, Limits, Settings
@@ -77,6 +82,25 @@ MOST_NAMED = 8
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append each picture's row to this CSV file as it is finished; what is in it is not measured again.",
 )
+@click.option(
+    "--csv-style",
+    type=click.Choice(get_args(CsvStyle)),
+    default="plain",
+    show_default=True,
+    help="For Excel, tables need a mark to be read as UTF-8; where numbers are written 0,5, semicolons too.",
+)
+@click.option(
+    "--export",
+    "export_format",
+    type=click.Choice(get_args(ExportFormat)),
+    help="Write what was found as files for another program too; each says what it cannot carry.",
+)
+@click.option(
+    "--to",
+    "export_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the export.",
+)
 @options_of(Settings, "settings", only=SETTINGS)
 def measure(
     pictures: tuple[Path, ...],
@@ -84,6 +108,9 @@ def measure(
     output_folder: Path | None,
     output_format: OutputFormat,
     results: Path | None,
+    csv_style: CsvStyle,
+    export_format: ExportFormat | None,
+    export_folder: Path | None,
     settings: Settings,
 ) -> None:
     """Measure pictures, or all pictures in folders, and print how much of each is covered.
@@ -105,16 +132,19 @@ def measure(
     if len(todo) < len(paths):
         console.print(f"{len(paths) - len(todo)} of {len(paths)} pictures are in {results} already")
     finished: list[Result] = []
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with (
         _stopping() as stopping,
-        printing(output_format, paths, segmenter.classes) as show,
-        keeping(results, segmenter.classes) as keep,
+        printing(output_format, paths, segmenter.classes, csv_style) as show,
+        keeping(results, segmenter.classes, csv_style) as keep,
+        exporting(export_format, export_folder, paths, todo, segmenter.classes, say) as write_export,
     ):
         for path in _with_progress(todo, console):
             if stopping.is_set():
                 break
             result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path))
             finished.append(result)
+            write_export(result)
             keep(result)
             show(result)
             if result.error:

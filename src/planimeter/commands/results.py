@@ -11,14 +11,15 @@ from typing import Any, Literal
 import click
 
 from planimeter.errors import PlanimeterError, StoreFailed
-from planimeter.measurement import Measurement
-from planimeter.measuring.numbers import write_percent
-from planimeter.measuring.table import Cell, columns_of, csv_lines, row
+from planimeter.measurement import Interval, Measurement
+from planimeter.measuring.candidates import UNKNOWN
+from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
+from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
-_TITLES = ("Masked %", "Instances", "Pixels masked", "Pixels counted", "ms")
+_TITLES = ("Masked %", "90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,25 @@ Writer = Callable[[Result], None]
 
 
 @contextmanager
-def printing(output_format: OutputFormat, paths: Sequence[Path], classes: Sequence[str]) -> Iterator[Writer]:
+def printing(
+    output_format: OutputFormat, paths: Sequence[Path], classes: Sequence[str], style: CsvStyle = "plain"
+) -> Iterator[Writer]:
     """Yield what prints a result at once; at the end, whatever ended it, what was printed is complete."""
     if output_format == "json":
         with _json() as write:
             yield write
     elif output_format == "csv":
-        yield _csv(click.echo, classes)
+        yield _csv(click.echo, classes, style)
     else:
         yield _table(paths)
 
 
 @contextmanager
-def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
-    """Yield what appends a result to a table in a file, and has it on the disk before the next picture."""
+def keeping(path: Path | None, classes: Sequence[str], style: CsvStyle = "plain") -> Iterator[Writer]:
+    """Yield what appends a result to a table in a file, and has it on the disk before the next picture.
+
+    A table that was begun goes on in the style that it has.
+    """
     if path is None:
         yield lambda _: None
         return
@@ -57,15 +63,31 @@ def keeping(path: Path | None, classes: Sequence[str]) -> Iterator[Writer]:
         if path.exists():
             refuse_irregular(path)
         begun = path.is_file() and path.stat().st_size > 0
+        if begun:
+            _check_columns(path, classes)
         with path.open("a", encoding="utf-8", newline="") as file:
 
             def append(text: str, *, nl: bool = True) -> None:  # noqa: ARG001  as click.echo is called
                 file.write(text)
                 file.flush()
 
-            yield _csv(append, classes, header=not begun)
+            yield _csv(append, classes, style_of(path) if begun else style, header=not begun)
     except OSError as error:
         raise StoreFailed(f"the results cannot be written to {path}: {error.strerror}") from error
+
+
+def _check_columns(path: Path, classes: Sequence[str]) -> None:
+    """Raise `StoreFailed` unless the rows that are about to follow have the columns of those in the file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        known = next(csv.reader(file, delimiter=_delimiter(path)), [])
+    if known != _columns(classes):
+        raise StoreFailed(
+            f"{path} has the columns of another model or version of Planimeter; choose another file"
+        )
+
+
+def _columns(classes: Sequence[str]) -> list[str]:
+    return ["path", "error", *columns_of(classes)]
 
 
 def read_done(path: Path | None) -> set[str]:
@@ -74,7 +96,7 @@ def read_done(path: Path | None) -> set[str]:
         return set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, delimiter=_delimiter(path)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StoreFailed(
             f"{path} cannot be read as a table of results ({error}); choose another file"
@@ -82,6 +104,19 @@ def read_done(path: Path | None) -> set[str]:
     if rows and "path" not in rows[0]:
         raise StoreFailed(f"{path} is no table of results: it has no column path; choose another file")
     return {entry["path"] for entry in rows if not entry.get("error")}
+
+
+def _delimiter(path: Path) -> str:
+    return ";" if style_of(path) == "excel_semicolon" else ","
+
+
+def style_of(path: Path) -> CsvStyle:
+    """Return how a table of results was begun, told by its header."""
+    with path.open("rb") as file:
+        header = file.readline()
+    if b";" in header:
+        return "excel_semicolon"
+    return "excel" if header.startswith(BYTE_ORDER_MARK.encode()) else "plain"
 
 
 def sum_up(results: Sequence[Result], left: int) -> str:
@@ -96,13 +131,15 @@ def sum_up(results: Sequence[Result], left: int) -> str:
     return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")
 
 
-def _csv(write: Callable[..., None], classes: Sequence[str], *, header: bool = True) -> Writer:
-    columns = ["path", "error", *columns_of(classes)]
+def _csv(
+    write: Callable[..., None], classes: Sequence[str], style: CsvStyle, *, header: bool = True
+) -> Writer:
+    columns = _columns(classes)
     if header:
-        write(next(csv_lines((), columns)), nl=False)
+        write(next(csv_lines((), columns, style)), nl=False)
 
     def write_row(result: Result) -> None:
-        lines = csv_lines([_row(result)], columns)
+        lines = csv_lines([_row(result)], columns, style)
         write(next(lines).partition("\r\n")[2], nl=False)
 
     return write_row
@@ -142,6 +179,7 @@ def _entry(result: Result) -> dict[str, Any]:
 def _table(paths: Sequence[Path]) -> Writer:
     width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
     begun = False
+    said: set[str] = set()
 
     def write(result: Result) -> None:
         nonlocal begun
@@ -153,6 +191,7 @@ def _table(paths: Sequence[Path]) -> Writer:
         coverage = result.measurement.coverage
         figures = (
             write_percent(coverage.percent_masked),
+            _between(coverage.interval),
             str(len(result.measurement.instances)),
             f"{coverage.pixels_masked:,}",
             f"{coverage.pixels_counted:,}",
@@ -160,9 +199,18 @@ def _table(paths: Sequence[Path]) -> Writer:
         )
         click.echo(_line(str(result.path), figures, width))
         for note in result.measurement.notes:
-            click.echo(f"{result.path}: {note}", err=True)
+            if note.code != UNKNOWN:
+                click.echo(f"{result.path}: {note.message}", err=True)
+            elif note.message not in said:  # true of the model, and so said once
+                said.add(note.message)
+                click.echo(note.message, err=True)
 
     return write
+
+
+def _between(interval: Interval | None) -> str:
+    """Return the interval for the true percentage; nothing where it is withheld, and a note says why."""
+    return "" if interval is None else " to ".join(write_between(interval.low, interval.high))
 
 
 def _line(name: str, figures: Sequence[str], width: int) -> str:

@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
 from planimeter.evaluation import Metrics
 from planimeter.labels import read_labels
-from planimeter.training.export import PackPlan
+from planimeter.training.plan import IMAGENET, WORK_FOLDER, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
-from planimeter.training.run import IMAGENET, WORK_FOLDER, Job, Stopped, run
 
 
 @click.command()
@@ -73,6 +73,7 @@ def train(
     choose the thresholds and to tell the error, and the model that is kept has learnt from all of them. The result
     is a pack in the packs folder, ready for `planimeter serve --model NAME`.
     """
+    run = needed("planimeter.training.run").run
     console = Console()
     labelled = read_labels(data, images, leave_out_broken=leave_out is not None)
     for line in understood(labelled):

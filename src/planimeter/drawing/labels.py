@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from planimeter.drawing.colours import Pixels
 from planimeter.masks.window import Bools, WindowMask
+from planimeter.numbers import write_decimals
 
 Font = ImageFont.FreeTypeFont
 Area = tuple[int, int, int, int]
@@ -35,7 +36,7 @@ class _Tag:
 
 def list_texts(labels: Sequence[int], names: Sequence[str], scores: Sequence[float]) -> list[list[str]]:
     """Return what may be written at each instance, best first; where there is but one class, not its name."""
-    figures = [f"{score:.2f}" for score in scores]
+    figures = [write_decimals(score, 2) for score in scores]
     if len(names) < 2:
         return [[figure] for figure in figures] or [[] for _ in labels]
     words = [names[label - 1] for label in labels]

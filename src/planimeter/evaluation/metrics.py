@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.evaluation.agreement import CoverageError, errors_at, summarise_errors
 from planimeter.evaluation.average_precision import average_precision
 from planimeter.evaluation.comparison import Compared
+from planimeter.evaluation.familiarity import count_unlike
+from planimeter.evaluation.intervals import IntervalFigures, interval_figures
 from planimeter.evaluation.matching import match, precision_recall
 from planimeter.evaluation.overlap import count_pixels
+from planimeter.packs.trust import Trust
 
 
 class Metrics(BaseModel):
@@ -25,6 +28,11 @@ class Metrics(BaseModel):
     score_threshold: float
     coverage: CoverageError
     coverage_by_class: dict[str, CoverageError] = Field(default_factory=dict)
+    interval: IntervalFigures | None = Field(None, description="How the intervals for the percentage did.")
+    interval_by_class: dict[str, IntervalFigures] = Field(default_factory=dict)
+    unlike_training: int | None = Field(
+        None, description="Pictures that are unlike those of the training, and get no interval in an answer."
+    )
     mask_ap: float = Field(description="COCO mask AP, IoU 0.50:0.95, up to 1000 detections a picture.")
     mask_ap50: float
     mask_ap75: float
@@ -50,7 +58,12 @@ class Metrics(BaseModel):
     )
 
 
-def summarise(compared: Sequence[Compared], classes: Sequence[str], score_threshold: float) -> Metrics:
+def summarise(
+    compared: Sequence[Compared],
+    classes: Sequence[str],
+    score_threshold: float,
+    trust: Trust | None = None,
+) -> Metrics:
     """Return all figures of a comparison; `score_threshold` shapes coverage, precision and IoU, but not AP."""
     errors = errors_at(compared, [score_threshold], len(classes))[:, 0]
     masks = average_precision(compared, classes, "mask")
@@ -59,6 +72,12 @@ def summarise(compared: Sequence[Compared], classes: Sequence[str], score_thresh
     precision, recall, f1 = precision_recall(compared, matches, [score_threshold])[0].tolist()
     pixels = count_pixels(compared, classes, score_threshold)
     empty = [entry.above(score_threshold) for entry in compared if not entry.picture.labels]
+    trust = trust or Trust()
+    spans = (
+        {}
+        if trust.intervals is None
+        else interval_figures(compared, classes, score_threshold, trust.intervals)
+    )
     return Metrics(
         pictures=len(compared),
         instances=sum(len(entry.picture.labels) for entry in compared),
@@ -69,6 +88,9 @@ def summarise(compared: Sequence[Compared], classes: Sequence[str], score_thresh
             for index, name in enumerate(classes, start=1)
             if name in pixels
         },
+        interval=spans.pop("", None),
+        unlike_training=count_unlike(compared, trust.familiarity),
+        interval_by_class={name: entry for name, entry in spans.items() if name in pixels},
         mask_ap=masks.ap,
         mask_ap50=masks.ap50,
         mask_ap75=masks.ap75,

@@ -1,13 +1,12 @@
 """Writing what an evaluation found into the pack that it was of."""
 
-from dataclasses import replace
-
 from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.metrics import Metrics
 from planimeter.packs.manifest import Manifest, Thresholds
 from planimeter.packs.pack import Pack
-from planimeter.packs.packing import write_manifest
+from planimeter.packs.packing import write_manifest, write_trust
+from planimeter.packs.trust import Trust
 
 CROSS_VALIDATION = "cross-validation"
 """The part of pictures each of which was measured by a model that had not seen it."""
@@ -24,7 +23,16 @@ def record_thresholds(pack: Pack, calibration: Calibration) -> Pack:
     thresholds = calibrated(pack, calibration)
     if thresholds == pack.manifest.thresholds:
         return pack
-    return _write(pack, pack.manifest.model_copy(update={"thresholds": thresholds, "metrics": {}}))
+    manifest = pack.manifest.model_copy(update={"thresholds": thresholds, "metrics": {}, "trust": None})
+    return _write(pack, manifest)
+
+
+def record_trust(pack: Pack, trust: Trust) -> Pack:
+    """Write what a model knows of its own errors into its pack."""
+    try:
+        return _write(pack, write_trust(pack.folder, pack.manifest, trust))
+    except OSError as error:
+        raise DataError(f"the pack {pack.folder} cannot be written: {error.strerror}") from error
 
 
 def calibrated(pack: Pack, calibration: Calibration) -> Thresholds:
@@ -37,4 +45,4 @@ def _write(pack: Pack, manifest: Manifest) -> Pack:
         write_manifest(pack.folder, manifest)
     except OSError as error:
         raise DataError(f"the pack {pack.folder} cannot be written: {error.strerror}") from error
-    return replace(pack, manifest=manifest)
+    return Pack(pack.folder, manifest, pack.bundled)

@@ -31,7 +31,7 @@ _BLOCK = 2**20
 
 def write_archive(pack: Pack, target: Path) -> None:
     """Write `pack` as a zip file; the same pack gives the same bytes each time."""
-    for entry in filter(None, (pack.manifest.onnx, pack.manifest.weights)):
+    for entry in filter(None, (pack.manifest.onnx, pack.manifest.weights, pack.manifest.trust)):
         pack.file(entry)
     with new_file(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in _files(pack.folder):
@@ -86,6 +86,7 @@ def _check_contents(pack: Pack) -> None:
     """Raise unless the files are those of the manifest, and its network refers to no file outside."""
     if pack.manifest.weights is not None:
         pack.file(pack.manifest.weights)
+    _ = pack.trust
     read_onnx_file(pack.file(pack.manifest.onnx))
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, MaskRCNN_ResNet50_FPN_Weights
@@ -14,6 +13,7 @@ from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.tensors import as_tensors, fit_weights, read_checkpoint
 from planimeter.importing.torch_networks import write_imported
+from planimeter.importing.torchvision_settings import Settings
 from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs.architectures import TorchvisionArchitecture
 from planimeter.packs.manifest import Preprocessing
@@ -23,32 +23,10 @@ WEIGHTS: dict[str, WeightsEnum] = {
     "maskrcnn_resnet50_fpn": MaskRCNN_ResNet50_FPN_Weights.COCO_V1,
     "maskrcnn_resnet50_fpn_v2": MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
 }
-"""torchvision's models, and where it keeps their weights."""
+"""The models of `torchvision_settings.MODELS`, and where torchvision keeps their weights."""
 _COCO_OUTPUTS = 91
 _WRAPPERS = ("model", "model_state_dict", "state_dict")
 _COUNTER = "num_batches_tracked"
-
-
-class Settings(BaseModel):
-    """What no state dict tells: what torchvision's constructor was given, with its own defaults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min_size: int = Field(800, ge=32, le=4096, description="Shorter side of a picture in the network.")
-    max_size: int = Field(
-        1333, ge=32, le=8192, description="Longer side of a picture in the network, at most."
-    )
-    box_detections_per_img: int = Field(100, ge=1, description="The most instances in one picture.")
-    box_score_thresh: float = Field(0.05, ge=0, le=1, description="Instances below this score are dropped.")
-    box_nms_thresh: float = Field(
-        0.5, ge=0, le=1, description="Overlap at which the lower score of a class is dropped."
-    )
-    norm_eps: float | None = Field(
-        None,
-        ge=0,
-        description="Of the normalisation layers; unless given, torchvision's own: 0 where they are frozen in "
-        "maskrcnn_resnet50_fpn (as in its COCO weights and what was fine-tuned from them), else 0.00001.",
-    )
 
 
 @dataclass(frozen=True)

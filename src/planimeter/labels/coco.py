@@ -34,7 +34,10 @@ def open_coco(file: Path, images: Path | None, report: Report) -> LabelSet:
     pictures = _pictures(file, entries, Finder(file, images), report)
     objects: dict[Any, list[ObjectEntry]] = {key: [] for key in pictures}
     known = {entry["id"] for entry in entries if isinstance(entry, dict) and _is_id(entry.get("id"))}
-    for key, item in _objects(file, document, annotations, class_of, report):
+    as_text = {str(key): key for key in known}
+    for stated, item in _objects(file, document, annotations, class_of, report):
+        # VIA writes the ids of its pictures as numbers, and those that annotations name as texts.
+        key = stated if stated in known else as_text.get(str(stated), stated)
         if key in objects:
             objects[key].append(item)
         elif key not in known:
@@ -154,7 +157,7 @@ def _objects(
                 continue
             brushed += 1
         try:
-            shapes = _shapes(segmentation)
+            shapes = shapes_in(segmentation)
         except (ValueError, PlanimeterError) as error:
             report.broken(file, str(error), name)
             continue
@@ -174,7 +177,7 @@ def _has_crowds(document: Any) -> bool:
     return "cocodataset.org" in str(document.get("info"))
 
 
-def _shapes(segmentation: Any) -> tuple[Shape, ...]:
+def shapes_in(segmentation: Any) -> tuple[Shape, ...]:
     """Return polygons or a mask; raises `ValueError` with a sentence."""
     if not segmentation:
         raise ValueError(NO_OUTLINE)

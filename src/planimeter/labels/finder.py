@@ -114,6 +114,14 @@ class Finder:
         return f"{sought}; --images names the folder of the pictures"
 
 
+def find_named(finder: Finder, stem: str) -> Path | Missing:
+    """Return the picture that a label file is named after: `a.geojson` or `a.tif.geojson` is that of `a.tif`."""
+    whole = Path(stem).suffix.lower() in PICTURE_ENDINGS
+    named = [stem] if whole else [stem + end for end in sorted(PICTURE_ENDINGS)]
+    found = [finder.find(name) for name in named]
+    return next((place for place in found if isinstance(place, Path)), found[0])
+
+
 def posix(stated: str) -> PurePosixPath:
     """Return a path with forward slashes, without a Windows drive."""
     path = stated.replace("\\", "/")

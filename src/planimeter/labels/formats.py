@@ -9,11 +9,13 @@ from planimeter.errors import DataError
 from planimeter.labels.coco import is_coco, open_coco, open_roboflow, roboflow_files
 from planimeter.labels.cvat import open_cvat
 from planimeter.labels.entries import LabelSet, Report
+from planimeter.labels.fiji import fiji_files, open_fiji
 from planimeter.labels.files import need, pictures_in, read_json
 from planimeter.labels.identity import distinct
 from planimeter.labels.label_studio import is_label_studio, is_simplified, open_label_studio
 from planimeter.labels.labelme import is_labelme, labelme_files, open_labelme
 from planimeter.labels.qupath import geojson_files, is_qupath, open_qupath
+from planimeter.labels.unread import ARCHIVES, named
 from planimeter.labels.via import is_via, open_via
 from planimeter.labels.via_exports import is_via_3, open_via_3, open_via_csv
 from planimeter.labels.yolo import CONFIGS, open_yolo
@@ -22,8 +24,9 @@ Reader = Callable[[Path, Path | None, Report], LabelSet]
 
 KNOWN = (
     "a COCO json, a VIA json or csv, a folder of LabelMe json, Label Studio's json, CVAT's xml for images, QuPath's "
-    "GeoJSON, a YOLO segmentation folder (data.yaml, or images/ and labels/), Pascal VOC masks (SegmentationClass/ and "
-    "labelmap.txt), or a folder of masks (images/ and masks/ or instances/); docs/labels.md says what to export"
+    "GeoJSON, Fiji's regions (.roi, or a zip of them), a YOLO segmentation folder (data.yaml, or images/ and labels/), "
+    "Pascal VOC masks (SegmentationClass/ and labelmap.txt), or a folder of masks (images/ and masks/ or instances/); "
+    "docs/labels.md says what to export"
 )
 
 
@@ -37,30 +40,18 @@ def open_labels(path: Path, images: Path | None = None, report: Report | None = 
     report = report or Report()
     found = _open_folder(path, images, report) if path.is_dir() else _open_file(path, images, report)
     if found is None:
-        _refuse_pickles(path)
+        if sentence := named(path):
+            raise DataError(f"{path}: {sentence}")
         raise DataError(f"{path} is in no label format that Planimeter reads: {KNOWN}")
     if not found.pictures and not any(finding.broken for finding in report.findings):
         raise DataError(f"{path} was read as {found.format} and has no pictures")
     return replace(found, pictures=distinct(found.pictures, report))
 
 
-def _refuse_pickles(path: Path) -> None:
-    """Name what Cellpose saves by itself: a file that may hold a program is never opened."""
-    if path.name.endswith("_seg.npy") or (path.is_dir() and any(path.glob("*_seg.npy"))):
-        raise DataError(
-            f"{path}: Cellpose's _seg.npy files are not opened, for they may hold programs; save the masks as PNG or "
-            "TIFF (in Cellpose: File, Save masks as PNG/tif), which makes NAME_cp_masks.png"
-        )
-
-
 def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | None:
-    if path.suffix.lower() in {".yaml", ".yml"}:
-        return open_yolo(path, images, report)
-    if path.suffix.lower() == ".csv":
-        return open_via_csv(path, images, report)
-    if path.suffix.lower() == ".xml":
-        return open_cvat(path, images, report)
-    if path.suffix.lower() == ".npy":
+    if reader := _BY_ENDING.get(path.suffix.lower()):
+        return reader(path, images, report)
+    if path.suffix.lower() in {".npy", *ARCHIVES}:
         return None
     document = read_json(path)
     for known, reader in _JSON_READERS:
@@ -71,6 +62,14 @@ def _open_file(path: Path, images: Path | None, report: Report) -> LabelSet | No
     return None
 
 
+_BY_ENDING: dict[str, Reader] = {
+    ".yaml": open_yolo,
+    ".yml": open_yolo,
+    ".csv": open_via_csv,
+    ".xml": open_cvat,
+    ".roi": open_fiji,
+    ".zip": open_fiji,
+}
 _JSON_READERS: tuple[tuple[Callable[[Any], bool], Reader], ...] = (
     (is_coco, open_coco),
     (is_via, open_via),
@@ -123,6 +122,12 @@ def _is_yolo(path: Path, names: Collection[str]) -> bool:
     return part_of and Path(*("labels" if part == "images" else part for part in path.parts)).is_dir()
 
 
+def _has_semantic_masks(path: Path, names: Collection[str]) -> bool:
+    return "_classes.csv" in names or any(
+        (path / part / "_classes.csv").is_file() for part in ("train", "valid")
+    )
+
+
 def _has_masks(path: Path, names: Collection[str]) -> bool:
     return bool({"masks", "instances"} & set(names)) or any(
         (path / name / "masks").is_dir() for name in names
@@ -135,9 +140,11 @@ _FOLDER_READERS: tuple[tuple[Callable[[Path, Collection[str]], bool], Reader], .
     (lambda _, names: "SegmentationClass" in names, _extra("voc", "open_voc")),
     (lambda _, names: any("_cp_masks." in name for name in names), _extra("mask_files", "open_cellpose")),
     (lambda path, _: bool(roboflow_files(path)), open_roboflow),
+    (_has_semantic_masks, _extra("roboflow", "open_semantic")),
     (_has_masks, _extra("mask_files", "open_mask_files")),
     (lambda _, names: "annotations.xml" in names, _open_annotations),
     (lambda path, _: bool(geojson_files(path)), open_qupath),
+    (lambda path, _: bool(fiji_files(path)), open_fiji),
 )
 """The formats of a folder, and how each is told by the names in it."""
 

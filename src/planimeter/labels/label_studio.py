@@ -6,18 +6,31 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
-from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report, refuse_other_size
+from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import field, listed, number, ordered, read_json
 from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Missing, name_of, posix
-from planimeter.labels.shapes import Shape, bitmap, ellipse, numbers, polygon, turned
-from planimeter.masks.window import WindowMask
-from planimeter.settings import Limits
+from planimeter.labels.label_studio_masks import bitmask, brushed
+from planimeter.labels.shapes import Shape, ellipse, numbers, polygon, turned
 
 FORMAT = "Label Studio json"
-_SHAPES = ("polygon", "rectangle", "ellipse", "brush")
+_SHAPES = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
 _NO_AREA = ("keypoint", "vector")
+_NO_REGION = {
+    *(
+        "choices",
+        "textarea",
+        "rating",
+        "number",
+        "taxonomy",
+        "datetime",
+        "relation",
+        "pairwise",
+        "ranker",
+        "labels",
+    ),
+}
+"""Results that say something of a picture or of a region that another result draws."""
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the name of a picture that was uploaded."""
 
@@ -56,7 +69,7 @@ def open_label_studio(file: Path, images: Path | None, report: Report) -> LabelS
             continue
         results = _results(file, where, task, report)
         if results is not None:
-            objects, size = _objects(file, where, results, report)
+            objects, size = objects_in(file, where, results, report)
             pictures.append(PictureEntry(name_of(stated), file, _find(stated, finder), objects, size))
     classes = ordered(item.class_name for picture in pictures for item in picture.objects)
     return LabelSet(FORMAT, classes, tuple(pictures))
@@ -108,7 +121,7 @@ def _find(stated: str, finder: Finder) -> Path | Missing:
     return source
 
 
-def _objects(
+def objects_in(
     file: Path, where: str, results: list[Any], report: Report
 ) -> tuple[tuple[ObjectEntry, ...], tuple[int, int] | None]:
     """Return the objects, and the height and width that all of them state."""
@@ -131,8 +144,14 @@ def _objects(
 
 def _kind(result: Any) -> str | None:
     """Return which shape a result is; None for what is no region, such as a choice or a text."""
-    kind = str(result.get("type")) if isinstance(result, dict) else ""
-    return next((name for name in (*_SHAPES, *_NO_AREA) if kind in {name, f"{name}labels"}), None)
+    if not isinstance(result, dict):
+        return None
+    kind = str(result.get("type"))
+    shape = kind.removesuffix("labels")
+    if shape in {*_SHAPES, *_NO_AREA}:
+        return shape
+    # Regions of a picture state its size; what else does is another kind of them.
+    return None if kind in _NO_REGION or "original_width" not in result else kind
 
 
 def _labels(result: dict[str, Any]) -> list[str]:
@@ -154,12 +173,15 @@ def _shape(kind: str, result: dict[str, Any]) -> Shape:
     """Return a region; its numbers are percent of the picture's sides."""
     if kind in _NO_AREA:
         raise ValueError(f"a {kind} has no area; read are {', '.join(_SHAPES)}")
+    if kind not in _SHAPES:
+        raise ValueError(f"a {kind} is not read; read are {', '.join(_SHAPES)}")
     value = field(result, "value")
     width, height = number(result, "original_width") / 100, number(result, "original_height") / 100
     if kind == "polygon":
         return polygon(numbers(field(value, "points")).reshape(-1, 2) * (width, height))
-    if kind == "brush":
-        return _brushed(value, int(100 * height + 0.5), int(100 * width + 0.5))
+    if kind in {"brush", "bitmask"}:
+        drawn = brushed if kind == "brush" else bitmask
+        return drawn(value, int(100 * height + 0.5), int(100 * width + 0.5))
     x, y = number(value, "x") * width, number(value, "y") * height
     turn = number(value, "rotation") if value.get("rotation") else 0.0
     if kind == "ellipse":
@@ -168,65 +190,3 @@ def _shape(kind: str, result: dict[str, Any]) -> Shape:
         )
     across, down = number(value, "width") * width, number(value, "height") * height
     return turned(x, y, across, down, degrees=turn, about=(x, y))
-
-
-def _brushed(value: Any, height: int, width: int) -> Shape:
-    if not 0 < height * width <= Limits().max_pixels:
-        raise ValueError(
-            f"its size is {width} x {height}, and a picture has {Limits().max_pixels} pixels at most"
-        )
-    packed = field(value, "rle")
-    try:
-        data = np.array(packed, np.uint8)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("its rle is no list of bytes") from error
-    opacity = _unpack(data, 4 * height * width).reshape(height, width, 4)[..., 3]
-    shape = bitmap(0, 0, opacity > 0)
-
-    def draw(picture_height: int, picture_width: int) -> WindowMask:
-        refuse_other_size("its mask", (height, width), (picture_height, picture_width))
-        return shape.draw(picture_height, picture_width)
-
-    return Shape(shape.bounds, draw)
-
-
-def _unpack(data: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Return the `count` values of a brushed RGBA picture, packed as thi.ng's rle-pack does it.
-
-    Behind the count (32 bits), the length of a value and four lengths of counts stand runs: a bit that says whether
-    one value is repeated, two that choose the length of the run's count, the count, and the value or values.
-    """
-    bits = _Bits(data)
-    if bits.take(32) != count:
-        raise ValueError("its rle is not as long as its picture")
-    word = bits.take(5) + 1
-    lengths = [bits.take(4) + 1 for _ in range(4)]
-    values = np.zeros(count, np.uint8)
-    at = 0
-    while at < count:
-        repeated = bits.take(1)
-        end = at + 1 + bits.take(lengths[bits.take(2)])
-        if end > count:
-            raise ValueError("its rle is longer than its picture")
-        if repeated:
-            values[at:end] = bits.take(word) & 0xFF
-        else:
-            values[at:end] = [bits.take(word) & 0xFF for _ in range(at, end)]
-        at = end
-    return values
-
-
-class _Bits:
-    """Reads numbers of any length in bits."""
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self._bits = (np.unpackbits(data) + ord("0")).tobytes().decode("ascii")
-        self._at = 0
-
-    def take(self, length: int) -> int:
-        """Return the next number; raises `ValueError` where nothing is left."""
-        bits = self._bits[self._at : self._at + length]
-        if len(bits) < length:
-            raise ValueError("its rle is cut short")
-        self._at += length
-        return int(bits, 2)

@@ -57,6 +57,12 @@ def _picture(file: Path, document: dict[str, Any], finder: Finder, report: Repor
             source = base64.b64decode(str(document["imageData"]), validate=True)
         except (binascii.Error, ValueError):
             report.broken(file, "its imageData is damaged (no base64); save it again")
+    size = stated_size(document, "imageHeight", "imageWidth")
+    return PictureEntry(name_of(stated), file, source, objects_in(file, document, report), size)
+
+
+def objects_in(file: Path, document: dict[str, Any], report: Report) -> tuple[ObjectEntry, ...]:
+    """Return the objects of a document; `file` is what `report` names."""
     parts: dict[tuple[Any, ...], list[Shape]] = {}
     names: dict[tuple[Any, ...], str] = {}
     for number, shape in enumerate(document["shapes"], start=1):
@@ -72,16 +78,14 @@ def _picture(file: Path, document: dict[str, Any], finder: Finder, report: Repor
         key = (label, number) if group is None else (label, "group", repr(group))
         parts.setdefault(key, []).append(made)
         names.setdefault(key, where)
-    objects = tuple(ObjectEntry(names[key], key[0], tuple(shapes)) for key, shapes in parts.items())
-    size = stated_size(document, "imageHeight", "imageWidth")
-    return PictureEntry(name_of(stated), file, source, objects, size)
+    return tuple(ObjectEntry(names[key], key[0], tuple(shapes)) for key, shapes in parts.items())
 
 
 def _shape(shape: Any) -> Shape:
     kind, points = str(shape.get("shape_type") or "polygon"), field(shape, "points")
     # X-AnyLabeling writes a rectangle as its four corners, and a turned one as a rotation.
     corners = isinstance(points, list) and len(points) == 4
-    if kind == "polygon" or (kind in {"rectangle", "rotation"} and corners):
+    if kind in {"polygon", "quadrilateral"} or (kind in {"rectangle", "rotation"} and corners):
         return polygon(points)
     if kind not in {"rectangle", "circle", "mask"}:
         raise ValueError(f"a {kind} has no area; read are polygon, rectangle, rotation, circle and mask")

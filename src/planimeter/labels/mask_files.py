@@ -136,22 +136,23 @@ def _mapped(
             f"is missing; for a picture without objects ({picture.name}), make it all black",
         )
         return None
-    values = _values(file, report)
+    values = values_in(file, report)
     if values is None:
         return None
     objects = _instances(values, classes) if by_instance else _components(file, values, classes, report)
-    return PictureEntry(picture.name, file, picture, tuple(objects), _size(values))
+    return PictureEntry(picture.name, file, picture, tuple(objects), size_of(values))
 
 
 def _kept(entries: Iterable[PictureEntry | None]) -> tuple[PictureEntry, ...]:
     return tuple(entry for entry in entries if entry is not None)
 
 
-def _size(values: NDArray[Any]) -> tuple[int, int]:
+def size_of(values: NDArray[Any]) -> tuple[int, int]:
+    """Return height and width of a mask."""
     return int(values.shape[0]), int(values.shape[1])
 
 
-def _values(file: Path, report: Report) -> NDArray[Any] | None:
+def values_in(file: Path, report: Report) -> NDArray[Any] | None:
     """Return the stored values [H, W]: indices of a palette, 8 or 16 bits of grey, never converted."""
     try:
         with Image.open(file) as image:
@@ -181,21 +182,27 @@ def _components(
 ) -> list[ObjectEntry]:
     found = sorted(set(np.unique(values).tolist()) - {0})
     # A mask of one class may have any value: 1, True or white.
-    class_of = (
-        {found[0]: classes[0]} if len(classes) == len(found) == 1 else dict(enumerate(classes, start=1))
+    if len(classes) == len(found) == 1:
+        return components(file, values, {found[0]: classes[0]}, report, "")
+    known = (
+        f"classes are numbered from 1 to {len(classes)}; name them in classes.txt, or call the folder instances/ if "
+        "these are instances"
     )
+    return components(file, values, dict(enumerate(classes, start=1)), report, known)
+
+
+def components(
+    file: Path, values: NDArray[Any], class_of: dict[int, str], report: Report, known: str
+) -> list[ObjectEntry]:
+    """Return the connected components of each class; `known` says which values there are, for one that is none."""
     objects = []
-    for value in found:
+    for value in sorted(set(np.unique(values).tolist()) - {0}):
         if value not in class_of:
-            report.broken(
-                file,
-                f"has the value {value}, and classes are numbered from 1 to {len(classes)}; name them in "
-                "classes.txt, or call the folder instances/ if these are instances",
-            )
+            report.broken(file, f"has the value {value}, and {known}")
             continue
-        components, _ = ndimage.label(values == value, NEIGHBOURS)
-        for number, window in enumerate(ndimage.find_objects(components), start=1):
-            shape = at(components[window] == number, window)
+        labelled, _ = ndimage.label(values == value, NEIGHBOURS)
+        for number, window in enumerate(ndimage.find_objects(labelled), start=1):
+            shape = at(labelled[window] == number, window)
             objects.append(ObjectEntry(f"component {number} of value {value}", class_of[value], (shape,)))
     return objects
 
@@ -210,13 +217,13 @@ def _separate(picture: Path, folder: Path, classes: tuple[str, ...], report: Rep
     objects = []
     sizes = set()
     for file in pictures_in(folder) if folder.is_dir() else []:
-        values = _values(file, report)
+        values = values_in(file, report)
         class_name = _class_of(file, classes)
         if class_name is None:
             report.broken(file, f"starts with none of the classes ({', '.join(classes)})")
         if values is None or class_name is None:
             continue
-        sizes.add(_size(values))
+        sizes.add(size_of(values))
         objects.append(ObjectEntry(file.name, class_name, (bitmap(0, 0, values > 0),)))
     if len(sizes) > 1:
         report.broken(folder, f"its masks have different sizes: {', '.join(map(str, sorted(sizes)))}")

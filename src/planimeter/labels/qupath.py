@@ -6,7 +6,7 @@ from typing import Any
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import field, ordered, read_json
-from planimeter.labels.finder import PICTURE_ENDINGS, Finder, Folders, Missing
+from planimeter.labels.finder import Finder, Folders, find_named
 from planimeter.labels.shapes import Shape, with_holes
 
 FORMAT = "QuPath GeoJSON"
@@ -17,7 +17,7 @@ ONLY_CLASS = "object"
 def is_qupath(document: Any) -> bool:
     """Tell whether a json document is GeoJSON: a collection of features, or a list of them."""
     if isinstance(document, dict):
-        return document.get("type") == "FeatureCollection"
+        return document.get("type") in {"FeatureCollection", "Feature"}
     return isinstance(document, list) and any(
         isinstance(feature, dict) and feature.get("type") == "Feature" for feature in document
     )
@@ -33,9 +33,9 @@ def open_qupath(path: Path, images: Path | None, report: Report) -> LabelSet:
         except DataError as error:
             report.broken(file, str(error).removeprefix(f"{file} "))
             continue
-        source = _find(file, Finder(file, images, folders))
+        source = find_named(Finder(file, images, folders), file.stem)
         name = source.name if isinstance(source, Path) else file.stem
-        pictures.append(PictureEntry(name, file, source, tuple(_objects(file, document, report))))
+        pictures.append(PictureEntry(name, file, source, tuple(objects_in(file, document, report))))
     classes = ordered(item.class_name for picture in pictures for item in picture.objects)
     return LabelSet(FORMAT, classes, tuple(pictures))
 
@@ -45,22 +45,16 @@ def geojson_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.geojson") if not file.name.startswith("."))
 
 
-def _find(file: Path, finder: Finder) -> Path | Missing:
-    """Return the picture of a GeoJSON: `a.geojson` or `a.tif.geojson` is that of `a.tif`."""
-    stem = file.stem
-    named = (
-        [stem]
-        if Path(stem).suffix.lower() in PICTURE_ENDINGS
-        else [stem + end for end in sorted(PICTURE_ENDINGS)]
-    )
-    found = [finder.find(name) for name in named]
-    return next((place for place in found if isinstance(place, Path)), found[0])
-
-
-def _objects(file: Path, document: Any, report: Report) -> list[ObjectEntry]:
-    features = document.get("features") if isinstance(document, dict) else document
+def objects_in(file: Path, document: Any, report: Report) -> list[ObjectEntry]:
+    """Return the objects of a document; `file` is what `report` names."""
+    features = document
+    if isinstance(document, dict):
+        features = [document] if document.get("type") == "Feature" else document.get("features")
+    if not isinstance(features, list):
+        report.broken(file, "is no GeoJSON of objects: its 'features' are missing or no list")
+        return []
     objects = []
-    for count, feature in enumerate(features if isinstance(features, list) else [], start=1):
+    for count, feature in enumerate(features, start=1):
         name = f"feature {count}"
         try:
             objects.append(ObjectEntry(name, _class(feature), _shapes(field(feature, "geometry"))))
@@ -80,7 +74,13 @@ def _class(feature: Any) -> str:
 
 
 def _shapes(geometry: Any) -> tuple[Shape, ...]:
-    kind, coordinates = field(geometry, "type"), field(geometry, "coordinates")
+    kind = field(geometry, "type")
+    if kind == "GeometryCollection":
+        parts = field(geometry, "geometries")
+        return tuple(
+            shape for part in (parts if isinstance(parts, list) else [None]) for shape in _shapes(part)
+        )
+    coordinates = field(geometry, "coordinates")
     if str(kind) not in {"Polygon", "MultiPolygon"}:
         raise ValueError(f"a {kind} has no area; read are Polygon and MultiPolygon")
     polygons = [coordinates] if kind == "Polygon" else coordinates

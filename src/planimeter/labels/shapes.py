@@ -74,14 +74,48 @@ def with_holes(outline: Any, holes: Sequence[Any]) -> Shape:
 
     def draw(height: int, width: int) -> WindowMask:
         mask = whole.draw(height, width)
-        pixels = np.zeros((height, width), bool)
-        pixels[mask.window] = mask.pixels
+        if not mask.area:
+            return EMPTY
+        pixels = mask.pixels.copy()
         for part in parts:
             hole = part.draw(height, width)
-            pixels[hole.window] &= ~hole.pixels
-        return _trim(0, 0, pixels)
+            rows, columns = hole.window
+            inside = pixels[_within(rows, mask.y), _within(columns, mask.x)]
+            inside &= ~hole.pixels[_from(hole.y, mask.y, len(inside)), _from(hole.x, mask.x, inside.shape[1])]
+        return _trim(mask.x, mask.y, pixels)
 
     return Shape(whole.bounds, draw) if parts else whole
+
+
+def even_odd(rings: Sequence[Any]) -> Shape:
+    """Return what lies in an odd number of rings, as a path of several ones is filled; raises `ValueError`."""
+    parts = [polygon(ring) for ring in rings]
+    if not parts:
+        raise ValueError("a path without a ring has no area")
+
+    def draw(height: int, width: int) -> WindowMask:
+        drawn = [mask for mask in (part.draw(height, width) for part in parts) if mask.area]
+        around = unite([WindowMask(mask.x, mask.y, np.ones_like(mask.pixels)) for mask in drawn])
+        pixels = np.zeros_like(around.pixels)
+        for mask in drawn:
+            pixels[WindowMask(mask.x - around.x, mask.y - around.y, mask.pixels).window] ^= mask.pixels
+        return _trim(around.x, around.y, pixels)
+
+    lows, highs = zip(*((part.bounds[:2], part.bounds[2:]) for part in parts), strict=True)
+    left, top = np.min(lows, axis=0).tolist()
+    right, bottom = np.max(highs, axis=0).tolist()
+    return Shape((left, top, right, bottom), draw)
+
+
+def _within(span: slice, origin: int) -> slice:
+    """Return what of a span of the picture lies in a window that begins at `origin`."""
+    return slice(max(span.start - origin, 0), max(span.stop - origin, 0))
+
+
+def _from(start: int, origin: int, length: int) -> slice:
+    """Return the same for an array that begins at `start` of the picture."""
+    first = max(origin - start, 0)
+    return slice(first, first + length)
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:

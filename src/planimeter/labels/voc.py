@@ -25,6 +25,8 @@ CLASSES, OBJECTS, PICTURES, LABEL_MAP = (
     "JPEGImages",
     "labelmap.txt",
 )
+CLASS_NAMES = "class_names.txt"
+"""What LabelMe's labelme2voc writes instead of colours: the names in the order of their numbers."""
 BACKGROUND = ("background", "ignored")
 """What stands in a `labelmap.txt` and is no class."""
 _BLACK, _VOID = 0x000000, 0xE0E0C0
@@ -78,6 +80,8 @@ def _find(file: Path, finder: Finder) -> Path | Missing:
 def _label_map(file: Path, report: Report) -> dict[int, str]:
     """Return the classes by their colours."""
     if not file.is_file():
+        if (names := file.with_name(CLASS_NAMES)).is_file():
+            return _numbered(read_lines(names, report))
         raise DataError(f"{file} is missing; it must name the colour of each class, as in: scratch:128,0,0::")
     class_of: dict[int, str] = {}
     for number, line in enumerate(read_lines(file, report), start=1):
@@ -95,6 +99,23 @@ def _label_map(file: Path, report: Report) -> dict[int, str]:
     if len(set(class_of.values())) < len(class_of):
         raise DataError(f"{file}: two classes have the same name: {', '.join(class_of.values())}")
     return class_of
+
+
+def _numbered(names: list[str]) -> dict[int, str]:
+    """Return the classes by the colours that VOC has for their numbers; 0 is the background."""
+    classes = [name for name in names if name and name != "__ignore__"]
+    return {_colour(number): name for number, name in enumerate(classes) if number}
+
+
+def _colour(number: int) -> int:
+    """Return VOC's colour of a number: its bits, the lowest first, go to red, green and blue in turn from the top."""
+    red = green = blue = 0
+    for place in range(7, -1, -1):
+        red |= (number & 1) << place
+        green |= (number >> 1 & 1) << place
+        blue |= (number >> 2 & 1) << place
+        number >>= 3
+    return red << 16 | green << 8 | blue
 
 
 def _colours(file: Path, report: Report) -> NDArray[np.int64] | None:

@@ -3,9 +3,11 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
-from planimeter.labels.files import listed, need, pictures_in, read_lines, read_text
+from planimeter.labels.files import listed, pictures_in, read_lines, read_text
 from planimeter.labels.finder import Finder, Missing, posix
 from planimeter.labels.shapes import numbers, polygon
 
@@ -19,6 +21,15 @@ PLAIN_PARTS = ("train", "val", "valid")
 """The folders of pictures to learn from, where no `data.yaml` names them."""
 FARTHEST_SHARE = 2.0
 """An outline may leave its picture, but hardly by as much as the picture is wide; pixels do."""
+
+
+class _Texts(yaml.SafeLoader):
+    """Takes words as they stand: a class that is called no, on or 1.0 is neither false nor true, nor 1."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  as PyYAML declares it
+        first: [(tag, pattern) for tag, pattern in known if tag.endswith((":null", ":merge"))]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def open_yolo(path: Path, images: Path | None, report: Report) -> LabelSet:
@@ -64,9 +75,8 @@ def _config(path: Path) -> Path | None:
 
 
 def _document(file: Path, report: Report) -> dict[str, Any]:
-    yaml = need("yaml", file)
     try:
-        document = yaml.safe_load(read_text(file, report))
+        document = yaml.load(read_text(file, report), _Texts)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -212,13 +222,13 @@ def _picture(picture: Path, labels: Path, names: dict[int, str] | None, report: 
             continue
         where = f"line {number}"
         try:
-            objects.append(_object(where, line.split(), names))
+            objects.append(object_in(where, line.split(), names))
         except ValueError as error:
             report.broken(labels, str(error), where)
     return [PictureEntry(picture.name, labels, picture, tuple(objects))]
 
 
-def _object(name: str, fields: list[str], names: dict[int, str] | None) -> ObjectEntry:
+def object_in(name: str, fields: list[str], names: dict[int, str] | None) -> ObjectEntry:
     """Read a line: a class and the corners of a polygon; raises `ValueError` with a sentence."""
     index = _class_number(fields[0])
     if names is not None and index not in names:

@@ -36,6 +36,14 @@ class PixelProbabilities:
         pixels += (rows[:, after - c0] - pixels) * across
         return pixels
 
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean probability over the tile, [1 + classes]: of any class, then of each."""
+        across = self._span(0)
+        down = self._span(1)
+        means: NDArray[np.float64] = self.values[:, down, across].mean((1, 2), dtype=np.float64)
+        means[0] = 1 - means[0]
+        return means
+
     def foreground(self) -> WindowMask:
         """Return the pixels that show any class rather than the background: all classes together above one half."""
         left, top, right, bottom = self.window
@@ -45,6 +53,12 @@ class PixelProbabilities:
             end = min(start + step, bottom)
             np.less(self.read(0, left, start, right, end), 0.5, out=pixels[start - top : end - top])
         return WindowMask(left, top, pixels)
+
+    def _span(self, axis: int) -> slice:
+        """Return the cells that lie in the tile, and not in what was padded."""
+        cells = (self.window[axis + 2] - self.window[axis]) * self.cells[axis]
+        first = round(self.first[axis])
+        return slice(first, max(first + 1, round(first + cells)))
 
     def _neighbours(
         self, axis: int, start: int, end: int

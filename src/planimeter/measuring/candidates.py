@@ -18,7 +18,10 @@ from planimeter.errors import StoreFailed
 from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
 from planimeter.masks.window import Box, WindowMask
-from planimeter.measurement import Instance, Measurement, Part, Rle
+from planimeter.measurement import Instance, Measurement, Note, Notes, Part, Rle
+
+UNKNOWN, WITHHELD = "interval_unknown", "interval_withheld"
+"""The codes of the notes that say why there is no interval: never for this model, or not for this picture."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,14 @@ class Candidates:
     """The most instances that the network gives for one tile."""
     score_floor: float = 0.0
     """The network gives nothing that scores less."""
-    picture_notes: Sequence[str] = ()
-    """Notes about how the picture was read."""
+    picture_notes: Sequence[Note] = ()
+    """Notes about the picture and how it was read, whatever the threshold."""
     foreground: NDArray[np.bool_] | None = None
     """[H, W]: what the network takes for one of its classes, in an instance or not, where it says so."""
+    shown: Sequence[float] | None = None
+    """[1 + classes]: the percentages that the network's pixels alone would say, of all classes and of each."""
+    texture: NDArray[np.float64] | None = None
+    """What the network's first layers see in the picture, where it says so; not kept."""
 
     def above(self, threshold: float) -> list[Candidate]:
         """Return what counts at a score threshold, by falling score.
@@ -105,6 +112,7 @@ class Candidates:
             foreground=None
             if self.foreground is None
             else rle_encode(WindowMask(0, 0, self.foreground), height, width).counts,
+            shown=None if self.shown is None else tuple(self.shown),
         )
 
 
@@ -130,12 +138,16 @@ class PackedCandidates(Part):
     tiles: int = Field(ge=1, description="How many tiles the picture was measured in.")
     most_instances: int = Field(description="The most instances that the network gives for one tile.")
     score_floor: float = Field(description="The network gives nothing that scores less.")
-    picture_notes: list[str] = Field(description="Notes about how the picture was read.")
+    picture_notes: Notes = Field(description="Notes about the picture and how it was read.")
     candidates: list[PackedCandidate] = Field(description="In the order in which they are chosen.")
     foreground: str | None = Field(
         None,
         description="Pixels that the network takes for one of its classes, in an instance or not: `counts` of an RLE; "
         "null where it has no pixel branch.",
+    )
+    shown: tuple[float, ...] | None = Field(
+        None,
+        description="The percentages that those pixels alone would say: of all classes together, then of each.",
     )
 
     def pack(self) -> bytes:
@@ -164,6 +176,7 @@ class PackedCandidates(Part):
             foreground=None
             if self.foreground is None
             else rle_decode(Rle(size=self.size, counts=self.foreground)),
+            shown=self.shown,
         )
 
     def _open(self, entry: PackedCandidate) -> Candidate:
@@ -180,7 +193,8 @@ def candidates_above(measurement: Measurement) -> PackedCandidates:
         tiles=1,
         most_instances=len(measurement.instances) + 1,
         score_floor=measurement.options.score_threshold,
-        picture_notes=measurement.notes,
+        # Why there was no interval may be another reason at another threshold.
+        picture_notes=[note for note in measurement.notes if note.code not in {UNKNOWN, WITHHELD}],
         candidates=[
             PackedCandidate(
                 class_id=entry.class_id, score=entry.score, bbox=entry.bbox, counts=exact_mask(entry).counts

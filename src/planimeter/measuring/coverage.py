@@ -16,56 +16,79 @@ from planimeter.measurement import (
     Instance,
     MaskFormat,
     Measurement,
+    Note,
     Options,
     Polygons,
     Rle,
     percent,
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
-from planimeter.measuring.numbers import write_percent
+from planimeter.measuring.interval import with_intervals
+from planimeter.numbers import write_percent
+from planimeter.packs.trust import Intervals
 
 UNCLAIMED_WORTH_TELLING = 1.0
 """Percent of the picture."""
 
 
-def at_threshold(measurement: Measurement, candidates: Candidates, threshold: float) -> Measurement:
-    """Return what measuring the same picture with another score threshold answers, without the network."""
+def at_threshold(
+    measurement: Measurement, candidates: Candidates, threshold: float, intervals: Intervals | None = None
+) -> Measurement:
+    """Return what measuring the same picture with another score threshold answers, without the network.
+
+    `intervals` are those of the model that measured.
+    """
     classes = [entry.class_name for entry in measurement.coverage.by_class]
     found = candidates.above(threshold)
-    coverage = measure_coverage(found, classes, candidates.counted, candidates.foreground)
+    coverage, notes = measure_at(candidates, threshold, classes, intervals)
     return measurement.model_copy(
         update={
             "options": Options(score_threshold=threshold),
             "coverage": coverage,
             "instances": list_instances(found, classes, candidates.counted, "rle"),
-            "notes": [*candidates.picture_notes, *list_notes(candidates, threshold, coverage)],
+            "notes": notes,
         }
     )
 
 
-def list_notes(candidates: Candidates, threshold: float, coverage: Coverage) -> list[str]:
+def measure_at(
+    candidates: Candidates, threshold: float, classes: Sequence[str], intervals: Intervals | None
+) -> tuple[Coverage, list[Note]]:
+    """Return how much of the picture is covered at a score threshold, with intervals, and all notes."""
+    found = candidates.above(threshold)
+    coverage = measure_coverage(found, classes, candidates.counted, candidates.foreground)
+    notes = [*candidates.picture_notes, *list_notes(candidates, threshold, coverage)]
+    coverage, withheld = with_intervals(coverage, candidates, threshold, intervals)
+    return coverage, [*notes, *withheld]
+
+
+def list_notes(candidates: Candidates, threshold: float, coverage: Coverage) -> list[Note]:
     """Return what a careful reader must know about how the instances at a score threshold were found."""
-    notes = []
+    notes: list[Note] = []
     if candidates.limit_reached(threshold):
-        notes.append(
+        message = (
             f"the model's limit of {candidates.most_instances} instances was reached: there may be more; "
             "cut the picture into parts to find them"
         )
+        notes.append(Note(code="limit_reached", message=message))
     if candidates.tiles > 1:
-        notes.append(
+        message = (
             f"a large picture, measured in {candidates.tiles} overlapping tiles so that objects keep their size; an "
             "object larger than the overlap counts as several instances, but its area once"
         )
+        notes.append(Note(code="measured_in_tiles", message=message))
     if threshold < candidates.score_floor:
-        notes.append(
+        message = (
             f"the model gives no instance below a score of {candidates.score_floor}, whatever the threshold"
         )
+        notes.append(Note(code="below_score_floor", message=message))
     unclaimed = percent(coverage.pixels_unclaimed or 0, coverage.pixels_counted)
     if unclaimed >= UNCLAIMED_WORTH_TELLING:
-        notes.append(
+        message = (
             f"{write_percent(unclaimed)} % of the picture looks like a class of the model but belongs to no instance "
             "that counts, and is not masked; a lower score threshold may find instances there"
         )
+        notes.append(Note(code="pixels_unclaimed", message=message))
     return notes
 
 

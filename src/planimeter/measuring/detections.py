@@ -10,8 +10,10 @@ from planimeter.masks.counted import Counted
 from planimeter.masks.paste import FrameMasks, MaskEdge, paste
 from planimeter.masks.pixels import PixelProbabilities
 from planimeter.masks.window import Box, trim
+from planimeter.measurement import Note
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.duplicates import line_up
+from planimeter.measuring.familiarity import Texture, typical_texture
 from planimeter.pictures.tiles import Tile
 
 
@@ -31,6 +33,8 @@ class Detections:
     mask_edge: MaskEdge = "extend"
     pixels: PixelProbabilities | None = None
     """What the tile's pixels show, where the network says it."""
+    texture: Texture | None = None
+    """What the network's first layers see in the tile, where it says so."""
 
     def above(self, score_threshold: float) -> "Detections":
         """Return those with a score of at least `score_threshold`."""
@@ -87,7 +91,7 @@ def make_candidates(
     *,
     most_instances: int = 0,
     score_floor: float = 0.0,
-    picture_notes: Sequence[str] = (),
+    picture_notes: Sequence[Note] = (),
 ) -> Candidates:
     """Return the candidates of a picture, masked where the probability is at least `mask_threshold`.
 
@@ -96,12 +100,17 @@ def make_candidates(
     height, width = counted.size
     parts: list[tuple[Tile, list[Candidate]]] = []
     foreground: NDArray[np.bool_] | None = None
+    said: list[tuple[NDArray[np.float64], int]] = []
+    textures: list[Texture] = []
     for found in tiles:
         parts.append((found.tile, found.paste(height, width, mask_threshold)))
+        if found.texture is not None:
+            textures.append(found.texture)
         if found.pixels is not None:
-            shown = found.pixels.foreground()
+            part = found.pixels.foreground()
             foreground = np.zeros((height, width), bool) if foreground is None else foreground
-            foreground[shown.window] |= shown.pixels
+            foreground[part.window] |= part.pixels
+            said.append((found.pixels.mean(), part.pixels.size))
     return Candidates(
         counted=counted,
         entries=line_up(parts, height, width),
@@ -110,4 +119,14 @@ def make_candidates(
         score_floor=score_floor,
         picture_notes=picture_notes,
         foreground=foreground,
+        shown=_weighted(said),
+        texture=typical_texture(textures),
     )
+
+
+def _weighted(said: Sequence[tuple[NDArray[np.float64], int]]) -> list[float] | None:
+    """Return what the pixels of all tiles say, in percent; a tile weighs as much as it has pixels."""
+    if not said:
+        return None
+    shares, pixels = np.array([share for share, _ in said]), np.array([size for _, size in said])
+    return [round(value, 4) for value in (100 * (pixels @ shares) / pixels.sum()).tolist()]

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,14 @@ from planimeter.measurement import (
     MaskFormat,
     Measurement,
     ModelInfo,
+    Note,
     Options,
     Timing,
 )
 from planimeter.measuring.candidates import Candidate, Candidates
-from planimeter.measuring.coverage import list_instances, list_notes, measure_coverage
+from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
+from planimeter.measuring.familiarity import note_unlike, texture_of
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
@@ -88,6 +91,7 @@ class Segmenter:
         self.classes = tuple(entry.name for entry in manifest.classes)
         self.colors = tuple(entry.color for entry in manifest.classes)
         self.default_threshold = manifest.thresholds.score
+        self._trust = pack.trust
         self.info = ModelInfo(
             name=manifest.name,
             version=manifest.version,
@@ -131,14 +135,14 @@ class Segmenter:
             watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes, turn)
         found, counted = candidates.above(threshold), candidates.counted
-        coverage = measure_coverage(found, self.classes, counted, candidates.foreground)
+        coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
             coverage=coverage,
             instances=list_instances(found, self.classes, counted, mask_format),
-            notes=[*picture.notes, *list_notes(candidates, threshold, coverage)],
+            notes=notes,
             timing_ms=watch.timing(),
         )
         return measured.with_picture(picture.pixels, self.colors, candidates)
@@ -158,12 +162,12 @@ class Segmenter:
         self,
         pixels: NDArray[np.uint8],
         watch: "Stopwatch",
-        picture_notes: Sequence[str] = (),
+        picture_notes: Sequence[Note] = (),
         turn: Turn | None = None,
     ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        return make_candidates(
+        candidates = make_candidates(
             self._detect(pixels, 0.0, watch, turn),
             Counted(height, width),
             manifest.thresholds.mask,
@@ -171,6 +175,8 @@ class Segmenter:
             score_floor=manifest.limits.score_floor,
             picture_notes=picture_notes,
         )
+        unlike = note_unlike(self._trust.familiarity, candidates.texture)
+        return replace(candidates, picture_notes=[*picture_notes, *unlike])
 
     def _detect(
         self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch", turn: Turn | None = None
@@ -202,6 +208,7 @@ class Segmenter:
                 raw.masks_in(placement, tile.x0, tile.y0, order),
                 mask_edge=manifest.thresholds.mask_edge,
                 pixels=self._pixels(raw, placement, tile),
+                texture=None if raw.texture is None else texture_of(raw.texture, placement),
             )
 
     def _pixels(self, raw: RawDetections, placement: Placement, tile: Tile) -> PixelProbabilities | None:

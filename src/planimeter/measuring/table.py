@@ -3,10 +3,19 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 from planimeter.measurement import Measurement
 
 Cell = str | int | float
+CsvStyle = Literal["plain", "excel", "excel_semicolon"]
+"""How tables are written: for programs (UTF-8, RFC 4180), with the mark by which Excel tells UTF-8, or so and with the
+semicolons and decimal commas that it wants where numbers are written 0,5."""
+EXCEL_STYLES: dict[CsvStyle, str] = {
+    "excel": "CSV for Excel",
+    "excel_semicolon": "CSV for Excel with decimal commas",
+}
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -19,6 +28,8 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "width": measurement.image.width,
         "height": measurement.image.height,
         "percent_masked": coverage.percent_masked,
+        "percent_low": "" if coverage.interval is None else coverage.interval.low,
+        "percent_high": "" if coverage.interval is None else coverage.interval.high,
         "pixels_masked": coverage.pixels_masked,
         "pixels_counted": coverage.pixels_counted,
         "pixels_overlapping": coverage.pixels_overlapping,
@@ -28,7 +39,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "precision": measurement.model.precision,
         "score_threshold": measurement.options.score_threshold,
         "sha256": measurement.image.sha256,
-        "notes": " | ".join(measurement.notes),
+        "notes": " | ".join(note.message for note in measurement.notes),
         **by_class,
     }
 
@@ -43,6 +54,8 @@ _FIXED = (
     "width",
     "height",
     "percent_masked",
+    "percent_low",
+    "percent_high",
     "pixels_masked",
     "pixels_counted",
     "pixels_overlapping",
@@ -56,28 +69,34 @@ _FIXED = (
 )
 
 
-def to_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
-    """Return `rows` as CSV (RFC 4180) with a header; columns in the order in which they first appear."""
+def to_csv(rows: Iterable[Mapping[str, Cell]], style: CsvStyle = "plain") -> str:
+    """Return `rows` as CSV with a header; columns in the order in which they first appear."""
     listed = list(rows)
     columns = list(dict.fromkeys(name for entry in listed for name in entry))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
-    writer.writerows({name: _inert(value) for name, value in entry.items()} for entry in listed)
-    return text.getvalue()
+    return "".join(csv_lines(listed, columns, style))
 
 
-def csv_lines(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> Iterator[str]:
-    """Yield a header and then each of `rows` as a line of CSV (RFC 4180); what is in no column is left out."""
+def csv_lines(
+    rows: Iterable[Mapping[str, Cell]], columns: Sequence[str], style: CsvStyle = "plain"
+) -> Iterator[str]:
+    """Yield a header and then each of `rows` as a line of CSV; what is in no column is left out."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    if style != "plain":
+        text.write(BYTE_ORDER_MARK)
+    local = style == "excel_semicolon"
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", delimiter=";" if local else ",")
     writer.writeheader()
     for entry in rows:
-        writer.writerow({name: _inert(value) for name, value in entry.items()})
+        writer.writerow({name: _local(value) if local else _inert(value) for name, value in entry.items()})
         yield text.getvalue()
         text.seek(0)
         text.truncate()
     yield text.getvalue()
+
+
+def _local(value: Cell) -> Cell:
+    """Return a number with a decimal comma, and anything else inert."""
+    return str(value).replace(".", ",") if isinstance(value, float) else _inert(value)
 
 
 def _inert(value: Cell) -> Cell:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torchvision.models import (
     MobileNet_V2_Weights,
     ResNet50_Weights,
@@ -36,6 +37,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from planimeter.networks.efficientnet_lite import EfficientNetLite, list_taps, rename_published
 from planimeter.networks.pixels import PixelBranch, separable
 from planimeter.packs.manifest import Architecture, Backbone
+from planimeter.packs.outputs import OUTPUTS, PIXELS, TEXTURE
 
 
 @dataclass(frozen=True)
@@ -193,13 +195,20 @@ def _at_most(wanted: Tensor, scores: Tensor) -> int:
     return cast("int", count if tracing else int(count))
 
 
+def _texture(seen: Tensor) -> Tensor:
+    """Return the mean and the mean square of each channel in each block of 8 x 8 cells."""
+    return torch.cat((avg_pool2d(seen, 8), avg_pool2d(seen * seen, 8)), dim=1)
+
+
 class BoxSpaceNetwork(nn.Module):
     """The network as it is served: one picture in, its detections out, masks left in box space.
 
     Input: float32 [1, 3, H, W], normalised, H and W multiples of 32.
     Output: boxes float32 [1 + N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [1 + N], 1 = the first class;
     scores float32 [1 + N], falling; masks float32 [1 + N, 28, 28], the probability inside each box; and with a pixel
-    branch pixels float32 [1, 1 + classes, H / 4, W / 4], the probability of background and classes everywhere.
+    branch pixels float32 [1, 1 + classes, H / 4, W / 4], the probability of background and classes everywhere. Where
+    the architecture says so, texture float32 [1, 2 C, H / 32, W / 32] follows: the mean, and then the mean square, of
+    each of the C channels at stride 4.
 
     Row 0 is a sentinel with a score of 2, to be dropped by whoever reads the answer: a picture with nothing in
     it would otherwise leave tensors of no rows in the middle of the graph, for which OpenVINO was seen to answer
@@ -213,11 +222,18 @@ class BoxSpaceNetwork(nn.Module):
         self.rpn = network.rpn
         self.roi_heads = network.roi_heads
         self.architecture = architecture
+        self.outputs = (
+            *OUTPUTS,
+            *([PIXELS] if network.pixel_branch is not None else []),
+            *([TEXTURE] if architecture.texture else []),
+        )
+        """The names of what it answers."""
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Detect in one picture."""
         sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
-        features = self.backbone(image)
+        seen = self.backbone.body(image)
+        features = self.backbone.fpn(seen)
         if self.architecture.proposals_by_area:
             proposals = [self._propose(image, features)]
         else:
@@ -227,10 +243,12 @@ class BoxSpaceNetwork(nn.Module):
         boxes, labels, scores = self._detections(proposals, logits, offsets, sizes[0])
         masks = heads.mask_predictor(heads.mask_head(heads.mask_roi_pool(features, [boxes], sizes))).sigmoid()
         rows = torch.arange(masks.shape[0], device=masks.device)
-        detections = (boxes, labels, scores, masks[rows, labels])
-        if self.pixel_branch is None:
-            return detections
-        return *detections, self.pixel_branch(features).softmax(dim=1)
+        answer = [boxes, labels, scores, masks[rows, labels]]
+        if self.pixel_branch is not None:
+            answer.append(self.pixel_branch(features).softmax(dim=1))
+        if self.architecture.texture:
+            answer.append(_texture(seen[_LEVELS[0]]))
+        return tuple(answer)
 
     def _propose(self, image: Tensor, features: dict[str, Tensor]) -> Tensor:
         """Return the boxes worth a closer look, [N, 4], best first: the more of them, the larger the input.

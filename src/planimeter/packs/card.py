@@ -83,6 +83,7 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         f"| percent masked: mean absolute error | {coverage['mean_absolute_error']:.2f} points |",
         f"| percent masked: bias (measured - true) | {coverage['bias']:+.2f} points |",
         f"| percent masked: 95 % limits of agreement | {low:+.2f} to {high:+.2f} points |",
+        *_intervals(metrics),
         f"| mask AP, AP50, AP75 (COCO, up to 1000 detections) | {metrics['mask_ap']:.3f}, "
         f"{metrics['mask_ap50']:.3f}, {metrics['mask_ap75']:.3f} |",
         f"| precision, recall, F1 at IoU 0.5 | {metrics['precision']:.3f}, {metrics['recall']:.3f}, "
@@ -93,6 +94,15 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         ),
         *_more_figures(metrics),
     ]
+
+
+def _intervals(metrics: dict[str, Any]) -> Iterator[str]:
+    figures = metrics.get("interval")
+    if figures:
+        yield (
+            f"| truth inside the interval for this picture, mean width | {100 * figures['inside']:.0f} % (stated: "
+            f"{100 * figures['level']:.0f} %), {figures['mean_width']:.2f} points |"
+        )
 
 
 def _more_figures(metrics: dict[str, Any]) -> Iterator[str]:

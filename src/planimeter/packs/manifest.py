@@ -125,6 +125,11 @@ class Architecture(_Manifest):
     pixel_channels: int = Field(
         default=0, ge=0, description="Channels of the pixel branch; 0 where there is none."
     )
+    texture: bool = Field(
+        default=False,
+        description="Whether the network also answers what its first layers see, by which a picture unlike those of "
+        "the training is told.",
+    )
     proposals: int = Field(default=1000, description="Proposals that reach the second stage.")
     proposals_by_area: int = Field(
         default=0,
@@ -224,6 +229,9 @@ class Manifest(_Manifest):
     thresholds: Thresholds
     onnx: PackFile
     weights: PackFile | None = None
+    trust: PackFile | None = Field(
+        default=None, description="What the model knows of its own errors; absent where nothing was measured."
+    )
     training_data: TrainingData
     limitations: str = Field(
         default="", max_length=20_000, description="Where it fails, for the card; Markdown."

@@ -1,20 +1,21 @@
 """A pack: one folder with all that a model needs, and nothing that executes.
 
 `pack.json` is the manifest; `model.onnx` the network up to box-space masks; `weights.safetensors` (optional)
-the same weights for PyTorch. Nothing in a pack is ever unpickled.
+the same weights for PyTorch; `trust.json` (optional) what is known of its errors. Nothing in a pack is ever unpickled.
 """
 
 import hashlib
 import logging
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from planimeter.errors import InvalidPack, UnknownModel
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
+from planimeter.packs.trust import Trust
 from planimeter.reading import read_file, read_file_text
 
 MANIFEST = "pack.json"
@@ -51,6 +52,17 @@ class Pack:
             )
         return path
 
+    @cached_property
+    def trust(self) -> Trust:
+        """What the model knows of its own errors; raises `InvalidPack` where that file is damaged."""
+        entry = self.manifest.trust
+        if entry is None:
+            return Trust()
+        try:
+            return Trust.model_validate_json(self.file(entry).read_bytes())
+        except ValidationError as error:
+            raise InvalidPack(f"pack {self.name!r}: {entry.name}: {_first(error)}") from error
+
     @property
     def card(self) -> str:
         """The model card, Markdown; empty where the pack has none."""
@@ -86,9 +98,14 @@ def parse_manifest(text: str, source: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise InvalidPack(f"{source}: {where}: {first['msg']}") from error
+        raise InvalidPack(f"{source}: {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    """Return what is wrong first, and where."""
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return f"{where}: {first['msg']}"
 
 
 def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.packs.card import write_card
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
 from planimeter.packs.pack import CARD, MANIFEST
+from planimeter.packs.trust import Trust
 from planimeter.settings import PACKS_FOLDER
 
-ONNX, WEIGHTS = "model.onnx", "weights.safetensors"
+ONNX, WEIGHTS, TRUST = "model.onnx", "weights.safetensors", "trust.json"
 UNKNOWN_FILE = PackFile(name=ONNX, sha256="0" * 64)
 """Stands in a manifest that is drawn up before its files are there."""
 
@@ -70,6 +71,14 @@ def describe(path: Path) -> PackFile:
         while block := stream.read(2**20):
             digest.update(block)
     return PackFile(name=path.name, sha256=digest.hexdigest())
+
+
+def write_trust(folder: Path, manifest: Manifest, trust: Trust) -> Manifest:
+    """Write what a model knows of its own errors, if anything; returns the manifest that says so, not yet written."""
+    if trust == Trust():
+        return manifest.model_copy(update={"trust": None})
+    (folder / TRUST).write_text(trust.model_dump_json() + "\n", "utf-8")
+    return manifest.model_copy(update={"trust": describe(folder / TRUST)})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.limits import check_single, check_size
 from planimeter.pictures.stored import StoredImage
 from planimeter.settings import Limits
@@ -40,7 +41,8 @@ def read_heic(data: bytes, limits: Limits) -> StoredImage:
     pictures, depth = int(getattr(image, "n_frames", 1)), int(image.info.get("bit_depth", 8))
     image.load()
     check_size(image.size, limits)
-    notes = (f"HEIC with {pictures} pictures: its main one was measured",) if pictures > 1 else ()
+    message = f"HEIC with {pictures} pictures: its main one was measured"
+    notes = (Note(code="picture_chosen", message=message),) if pictures > 1 else ()
     return StoredImage(image, depth=depth, notes=notes)
 
 
@@ -53,8 +55,10 @@ def read_jpeg2000(data: bytes, limits: Limits) -> StoredImage:
         raise UndecodablePicture(f"the JPEG 2000 has {image.mode} colours; convert it to RGB or grey")
     image.load()
     if components == 4 and image.mode == "RGBA" and b"cdef" not in data[: data.find(_CODESTREAM)]:
-        note = "JPEG 2000 with a fourth component without a stated meaning: only red, green and blue were measured"
-        return StoredImage(image.convert("RGB"), depth, notes=(note,))
+        message = "JPEG 2000 with a fourth component without a stated meaning: only red, green and blue were measured"
+        return StoredImage(
+            image.convert("RGB"), depth, notes=(Note(code="channel_dropped", message=message),)
+        )
     return StoredImage(image, depth)
 
 

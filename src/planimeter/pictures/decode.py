@@ -27,7 +27,7 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.measurement import ImageInfo
+from planimeter.measurement import ImageInfo, Note
 from planimeter.pictures import tiff_tags
 from planimeter.pictures.boxes import read_avif, read_heic, read_jpeg2000
 from planimeter.pictures.formats import TITLES, name_other, tell_format
@@ -75,7 +75,7 @@ class Picture:
     pixels: NDArray[np.uint8]
     """[H, W, 3] RGB, upright, C-contiguous."""
     info: ImageInfo
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What was done to the pixels that a careful reader must know."""
 
 
@@ -135,7 +135,7 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
             f"an array of {pixels.dtype} with shape {pixels.shape} is no picture here; give uint8 [H, W], "
             "[H, W, 3] RGB or [H, W, 4] RGBA with values from 0 to 255, or uint16 grey [H, W]"
         )
-    notes: list[str] = []
+    notes: list[Note] = []
     if pixels.dtype == np.uint16:
         rgb = grey_to_rgb(scale_to_8_bits(pixels, notes))
     elif pixels.ndim == 2:
@@ -167,7 +167,7 @@ def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits 
     with _hostile(name):
         stored = _pillows_tiff(image) if isinstance(image, TiffImageFile) else StoredImage(image)
         image.load()
-        notes: list[str] = []
+        notes: list[Note] = []
         orientation = orientation_of(image, notes)
         pixels = upright(to_rgb(image, stored, notes), orientation)
     height, width = pixels.shape[:2]

@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.limits import check_size
 from planimeter.pictures.stored import StoredImage
 from planimeter.settings import Limits
@@ -41,6 +42,8 @@ class _Walk:
     """Where its end marker stands."""
     scans: dict[int, list[int]] = field(default_factory=dict)
     """For each component how many of the lowest bits of its 64 coefficients are missing."""
+    parts: int = 0
+    """How many scans there are; a progressive picture has more than one even where all but the first are cut off."""
 
     @property
     def complete(self) -> bool:
@@ -57,10 +60,16 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
         if not walk.complete:
             raise _cut_short()
         whole = _load_whole(_without_half_an_end(data))
-        return StoredImage(whole, notes=("JPEG without its end marker: all of its pixels are there",))
+        message = "JPEG without its end marker: all of its pixels are there"
+        return StoredImage(whole, notes=(Note(code="end_marker_missing", message=message),))
     image.load()
-    if np.isin(np.asarray(image.crop(_last_pixel(image))), _FILL).all():
-        # Grey like the filling of a decoder: the file may have been cut, and an end been put to it.
+    # The file may have been cut, and an end been put to it. Where the picture is one scan, a decoder then fills with
+    # grey; where it is many, each of them makes the whole finer, and what is missing is no more than blurred.
+    if walk.parts > 1:
+        if not walk.complete:
+            raise _cut_short()
+        _refuse_other(image, data[: walk.end])
+    elif np.isin(np.asarray(image.crop(_last_pixel(image))), _FILL).all():
         _load_whole(data[: walk.end])
     return StoredImage(image)
 
@@ -86,8 +95,10 @@ def _walk(data: bytes) -> _Walk:
         at += 2 + size
         if marker in _FRAMES and len(content) >= 6:
             sequential = marker in _SEQUENTIAL
+            walk.parts = 0 if sequential else 1
             walk.scans = {component: [99] * 64 for component in content[6 : 6 + 3 * content[5] : 3]}
         elif marker == 0xDA and content:
+            walk.parts += 1
             _note_scan(walk, content, sequential=sequential)
             found = _IN_SCAN_ENDS.search(data, at)
             if found is None:
@@ -119,11 +130,16 @@ def _without_half_an_end(data: bytes) -> bytes:
 
 def _load_whole(body: bytes) -> ImageFile.ImageFile:
     """Return the picture whose scans end with `body`; raises `UndecodablePicture` where it needs more bytes."""
-    first = _load(body + _TAILS[0])
+    image = _load(body + _TAILS[0])
+    _refuse_other(image, body)
+    return image
+
+
+def _refuse_other(image: ImageFile.ImageFile, body: bytes) -> None:
+    """Raise `UndecodablePicture` where other bytes behind `body` than zeros, or an end, make another picture."""
     for tail in _TAILS[1:]:
-        if not _same_pixels(first, _load(body + tail)):
+        if not _same_pixels(image, _load(body + tail)):
             raise _cut_short()
-    return first
 
 
 def _load(body: bytes) -> ImageFile.ImageFile:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from planimeter.errors import UndecodablePicture
+from planimeter.measurement import Note
 from planimeter.pictures.stored import StoredImage
 
 EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
@@ -29,12 +30,13 @@ _UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 _STRIP_PIXELS = 1 << 20
 
 
-def orientation_of(image: Image.Image, notes: list[str]) -> object:
+def orientation_of(image: Image.Image, notes: list[Note]) -> object:
     """Return the EXIF orientation (Pillow has applied a TIFF's by itself when it loaded the pixels)."""
     try:
         return image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - as in _hostile; the pixels are sound, so viewers show the picture too
-        notes.append("EXIF damaged: measured in the orientation in which the pixels are stored")
+        message = "EXIF damaged: measured in the orientation in which the pixels are stored"
+        notes.append(Note(code="orientation_unknown", message=message))
         return 1
 
 
@@ -44,7 +46,7 @@ def upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]
     return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
-def to_rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray[np.uint8]:
+def to_rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArray[np.uint8]:
     """Return [H, W, 3] uint8 from an image of any of Pillow's modes."""
     mode = image.mode
     if mode == "F":
@@ -57,15 +59,16 @@ def to_rgb(image: Image.Image, stored: StoredImage, notes: list[str]) -> NDArray
     if mode.startswith("I"):
         return grey_to_rgb(_deep_grey(image, notes, white_is_zero=stored.white_is_zero))
     if stored.depth > 8:
-        notes.append(f"{stored.depth} bits per channel: the upper 8 were used")
+        message = f"{stored.depth} bits per channel: the upper 8 were used"
+        notes.append(Note(code="depth_reduced", message=message))
     if mode == "CMYK":
-        notes.append("CMYK converted to RGB without a colour profile")
+        notes.append(Note(code="colours_converted", message="CMYK converted to RGB without a colour profile"))
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
         return _without_alpha(image, notes)
     return _in_strips(image, "RGB", lambda strip: strip)
 
 
-def _without_alpha(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
+def _without_alpha(image: Image.Image, notes: list[Note]) -> NDArray[np.uint8]:
     see_through = 0
 
     def colours(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -92,7 +95,7 @@ def _in_strips(
     return pixels
 
 
-def _deep_grey(image: Image.Image, notes: list[str], *, white_is_zero: bool) -> NDArray[np.uint8]:
+def _deep_grey(image: Image.Image, notes: list[Note], *, white_is_zero: bool) -> NDArray[np.uint8]:
     """Return [H, W] uint8 from 16-bit grey, or from 32-bit grey whose values fit into 16."""
     values = np.asarray(image)
     lowest, highest = int(values.min()), int(values.max())
@@ -106,14 +109,15 @@ def _deep_grey(image: Image.Image, notes: list[str], *, white_is_zero: bool) -> 
     return ~grey if white_is_zero else grey
 
 
-def scale_to_8_bits(values: NDArray[np.uint16], notes: list[str]) -> NDArray[np.uint8]:
+def scale_to_8_bits(values: NDArray[np.uint16], notes: list[Note]) -> NDArray[np.uint8]:
     """Scale by the effective depth: of the 10, 12 or 14 bits of a camera, `>> 8` would leave black."""
     highest = int(values.max())
     depth = next(bits for bits in EFFECTIVE_DEPTHS if highest < 1 << bits)
     white = (1 << depth) - 1
     steps = np.minimum(np.arange(65536), white)
     table = ((steps * 255 + white // 2) // white).astype(np.uint8)
-    notes.append(f"16-bit grey scaled by its effective depth of {depth} bits (largest value {highest})")
+    message = f"16-bit grey scaled by its effective depth of {depth} bits (largest value {highest})"
+    notes.append(Note(code="depth_reduced", message=message))
     scaled: NDArray[np.uint8] = table[values]
     return scaled
 
@@ -123,11 +127,12 @@ def grey_to_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
-def note_alpha(see_through: int, pixels: int, notes: list[str]) -> None:
+def note_alpha(see_through: int, pixels: int, notes: list[Note]) -> None:
     """Note how many of the pixels are not opaque, where some are."""
     if see_through:
         share = 100.0 * see_through / pixels
-        notes.append(
+        message = (
             f"alpha dropped: {share:.3g} percent of the pixels are not opaque; their stored colours were "
             "used, and they count as picture"
         )
+        notes.append(Note(code="alpha_dropped", message=message))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from planimeter.measurement import Note
+
 
 @dataclass(frozen=True)
 class StoredImage:
@@ -14,4 +16,4 @@ class StoredImage:
     """Bits of a sample in the file; the image may have fewer."""
     white_is_zero: bool = False
     """Whether deep grey is still to be turned round."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()

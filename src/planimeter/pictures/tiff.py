@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from planimeter.errors import TooManyPixels, UndecodablePicture, UnsupportedPicture
+from planimeter.measurement import Note
 from planimeter.pictures import tiff_tags as tags
 from planimeter.pictures.limits import check_size
 from planimeter.pictures.stored import StoredImage
@@ -57,7 +58,7 @@ def read_tiff(data: bytes, limits: Limits) -> StoredImage:
 # ---- Which page
 
 
-def _choose_page(data: bytes, pages: list[Page]) -> tuple[Page, list[str]]:
+def _choose_page(data: bytes, pages: list[Page]) -> tuple[Page, list[Note]]:
     """Return the one page that is a picture of its own, and what must be known about the others."""
     _refuse_raw(data, pages)
     full = [page for page in pages if not page.secondary] or pages
@@ -70,17 +71,18 @@ def _choose_page(data: bytes, pages: list[Page]) -> tuple[Page, list[str]]:
         )
     page = full[0]
     _refuse_hidden_stack(page)
-    notes = []
+    notes: list[Note] = []
     if len(pages) > 1:
         number = pages.index(page) + 1
-        notes.append(
-            f"TIFF of {len(pages)} pages: page {number} was measured; the others are its smaller versions or masks"
+        message = (
+            f"TIFF of {len(pages)} pages: page {number} was measured; the others are its smaller versions or "
+            "masks"
         )
+        notes.append(Note(code="page_chosen", message=message))
     planes = _ome_planes(page)
     if planes > 1:
-        notes.append(
-            f"OME-TIFF: its description tells of {planes} planes; this file holds one of them, which was measured"
-        )
+        message = f"OME-TIFF: its description tells of {planes} planes; this file holds one of them, which was measured"
+        notes.append(Note(code="plane_chosen", message=message))
     return page, notes
 
 
@@ -255,7 +257,10 @@ def _deep_grey(grey: NDArray[Any], bits: int) -> NDArray[np.uint16]:
     return grey.astype(np.uint16)
 
 
-def _extra_note(layout: Layout) -> list[str]:
+def _extra_note(layout: Layout) -> list[Note]:
     if layout.samples > layout.colours and not layout.has_alpha:
-        return ["TIFF with a fourth channel without a stated meaning: only red, green and blue were measured"]
+        message = (
+            "TIFF with a fourth channel without a stated meaning: only red, green and blue were measured"
+        )
+        return [Note(code="channel_dropped", message=message)]
     return []

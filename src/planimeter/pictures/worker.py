@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from planimeter.errors import PlanimeterError
-from planimeter.measurement import ImageInfo
+from planimeter.measurement import ImageInfo, Note
 from planimeter.pictures.decode import Picture, decode
 from planimeter.settings import Limits
 
@@ -43,7 +43,7 @@ class Answer(BaseModel):
     """What came of it: a picture, whose pixels follow, or an error."""
 
     info: ImageInfo | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: str = ""
     """The name of the error's class."""
     message: str = ""

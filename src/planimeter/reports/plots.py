@@ -114,6 +114,25 @@ def measured_against_true(true: Sequence[float], measured: Sequence[float]) -> P
     return Plot(svg, f"Measured against true percentage of {len(difference)} pictures")
 
 
+def interval_of_each(
+    true: Sequence[float], measured: Sequence[float], intervals: Sequence[tuple[float, float]]
+) -> Plot:
+    """Plot the interval of each picture, by rising measured percentage, and where its truth lies."""
+    order = np.argsort(measured, kind="stable")
+    truth, spans = np.asarray(true)[order], np.asarray(intervals)[order]
+    inside = (spans[:, 0] <= truth) & (truth <= spans[:, 1])
+    place = np.arange(1, len(order) + 1)
+    with _axes() as (figure, axes):
+        axes.vlines(place, spans[:, 0], spans[:, 1], color=SOFT, lw=max(1.0, min(5.0, 300 / len(order))))
+        axes.plot(place, np.asarray(measured)[order], color=QUIET, lw=1, label="measured")
+        for here, color, name in ((inside, ACCENT, "truth inside"), (~inside, BRASS, "truth outside")):
+            axes.scatter(place[here], truth[here], s=12, color=color, lw=0, zorder=3, label=name)
+        axes.legend(loc="upper left")
+        axes.set(xlabel="pictures, by what was measured", ylabel="% of the picture", ylim=(0, None))
+        svg = _svg(figure)
+    return Plot(svg, f"Intervals of {len(order)} pictures: the truth lies inside of {int(inside.sum())}")
+
+
 def rates_by_threshold(curve: Curve, score_threshold: float) -> Plot:
     """Plot precision, recall and F1 against the score threshold."""
     x = curve.score_thresholds

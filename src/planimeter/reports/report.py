@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.matching import Confusion
 from planimeter.labels.census import SIZE_EDGES
-from planimeter.measuring.numbers import write_decimals, write_signed
+from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import REPORT_PAGE
 from planimeter.reports import plots
 from planimeter.reports.gallery import worst_and_best
@@ -190,11 +190,25 @@ def _study_plots(study: Study) -> Mapping[str, Any]:
     return {
         "agreement": _svg(plots.bland_altman(true, measured, study.metrics.coverage, "all classes")),
         "measured": _svg(plots.measured_against_true(true, measured)),
+        "intervals": _interval_plot(study),
         "by_class": by_class,
         "rates": _svg(plots.rates_by_threshold(study.curve, threshold)),
         "precision": _svg(plots.precision_by_recall(study.curve, threshold)),
         "error": _svg(plots.error_by_threshold(study.curve, threshold)),
     }
+
+
+def _interval_plot(study: Study) -> Markup | None:
+    rows = [(row, row.interval) for row in study.pictures if row.interval is not None]
+    if not rows:
+        return None
+    return _svg(
+        plots.interval_of_each(
+            [row.true_percent for row, _ in rows],
+            [row.measured_percent for row, _ in rows],
+            [interval for _, interval in rows],
+        )
+    )
 
 
 def _comparison(studies: Sequence[Study], names: Sequence[str]) -> list[Markup]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from planimeter.errors import DataError
-from planimeter.evaluation import Calibration, calibrate, compare
-from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds
+from planimeter.evaluation import Calibration, calibrate, calibrate_intervals, compare, with_mask_threshold
+from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds, record_trust
 from planimeter.labels import LabelledPictures
+from planimeter.measuring.interval import LEAST_PICTURES
 from planimeter.measuring.segmenter import Segmenter, open_segmenter
 from planimeter.packs.pack import REPORT_FOLDER, find_pack
+from planimeter.packs.trust import Intervals
 from planimeter.reports.report import METRICS, write_report
 from planimeter.reports.study import Evaluated, list_findings, study
 from planimeter.reports.training_record import TrainingRecord, read_record
@@ -65,12 +67,16 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> list[Evaluate
     for name in job.packs:
         segmenter = open_segmenter(find_pack(name, job.inference.packs_folder), job.inference)
         training = read_record(segmenter.pack.folder / REPORT_FOLDER)
-        entry, calibration = _evaluate(
+        entry, calibration, intervals = _evaluate(
             job, segmenter, labelled, findings, part=part or "test", watcher=watcher
         )
         evaluated.append(entry)
         if part is not None:
-            pack = segmenter.pack if calibration is None else record_thresholds(segmenter.pack, calibration)
+            pack = segmenter.pack
+            if calibration is not None:
+                pack = record_thresholds(pack, calibration)
+                pack = record_trust(pack, pack.trust.model_copy(update={"intervals": intervals}))
+                watcher.say(describe_intervals(intervals, len(labelled.pictures)))
             pack = record_metrics(pack, part, entry.study.metrics)
             page = write_report(
                 pack.folder / REPORT_FOLDER, [entry], training, calibration, pictures=job.pictures
@@ -100,7 +106,8 @@ def _evaluate(
     *,
     part: str,
     watcher: Watcher,
-) -> tuple[Evaluated, Calibration | None]:
+) -> tuple[Evaluated, Calibration | None, Intervals | None]:
+    """Return the study of a model; where thresholds were chosen, also those, and intervals from the same pictures."""
     data = labelled.with_classes(segmenter.classes)
     compared = compare(segmenter, data, watcher.track(segmenter.pack.name, len(data.pictures)))
     thresholds = segmenter.pack.manifest.thresholds
@@ -110,8 +117,37 @@ def _evaluate(
     if job.score_threshold is not None:
         thresholds = thresholds.model_copy(update={"score": job.score_threshold})
     name = _title(job.data)
-    entry = study(segmenter, data, compared, name=name, part=part, findings=findings, thresholds=thresholds)
-    return entry, calibration
+    own = segmenter.pack.manifest.thresholds
+    made = None
+    if calibration is not None:
+        made = calibrate_intervals(
+            with_mask_threshold(compared, thresholds.mask),
+            len(data.classes),
+            calibrated_on=f"{len(compared):,} pictures ({name}), which also chose the thresholds",
+        )
+    # Those that these very pictures made would look too good on them.
+    known = segmenter.pack.trust if calibration is None and thresholds.mask == own.mask else None
+    entry = study(
+        segmenter,
+        data,
+        compared,
+        name=name,
+        part=part,
+        findings=findings,
+        thresholds=thresholds,
+        trust=known,
+    )
+    return entry, calibration, made
+
+
+def describe_intervals(intervals: Intervals | None, pictures: int) -> str:
+    """Return whether answers will have intervals, and from what, in a sentence."""
+    if intervals is None:
+        return (
+            f"no intervals: {pictures} labelled pictures are too few to know how far off a single percentage is; "
+            f"{LEAST_PICTURES} are the least, 60 and more are useful"
+        )
+    return f"answers will state an interval for each percentage, made from {intervals.calibrated_on}"
 
 
 def _title(data: Path) -> str:

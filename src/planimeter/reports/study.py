@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.evaluation.agreement import errors_at, found_percent, true_percent
 from planimeter.evaluation.calibration import DEFAULT, Setting
 from planimeter.evaluation.comparison import Compared, compare, with_mask_threshold
+from planimeter.evaluation.intervals import covered
 from planimeter.evaluation.matching import Confusion, Matches, confusion, match, match_above, precision_recall
 from planimeter.evaluation.metrics import Metrics, summarise
 from planimeter.labels import LabelledPictures
@@ -21,6 +22,7 @@ from planimeter.labels.audit import audit
 from planimeter.labels.census import SIZE_EDGES, count
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import PackClass, Thresholds
+from planimeter.packs.trust import Trust
 from planimeter.reports.machine import Machine, describe_machine
 
 CURVE = tuple(round(0.01 * step, 2) for step in range(5, 100))
@@ -95,6 +97,9 @@ class PictureRow(_Part):
     measured_percent: float
     true_by_class: tuple[float, ...]
     measured_by_class: tuple[float, ...]
+    interval: tuple[float, float] | None = Field(
+        None, description="Around measured_percent; null where withheld."
+    )
     true_instances: int
     found_instances: int
     matched_instances: int
@@ -149,14 +154,24 @@ def evaluate(
     part: str = "test",
     findings: Sequence[str] = (),
     thresholds: Thresholds | None = None,
+    trust: Trust | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Evaluated:
     """Measure every picture of `data` and compare with the truth; `name` says what the data is, for people.
 
-    `thresholds` replace the pack's own.
+    `thresholds` replace the pack's own; `trust` is tried, where it was not made from these same pictures.
     """
     compared = compare(segmenter, data, progress)
-    return study(segmenter, data, compared, name=name, part=part, findings=findings, thresholds=thresholds)
+    return study(
+        segmenter,
+        data,
+        compared,
+        name=name,
+        part=part,
+        findings=findings,
+        thresholds=thresholds,
+        trust=trust,
+    )
 
 
 def study(
@@ -168,8 +183,9 @@ def study(
     part: str,
     findings: Sequence[str] = (),
     thresholds: Thresholds | None = None,
+    trust: Trust | None = None,
 ) -> Evaluated:
-    """Return the study of what `compare` returned."""
+    """Return the study of what `compare` returned; the options are those of `evaluate`."""
     own = segmenter.pack.manifest.thresholds
     thresholds = thresholds or own
     if thresholds.mask != own.mask:
@@ -182,12 +198,12 @@ def study(
             part=part,
             model=_model(segmenter, thresholds),
             data=describe_data(data, name, findings),
-            metrics=summarise(compared, classes, thresholds.score),
+            metrics=summarise(compared, classes, thresholds.score, trust),
             curve=_curve(compared, matches, len(classes)),
             confusion=confusion(compared, matches, classes, thresholds.score),
             uncalibrated=_uncalibrated(compared, thresholds, len(classes)),
             pictures=tuple(
-                _row(entry, partners, thresholds.score, len(classes))
+                _row(entry, partners, thresholds.score, classes, trust)
                 for entry, partners in zip(compared, matches, strict=True)
             ),
             latency=_latency(compared),
@@ -290,9 +306,18 @@ def _uncalibrated(compared: Sequence[Compared], thresholds: Thresholds, classes:
     )
 
 
-def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int) -> PictureRow:
-    true = _rounded(true_percent(entry, classes))
-    measured = _rounded(found_percent(entry, [score_threshold], classes)[0])
+def _row(
+    entry: Compared,
+    matches: Matches,
+    score_threshold: float,
+    classes: Sequence[str],
+    trust: Trust | None,
+) -> PictureRow:
+    true = _rounded(true_percent(entry, len(classes)))
+    measured = _rounded(found_percent(entry, [score_threshold], len(classes))[0])
+    intervals = None if trust is None else trust.intervals
+    coverage = None if intervals is None else covered(entry, classes, score_threshold, intervals)
+    interval = None if coverage is None else coverage.interval
     found, kept = match_above(entry, matches, score_threshold)
     return PictureRow(
         name=entry.picture.name,
@@ -302,6 +327,7 @@ def _row(entry: Compared, matches: Matches, score_threshold: float, classes: int
         measured_percent=measured[0],
         true_by_class=true[1:],
         measured_by_class=measured[1:],
+        interval=None if interval is None else (interval.low, interval.high),
         true_instances=len(entry.picture.labels),
         found_instances=len(found),
         matched_instances=int(np.count_nonzero(kept.within_class >= 0)),

@@ -1,6 +1,7 @@
 """The report that a training writes at its end."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def report_training(
     learn: LabelledPictures,
     validation: LabelledPictures,
     *,
+    held: LabelledPictures | None = None,
     device: str,
     configuration: Mapping[str, Any],
     calibration: Calibration | None = None,
@@ -38,15 +40,22 @@ def report_training(
 
     It is loaded as it will be served on a CPU, and compared with the network that was trained. `configuration` is
     shown as tables, one for each mapping in it; `history` is the training's file of JSON lines; `findings` are those
-    of the audit. Without `pictures` the page shows none of them.
+    of the audit. `held` are validation pictures that only made intervals, so that those can be tried on the others.
+    Without `pictures` the page shows none.
     """
     exported = load(str(written.folder.resolve()), infer_with_cpu=True)
     evaluated = evaluate(
-        exported, validation, name="the validation part", part="validation", progress=progress
+        exported,
+        validation,
+        name="the validation part",
+        part="validation",
+        trust=None if held is None else exported.pack.trust,
+        progress=progress,
     )
+    pictures_held = () if held is None else held.pictures
     record = record_training(
         learn,
-        validation,
+        replace(validation, pictures=(*validation.pictures, *pictures_held)),
         device=device,
         configuration=configuration,
         findings=findings,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
 from planimeter.masks.paste import Axis, FrameMasks
+from planimeter.packs.outputs import OUTPUTS, PIXELS, TEXTURE
 from planimeter.pictures.preprocessing import Placement
 
 
@@ -59,7 +60,8 @@ class RawDetections:
 
     boxes float32 [N, 4] as x0, y0, x1, y1 in input pixels; labels int64 [N], 1 = first class; scores float32 [N] in
     [0, 1]; masks float32 [N, M, M], the probability of each cell of the box, or masks on a grid; pixels float32
-    [1 + classes, h, w], the probability of background and classes on a grid over the input, where the network says it.
+    [1 + classes, h, w], the probability of background and classes on a grid over the input, where the network says it;
+    texture float32 [2 C, h, w], mean and mean square of what its first layers see in each block of the input.
     """
 
     boxes: NDArray[np.float32]
@@ -67,6 +69,7 @@ class RawDetections:
     scores: NDArray[np.float32]
     masks: NDArray[np.float32] | GridMasks
     pixels: NDArray[np.float32] | None = None
+    texture: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an answer that could turn into a wrong area; raises `InferenceFailed`."""
@@ -81,15 +84,15 @@ class RawDetections:
                 f"the network's answer does not fit together: boxes {self.boxes.shape}, labels "
                 f"{self.labels.shape}, scores {self.scores.shape}"
             )
-        if self.pixels is not None and self.pixels.ndim != 3:
-            raise InferenceFailed(
-                f"the network's pixel branch answered the shape {self.pixels.shape}, not 3 axes"
-            )
+        for name, grid in (("pixel branch", self.pixels), ("texture", self.texture)):
+            if grid is not None and grid.ndim != 3:
+                raise InferenceFailed(f"the network's {name} answered the shape {grid.shape}, not 3 axes")
         for name, numbers in (
             ("boxes", self.boxes),
             ("scores", self.scores),
             ("masks", values),
             ("pixels", self.pixels),
+            ("texture", self.texture),
         ):
             if numbers is not None and not np.isfinite(numbers).all():
                 raise InferenceFailed(f"the network answered with non-finite {name}")
@@ -116,43 +119,32 @@ SENTINEL_SCORE = 2.0
 """Of row 0; see planimeter.networks.own.BoxSpaceNetwork."""
 
 
-def without_sentinel(
-    boxes: NDArray[np.float32],
-    labels: NDArray[Any],
-    scores: NDArray[np.float32],
-    masks: NDArray[np.float32],
-    pixels: NDArray[np.float32] | None = None,
-) -> RawDetections:
-    """Return the detections behind row 0, which every network of ours answers so that none answers nothing.
+Tensors = Mapping[str, NDArray[Any]]
+"""The outputs of a network by name."""
+Reader = Callable[[Tensors], RawDetections]
+"""Turns the outputs of one network into detections; see planimeter.layouts."""
 
-    Raises `InferenceFailed` where that row is missing: then the rest cannot be relied on.
+
+def read_own(tensors: Tensors) -> RawDetections:
+    """Read the outputs of a network that was built here: the detections behind row 0.
+
+    Every network of ours answers that row so that none answers nothing. Raises `InferenceFailed` where it is missing:
+    then the rest cannot be relied on.
     """
+    boxes, labels, scores, masks = (tensors[name] for name in OUTPUTS)
     if len(scores) < 1 or scores[0] != SENTINEL_SCORE:
         raise InferenceFailed(
             "the network's answer does not start with its sentinel row; export the pack again"
         )
+    pixels, texture = tensors.get(PIXELS), tensors.get(TEXTURE)
     return RawDetections(
         boxes[1:],
         labels[1:].astype(np.int64),
         scores[1:],
         masks[1:],
-        pixels if pixels is None else pixels[0],
+        None if pixels is None else pixels[0],
+        None if texture is None else texture[0],
     )
-
-
-Tensors = Mapping[str, NDArray[Any]]
-"""The outputs of a network by name."""
-Reader = Callable[[Tensors], RawDetections]
-"""Turns the outputs of one network into detections; see planimeter.layouts."""
-OUTPUTS = ("boxes", "labels", "scores", "masks")
-PIXELS = "pixels"
-"""The output that only a network with a pixel branch has."""
-
-
-def read_own(tensors: Tensors) -> RawDetections:
-    """Read the outputs of a network that was exported here."""
-    boxes, labels, scores, masks = (tensors[name] for name in OUTPUTS)
-    return without_sentinel(boxes, labels, scores, masks, tensors.get(PIXELS))
 
 
 class Runtime(Protocol):

@@ -16,8 +16,9 @@ from planimeter.networks.detectron2 import Detectron2Network
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs.architectures import Detectron2Architecture, TorchvisionArchitecture
+from planimeter.packs.outputs import OUTPUTS
 from planimeter.packs.pack import Pack
-from planimeter.runtimes import RawDetections, without_sentinel
+from planimeter.runtimes import RawDetections, read_own
 
 
 def cuda_is_available() -> bool:
@@ -84,4 +85,5 @@ class TorchRuntime:
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False), half:
             answer = self._network(torch.from_numpy(image).to(self.device))
         # Only the labels are whole numbers, and they are made so again.
-        return without_sentinel(*(tensor.float().cpu().numpy() for tensor in answer))
+        names = getattr(self._network, "outputs", OUTPUTS)
+        return read_own(dict(zip(names, (tensor.float().cpu().numpy() for tensor in answer), strict=True)))

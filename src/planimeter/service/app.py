@@ -24,6 +24,7 @@ from planimeter.service.pages import (
     pictures,
     report,
     site,
+    thresholds,
     words,
 )
 from planimeter.service.probes import probes
@@ -33,7 +34,7 @@ from planimeter.store import Store
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
 
-PAGES = (home, measurement, pictures, history, report, models, compare, words)
+PAGES = (home, measurement, thresholds, pictures, history, report, models, compare, words)
 """The modules whose routes and filters belong to the pages; importing them is what makes those known."""
 
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}

@@ -6,10 +6,12 @@ from functools import partial
 from time import perf_counter
 
 from planimeter.errors import PlanimeterError, ScoresNotKept
+from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
-from planimeter.measuring.numbers import write_percent
+from planimeter.numbers import write_percent
+from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
 from planimeter.service.api.options import UploadOptions, parse_options
 from planimeter.service.context import Context, context
@@ -117,12 +119,25 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
     Raises `ScoresNotKept` for a threshold below that of a record from before candidates were kept. Such a record of
     a large picture, measured in tiles, is cut after its tiles were merged: at their seams it may differ.
     """
-    measurement = record.measurement
-    if score_threshold is None or score_threshold == measurement.options.score_threshold:
+    if score_threshold is None or score_threshold == record.measurement.options.score_threshold:
         return record
-    packed = context().store.candidates(record.id)
-    kept = PackedCandidates.unpack(packed) if packed is not None else _those_kept(record, score_threshold)
-    return replace(record, measurement=at_threshold(measurement, kept.opened(), score_threshold))
+    store = context().store
+    measured = record.measurement if record.kept_threshold is None else store.measured(record.id)
+    if score_threshold == record.measured_threshold:
+        return replace(record, measurement=measured)
+    packed = store.candidates(record.id)
+    kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
+    # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
+    intervals = _intervals_of(measured) if packed else None
+    return replace(record, measurement=at_threshold(measured, kept.opened(), score_threshold, intervals))
+
+
+def _intervals_of(measurement: Measurement) -> Intervals | None:
+    """Return the intervals of the model that measured, where it is still here, the same to the byte."""
+    pack = context().models.packs().get(measurement.model.name)
+    if pack is None or pack.manifest.onnx.sha256 != measurement.model.sha256:
+        return None
+    return pack.trust.intervals
 
 
 def stored_upload(id_: str) -> tuple[bytes, str]:
@@ -134,15 +149,16 @@ def stored_upload(id_: str) -> tuple[bytes, str]:
 
 def candidates_of(record: Record) -> PackedCandidates:
     """Return all that the network found in a measurement, or, where only that was kept, what counted."""
-    packed = context().store.candidates(record.id)
-    return PackedCandidates.unpack(packed) if packed is not None else candidates_above(record.measurement)
+    store = context().store
+    packed = store.candidates(record.id)
+    return candidates_above(store.measured(record.id)) if packed is None else PackedCandidates.unpack(packed)
 
 
-def _those_kept(record: Record, score_threshold: float) -> PackedCandidates:
-    lowest = record.measurement.options.score_threshold
+def _those_kept(id_: str, measured: Measurement, score_threshold: float) -> PackedCandidates:
+    lowest = measured.options.score_threshold
     if score_threshold < lowest:
         raise ScoresNotKept(
-            f"measurement {record.id} was made with a score threshold of {lowest:g}, by a version that kept nothing "
+            f"measurement {id_} was made with a score threshold of {lowest:g}, by a version that kept nothing "
             f"below it; ask for {lowest:g} or more, or measure the picture again"
         )
-    return candidates_above(record.measurement)
+    return candidates_above(measured)

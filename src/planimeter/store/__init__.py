@@ -7,8 +7,21 @@ nothing else.
 
 from planimeter.store.files import FileKind
 from planimeter.store.filters import EVERYTHING, Filter
-from planimeter.store.records import Record
+from planimeter.store.lines import Line
+from planimeter.store.order import NEWEST, Order
+from planimeter.store.record import Record
 from planimeter.store.requests import RequestKey
-from planimeter.store.store import Store
+from planimeter.store.store import Around, Store
 
-__all__ = ["EVERYTHING", "FileKind", "Filter", "Record", "RequestKey", "Store"]
+__all__ = [
+    "EVERYTHING",
+    "NEWEST",
+    "Around",
+    "FileKind",
+    "Filter",
+    "Line",
+    "Order",
+    "Record",
+    "RequestKey",
+    "Store",
+]

@@ -42,6 +42,11 @@ class FileNames:
     overlay: str
     mask: str
 
+    def at(self, threshold: float | None) -> "FileNames":
+        """Return the names where a user keeps this score threshold; None is the one that was measured with."""
+        kept = "" if threshold is None else f"_at_{threshold:g}".replace(".", "_")
+        return FileNames(self.image, f"{self.stem}{kept}_overlay.png", f"{self.stem}{kept}_mask.png")
+
     @property
     def stem(self) -> str:
         """What the names of files that are made of them begin with."""

@@ -5,27 +5,30 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
-from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, StoreFailed, UnknownMeasurement
-from planimeter.measurement import Measurement, classes_found
+from planimeter.errors import InvalidOption, StoreFailed
+from planimeter.measurement import Measurement
 from planimeter.store import migrations
 from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
 from planimeter.store.ids import is_id
+from planimeter.store.lines import Line, read_lines
+from planimeter.store.order import NEWEST, Cursor, Order, beyond, column_of, sorting
+from planimeter.store.record import Row, class_figures_of, damaged, figures_of, unknown
 from planimeter.store.requests import RequestKey, measured_for
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
     DocumentRow,
+    KeptDocumentRow,
     MeasurementRow,
     RequestKeyRow,
     StoreRow,
@@ -39,26 +42,6 @@ _DAMAGE = ("malformed", "not a database", "disk image")
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.5
 """How long the check of a probe does."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A stored measurement, and the names of its pictures: `Store.read` gives what is in them."""
-
-    id: str
-    created_at: datetime
-    measurement: Measurement
-    batch: str | None
-    """The name under which pictures were sent together."""
-    files: FileNames
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the database holds of one measurement."""
-
-    columns: MeasurementRow
-    document: str
 
 
 class Records:
@@ -131,32 +114,21 @@ class Records:
         request: RequestKey | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
-        coverage, filename = measurement.coverage, measurement.image.filename
+        filename = measurement.image.filename
         row = MeasurementRow(
             id=id_,
             created_at=created_at,
             model=measurement.model.name,
             batch=batch,
-            percent_masked=coverage.percent_masked,
-            pixels_masked=coverage.pixels_masked,
-            pixels_counted=coverage.pixels_counted,
-            instances=len(measurement.instances),
+            measured_threshold=measurement.options.score_threshold,
+            sha256=measurement.image.sha256,
             filename=filename,
             folded_name=folded(filename),
             upload_name=names.image,
-            overlay_name=names.overlay,
-            mask_name=names.mask,
+            **figures_of(measurement, names),
         )
         row.document = DocumentRow(document=measurement.model_dump_json(by_alias=True))
-        row.classes = [
-            ClassRow(
-                class_id=entry.class_id,
-                class_name=entry.class_name,
-                count=entry.count,
-                percent_masked=entry.percent_masked,
-            )
-            for entry in classes_found(measurement)
-        ]
+        row.classes = [ClassRow(**entry) for entry in class_figures_of(measurement)]
         with self.writing() as connection, Session(connection) as session, session.begin():
             session.add(row)
             if candidates is not None:
@@ -171,17 +143,45 @@ class Records:
         with self.reading() as connection:
             return measured_for(connection, request)
 
+    def keep(self, id_: str, measurement: Measurement, names: FileNames, *, as_measured: bool) -> None:
+        """Let a measurement count as `measurement` says, in one transaction; its first document stays as it is.
+
+        Raises UnknownMeasurement where it was deleted meanwhile.
+        """
+        figures = figures_of(measurement, names)
+        classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
+        with self.writing() as connection, Session(connection) as session, session.begin():
+            change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)
+            if not session.connection().execute(change).rowcount:
+                raise unknown(id_)
+            session.execute(sa.delete(ClassRow).where(ClassRow.measurement_id == id_))
+            if classes:
+                session.execute(sa.insert(ClassRow), classes)
+            if as_measured:
+                session.execute(sa.delete(KeptDocumentRow).where(KeptDocumentRow.measurement_id == id_))
+            else:
+                document = measurement.model_dump_json(by_alias=True)
+                session.merge(KeptDocumentRow(measurement_id=id_, document=document))
+
+    def document(self, id_: str) -> Row:
+        """Return the row of a measurement with its document as it was measured."""
+        query = (
+            sa.select(MeasurementRow, DocumentRow.document)
+            .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
+            .where(MeasurementRow.id == id_)
+        )
+        with self.failing(), Session(self._engine) as session:
+            found = session.execute(query).first()
+        if found is None:
+            raise unknown(id_)
+        return Row(*found)
+
     def find(self, id_: str) -> Row:
         """Return the row of a measurement."""
         rows = self.rows([id_]) if is_id(id_) else []
         if not rows:
             raise unknown(id_)
         return rows[0]
-
-    def exists(self, id_: str) -> bool:
-        """Say whether a measurement is recorded."""
-        with self.reading() as connection:
-            return connection.scalar(sa.select(MeasurementRow.id).where(MeasurementRow.id == id_)) is not None
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
@@ -203,31 +203,52 @@ class Records:
         with self.reading() as connection:
             return {row[0]: FileNames(*row[1:]) for row in connection.execute(query)}
 
-    def ids(self, wanted: Filter, *, limit: int, before: str | None = None) -> list[str]:
-        """Return up to `limit` ids older than the id `before`, newest first."""
+    def ids(
+        self,
+        wanted: Filter,
+        *,
+        limit: int,
+        after: str | None = None,
+        offset: int = 0,
+        order: Order = NEWEST,
+        backwards: bool = False,
+    ) -> list[str]:
+        """Return up to `limit` ids in `order`, without the first `offset`; only those that come after the id `after`.
+
+        `backwards` those before it, the nearest first.
+        """
         if limit < 1:
             raise InvalidOption(f"The limit is {limit}: ask for at least 1 measurement.")
-        if before is not None and not is_id(before):
-            raise InvalidOption(f"The cursor {before!r} is not the id of a measurement.")
-        query, id_column = matching(wanted)
-        if before is not None:
-            query = query.where(id_column < before)
+        column = column_of(order)
+        query, id_column = matching(wanted, needs_columns=column is not None)
         with self.reading() as connection:
-            return [*connection.scalars(query.order_by(id_column.desc()).limit(limit))]
+            if after is not None:
+                cursor = _cursor(connection, after, column)
+                query = query.where(beyond(order, id_column, cursor, backwards=backwards))
+            query = query.order_by(*sorting(order, id_column, backwards=backwards))
+            return [*connection.scalars(query.limit(limit).offset(offset))]
 
-    def most_masked(self, wanted: Filter, *, limit: int) -> list[Row]:
-        """Return up to `limit` rows, the highest percent masked first."""
-        query, id_column = matching(wanted, needs_columns=True)
-        query = query.order_by(MeasurementRow.percent_masked.desc(), id_column.desc()).limit(limit)
+    def position(self, wanted: Filter, id_: str, order: Order) -> int | None:
+        """Return the place of a measurement among those that match, from 1; None where it is none of them."""
+        column = column_of(order)
+        query, id_column = matching(wanted, needs_columns=column is not None)
         with self.reading() as connection:
-            ids = [*connection.scalars(query)]
-        return self.rows(ids)
+            if connection.scalar(query.where(id_column == id_)) is None:
+                return None
+            cursor = _cursor(connection, id_, column)
+            earlier = query.where(beyond(order, id_column, cursor, backwards=True))
+            return 1 + (connection.scalar(sa.select(sa.func.count()).select_from(earlier.subquery())) or 0)
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many records there are."""
         query = sa.select(sa.func.count()).select_from(matching(wanted)[0].subquery())
         with self.reading() as connection:
             return connection.scalar(query) or 0
+
+    def lines(self, ids: Sequence[str]) -> list[Line]:
+        """Return the lines of `ids` in their order, without those that are gone meanwhile."""
+        with self.reading() as connection:
+            return read_lines(connection, ids)
 
     def candidates(self, id_: str) -> bytes | None:
         """Return what was kept of all that the network found in a measurement; None where nothing was."""
@@ -251,9 +272,11 @@ class Records:
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """Return the rows of `ids` in their order, without those that are gone meanwhile."""
+        document = sa.func.coalesce(KeptDocumentRow.document, DocumentRow.document)
         query = (
-            sa.select(MeasurementRow, DocumentRow.document)
+            sa.select(MeasurementRow, document)
             .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
+            .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == MeasurementRow.id)
             .where(MeasurementRow.id.in_(ids))
         )
         try:
@@ -325,22 +348,13 @@ class Records:
             raise StoreFailed(message) from error
 
 
-def measurement_of(row: Row) -> Measurement:
-    """Return the measurement of a row."""
-    try:
-        return Measurement.model_validate_json(row.document)
-    except ValidationError as error:
-        raise damaged(row.columns.id) from error
-
-
-def damaged(id_: str) -> StoreFailed:
-    """Return the error for a record that cannot be read."""
-    return StoreFailed(
-        f"The record of measurement {id_} is damaged, or was written by a newer Planimeter; planimeter doctor lists "
-        "all such records."
-    )
-
-
-def unknown(id_: str) -> UnknownMeasurement:
-    """Return the error for an id that is not recorded."""
-    return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
+def _cursor(connection: sa.Connection, id_: str, column: Any) -> Cursor:
+    """Return where a measurement stands in an order; raises InvalidOption where that cannot be told."""
+    if not is_id(id_):
+        raise InvalidOption(f"The cursor {id_!r} is not the id of a measurement.")
+    if column is None:
+        return Cursor(id_)  # the id tells the time, also of one that was deleted
+    row = connection.execute(sa.select(column).where(MeasurementRow.id == id_)).first()
+    if row is None:
+        raise InvalidOption(f"The cursor {id_!r} was deleted: begin again at the first page.")
+    return Cursor(id_, row[0])

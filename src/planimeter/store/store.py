@@ -1,8 +1,10 @@
 """The store: pictures in folders and records in a database, kept in step."""
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +18,10 @@ from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.journal import Note
 from planimeter.store.keys import Keys
-from planimeter.store.records import Record, Records, Row, measurement_of, unknown
+from planimeter.store.lines import Line
+from planimeter.store.order import NEWEST, Order
+from planimeter.store.record import Record, Row, measurement_of, unknown
+from planimeter.store.records import Records
 from planimeter.store.requests import RequestKey
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
@@ -24,7 +29,19 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 100
 """Measurements read or deleted together: their documents fit in memory, whatever is in them."""
 _PageOfNames = list[str]
+_PageOfLines = list[Line]
 _PageOfRecords = list[Record]  # inside the class, `list` is the method
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where a measurement stands among those that match, and its neighbours, each side in the order asked for."""
+
+    position: int | None
+    """From 1; None where it is none of them itself."""
+    count: int
+    earlier: Sequence[Line]
+    later: Sequence[Line]
 
 
 class Store:
@@ -37,6 +54,7 @@ class Store:
         self._ids = Ids()
         self.keys = Keys(records)
         """Who may use a service with this store."""
+        self._keeping = threading.Lock()
 
     @classmethod
     def open(
@@ -125,12 +143,52 @@ class Store:
             self._undo(notes)
             raise
         self._remove_notes(notes)
-        return Record(id_, created_at, measurement, batch, names)
+        return Record(id_, created_at, measurement, batch, names, measurement.options.score_threshold)
 
     def asked_before(self, request: RequestKey) -> Record | None:
         """Return the measurement that this request made; raises `KeyReused` where another had its key."""
         id_ = self._records.asked_before(request)
         return None if id_ is None else self.get(id_)
+
+    def keep(
+        self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes
+    ) -> Record:
+        """Let a stored measurement count at another score threshold from now on, in numbers and pictures.
+
+        `measurement` is what counts there; that of `measured` takes it back. All of it happens, or, on StoreFailed or
+        UnknownMeasurement, nothing.
+        """
+        threshold = measurement.options.score_threshold
+        as_measured = threshold == record.measured_threshold
+        names = record.files.at(None if as_measured else threshold)
+        with self._keeping:
+            files = tuple({*_drawn(names), *_drawn(self.get(record.id).files)})
+            note = Note(store=self._records.store_id, id=record.id, files=files)
+            notes = {self._outputs: note}
+            try:
+                with self._outputs.failing("write to"):
+                    journal.write_note(self._outputs, note)
+                    self._outputs.write(names.overlay, overlay_png)
+                    self._outputs.write(names.mask, mask_png)
+                    self._outputs.sync()
+                self._records.keep(record.id, measurement, names, as_measured=as_measured)
+            finally:
+                self._undo(notes)  # of both sets of files, what the record does not name
+        return self.get(record.id)
+
+    def kept_threshold(self, id_: str) -> float | None:
+        """Return the score threshold that a user keeps for a measurement; None is the measured one.
+
+        Raises UnknownMeasurement.
+        """
+        lines = self._records.lines([id_])
+        if not lines:
+            raise unknown(id_)
+        return lines[0].kept_threshold
+
+    def measured(self, id_: str) -> Measurement:
+        """Return a measurement as it was made, whatever is kept for it; raises UnknownMeasurement."""
+        return measurement_of(self._records.document(id_))
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
@@ -152,27 +210,50 @@ class Store:
         return self._read(self._records.find(id_))
 
     def list(
-        self, wanted: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None
+        self,
+        wanted: Filter = EVERYTHING,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        order: Order = NEWEST,
     ) -> _PageOfRecords:
-        """Return up to `limit` measurements, newest first; for the next page, `before` is the last one's id."""
+        """Return up to `limit` measurements, newest first or in another order.
+
+        For the next page, `before` is the last one's id.
+        """
         found: _PageOfRecords = []
         portion = limit
-        while ids := self._records.ids(wanted, limit=portion, before=before):
-            found += self._readable(self._records.rows(ids))
+        while ids := self._records.ids(wanted, limit=portion, after=before, order=order):
+            found += self._records_of(ids)
             if len(found) >= limit or len(ids) < portion:
                 break
             before, portion = ids[-1], max(_AT_ONCE, limit - len(found))  # in place of damaged ones
         return found[:limit]
 
-    def walk(self, wanted: Filter = EVERYTHING, *, before: str | None = None) -> Iterator[Record]:
-        """Yield measurements, newest first, a few in memory at a time; what is deleted meanwhile is left out."""
-        while ids := self._records.ids(wanted, limit=_AT_ONCE, before=before):
-            yield from self._readable(self._records.rows(ids))
+    def walk(
+        self, wanted: Filter = EVERYTHING, *, before: str | None = None, order: Order = NEWEST
+    ) -> Iterator[Record]:
+        """Yield measurements in `order`, a few in memory at a time; what is deleted meanwhile is left out."""
+        while ids := self._records.ids(wanted, limit=_AT_ONCE, after=before, order=order):
+            yield from self._records_of(ids)
             before = ids[-1]
 
-    def most_masked(self, wanted: Filter = EVERYTHING, *, limit: int = 50) -> _PageOfRecords:
-        """Return up to `limit` measurements, the highest percent masked first."""
-        return self._readable(self._records.most_masked(wanted, limit=limit))
+    def lines(
+        self, wanted: Filter = EVERYTHING, *, limit: int, offset: int = 0, order: Order = NEWEST
+    ) -> _PageOfLines:
+        """Return up to `limit` measurements as lines of a list, after the first `offset`."""
+        return self._records.lines(self._records.ids(wanted, limit=limit, offset=offset, order=order))
+
+    def around(self, id_: str, wanted: Filter, order: Order, *, reach: int) -> Around:
+        """Return where a measurement stands among those that match, and up to `reach` on each side of it."""
+        earlier = self._records.ids(wanted, limit=reach, after=id_, order=order, backwards=True)[::-1]
+        later = self._records.ids(wanted, limit=reach, after=id_, order=order)
+        return Around(
+            position=self._records.position(wanted, id_, order),
+            count=self._records.count(wanted),
+            earlier=self._records.lines(earlier),
+            later=self._records.lines(later),
+        )
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many measurements there are."""
@@ -288,11 +369,11 @@ class Store:
                     self._settle(folder, note)
 
     def _settle(self, folder: Folder, note: Note) -> None:
-        """Keep the files of a record and remove the others."""
-        if self._records.exists(note.id):
-            journal.remove_note(folder, note.id)
-        else:
-            journal.remove_leftovers(folder, note)
+        """Keep the files that a record names and remove the others."""
+        recorded = self._records.names([note.id]).get(note.id)
+        named = set() if recorded is None else {recorded.image, *_drawn(recorded)}
+        left = tuple(name for name in note.files if name not in named)
+        journal.remove_leftovers(folder, note.model_copy(update={"files": left}))
 
     def _undo(self, notes: dict[Folder, Note]) -> None:
         """Take back an add or a delete that failed; what cannot be done now, the next start does."""
@@ -316,10 +397,26 @@ class Store:
                 _log.warning("left out: %s", error)
         return found
 
+    def _records_of(self, ids: Sequence[str]) -> _PageOfRecords:
+        return self._readable(self._records.rows(ids))
+
     def _read(self, row: Row) -> Record:
         columns = row.columns
         names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
-        return Record(columns.id, columns.created_at, measurement_of(row), columns.batch, names)
+        kept = columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
+        return Record(
+            id=columns.id,
+            created_at=columns.created_at,
+            measurement=measurement_of(row),
+            batch=columns.batch,
+            files=names,
+            measured_threshold=columns.measured_threshold,
+            kept_threshold=kept,
+        )
+
+
+def _drawn(names: FileNames) -> tuple[str, str]:
+    return names.overlay, names.mask
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

@@ -64,12 +64,21 @@ class MeasurementRow(Table):
     model: Mapped[str] = mapped_column(String(64))
     batch: Mapped[str | None] = mapped_column(String(64))
     percent_masked: Mapped[float] = mapped_column(Float)
+    percent_low: Mapped[float | None] = mapped_column(Float)
+    """Between these the truth is thought to lie, where that is known; see `planimeter.measurement.truth_span`."""
+    percent_high: Mapped[float | None] = mapped_column(Float)
     pixels_masked: Mapped[int] = mapped_column(BigInteger)
     pixels_counted: Mapped[int] = mapped_column(BigInteger)
     instances: Mapped[int] = mapped_column(Integer)
     filename: Mapped[str] = mapped_column(Text)
     folded_name: Mapped[str] = mapped_column(Text)
     """The file name without the difference of capitals, to search in: SQL knows only that of ASCII."""
+    score_threshold: Mapped[float] = mapped_column(Float, server_default="0")
+    """At which all the other figures hold."""
+    measured_threshold: Mapped[float] = mapped_column(Float, server_default="0")
+    """With which the picture was measured; another one counts where a user keeps it."""
+    sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Of the picture, to tell one that was measured twice."""
     upload_name: Mapped[str] = mapped_column(String(255))
     overlay_name: Mapped[str] = mapped_column(String(255))
     mask_name: Mapped[str] = mapped_column(String(255))
@@ -82,6 +91,17 @@ class DocumentRow(Table):
     """All of a measurement as JSON, with its masks: apart, so that nothing reads past it on its way."""
 
     __tablename__ = "measurement_documents"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)
+
+
+class KeptDocumentRow(Table):
+    """The same at the score threshold that a user keeps for a measurement; the document as measured stays beside it."""
+
+    __tablename__ = "kept_documents"
 
     measurement_id: Mapped[str] = mapped_column(
         ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import sqlalchemy.orm
 from numpy.typing import NDArray
 
+from planimeter.measurement import Verdict
 from planimeter.store.distribution import Distribution, Percents, distribution, histogram, outliers
 from planimeter.store.filters import (
     EVERYTHING,
@@ -114,8 +115,8 @@ class Statistics:
     by_class: Sequence[ClassTotal]
     edges: Sequence[float]
     counts: Sequence[int]
-    above: int | None
-    """How many are above the limit; None without one."""
+    verdicts: Mapping[Verdict, int] | None
+    """How many pass, fail or are undecided at the limit; None without one."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,19 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         ],
         edges=edges,
         counts=counts,
-        above=None if limit_percent is None else int(np.count_nonzero(percents > limit_percent)),
+        verdicts=None if limit_percent is None else _judge(connection, wanted, limit_percent),
     )
+
+
+def _judge(connection: sa.Connection, wanted: Filter, limit_percent: float) -> dict[Verdict, int]:
+    """Count the verdicts that `planimeter.measurement.judge` gives."""
+    row = MeasurementRow
+    undecided = sa.and_(row.percent_low <= limit_percent, limit_percent < row.percent_high)
+    verdict = sa.case((undecided, "undecided"), (row.percent_masked <= limit_percent, "pass"), else_="fail")
+    query = sa.select(verdict, sa.func.count()).where(*conditions(wanted)).group_by(verdict)
+    counts: dict[Verdict, int] = {"pass": 0, "fail": 0, "undecided": 0}
+    counts.update((name, int(count)) for name, count in connection.execute(query))
+    return counts
 
 
 def _series(connection: sa.Connection, wanted: Filter) -> _Series:

@@ -61,6 +61,8 @@ class Trainer:
         self.elapsed = 0.0
         self.best: float | None = None
         self.unimproved = 0
+        self.validated: int | None = None
+        """The step of the last validation."""
         self.stopping = threading.Event()
         """Once set, `run` saves and returns after the step under way."""
 
@@ -80,6 +82,7 @@ class Trainer:
             ) from error
         self.step, self.elapsed, self.best = state["step"], state["elapsed"], state["best"]
         self.unimproved = state.get("unimproved", 0)
+        self.validated = state.get("validated", None if self.best is None else self.step)
         return True
 
     def save(self, name: str) -> None:
@@ -94,6 +97,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "best": self.best,
             "unimproved": self.unimproved,
+            "validated": self.validated,
         }
         try:
             torch.save(state, aside)
@@ -142,15 +146,7 @@ class Trainer:
             self.step += 1
             now = time.perf_counter()
             self.elapsed, started = self.elapsed + now - started, now
-            status = Status(
-                step=self.step,
-                epoch=self.step * self.recipe.batch / len(crops),
-                fraction=self._fraction(steps),
-                losses=losses,
-                rate=self.optimizer.param_groups[0]["lr"],
-                pictures_per_second=self.step * self.recipe.batch / max(self.elapsed, 1e-9),
-                elapsed=self.elapsed,
-            )
+            status = self._status(losses, steps, len(crops))
             on_step(status)
             if self.stopping.is_set():
                 self.save(LAST)
@@ -158,21 +154,33 @@ class Trainer:
             if validation is not None and self.elapsed - validated >= 60 * recipe.validate_every:
                 validated = saved = self.elapsed
                 self._validate(validation, status, on_validation)
-                status = None
                 if recipe.patience is not None and self.unimproved >= recipe.patience:
                     break
                 started = time.perf_counter()  # validation is no training time
             elif self.elapsed - saved >= 60 * recipe.save_every:
                 saved = self.elapsed
                 self.save(LAST)
-        if status is None:  # it was over, or has just been validated
+        if self.validated == self.step:
             return True
         if validation is not None:
-            self._validate(validation, status, on_validation)
+            # A training that was stopped at its last step has no status, and nothing validated of it.
+            self._validate(validation, status or self._status({}, steps, len(crops)), on_validation)
         else:
+            self.validated = self.step
             self.save(LAST)
             self.save(BEST)
         return True
+
+    def _status(self, losses: dict[str, float], steps: int, length: int) -> Status:
+        return Status(
+            step=self.step,
+            epoch=self.step * self.recipe.batch / length,
+            fraction=self._fraction(steps),
+            losses=losses,
+            rate=self.optimizer.param_groups[0]["lr"],
+            pictures_per_second=self.step * self.recipe.batch / max(self.elapsed, 1e-9),
+            elapsed=self.elapsed,
+        )
 
     def _fraction(self, steps: int) -> float:
         if self.recipe.minutes is not None:
@@ -215,6 +223,7 @@ class Trainer:
         metrics = summarise(compared, validation.classes, best_threshold(compared))
         # One figure to choose by: found objects count as much as a percentage that is right to 1 point in 5.
         quality = metrics.mask_ap50 - 0.2 * metrics.coverage.mean_absolute_error
+        self.validated = self.step
         if self.best is None or quality > self.best:
             self.best, self.unimproved = quality, 0
             self.save(BEST)

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import nn
 
@@ -19,94 +18,29 @@ from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
 from planimeter.packs.manifest import (
-    NAME_PATTERN,
     PALETTE,
     Architecture,
-    Backbone,
     Manifest,
     PackClass,
     Preprocessing,
     Thresholds,
     TrainingData,
 )
+from planimeter.packs.outputs import OUTPUTS
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.packs.packing import (
     ONNX,
     UNKNOWN_FILE,
     WEIGHTS,
-    NewPack,
     describe,
     finished_folder,
     write_manifest,
+    write_trust,
 )
+from planimeter.packs.trust import Trust
 from planimeter.pictures.preprocessing import network_size
-from planimeter.runtimes import OUTPUTS, PIXELS
 from planimeter.training.anchors import keep_or_match, match_anchors
-
-
-class PackPlan(NewPack):
-    """What the pack will be called, its network, and the size at which that sees a picture."""
-
-    name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")
-    start_from: str | None = Field(
-        None,
-        description="Name or folder of a model to start from, instead of ImageNet; what is not given below is its.",
-    )
-    architecture: Backbone | None = Field(
-        None,
-        description="Backbone of the network; efficientnet_lite0 unless given: small, and quick without a GPU.",
-    )
-    fpn_channels: int | None = Field(
-        None, ge=32, description="Channels of the feature pyramid; 96 unless given."
-    )
-    box_features: int | None = Field(None, ge=32, description="Width of the box head; 256 unless given.")
-    mask_channels: int | None = Field(None, ge=16, description="Channels of the mask head; 64 unless given.")
-    mask_convolutions: int | None = Field(
-        None, ge=1, le=16, description="Convolutions of the mask head; 3 unless given."
-    )
-    pixel_channels: int | None = Field(
-        None,
-        ge=0,
-        description="Channels of the branch that says what each pixel shows, and sharpens the masks; 96 unless given, "
-        "0 for none.",
-    )
-    proposals: int | None = Field(
-        None,
-        ge=1,
-        description="Boxes that are looked at closely in each picture, and more in larger ones; unless given 300, or "
-        "1000 where a training picture holds more than 60 objects.",
-    )
-    light: bool | None = Field(
-        None,
-        description="Separable convolutions in the pyramid and the heads, which are quicker; so unless given.",
-    )
-    shortest_edge: int | None = Field(
-        None,
-        ge=64,
-        le=2048,
-        description="Shorter side of a picture in the network, in pixels; 512 unless given.",
-    )
-    longest_edge: int | None = Field(
-        None, ge=64, le=4096, description="Longer side at most, in pixels; 1408 unless given."
-    )
-    scale: float | None = Field(
-        None,
-        gt=0,
-        le=16,
-        description="Scale of every picture in the network instead of those edges: where all come from one camera.",
-    )
-    least_scale: float | None = Field(
-        None,
-        ge=0,
-        description="Pictures that would be scaled further down are measured in tiles; unless given, the smallest "
-        "scale among the training pictures.",
-    )
-    tile_scale: float | None = Field(
-        None,
-        gt=0,
-        description="Scale of those tiles; unless given, the median scale of the training pictures.",
-    )
-
+from planimeter.training.plan import PackPlan
 
 CROWDED, PROPOSALS_WHERE_CROWDED = 60, 1000
 """At the same weights a model of nuclei had an AP50 of 0.832 with 300 proposals, and of 0.882 with 1000."""
@@ -120,6 +54,7 @@ _NEW_NETWORK: dict[str, Any] = {
     "light": True,
     "proposals": 300,
     "proposals_by_area": 150,
+    "texture": True,
 }
 """What a network is made of unless the plan says otherwise."""
 
@@ -196,7 +131,7 @@ def _architecture(
             )
     known = (architecture.anchor_sizes, architecture.anchor_ratios)
     sizes, ratios = keep_or_match(train, preprocessing, known)
-    return architecture.model_copy(update={"anchor_sizes": sizes, "anchor_ratios": ratios})
+    return architecture.model_copy(update={"anchor_sizes": sizes, "anchor_ratios": ratios, "texture": True})
 
 
 def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[float, float]:
@@ -209,7 +144,12 @@ def known_scales(data: LabelledPictures, preprocessing: Preprocessing) -> tuple[
 
 
 def write_pack(
-    network: PixelMaskRCNN, draft: Pack, *, thresholds: Thresholds, metrics: Mapping[str, Metrics]
+    network: PixelMaskRCNN,
+    draft: Pack,
+    *,
+    thresholds: Thresholds,
+    metrics: Mapping[str, Metrics],
+    trust: Trust | None = None,
 ) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
@@ -229,6 +169,7 @@ def write_pack(
                 "metrics": {part: entry.model_dump(mode="json") for part, entry in metrics.items()},
             }
         )
+        manifest = write_trust(aside, manifest, trust or Trust())
         write_manifest(aside, manifest)
     return Pack(draft.folder, manifest)
 
@@ -245,11 +186,9 @@ def write_networks(
 def export_onnx(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     """Write a box-space network as ONNX for pictures of any size, with weights stored in float16 or as they are."""
     example = torch.zeros(1, 3, 256, 320)
-    names = list(OUTPUTS)
-    axes = {"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in names}}
-    if getattr(network, "pixel_branch", None) is not None:
-        names.append(PIXELS)
-        axes[PIXELS] = {2: "rows", 3: "columns"}
+    names = list(getattr(network, "outputs", OUTPUTS))
+    grids = {name: {2: f"rows_of_{name}", 3: f"columns_of_{name}"} for name in names if name not in OUTPUTS}
+    axes = {"image": {2: "height", 3: "width"}, **{name: {0: "instances"} for name in OUTPUTS}, **grids}
     with warnings.catch_warnings(), torch.inference_mode():
         # Tracing torchvision's detector warns of choices that it handles; the parity test is the proof.
         warnings.simplefilter("ignore")

@@ -1,83 +1,46 @@
 """The whole job of training: from labelled pictures to a pack with its report."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
-from planimeter.errors import TrainingError
-from planimeter.evaluation import Calibration, Compared, Metrics, calibrate, compare, summarise
+from planimeter.errors import DataError, TrainingError
+from planimeter.evaluation import (
+    Calibration,
+    Compared,
+    Metrics,
+    calibrate,
+    calibrate_intervals,
+    compare,
+    summarise,
+    with_mask_threshold,
+)
 from planimeter.evaluation.calibration import LEAST_PICTURES
+from planimeter.evaluation.familiarity import learn_familiarity, look_at
 from planimeter.labels import LabelledPictures, fold, read_labels, read_split, split, write_split
 from planimeter.measuring.segmenter import open_segmenter
 from planimeter.networks.own import build_network
 from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack, find_pack
+from planimeter.packs.trust import Trust
 from planimeter.reports.study import list_findings
 from planimeter.reports.training_report import report_folds, report_training
 from planimeter.settings import Inference
 from planimeter.training.engine import LAST, Trainer
-from planimeter.training.export import PackPlan, draft_pack, write_pack
+from planimeter.training.export import draft_pack, write_pack
 from planimeter.training.finish import finish
 from planimeter.training.history import HISTORY, History
-from planimeter.training.recipe import Recipe, Status
+from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
+from planimeter.training.recipe import Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
 
 SPLIT = "split.json"
-WORK_FOLDER = Path("planimeter-data/training")
-"""Holds a folder for each model that is trained, unless another is named."""
-IMAGENET, SCRATCH = "imagenet", "none"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to train, on what, and how."""
-
-    data: Path
-    plan: PackPlan
-    recipe: Recipe
-    work_folder: Path
-    images: Path | None = None
-    validation: Path | None = None
-    validation_images: Path | None = None
-    leave_out_broken: bool = False
-    """Whether broken objects and pictures are left out, where training would otherwise not begin."""
-    backbone_weights: str = IMAGENET
-    """`IMAGENET` for published weights, `SCRATCH` for none, else the path of a file of weights."""
-    cpu_only: bool = False
-    pictures: bool = True
-    """Whether the report shows pictures."""
-
-
-class Watcher(Protocol):
-    """Who follows a training, and may stop it."""
-
-    stopping: threading.Event
-    """Once set, training saves where it stands and raises `Stopped`."""
-
-    def say(self, line: str) -> None:
-        """Tell a person what happens."""
-
-    def begin(self, task: str) -> None:
-        """Begin to train a model; `task` says which, where there are several."""
-
-    def step(self, status: Status) -> None:
-        """Note a step."""
-
-    def validation(self, status: Status, metrics: Metrics) -> None:
-        """Note the figures of a validation."""
-
-
-class Stopped(Exception):
-    """Training was asked to stop, and has saved where it stands."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"stopped at step {step}")
-        self.step = step
+ENOUGH_FOR_BOTH = 100
+"""Validation pictures from which on half of them are put aside to make intervals, and choose nothing."""
 
 
 def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
@@ -93,18 +56,23 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     findings = list_findings(job.data, job.images, job.validation, job.validation_images)
     if job.recipe.folds is not None:
         return _run_folds(job, labelled, findings, watcher)
-    learn, validate = _parts(job, labelled)
-    trainer = _trainer(job, learn, validate, job.work_folder, watcher)
+    learn, held_out = _parts(job, labelled)
+    validate, apart = _put_aside(job, held_out)
+    trainer = _trainer(job, learn, held_out, job.work_folder, watcher)
+    aside = f", {len(apart.pictures)} for intervals" if apart else ""
     watcher.say(
-        f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on; on {trainer.device}"
+        f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on{aside}; "
+        f"on {trainer.device}"
     )
     # Nothing is written before the first step: a training that cannot begin leaves nothing behind.
-    _train(trainer, learn, validate, watcher, lambda: _keep_parts(job, learn, validate))
+    _train(trainer, learn, validate, watcher, lambda: _keep_parts(job, learn, held_out))
     watcher.say("choosing the thresholds on the validation pictures")
     start = None if job.plan.start_from is None else find_pack(job.plan.start_from, job.plan.packs_folder)
     written, calibration = finish(
         trainer,
+        learn,
         validate,
+        apart,
         score_threshold=job.plan.score_threshold,
         fallback=None if start is None else start.manifest.thresholds,
     )
@@ -117,6 +85,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
         trainer.segmenter(),
         learn,
         validate,
+        held=apart,
         device=str(trainer.device),
         configuration=_configuration(job, written),
         calibration=calibration,
@@ -161,7 +130,20 @@ def _run_folds(
     watcher.begin("all pictures")
     _train(trainer, labelled, None, watcher)
     thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
-    written = write_pack(trainer.averaged(), trainer.pack, thresholds=thresholds, metrics={})
+    intervals = calibrate_intervals(
+        with_mask_threshold(compared, thresholds.mask),
+        len(labelled.classes),
+        calibrated_on=f"{len(compared):,} pictures, each measured by a model that had not seen it",
+    )
+    written = write_pack(
+        trainer.averaged(),
+        trainer.pack,
+        thresholds=thresholds,
+        metrics={},
+        trust=Trust(
+            intervals=intervals, familiarity=learn_familiarity(look_at(trainer.segmenter(), labelled))
+        ),
+    )
     watcher.say(f"wrote {written.folder}; now its report")
     written, page = report_folds(
         written,
@@ -256,6 +238,17 @@ def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, Labe
     if kept.is_file():
         return read_split(kept, labelled)
     return split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
+
+
+def _put_aside(job: Job, held_out: LabelledPictures) -> tuple[LabelledPictures, LabelledPictures | None]:
+    """Return the pictures that choose checkpoint and thresholds, and those that make intervals, where both suffice."""
+    if len(held_out.pictures) < ENOUGH_FOR_BOTH:
+        return held_out, None
+    try:
+        apart, validate = split(held_out, 0.5, job.recipe.seed, job.recipe.keep_together)
+    except DataError:  # all are copies of one picture, or kept together
+        return held_out, None
+    return validate, apart
 
 
 def _keep_parts(job: Job, learn: LabelledPictures, validate: LabelledPictures) -> None:

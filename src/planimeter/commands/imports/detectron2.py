@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from planimeter.commands.imports.proof import Proof, print_summary, prove
+from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of
-from planimeter.importing.detectron2 import Detectron2Model
 from planimeter.importing.plan import ImportPlan
 from planimeter.measuring.segmenter import load
 
@@ -33,7 +33,7 @@ def import_detectron2(config: Path, weights: Path, replace: bool, proof: Proof, 
     Detectron2 is not needed. Nothing in the files is executed; what is not supported is refused by its name.
     """
     proof.check_target(plan.packs_folder / plan.name, replace=replace)
-    model = Detectron2Model.read(config, weights)
+    model = needed("planimeter.importing.detectron2").Detectron2Model.read(config, weights)
     pack = model.write(plan)
     print_summary(pack, model.facts(), model.notes(plan))
     prove(load(str(pack.folder), infer_with_cpu=True), pack, proof)

@@ -9,8 +9,8 @@ from rich.table import Table
 from planimeter.commands.printing import console
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import ImportRefused
-from planimeter.measuring.numbers import write_percent
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.numbers import write_percent
 from planimeter.packs.manifest import Preprocessing
 from planimeter.packs.pack import Pack
 from planimeter.samples import list_samples

@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from planimeter.commands.imports.proof import Proof, print_summary, prove
+from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of
 from planimeter.importing.plan import ImportPlan
-from planimeter.importing.torchvision import WEIGHTS, Settings, TorchvisionModel
+from planimeter.importing.torchvision_settings import MODELS, Settings
 from planimeter.measuring.segmenter import load
 
 
 @click.command("torchvision")
-@click.argument("model", required=False, type=click.Choice(list(WEIGHTS)))
+@click.argument("model", required=False, type=click.Choice(MODELS))
 @click.option(
     "--weights",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -30,10 +31,10 @@ def import_torchvision(
     The number of classes follows from the weights. Nothing in a file is executed.
     """
     if (model is None) == (weights is None):
-        raise click.UsageError(f"give either MODEL ({' or '.join(WEIGHTS)}), or --weights FILE")
+        raise click.UsageError(f"give either MODEL ({' or '.join(MODELS)}), or --weights FILE")
+    network = needed("planimeter.importing.torchvision").TorchvisionModel
     proof.check_target(plan.packs_folder / plan.name, replace=replace)
-    read = TorchvisionModel.fetch(model, settings) if model else None
-    found = read or TorchvisionModel.read(weights, settings)  # type: ignore[arg-type]  # one of both is there
+    found = network.fetch(model, settings) if model else network.read(weights, settings)
     pack = found.write(plan)
     print_summary(pack, found.facts(), found.notes(plan))
     prove(load(str(pack.folder), infer_with_cpu=True), pack, proof)

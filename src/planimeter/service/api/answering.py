@@ -1,7 +1,7 @@
 """How answers are written: JSON, files that are written while they are sent, and what never changes."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib.metadata import version
@@ -46,18 +46,29 @@ def _then(leave: Callable[[], None], pieces: Iterator[AnyStr]) -> Iterator[AnySt
 
 
 def unchanging(
-    record: Record, content_type: str, filename: str, make: Callable[[], bytes | BinaryIO]
+    record: Record,
+    content_type: str,
+    filename: str,
+    make: Callable[[], bytes | BinaryIO],
+    *,
+    follows: Sequence[Record] = (),
 ) -> Response:
     """Answer something that never changes while it exists: the client may keep it, and need not ask again.
 
-    What `make` returns as an open file is sent from the disk: in no thread, and never in memory as a whole.
+    What `follows` the score thresholds that users keep for measurements changes with those: then the client asks
+    whether it has. What `make` returns as an open file is sent from the disk: in no thread, and never in memory as a
+    whole.
     """
-    what = f"{record.id} {request.full_path} {version('planimeter')}"
+    thresholds = [each.measurement.options.score_threshold for each in follows]
+    what = f"{record.id} {request.full_path} {thresholds} {version('planimeter')}"
     answer = Response(content_type=content_type)
     answer.set_etag(sha256(what.encode()).hexdigest()[:32])
     answer.cache_control.private = True
-    answer.cache_control.max_age = 365 * 24 * 3600
-    answer.cache_control.immutable = True
+    if follows:
+        answer.cache_control.no_cache = True
+    else:
+        answer.cache_control.max_age = 365 * 24 * 3600
+        answer.cache_control.immutable = True
     answer.headers.set("Content-Disposition", "inline", filename=filename)
     if request.if_none_match.contains(answer.get_etag()[0] or ""):
         answer.status_code = 304

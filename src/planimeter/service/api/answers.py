@@ -16,6 +16,7 @@ from planimeter.measurement import (
     Instance,
     MaskFormat,
     ModelInfo,
+    Note,
     Options,
     Timing,
     percent,
@@ -84,6 +85,12 @@ class _Head(Answer):
     image: ImageAnswer
     model: ModelInfo
     options: Options
+    measured_threshold: float = Field(
+        description="The score threshold that the picture was measured with; options has the one of these figures."
+    )
+    kept_threshold: float | None = Field(
+        description="The score threshold that a user keeps for this measurement instead; null without one."
+    )
     coverage: Coverage
 
 
@@ -91,7 +98,7 @@ class MeasurementAnswer(_Head):
     """One measurement, complete."""
 
     instances: list[Instance] = Field(description="By falling score.")
-    notes: list[str] = Field(description="What a careful reader must know about how the picture was read.")
+    notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
     overlay_url: Link
     mask_url: Link
     coco_url: Link
@@ -129,11 +136,20 @@ class MeasurementSummary(_Head):
 
 
 class MeasurementList(Answer):
-    """A page of measurements, newest first."""
+    """A page of measurements."""
 
     measurements: list[MeasurementSummary]
     count: int = Field(description="How many there are on all pages with these filters.")
-    next_url: Link | None = Field(description="The next, older page; null on the last.")
+    next_url: Link | None = Field(description="The next page; null on the last.")
+
+
+class NeighboursAnswer(Answer):
+    """Where a measurement stands among those that match."""
+
+    position: int | None = Field(description="From 1; null where it does not match itself.")
+    count: int = Field(description="How many match.")
+    previous: MeasurementSummary | None = Field(description="The one before it; null at the beginning.")
+    next: MeasurementSummary | None = Field(description="The one after it; null at the end.")
 
 
 class Spread(Answer):
@@ -243,6 +259,9 @@ class StatisticsAnswer(Answer):
     limit_percent: float | None
     passed: int | None = Field(description="How many are at or below the limit; null without one.")
     failed: int | None = Field(description="How many are above the limit; null without one.")
+    undecided: int | None = Field(
+        description="How many have the limit in the interval of their percentage; null without one."
+    )
 
 
 class OverlapAnswer(Answer):
@@ -415,7 +434,7 @@ def statistics_answer(
     statistics: Statistics, colors: Mapping[str, str], limit_percent: float | None
 ) -> StatisticsAnswer:
     """Return statistics as they are answered; `colors` by class name."""
-    spread, above = statistics.spread, statistics.above
+    spread, verdicts = statistics.spread, statistics.verdicts
     count = spread.count if spread else 0
     counted = statistics.pixels_counted
     return StatisticsAnswer(
@@ -440,8 +459,9 @@ def statistics_answer(
             for (low, high), count in zip(pairwise(statistics.edges), statistics.counts, strict=True)
         ],
         limit_percent=limit_percent,
-        passed=None if above is None else count - above,
-        failed=above,
+        passed=None if verdicts is None else verdicts["pass"],
+        failed=None if verdicts is None else verdicts["fail"],
+        undecided=None if verdicts is None else verdicts["undecided"],
     )
 
 
@@ -486,6 +506,8 @@ def _head(record: Record) -> dict[str, Any]:
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
         "options": measurement.options,
+        "measured_threshold": record.measured_threshold,
+        "kept_threshold": record.kept_threshold,
         "coverage": measurement.coverage,
     }
 

@@ -58,4 +58,4 @@ def show_difference(options: DifferenceOptions) -> Response:
             pixels = draw_difference(picture.pixels, union(one.measurement), union(other.measurement))
             return encode_png(pixels) if options.format == "png" else encode_jpeg(pixels)
 
-    return unchanging(one, f"image/{options.format}", name, drawn)
+    return unchanging(one, f"image/{options.format}", name, drawn, follows=(one, other))

@@ -1,25 +1,27 @@
-"""Many measurements as one file: a table, a COCO data set, an archive of pictures.
+"""Measurements as files: a table, an archive of pictures, what `planimeter.exports` makes.
 
 All are written while they are sent, a few measurements in memory at a time.
 """
 
-import json
-import zipfile
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
-from typing import Any, cast
 
 from planimeter.errors import StoreFailed
-from planimeter.measurement import Instance, Measurement, Rle
-from planimeter.measuring.table import Cell, csv_lines, row
+from planimeter.exports.archive import Archive
+from planimeter.exports.files import write_many
+from planimeter.exports.formats import ExportFormat
+from planimeter.exports.source import Names, Source, file_name
+from planimeter.measuring.table import Cell, CsvStyle, csv_lines, row
+from planimeter.service.context import context
 from planimeter.store import FileKind, Filter, Record, Store
 
 # ---- CSV
 
 
-def write_csv(store: Store, wanted: Filter, records: Iterable[Record]) -> Iterator[str]:
+def write_csv(
+    store: Store, wanted: Filter, records: Iterable[Record], style: CsvStyle = "plain"
+) -> Iterator[str]:
     """Yield the lines of a table of `records`, those of `wanted`."""
-    return csv_lines(map(_row, records), _columns(store, wanted))
+    return csv_lines(map(_row, records), _columns(store, wanted), style)
 
 
 def _row(record: Record) -> dict[str, Cell]:
@@ -28,6 +30,7 @@ def _row(record: Record) -> dict[str, Cell]:
         "created_at": record.created_at.isoformat(),
         "batch": record.batch or "",
         **row(record.measurement),
+        "measured_threshold": record.measured_threshold,
     }
 
 
@@ -52,93 +55,26 @@ _FIXED = ("id", "created_at", "batch", "filename", "percent_masked")
 """The header of an empty table."""
 
 
-# ---- COCO
+# ---- For other programs
 
 
-def coco_of_one(measurement: Measurement) -> dict[str, Any]:
-    """Return a measurement as a COCO data set with one picture: RLE masks, `[x, y, width, height]` boxes."""
-    image, model = measurement.image, measurement.model
-    return {
-        "info": {"description": f"{image.filename}, measured by {model.name} {model.version}"},
-        "images": [{"id": 1, "file_name": image.filename, "width": image.width, "height": image.height}],
-        "categories": [
-            {"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class
-        ],
-        "annotations": [
-            _annotation(entry, id_=entry.id, image_id=1, category_id=entry.class_id)
-            for entry in measurement.instances
-        ],
-    }
-
-
-def write_coco(records: Iterable[Record]) -> Iterator[str]:
-    """Yield, piece by piece, one COCO data set of many measurements: pictures 1, 2, … newest first.
-
-    Classes of different models that have the same name are one category. Where there is one model, the ids of
-    the categories are those of its classes. A picture also says which measurement it is, of which model.
-    """
-    images: list[dict[str, Any]] = []
-    categories: dict[str, int] = {}
-    info = {"description": "Measured by Planimeter", "date_created": datetime.now(timezone.utc).isoformat()}
-    yield f'{{"info": {json.dumps(info)}, "annotations": ['
-    annotations = 0
+def sources(records: Iterable[Record]) -> Iterator[Source]:
+    """Yield what exports are made of; files are called as the pictures were, numbered where names come twice."""
+    names = Names()
     for record in records:
-        images.append(_image(record, len(images) + 1))
-        ids = _category_ids(record.measurement, categories)
-        lines = []
-        for instance in record.measurement.instances:
-            annotations += 1
-            lines.append(
-                json.dumps(
-                    _annotation(
-                        instance,
-                        id_=annotations,
-                        image_id=len(images),
-                        category_id=ids[instance.class_id],
-                    )
-                )
-            )
-        if lines:
-            comma = "\n" if annotations == len(lines) else ",\n"
-            yield comma + ",\n".join(lines)
-    listed = [{"id": id_, "name": name} for name, id_ in categories.items()]
-    yield f'\n], "images": {json.dumps(images)}, "categories": {json.dumps(listed)}}}\n'
+        filename = record.measurement.image.filename
+        yield Source(
+            record.measurement,
+            names.of(filename),
+            file_name(filename) or "picture",
+            record.id,
+            record.created_at,
+        )
 
 
-def _image(record: Record, id_: int) -> dict[str, Any]:
-    image, model = record.measurement.image, record.measurement.model
-    return {
-        "id": id_,
-        "file_name": image.filename,
-        "width": image.width,
-        "height": image.height,
-        "date_captured": record.created_at.isoformat(timespec="milliseconds"),
-        "measurement": record.id,
-        "model": f"{model.name} {model.version}",
-    }
-
-
-def _category_ids(measurement: Measurement, categories: dict[str, int]) -> dict[int, int]:
-    """Return the category of each class id, adding the classes that are new."""
-    for entry in measurement.coverage.by_class:
-        if entry.class_name not in categories:
-            taken = set(categories.values())
-            free = entry.class_id if entry.class_id not in taken else max(taken) + 1
-            categories[entry.class_name] = free
-    return {entry.class_id: categories[entry.class_name] for entry in measurement.coverage.by_class}
-
-
-def _annotation(instance: Instance, *, id_: int, image_id: int, category_id: int) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "image_id": image_id,
-        "category_id": category_id,
-        "bbox": instance.bbox,
-        "area": instance.area_px,
-        "segmentation": instance.mask.model_dump() if isinstance(instance.mask, Rle) else None,
-        "iscrowd": 0,
-        "score": instance.score,
-    }
+def export_all(kind: ExportFormat, wanted: Filter) -> Iterator[bytes]:
+    """Yield, piece by piece, the matching measurements as files for another program."""
+    return write_many(kind, sources(context().store.walk(wanted)))
 
 
 # ---- Archive
@@ -152,44 +88,18 @@ def write_zip(
     Pictures are stored as they are (they are compressed already). A file that a person moved away is named in
     `missing.txt` instead: the rest still arrives.
     """
-    pipe = _Pipe()
+    archive = Archive()
     missing: list[str] = []
     rows: list[dict[str, Cell]] = []
-    # All that zipfile needs of a file that it cannot seek in is `write`.
-    with zipfile.ZipFile(cast("Any", pipe), "w", zipfile.ZIP_STORED) as archive:
-        for record in records:
-            rows.append(_row(record))
-            name = getattr(record.files, content)
-            entry = zipfile.ZipInfo(name, record.created_at.timetuple()[:6])
-            entry.external_attr = 0o644 << 16  # as a person's own files are
-            try:
-                archive.writestr(entry, store.read(record, content))
-            except StoreFailed:
-                missing.append(name)
-            yield pipe.drained()
-        table = "".join(csv_lines(rows, _columns(store, wanted)))
-        archive.writestr("measurements.csv", table, zipfile.ZIP_DEFLATED)
-        if missing:
-            archive.writestr("missing.txt", "".join(f"{name}\n" for name in missing))
-    yield pipe.drained()
-
-
-class _Pipe:
-    """Takes what is written and gives it back."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def write(self, data: bytes) -> int:
-        """Take some bytes."""
-        self._buffer += data
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: zipfile calls it."""
-
-    def drained(self) -> bytes:
-        """Return all that was written since the last time."""
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        return data
+    for record in records:
+        rows.append(_row(record))
+        name = getattr(record.files, content)
+        try:
+            archive.add(name, store.read(record, content), record.created_at, packed=False)
+        except StoreFailed:
+            missing.append(name)
+        yield archive.drained()
+    archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))
+    if missing:
+        archive.add("missing.txt", "".join(f"{name}\n" for name in missing))
+    yield archive.closed()

@@ -5,6 +5,7 @@ from itertools import islice
 from flask import Response
 
 from planimeter.errors import TooMany
+from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers import (
     Deleted,
@@ -14,7 +15,7 @@ from planimeter.service.api.answers import (
     trend_answer,
 )
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
-from planimeter.service.api.exports import write_coco, write_csv, write_zip
+from planimeter.service.api.exports import export_all, write_csv, write_zip
 from planimeter.service.api.options import (
     MOST_AT_ONCE,
     ArchiveOptions,
@@ -22,6 +23,7 @@ from planimeter.service.api.options import (
     FilterOptions,
     ListOptions,
     StatisticsOptions,
+    TableOptions,
     TrendOptions,
 )
 from planimeter.service.api.routes import api
@@ -29,12 +31,12 @@ from planimeter.service.context import context
 from planimeter.store import Filter
 
 
-def csv_answer(options: ListOptions) -> Response:
-    """Answer a table of measurements, newest first."""
+def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
+    """Answer a table of measurements."""
     store = context().store
-    records = islice(store.walk(options.filter, before=options.before), options.limit)
+    records = islice(store.walk(options.filter, before=options.before, order=options.order), options.limit)
     return file_answer(
-        write_csv(store, options.filter, records), "text/csv; charset=utf-8", "measurements.csv"
+        write_csv(store, options.filter, records, style), "text/csv; charset=utf-8", "measurements.csv"
     )
 
 
@@ -42,12 +44,12 @@ def csv_answer(options: ListOptions) -> Response:
     "/measurements/csv",
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
-    options=FilterOptions,
+    options=TableOptions,
     errors=(400, 409),
 )
-def csv(options: FilterOptions) -> Response:
-    """Answer a table of the matching measurements, newest first."""
-    return csv_answer(ListOptions(**options.model_dump()))
+def csv(options: TableOptions) -> Response:
+    """Answer a table of the matching measurements."""
+    return csv_answer(ListOptions(**options.model_dump(exclude={"csv_style"})), options.csv_style)
 
 
 @api.get(
@@ -60,8 +62,8 @@ def csv(options: FilterOptions) -> Response:
 def coco_of_many(options: FilterOptions) -> Response:
     """Answer one COCO data set of the matching measurements."""
     wanted = options.filter
-    _refuse_too_many(wanted)
-    return file_answer(write_coco(context().store.walk(wanted)), "application/json", "measurements_coco.json")
+    refuse_too_many(wanted)
+    return file_answer(export_all("coco", wanted), "application/json", "measurements_coco.json")
 
 
 @api.get(
@@ -73,7 +75,7 @@ def coco_of_many(options: FilterOptions) -> Response:
 )
 def zip_archive(options: ArchiveOptions) -> Response:
     """Answer an archive of the pictures of the matching measurements."""
-    _refuse_too_many(options.filter)
+    refuse_too_many(options.filter)
     store = context().store
     pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
     return file_answer(pieces, "application/zip", f"measurements_{options.content}.zip")
@@ -121,7 +123,8 @@ def delete_measurements(options: DeleteOptions) -> Response:
     return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
 
 
-def _refuse_too_many(wanted: Filter) -> None:
+def refuse_too_many(wanted: Filter) -> None:
+    """Raise `TooMany` where one file cannot take all that match."""
     found = context().store.count(wanted)
     if found > MOST_AT_ONCE:
         raise TooMany(

@@ -1,41 +1,44 @@
 """Measurements: one picture measured, read, drawn, taken away, deleted."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from planimeter.drawing.drawing import draw_measurement
-from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png
-from planimeter.masks.rle import rle_window
-from planimeter.masks.union import class_map, instance_map, union_mask
-from planimeter.measuring.candidates import PackedCandidates, exact_mask
+from planimeter.exports.coco import of_one
+from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.table import to_csv
-from planimeter.service.api.answering import MEDIA_TYPES, json_answer, send, stored_picture, unchanging
+from planimeter.service.api.answering import MEDIA_TYPES, json_answer, send, unchanging
 from planimeter.service.api.answers import (
     InstanceFigures,
     InstanceList,
     MeasurementAnswer,
     MeasurementList,
+    NeighboursAnswer,
     instance_figures,
     measurement_answer,
     measurement_summary,
 )
 from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of, coco_file, pictures
-from planimeter.service.api.exports import coco_of_one
+from planimeter.service.api.exports import sources
 from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options import (
     InstancesOptions,
+    KeptOptions,
     ListOptions,
     MaskOptions,
     NoOptions,
+    OrderOptions,
     OverlayOptions,
     ReadOptions,
     ThresholdOptions,
     UploadOptions,
 )
 from planimeter.service.api.routes import api
-from planimeter.service.context import Context, context
+from planimeter.service.context import context
+from planimeter.service.drawn import mask_of, overlay_of
+from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
 from planimeter.service.pictures import admitted
@@ -95,7 +98,7 @@ def create_measurement() -> Response:
         answer = json_answer(measurement_answer(record, options.mask_format), 201)
     else:
         drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
-        picture = _overlay(parts, record, drawn, as_stored=True)
+        picture = _overlay(record, drawn, as_stored=True)
         answer = Response(status=201, content_type=wanted)
         send(answer, picture)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
@@ -106,13 +109,13 @@ def create_measurement() -> Response:
 
 @api.get(
     "/measurements",
-    "List measurements, newest first",
+    "List measurements",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
     options=ListOptions,
     errors=(400, 409),
 )
 def list_measurements(options: ListOptions) -> Response:
-    """List measurements, newest first, as JSON or as CSV."""
+    """List measurements, as JSON or as CSV."""
     wanted = request.accept_mimetypes.best_match(("application/json", "text/csv"), default="application/json")
     answer = csv_answer(options) if wanted == "text/csv" else _list_json(options)
     answer.vary.add("Accept")
@@ -122,7 +125,7 @@ def list_measurements(options: ListOptions) -> Response:
 def _list_json(options: ListOptions) -> Response:
     store = context().store
     limit = options.limit or PAGE_LENGTH
-    records = store.list(options.filter, limit=limit + 1, before=options.before)
+    records = store.list(options.filter, limit=limit + 1, before=options.before, order=options.order)
     more, records = len(records) > limit, records[:limit]
     following = {**request.args.to_dict(flat=False), "before": records[-1].id} if more else None
     return json_answer(
@@ -145,6 +148,27 @@ def get_measurement(options: ReadOptions, id: str) -> Response:  # noqa: A002  t
     """Answer one measurement."""
     record = record_at(context().store.get(id), options.score_threshold)
     return json_answer(measurement_answer(record, options.mask_format, options.score_threshold))
+
+
+@api.get(
+    "/measurements/<id>/neighbours",
+    "Find what comes before and after a measurement",
+    answer_of("Its place among those that match.", NeighboursAnswer),
+    options=OrderOptions,
+    errors=(400, 404),
+)
+def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer where a measurement stands among those that match, and the ones before and after it."""
+    store = context().store
+    around = store.around(store.get(id).id, options.filter, options.order, reach=1)
+    return json_answer(
+        NeighboursAnswer(
+            position=around.position,
+            count=around.count,
+            previous=measurement_summary(store.get(around.earlier[-1].id)) if around.earlier else None,
+            next=measurement_summary(store.get(around.later[0].id)) if around.later else None,
+        )
+    )
 
 
 @api.route(
@@ -185,15 +209,15 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
 )
 def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
-    parts = context()
-    stored = parts.store.get(id)
+    stored = context().store.get(id)
     record = record_at(stored, options.score_threshold)
     name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
     return unchanging(
         record,
         f"image/{options.format}",
         name,
-        lambda: _overlay(parts, record, options, as_stored=record is stored),
+        lambda: _overlay(record, options, as_stored=record is stored),
+        follows=following(options, record),
     )
 
 
@@ -209,7 +233,13 @@ def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's ow
     stored = context().store.get(id)
     record = record_at(stored, options.score_threshold)
     name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
-    return unchanging(record, "image/png", name, lambda: _mask(record, options, as_stored=record is stored))
+    return unchanging(
+        record,
+        "image/png",
+        name,
+        lambda: _mask(record, options, as_stored=record is stored),
+        follows=following(options, record),
+    )
 
 
 @api.get(
@@ -223,7 +253,13 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
     """Answer the measurement as a COCO data set of one picture."""
     record = record_at(context().store.get(id), options.score_threshold)
     name = f"{record.files.stem}_coco.json"
-    return unchanging(record, "application/json", name, lambda: jsonify(coco_of_one(record.measurement)).data)
+    return unchanging(
+        record,
+        "application/json",
+        name,
+        lambda: jsonify(of_one(next(sources([record])))).data,
+        follows=following(options, record),
+    )
 
 
 @api.get(
@@ -239,7 +275,9 @@ def list_instances(options: InstancesOptions, id: str) -> Response:  # noqa: A00
     figures = [instance_figures(entry) for entry in record.measurement.instances]
     if options.format == "json":
         return json_answer(InstanceList(instances=figures))
-    answer = Response(to_csv(map(_instance_row, figures)), content_type="text/csv; charset=utf-8")
+    answer = Response(
+        to_csv(map(_instance_row, figures), options.csv_style), content_type="text/csv; charset=utf-8"
+    )
     name = f"{record.files.stem}_instances.csv"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
@@ -266,24 +304,46 @@ def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own 
     )
 
 
-def _overlay(parts: Context, record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
+@api.route(
+    "PUT",
+    "/measurements/<id>/threshold",
+    "Keep a score threshold for a measurement",
+    answer_of("The measurement at it.", MeasurementAnswer),
+    options=KeptOptions,
+    errors=(400, 403, 404, 409, 503),
+    description="From then on the measurement counts at this threshold everywhere: its numbers and pictures, lists, "
+    "tables, trend, statistics and reports. The network does not run again. What was measured stays stored beside it; "
+    "measured_threshold tells with which threshold, and DELETE goes back to that.",
+)
+def keep(options: KeptOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Let a measurement count at another score threshold from now on."""
+    return json_answer(measurement_answer(keep_threshold(id, options.score_threshold), "none"))
+
+
+@api.route(
+    "DELETE",
+    "/measurements/<id>/threshold",
+    "Go back to the score threshold that a measurement was measured with",
+    answer_of("The measurement as it was measured.", MeasurementAnswer),
+    errors=(400, 403, 404, 503),
+)
+def keep_none(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Go back to what was measured."""
+    return json_answer(measurement_answer(keep_threshold(id, None), "none"))
+
+
+def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
+    """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
+    return () if options.score_threshold is not None else (record,)
+
+
+def _overlay(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return parts.store.stream(record, "overlay")
-    measurement = record.measurement
-    colors = parts.models.colors(measurement.model.name, len(measurement.coverage.by_class))
-    with stored_picture(record) as picture:
-        drawn = draw_measurement(picture.pixels, measurement, colors, options.style)
-        return encode_png(drawn) if options.format == "png" else encode_jpeg(drawn)
+        return context().store.stream(record, "overlay")
+    return overlay_of(record, options.style, options.format)
 
 
 def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
     if as_stored and options.kind == "binary":
         return context().store.stream(record, "mask")
-    image, instances = record.measurement.image, record.measurement.instances
-    masks = [rle_window(exact_mask(entry)) for entry in instances]
-    if options.kind == "binary":
-        return encode_mask_png(union_mask(masks, image.height, image.width))
-    if options.kind == "instance":
-        return encode_mask_png(instance_map(masks, image.height, image.width))
-    labels = [entry.class_id for entry in instances]
-    return encode_mask_png(class_map(masks, labels, image.height, image.width))
+    return mask_of(record, options.kind)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
-from planimeter.service.api import answers, comparisons, many, measurements, models, options
+from planimeter.service.api import answers, comparisons, for_programs, many, measurements, models, options
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.routes import api
@@ -17,7 +17,7 @@ from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, many, comparisons, models)
+RESOURCES = (measurements, many, for_programs, comparisons, models)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ErrorAnswer,
@@ -32,6 +32,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.Deleted,
     answers.StatisticsAnswer,
     answers.TrendAnswer,
+    answers.NeighboursAnswer,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",

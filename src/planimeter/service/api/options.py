@@ -13,13 +13,20 @@ from werkzeug.datastructures import MultiDict
 
 from planimeter.drawing.drawing import Style
 from planimeter.errors import ContradictoryOptions, InvalidOption
+from planimeter.exports.formats import FORMATS, ExportFormat
 from planimeter.measurement import MaskFormat
-from planimeter.store import Filter
+from planimeter.measuring.table import CsvStyle
+from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
 ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+FORMATS_DESCRIBED = "; ".join(f"{name}: {form.title}" for name, form in FORMATS.items()) + "."
+STYLES_DESCRIBED = (
+    "plain is UTF-8 for programs; excel has the byte order mark without which Excel garbles umlauts; excel_semicolon "
+    "has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."
+)
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 
@@ -97,10 +104,28 @@ class InstancesOptions(ThresholdOptions):
     """Options of listing the instances of one measurement."""
 
     format: Literal["json", "csv"] = Field("json", description="JSON, or a table for spreadsheets.")
+    csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
+
+
+class ExportOptions(ThresholdOptions):
+    """Options of one measurement as a file for another program."""
+
+    format: ExportFormat = Field(description=FORMATS_DESCRIBED)
 
 
 class ReadOptions(AnswerOptions, ThresholdOptions):
     """Options of reading one measurement."""
+
+
+class KeptOptions(RequestOptions):
+    """Options of keeping a score threshold for one measurement."""
+
+    score_threshold: float = Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="At which the measurement counts from now on.",
+    )
 
 
 class DefaultsOptions(RequestOptions):
@@ -156,18 +181,29 @@ class FilterOptions(RequestOptions):
         return Filter(**{field.name: getattr(self, field.name) for field in fields(Filter)})
 
 
-class ListOptions(FilterOptions):
+class OrderOptions(FilterOptions):
+    """Which measurements, in which order."""
+
+    order: Order = Field(
+        NEWEST, description="What to sort by; with a minus it falls. What is equal there goes by time."
+    )
+
+
+class ListOptions(OrderOptions):
     """Options of listing measurements."""
 
     limit: int | None = Field(
         None, ge=1, le=MOST_LISTED, description="How many; without it 50 as JSON and all of them as CSV."
     )
     before: str | None = Field(
-        None, pattern=ID_PATTERN, description="Only older ones than this id: the cursor of the next page."
+        None,
+        pattern=ID_PATTERN,
+        description="Only those that come after this id in the order, older ones unless another is asked for: the "
+        "cursor of the next page.",
     )
 
 
-class HistoryOptions(FilterOptions):
+class HistoryOptions(OrderOptions):
     """What the history page shows: days as a person chooses them, beside moments as the API takes them."""
 
     from_day: date | None = Field(None, alias="from", description="The first day.")
@@ -227,6 +263,18 @@ class ArchiveOptions(FilterOptions):
     content: Literal["overlay", "mask", "image"] = Field(
         "overlay", description="The drawn pictures, the masks, or the pictures as uploaded."
     )
+
+
+class ManyExportOptions(FilterOptions):
+    """Options of many measurements as a file for another program."""
+
+    format: ExportFormat = Field(description=FORMATS_DESCRIBED)
+
+
+class TableOptions(OrderOptions):
+    """Options of the table of measurements."""
+
+    csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
 
 
 class TrendOptions(FilterOptions):

@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response
 from planimeter.measuring.difference import BOTH, ONLY_FIRST, ONLY_SECOND
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.comparisons import compared
-from planimeter.service.api.options import ComparisonOptions, parse
+from planimeter.service.api.options import ComparisonOptions, OrderOptions, parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload
+from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
 from planimeter.store import Record
@@ -19,12 +20,19 @@ from planimeter.store import Record
 
 @blueprint.post("/measurements/<id>/again")
 def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
-    """Measure the stored picture of a measurement with another model, and lead to both side by side."""
+    """Measure the stored picture of a measurement with another model, and lead to that, or to both side by side."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    comparing = "compare" in request.form
+    batch = context().store.get(id).batch
+    if batch and not comparing:
+        fields["batch"] = batch  # where it takes the place of the first: the report counts a picture once
     with admitted() as place:
         data, filename = stored_upload(id)
         record = measure_upload(place, data, filename, parse_options(fields))
-    return redirect(link("pages.compare", first=id, second=record.id), 303)
+    if comparing:
+        return redirect(link("pages.compare", first=id, second=record.id), 303)
+    there = known(OrderOptions, request.args).to_dict()
+    return redirect(link("pages.measurement", id=record.id, **there), 303)
 
 
 @blueprint.get("/compare")

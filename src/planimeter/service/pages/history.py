@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from flask import redirect, render_template, request
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from planimeter.errors import InvalidOption
+from planimeter.exports.formats import FORMATS
+from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.service.api.options import (
     MOST_AT_ONCE,
     DeleteOptions,
@@ -18,7 +19,9 @@ from planimeter.service.api.options import (
 )
 from planimeter.service.context import context
 from planimeter.service.links import link
+from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
+from planimeter.service.pages.review import review_query
 from planimeter.service.pages.site import blueprint
 from planimeter.store import EVERYTHING, Filter
 from planimeter.store.distribution import round_step
@@ -42,7 +45,11 @@ def history() -> str | tuple[str, int]:
 def _history(options: HistoryOptions, problem: str | None = None) -> str:
     parts = context()
     wanted = options.filter
-    found = [] if problem else parts.store.list(wanted, limit=PAGE_SIZE + 1, before=options.before)
+    found = (
+        []
+        if problem
+        else parts.store.list(wanted, limit=PAGE_SIZE + 1, before=options.before, order=options.order)
+    )
     records = found[:PAGE_SIZE]
     given = {
         name: value for name, value in request.args.items() if value and name in option_names(HistoryOptions)
@@ -57,6 +64,8 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         # What the fields of the form do not show: it came by a link, from the chart or from a report.
         silent=query_of(_silent(options)),
         query=query_of(wanted),
+        exports=_exports(),
+        review=review_query(options),
         here=kept,
         records=records,
         colors={record.id: colors_of(record.measurement) for record in records},
@@ -104,9 +113,13 @@ def delete_many() -> Response:
     return redirect(link("pages.history", deleted=deleted, **left), 303)
 
 
-def known(
-    kind: type[FilterOptions], given: "MultiDict[str, str]", *, only: set[str] | None = None
-) -> "MultiDict[str, str]":
-    """Return what of the query or the form the page understands: a link may carry more, from a mail for example."""
-    names = set(option_names(kind)) if only is None else only
-    return MultiDict([(name, value) for name, value in given.items(multi=True) if name in names])
+def _exports() -> list[tuple[str, str, str, str]]:
+    """Return what each file for another program is called, where it is, and the option that chooses it."""
+    return [
+        *(
+            (form.title, link("api.export_of_many"), "format", name)
+            for name, form in FORMATS.items()
+            if name != "coco"  # it has a button of its own
+        ),
+        *((title, link("api.csv"), "csv_style", style) for style, title in EXCEL_STYLES.items()),
+    ]

@@ -9,12 +9,15 @@ from planimeter.samples import find_sample, list_samples
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
+from planimeter.store import Filter
 
 ACCEPT = ",".join((*(entry.media_type for entry in PICTURE_FORMATS), *SUFFIXES))
 RECENT = 8
+SHOWN_OF_BATCH = 48
 
 
 @blueprint.get("/")
@@ -30,14 +33,20 @@ def _home(problem: PlanimeterError | None = None) -> str:
     default = packs.get(parts.models.default)
     thresholds = {name: pack.manifest.thresholds.score for name, pack in packs.items()}
     thresholds |= {name: score for name, score in parts.store.thresholds().items() if name in packs}
+    batch = request.args.get("batch") or None
+    wanted = Filter(batch=batch)
+    in_batch = parts.store.list(wanted, limit=SHOWN_OF_BATCH, order="created_at") if batch else []
     return render_template(
         "home.html",
+        batch=batch if in_batch else None,
+        batch_count=parts.store.count(wanted) if in_batch else 0,
+        named_batch=is_named(batch),
         accept=ACCEPT,
         formats=TITLES,
         limits=_limits_in_words(),
         packs=list(packs.values()),
         samples=[sample for sample in list_samples() if sample.model in packs],
-        records=parts.store.list(limit=RECENT),
+        records=in_batch or parts.store.list(limit=RECENT),
         total=parts.store.count(),
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),

@@ -9,13 +9,16 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.colours import shades
+from planimeter.exports.formats import FORMATS
 from planimeter.measurement import Measurement, classes_found
+from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.service.accuracy import accuracy_of
-from planimeter.service.api.options import DefaultsOptions, ThresholdOptions, parse
+from planimeter.service.api.options import ThresholdOptions, parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import record_at
+from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
 from planimeter.store import Record
 
@@ -33,6 +36,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     stored = parts.store.get(id)
     asked = parse(ThresholdOptions, MultiDict(given("score_threshold"))).score_threshold
     record = record_at(stored, asked)
+    review = review_of(record)
     measured = record.measurement
     style = request.args.get("style", "fill")
     names = [name for name, _ in STYLES]
@@ -54,12 +58,17 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         colors=colors_of(measured),
         styles=STYLES,
         style=style if style in names else "fill",
+        exports=_exports(record, asked),
         asked_threshold=asked,
-        measured_threshold=stored.measurement.options.score_threshold,
+        # At which the measurement counts everywhere else.
+        counting_threshold=stored.measurement.options.score_threshold,
+        review=review,
+        context=review.query if review else {},
         model_known=pack is not None,
         own_threshold=own,
         default_threshold=own if saved is None else saved,
         threshold_saved=saved is not None,
+        undo_threshold=_undone(),
         most_rows=MOST_ROWS,
         known=accuracy_of(pack, measured.model.version),
         pictures=_pictures(record, asked),
@@ -68,20 +77,6 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
-
-
-@blueprint.post("/models/<name>/defaults")
-def save_defaults(name: str) -> AnyResponse:
-    """Save the score threshold of a form as the model's default, or forget it; lead back to where it came from."""
-    parts = context()
-    pack = parts.models.find(name)
-    options = parse(DefaultsOptions, MultiDict({"score_threshold": request.form.get("score_threshold", "")}))
-    parts.store.save_threshold(pack.name, None if "reset" in request.form else options.score_threshold)
-    measurement_id = request.form.get("measurement")
-    if not measurement_id:
-        return redirect(link("pages.model", name=name), 303)
-    back = {"id": measurement_id, "score_threshold": options.score_threshold}
-    return redirect(link("pages.measurement", **back), 303)
 
 
 def headline(measured: Measurement) -> str:
@@ -96,9 +91,20 @@ def headline(measured: Measurement) -> str:
 
 @blueprint.post("/measurements/<id>/delete")
 def delete(id: str) -> AnyResponse:  # noqa: A002
-    """Delete a measurement with its pictures, and lead back to the history."""
-    context().store.delete(id)
-    return redirect(link("pages.history"), 303)
+    """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
+    store = context().store
+    review = review_of(store.get(id))
+    store.delete(id)
+    after = review and (review.next or review.previous)
+    return redirect(after or link("pages.history", **(review.query if review else {})), 303)
+
+
+def _undone() -> float | None:
+    """Return the default threshold that a person has just replaced, so that the page can offer to go back to it."""
+    try:
+        return float(request.args["was"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _class_list(measured: Measurement) -> list[dict[str, Any]]:
@@ -137,8 +143,24 @@ def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
         "json": link("api.get_measurement", **at),
         "coco": link("api.coco", **at),
         "csv": link("api.list_instances", **at, format="csv"),
+        "report": link("pages.report", ids=record.id, score_threshold=threshold),
         "candidates": link("api.candidates", id=record.id),
     }
+
+
+def _exports(record: Record, threshold: float | None) -> list[tuple[str, str, str]]:
+    """Return what each file for another program is called, its link, and what it cannot carry."""
+    at = {"id": record.id, "score_threshold": threshold}
+    files = [
+        (form.title, link("api.export", **at, format=name), form.cannot_carry)
+        for name, form in FORMATS.items()
+        if name != "coco"  # it has a button of its own
+    ]
+    tables = [
+        (title, link("api.list_instances", **at, format="csv", csv_style=style), "")
+        for style, title in EXCEL_STYLES.items()
+    ]
+    return files + tables
 
 
 def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import UnknownModel
+from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import Pack
 from planimeter.samples import list_samples
 from planimeter.service.accuracy import accuracy_of
@@ -122,23 +123,29 @@ def _metrics(pack: Pack) -> list[tuple[str, list[tuple[str, str]]]]:
     tables = []
     for split, figures in pack.manifest.metrics.items():
         if isinstance(figures, dict):
-            tables.append((f"Measured on its {split} pictures", list(_figures(figures))))
+            tables.append((f"Measured on its {split} pictures", list(read_figures(figures))))
     loose = {name: value for name, value in pack.manifest.metrics.items() if not isinstance(value, dict)}
-    return [*tables, ("Measured", list(_figures(loose)))] if loose else tables
+    return [*tables, ("Measured", list(read_figures(loose)))] if loose else tables
 
 
-def _figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def read_figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the figures of an evaluation as they are to be read: name and number."""
     for key, value in figures.items():
         if value is None:
             continue
         name, decimals, unit = FIGURES.get(key, (key.replace("_", " "), 3, ""))
         if isinstance(value, dict):
             yield from (
-                (f"{name}, {inner}" if key != "coverage" else inner, text) for inner, text in _figures(value)
+                (f"{name}, {inner}" if key != "coverage" else inner, text)
+                for inner, text in read_figures(value)
             )
         elif isinstance(value, list):
-            yield name, " to ".join(f"{part:+.{decimals}f}{unit}" for part in value)
+            yield name, " to ".join(f"{write_signed(part, decimals)}{unit}" for part in value)
         elif isinstance(value, float):
-            yield name, f"{value:.{decimals}f}{unit}"
+            yield name, f"{_number(value, decimals)}{unit}"
         else:
             yield name, f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _number(value: float, decimals: int) -> str:
+    return write_decimals(value, decimals).replace("-", "\N{MINUS SIGN}")

@@ -3,20 +3,25 @@
 from functools import lru_cache
 from io import BytesIO
 
-from flask import Response, send_file
+from flask import Response, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
-from planimeter.drawing.encoding import encode_png
-from planimeter.drawing.encoding import thumbnail as draw_thumbnail
+from planimeter.drawing.encoding import encode_jpeg, encode_png
+from planimeter.drawing.encoding import thumbnail as shrink
+from planimeter.drawing.thumbnail import draw_thumbnail
+from planimeter.masks.rle import rle_window
+from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
 from planimeter.service.api.answering import send
 from planimeter.service.context import context
+from planimeter.service.models import Models
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import opened
 from planimeter.store import Store
 
 THUMBNAIL_SIDE = 320
+THUMBNAIL_QUALITY = 85
 SAMPLE_SIDE = 208
 """Of the samples on the home page: all of them together must load at once."""
 NEVER_CHANGES = "private, max-age=31536000, immutable"
@@ -24,9 +29,16 @@ NEVER_CHANGES = "private, max-age=31536000, immutable"
 
 @blueprint.get("/measurements/<id>/thumbnail")
 def thumbnail(id: str) -> AnyResponse:  # noqa: A002
-    """Send a small JPEG of the drawn picture; what was deleted has none, whoever deleted it."""
+    """Send a small JPEG of the picture with what counts in it; what was deleted has none, whoever deleted it.
+
+    Its address names the threshold that is kept for it (`at`), so that a browser may keep it.
+    """
     store = context().store
-    return _picture_response(_drawn_small(store, store.get(id).id), "image/jpeg")
+    kept = store.kept_threshold(id)
+    response = _picture_response(_drawn_small(store, context().models, id, kept), "image/jpeg")
+    if request.args.get("at", "") != ("" if kept is None else str(kept)):
+        response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 @blueprint.get("/measurements/<id>/picture")
@@ -52,14 +64,23 @@ def sample_thumbnail(name: str) -> AnyResponse:
 
 
 @lru_cache(maxsize=512)
-def _drawn_small(store: Store, id_: str) -> bytes:
-    with opened(store.read(store.get(id_), "overlay")) as drawn:
-        return draw_thumbnail(drawn.pixels, THUMBNAIL_SIDE)
+def _drawn_small(store: Store, models: Models, id_: str, kept: float | None) -> bytes:  # noqa: ARG001  part of the key
+    record = store.get(id_)
+    coverage, instances = record.measurement.coverage, record.measurement.instances
+    with opened(store.read(record, "image")) as picture:
+        small = draw_thumbnail(
+            picture.pixels,
+            [rle_window(exact_mask(entry)) for entry in instances],
+            [entry.class_id for entry in instances],
+            models.colors(record.measurement.model.name, len(coverage.by_class)),
+            THUMBNAIL_SIDE,
+        )
+    return encode_jpeg(small, THUMBNAIL_QUALITY)
 
 
 @lru_cache(maxsize=32)
 def _sample_thumbnail_of(sample: Sample) -> bytes:
-    return draw_thumbnail(decode(sample.read()).pixels, SAMPLE_SIDE)
+    return shrink(decode(sample.read()).pixels, SAMPLE_SIDE)
 
 
 def _picture_response(data: bytes, mimetype: str) -> AnyResponse:

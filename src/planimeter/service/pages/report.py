@@ -1,17 +1,19 @@
 """The report of many measurements or of one: to read, to print on A4, to attach to a delivery."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption
+from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
 from planimeter.service.api.options import ReportOptions, parse, query_of
 from planimeter.service.context import context
-from planimeter.service.pages.history import known, round_percent
+from planimeter.service.pages.batches import is_named
+from planimeter.service.pages.history import round_percent
+from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
 from planimeter.store import Record
@@ -20,8 +22,6 @@ MOST_ROWS = 200
 MOST_SHEETS = 50
 """Each shows its picture large: a browser must be able to print them."""
 BAR_HEIGHT = 100
-_PAGE_BATCH = re.compile(r"\d{4}-\d\d-\d\dT[\d-]+Z")
-"""The name that our own page gives to pictures sent together: when it was. No heading for a person."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Sheet:
 
     record: Record
     colors: dict[int, str]
-    passed: bool | None
+    verdict: Verdict | None
     """None without a limit."""
 
 
@@ -53,14 +53,15 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     total = statistics_answer(found, colors, limit)
     sheets = [
-        Sheet(record, colors_of(record.measurement), _passes(record, limit))
-        for record in parts.store.most_masked(wanted, limit=MOST_ROWS)
+        Sheet(record, colors_of(record.measurement), _judge(record, limit))
+        for record in parts.store.list(wanted, limit=MOST_ROWS, order="-percent_masked")
     ]
     return render_template(
         "report.html",
         problem=problem,
         options=options,
         query=query_of(wanted),
+        review={**query_of(wanted), "order": "-percent_masked"},
         total=total,
         bars=_bars(total),
         sheets=sheets,
@@ -70,13 +71,13 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         most_sheets=MOST_SHEETS,
         models=_models(sheets),
         span=_span(sheets),
-        named_batch=bool(options.batch) and not _PAGE_BATCH.fullmatch(options.batch or ""),
+        named_batch=is_named(options.batch),
         now=datetime.now(timezone.utc),
     )
 
 
-def _passes(record: Record, limit: float | None) -> bool | None:
-    return None if limit is None else record.measurement.coverage.percent_masked <= limit
+def _judge(record: Record, limit: float | None) -> Verdict | None:
+    return None if limit is None else judge(record.measurement, limit)
 
 
 def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:

@@ -12,6 +12,7 @@ from flask import Blueprint, abort, request
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
+from planimeter.store import Line, Record
 
 blueprint = Blueprint("pages", __name__)
 PAGE_TOKEN = secrets.token_urlsafe(24)
@@ -50,8 +51,13 @@ def for_every_page() -> dict[str, Any]:
         """Return what a model is called, or its name where it is gone."""
         return packs[name].manifest.title if name in packs else name
 
+    def thumbnail_of(entry: Record | Line) -> str:
+        """Return the link to the small picture of a measurement, at the threshold that is kept for it."""
+        return link("pages.thumbnail", id=entry.id, at=entry.kept_threshold)
+
     return {
         "title_of": title_of,
+        "thumbnail_of": thumbnail_of,
         "page_token": PAGE_TOKEN,
         "api": link("api.create_measurement"),
         "docs_endpoint": "docs",

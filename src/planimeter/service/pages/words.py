@@ -2,7 +2,8 @@
 
 from datetime import datetime, timezone
 
-from planimeter.measuring.numbers import write_decimals, write_percent, write_signed
+from planimeter.measurement import Interval
+from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
 from planimeter.service.pages.site import blueprint
 
 blueprint.add_app_template_filter(write_decimals, "decimals")
@@ -15,6 +16,12 @@ def write_sentence(message: str) -> str:
     """Write a message of an error or a note as a sentence of a page; a name like score_threshold stays."""
     text = message if "_" in message.partition(" ")[0] else message[:1].upper() + message[1:]
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+@blueprint.app_template_filter("between")
+def write_interval(interval: Interval) -> str:
+    """Write between which percentages the truth lies: 3.1 and 5.6."""
+    return " and ".join(write_between(interval.low, interval.high))
 
 
 @blueprint.app_template_filter("grouped")

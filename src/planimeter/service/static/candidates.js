@@ -1,14 +1,14 @@
 // @ts-check
 // All that the network found in a picture, as the API answers it, ready to be counted and drawn.
 
+import { coarse, pathOf, rings } from "./outlines.js";
 import { decode, holds } from "./rle.js";
-import { coarse, pathOf, rings } from "./shapes.js";
 
 /** @typedef {import("./coverage.js").Candidate} Candidate */
 /** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean}} Entry */
 /** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[]}} Found */
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
-/** @typedef {import("./instance-table.js").Row} Row */
+/** @typedef {import("./instance-row.js").Row} Row */
 /** @typedef {{size: [number, number], score_floor: number, candidates: Found[]}} Answer */
 
 /**
@@ -49,6 +49,15 @@ export function drawnOf(entry, height, label) {
 export function rowOf({ classId, color, score, box, mask, hidden }, named, counted) {
   const { area } = mask;
   return { ...named, classId, color, score, area, percent: (100 * area) / counted, box, hidden: Boolean(hidden) };
+}
+
+/**
+ * Compute what drawing an instance will need first.
+ * @param {Entry} entry
+ * @param {number} height of the picture
+ */
+export function prepareOutline(entry, height) {
+  pathOfEntry(entry, height, false);
 }
 
 /**

@@ -3,16 +3,16 @@
 
 import "./instance-table.js";
 import "./picture-viewer.js";
-import { drawnOf, entriesOf, liesAt, rowOf } from "./candidates.js";
+import { drawnOf, entriesOf, prepareOutline, rowOf } from "./candidates.js";
+import { ChosenInstance } from "./chosen-instance.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
-import { showInstance } from "./instance-card.js";
-import { decimals, short } from "./numbers.js";
+import { decimals, grouped, short } from "./numbers.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { ScoreStrip } from "./score-strip.js";
 import { giveShades } from "./shades.js";
-import { addressThreshold, loadNotes, saveDefault } from "./threshold.js";
-import { connectTools } from "./viewer-tools.js";
+import { addressThreshold, fadeWords, loadWords, offerToKeep, writeWords } from "./threshold.js";
+import { applyTools, connectTools } from "./viewer-tools.js";
 
 /** @typedef {import("./candidates.js").Answer} Answer */
 /** @typedef {import("./candidates.js").Entry} Entry */
@@ -21,8 +21,9 @@ import { connectTools } from "./viewer-tools.js";
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
 
 const SETTLED_MS = 350;
+const AT_ONCE = 20;
 
-class MeasurementView extends HTMLElement {
+export class MeasurementView extends HTMLElement {
   /** @type {ClassEntry[]} */
   classes = [];
   /** @type {Entry[]} */
@@ -36,35 +37,70 @@ class MeasurementView extends HTMLElement {
   threshold = 0;
   height = 0;
   counted = 1;
-  /** @type {number | null} */
-  marked = null;
+  instance = new ChosenInstance(this);
+  /** @type {Promise<Answer> | undefined} */
+  loading;
+  /** Whether the picture was drawn before this came to the page. */
+  predrawn = false;
   /** @type {ScoreStrip | undefined} */
   scores;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   settling;
 
   connectedCallback() {
-    this.classes = JSON.parse(this.dataset.classes ?? "[]");
-    this.threshold = Number(this.dataset.threshold);
-    this.counted = Number(this.dataset.counted);
+    if (this.entries.length) this.classList.add("ready"); // prepared: it is laid out once
     this.ready = this.start();
   }
 
   async start() {
-    await Promise.all(["picture-viewer", "instance-table"].map((name) => customElements.whenDefined(name)));
-    const [answer] = await Promise.all([fetch(this.dataset.candidates ?? ""), this.viewer.ready]);
-    if (!answer.ok) throw new Error(`the candidates cannot be loaded: status ${answer.status}`);
-    this.take(await answer.json());
-    this.listen();
+    const answer = await this.prepare();
+    await this.viewer.ready;
     this.classList.add("ready");
+    this.begin(answer);
+    this.listen();
     this.setThreshold(this.threshold);
   }
 
-  /** @param {Answer} answer */
-  take(answer) {
+  /**
+   * Draw the picture before this is on the page, on a canvas of the size that it will have there.
+   * @param {{width: number, height: number}} size
+   */
+  async predraw(size) {
+    await this.prepare();
+    this.table.body.replaceChildren(); // it writes its own rows
+    this.chosen = choose(this.entries, this.threshold);
+    for (const [place, index] of this.chosen.entries()) {
+      prepareOutline(this.entries[index], this.height);
+      if (place % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    applyTools(this, this.viewer);
+    this.draw();
+    this.viewer.predraw(size);
+    this.predrawn = true;
+  }
+
+  /** Load all that was found and the picture, also before this is on the page. */
+  prepare() {
+    this.loading ??= this.load();
+    return this.loading;
+  }
+
+  async load() {
+    this.classes = JSON.parse(this.dataset.classes ?? "[]");
+    this.threshold = Number(this.dataset.threshold);
+    this.counted = Number(this.dataset.counted);
+    await Promise.all(["picture-viewer", "instance-table"].map((name) => customElements.whenDefined(name)));
+    const [found] = await Promise.all([fetch(this.dataset.candidates ?? ""), this.viewer.prepare()]);
+    if (!found.ok) throw new Error(`the candidates cannot be loaded: status ${found.status}`);
+    const answer = /** @type {Answer} */ (await found.json());
     this.height = answer.size[0];
     this.entries = entriesOf(answer);
     giveShades(this.entries, this.classes);
+    return answer;
+  }
+
+  /** @param {Answer} answer */
+  begin(answer) {
     const floor = Math.floor(Math.min(answer.score_floor, this.threshold) * 100) / 100;
     this.slider.min = String(floor);
     this.slider.hidden = false;
@@ -80,24 +116,15 @@ class MeasurementView extends HTMLElement {
       if (this.field.value !== "" && value >= 0 && value <= 1) this.setThreshold(value, this.field);
     });
     one(this, ".threshold").addEventListener("submit", (event) => event.preventDefault());
-    for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (this.querySelectorAll("[data-show-class]"))) {
+    for (const box of this.boxes) {
       box.addEventListener("change", () => this.showClass(Number(box.dataset.showClass), box.checked));
     }
-    for (const button of this.querySelectorAll("[data-save], [data-reset]")) {
-      button.addEventListener("click", (event) => this.saveDefault(event, button.hasAttribute("data-reset")));
-    }
+    one(this, "[data-back]").addEventListener("click", () => this.setThreshold(Number(this.dataset.counting)));
+    one(this, "[data-draw-all]").addEventListener("click", () => this.drawAll());
+    if (!this.predrawn) applyTools(this, viewer);
     connectTools(this, viewer);
-    viewer.find = (x, y) => this.findAt(x, y);
-    viewer.addEventListener("instance-pointed", (event) => this.point(this.entryOf(detail(event))));
-    viewer.addEventListener("instance-chosen", (event) => this.mark(this.entryOf(detail(event))));
-    table.addEventListener("instance-pointed", (event) => this.point(detail(event)));
-    table.addEventListener("instance-chosen", (event) => this.mark(detail(event), true));
-    table.addEventListener("instance-hidden", (event) => this.hide(detail(event)));
-    for (const place of [".viewer-card", ".viewer-canvas"]) {
-      one(this, place).addEventListener("keydown", (event) => {
-        if (event.key === "Escape") this.mark(null);
-      });
-    }
+    this.instance.listen();
+    table.addEventListener("instance-hidden", (event) => this.hide(/** @type {CustomEvent} */ (event).detail));
   }
 
   // ---- The threshold
@@ -114,12 +141,14 @@ class MeasurementView extends HTMLElement {
     this.slider.value = String(threshold);
     if (source !== this.field) this.field.value = short(threshold);
     this.write();
-    this.draw();
+    if (this.predrawn) this.predrawn = false;
+    else this.draw();
     this.list(changed);
     this.scores?.mark(threshold);
-    if (this.marked !== null && !this.chosen.includes(this.marked)) this.mark(null);
-    else this.describe();
+    offerToKeep(this, threshold);
+    this.instance.follow();
     if (!changed) return;
+    fadeWords(this);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
   }
@@ -142,19 +171,10 @@ class MeasurementView extends HTMLElement {
   async settle() {
     const { threshold } = this;
     this.list();
-    addressThreshold(this, threshold === Number(this.dataset.measured) ? null : threshold);
-    const notes = await loadNotes(this.dataset.json ?? "", threshold);
-    if (notes && threshold === this.threshold) one(this, "[data-notes]").replaceChildren(...notes);
-  }
-
-  /**
-   * @param {Event} event
-   * @param {boolean} reset
-   */
-  async saveDefault(event, reset) {
-    event.preventDefault();
-    const threshold = await saveDefault(this, reset ? null : this.threshold);
-    if (reset && threshold !== null) this.setThreshold(threshold);
+    if (!this.isConnected) return; // another picture is in its place
+    addressThreshold(this, threshold === Number(this.dataset.counting) ? null : threshold);
+    const words = await loadWords(this.dataset.json ?? "", threshold);
+    if (words && threshold === this.threshold) writeWords(this, words);
   }
 
   // ---- The picture
@@ -172,8 +192,9 @@ class MeasurementView extends HTMLElement {
       const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)} · ${decimals(entry.score, 2)}`;
       return drawnOf(entry, height, label);
     });
+    this.sayHidden();
     this.viewer.pointed = null;
-    this.viewer.chosen = this.placeOf(this.marked);
+    this.viewer.chosen = this.instance.placeOf(this.instance.marked);
     this.viewer.change();
   }
 
@@ -187,73 +208,34 @@ class MeasurementView extends HTMLElement {
     this.draw();
   }
 
+  /** Say what counts though it is not drawn. */
+  sayHidden() {
+    for (const box of this.boxes) {
+      const row = one(this, `[data-class="${box.dataset.showClass}"]`);
+      const hidden = this.hiddenClasses.has(Number(box.dataset.showClass));
+      box.checked = !hidden;
+      row.classList.toggle("row-hidden", hidden);
+      one(row, ".still-counted").textContent = hidden ? "hidden, still counted" : "";
+    }
+    const hidden = this.chosen.length - this.drawn.length;
+    const note = one(this, "[data-hidden]");
+    note.hidden = !hidden;
+    const text = `${grouped(hidden)} instance${hidden === 1 ? " is" : "s are"} hidden in the picture and still counted.`;
+    one(note, "[data-fact=hidden]").textContent = hidden ? text : "";
+  }
+
+  drawAll() {
+    this.hiddenClasses.clear();
+    this.hide(null);
+  }
+
   /** @param {number | null} index null draws all of them again */
   hide(index) {
     if (index === null) for (const entry of this.entries) entry.hidden = false;
     else this.entries[index].hidden = !this.entries[index].hidden;
     this.draw();
     this.list();
-    this.describe();
-  }
-
-  // ---- One instance
-
-  /**
-   * The instance that lies at a point of the picture, as the viewer counts; where several do, the highest score.
-   * @param {number} x
-   * @param {number} y
-   */
-  findAt(x, y) {
-    const [column, row] = [Math.floor(x), Math.floor(y)];
-    const place = this.drawn.findIndex((index) => liesAt(this.entries[index], column, row, this.height));
-    return place < 0 ? null : place;
-  }
-
-  /** @param {number | null} place in the viewer */
-  entryOf(place) {
-    return place === null ? null : this.drawn[place];
-  }
-
-  /** @param {number | null} index */
-  placeOf(index) {
-    const place = index === null ? -1 : this.drawn.indexOf(index);
-    return place < 0 ? null : place;
-  }
-
-  /** @param {number | null} index */
-  point(index) {
-    this.viewer.pointed = this.placeOf(index);
-    this.viewer.invalidate();
-    this.table.mark(index, this.marked);
-  }
-
-  /**
-   * @param {number | null} index
-   * @param {boolean} reveal whether to bring it into view
-   */
-  mark(index, reveal = false) {
-    this.marked = index === this.marked && !reveal ? null : index;
-    this.viewer.chosen = this.placeOf(this.marked);
-    this.viewer.invalidate();
-    this.table.mark(this.table.pointed, this.marked);
-    if (reveal && this.marked !== null && !this.viewer.fitted) this.viewer.reveal(this.entries[this.marked].box);
-    this.describe();
-  }
-
-  /** Show the numbers of the chosen instance. */
-  describe() {
-    const card = one(this, ".viewer-card");
-    card.hidden = this.marked === null;
-    if (this.marked === null) {
-      card.replaceChildren();
-      return;
-    }
-    const entry = this.entries[this.marked];
-    const name = `${this.nameOf(entry.classId)} ${this.chosen.indexOf(this.marked) + 1}`;
-    showInstance(card, entry, name, this, () => {
-      this.mark(null);
-      one(this, ".viewer-canvas").focus({ preventScroll: true });
-    });
+    this.instance.describe();
   }
 
   /**
@@ -283,6 +265,10 @@ class MeasurementView extends HTMLElement {
     return /** @type {InstanceTable} */ (one(this, "instance-table"));
   }
 
+  get boxes() {
+    return /** @type {NodeListOf<HTMLInputElement>} */ (this.querySelectorAll("[data-show-class]"));
+  }
+
   get slider() {
     return /** @type {HTMLInputElement} */ (one(this, ".threshold-slider"));
   }
@@ -290,11 +276,6 @@ class MeasurementView extends HTMLElement {
   get field() {
     return /** @type {HTMLInputElement} */ (one(this, "#threshold"));
   }
-}
-
-/** @param {Event} event */
-function detail(event) {
-  return /** @type {CustomEvent} */ (event).detail;
 }
 
 customElements.define("measurement-view", MeasurementView);

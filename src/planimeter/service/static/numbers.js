@@ -1,5 +1,5 @@
 // @ts-check
-// Numbers written as the service writes them (measuring/numbers.py), by one rule: half away from zero, of the decimal
+// Numbers written as the service writes them (numbers.py), by one rule: half away from zero, of the decimal
 // number that the JSON answer shows. JavaScript's toFixed rounds the float behind it: 4.215 would become 4.21.
 
 /** @param {number} value */
@@ -41,6 +41,19 @@ export function percent(value) {
 export function signed(value) {
   const text = decimals(value, 2);
   return Number(text) > 0 ? `+${text}` : text.replace("-", "\u2212");
+}
+
+/**
+ * The ends of an interval, never narrower than it is: with one decimal, or two where it is narrow.
+ * @param {number} low with three decimals at most, as the service answers it
+ * @param {number} high
+ */
+export function between(low, high) {
+  const places = high - low >= 1 ? 1 : 2;
+  const step = 10 ** (3 - places);
+  const one = Math.floor(Math.round(low * 1000) / step);
+  const other = Math.ceil(Math.round(high * 1000) / step);
+  return `${(one / 10 ** places).toFixed(places)} and ${(other / 10 ** places).toFixed(places)}`;
 }
 
 /**

@@ -1,15 +1,16 @@
 // @ts-check
 
-import { element, one } from "./elements.js";
-import { percent } from "./numbers.js";
-import { chosenFiles, droppedFiles, isPicture } from "./picture-files.js";
+import { BatchList } from "./batch-list.js";
+import { takeDrops } from "./drops.js";
+import { one } from "./elements.js";
+import { chosenFiles, isPicture } from "./picture-files.js";
 import { paintPreview } from "./preview.js";
+import { phrase, setProgress } from "./progress.js";
 import { Sending } from "./sending.js";
 
 /** @typedef {import("./sending.js").Sent} Sent */
 
 const PREVIEW_SIDE = 960;
-const THUMBNAIL_SIDE = 128;
 
 /**
  * `<picture-drop>` around the form of the home page: takes pictures that are dropped anywhere on the page (one, many or
@@ -20,12 +21,7 @@ class PictureDrop extends HTMLElement {
   /** @type {Sending | null} */
   sending = null;
   many = false;
-  batch = "";
-  /** @type {Map<Sent, HTMLElement>} */
-  lines = new Map();
-  /** @type {IntersectionObserver | undefined} */
-  seen;
-  depth = 0;
+  batch = new BatchList(this);
 
   connectedCallback() {
     /** @type {HTMLInputElement} */ (this.one("#image")).multiple = true; // without JavaScript a form carries one
@@ -41,34 +37,10 @@ class PictureDrop extends HTMLElement {
       const threshold = /** @type {HTMLInputElement} */ (this.one("[name=score_threshold]"));
       threshold.placeholder = model.selectedOptions[0]?.dataset.threshold ?? "";
     });
-    this.listenForDrops();
-    document.addEventListener("paste", (event) => {
-      if (event.clipboardData?.files.length) this.take([...event.clipboardData.files]);
-    });
+    takeDrops((files) => this.take(files));
     addEventListener("pageshow", () => this.sending?.busy || this.rest()); // also when "back" shows the page as it was left
     addEventListener("beforeunload", (event) => {
       if (this.many && this.sending?.busy) event.preventDefault();
-    });
-  }
-
-  listenForDrops() {
-    const lit = (/** @type {boolean} */ on) => document.body.classList.toggle("dragging", on);
-    const carriesFile = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
-    document.addEventListener("dragenter", (event) => {
-      if (carriesFile(event)) lit(++this.depth > 0);
-    });
-    document.addEventListener("dragleave", (event) => {
-      if (carriesFile(event)) lit(--this.depth > 0);
-    });
-    document.addEventListener("dragover", (event) => {
-      if (carriesFile(event)) event.preventDefault();
-    });
-    document.addEventListener("drop", async (event) => {
-      if (!carriesFile(event) || !event.dataTransfer) return;
-      event.preventDefault();
-      this.depth = 0;
-      lit(false);
-      this.take(await droppedFiles(event.dataTransfer));
     });
   }
 
@@ -172,7 +144,7 @@ class PictureDrop extends HTMLElement {
    * @param {number | null} progress 0 to 1; null while it cannot be known
    */
   say(status, progress) {
-    setProgress(/** @type {HTMLProgressElement} */ (this.one(".drop-busy progress")), progress);
+    setProgress(this.one(".drop-busy progress"), progress);
     if (this.one(".drop-status").textContent === status) return; // a screen reader hears each step once
     this.one(".drop-status").textContent = status;
     this.one("[data-live]").textContent = status;
@@ -192,115 +164,14 @@ class PictureDrop extends HTMLElement {
    * @param {number} passedOver how many were no pictures
    */
   takeMany(files, passedOver) {
-    if (!this.many || !this.sending) {
+    if (!this.many) {
       this.many = true;
-      this.batch = new Date().toISOString().replace(/[:.]/g, "-");
-      this.lines.clear();
-      this.one(".batch-list").replaceChildren();
-      this.seen?.disconnect();
-      this.seen = new IntersectionObserver((entries) => this.see(entries), { rootMargin: "200px" });
-      this.sending = new Sending(
-        this.form.dataset.api ?? "",
-        () => ({ ...this.fields(), batch: this.batch }),
-        (entry) => this.update(entry),
-      );
       this.one(".problem").hidden = true;
       this.one(".drop-idle").hidden = true;
       this.one(".options").hidden = true;
-      this.one(".batch").hidden = false;
-      this.one(".batch-title").focus();
+      this.sending = this.batch.begin(this.form, () => this.fields());
     }
-    const known = this.sending.entries.length;
-    this.sending.add(files);
-    for (const entry of this.sending.entries.slice(known)) this.one(".batch-list").append(this.line(entry));
-    const note = this.one(".batch-passed");
-    note.hidden = !passedOver;
-    if (passedOver)
-      note.textContent = `${passedOver} other file${passedOver === 1 ? " was" : "s were"} passed over: no picture of a kind that is measured.`;
-    this.total();
-  }
-
-  /** @param {Sent} entry */
-  line(entry) {
-    const line = /** @type {HTMLElement} */ (
-      /** @type {HTMLTemplateElement} */ (this.querySelector("template")).content.firstElementChild?.cloneNode(true)
-    );
-    one(line, ".batch-name").textContent = entry.file.webkitRelativePath || entry.file.name;
-    one(line, "[data-cancel]").addEventListener("click", () => this.sending?.cancel(entry));
-    one(line, "[data-cancel]").setAttribute("aria-label", `Cancel ${entry.file.name}`);
-    one(line, "[data-again]").addEventListener("click", () => this.sending?.again(entry));
-    one(line, "[data-again]").setAttribute("aria-label", `Try ${entry.file.name} again`);
-    this.lines.set(entry, line);
-    this.seen?.observe(line);
-    this.update(entry);
-    return line;
-  }
-
-  /**
-   * Show the previews of what is in sight.
-   * @param {IntersectionObserverEntry[]} entries
-   */
-  async see(entries) {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      this.seen?.unobserve(target);
-      const sent = [...this.lines].find(([, line]) => line === target)?.[0];
-      const bitmap = sent && (await createImageBitmap(sent.file).catch(() => null));
-      if (!bitmap) continue;
-      paintPreview(/** @type {HTMLCanvasElement} */ (one(target, "canvas")), bitmap, THUMBNAIL_SIDE);
-      bitmap.close();
-    }
-  }
-
-  /** @param {Sent} entry */
-  update(entry) {
-    const line = this.lines.get(entry);
-    if (!line) return;
-    line.dataset.state = entry.state;
-    const under = entry.state === "uploading" || entry.state === "measuring";
-    const bar = /** @type {HTMLProgressElement} */ (one(line, "progress"));
-    bar.hidden = !under;
-    setProgress(bar, entry.progress);
-    one(line, "[data-cancel]").hidden = !under && entry.state !== "waiting";
-    one(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
-    const status = one(line, ".batch-status");
-    if (entry.state === "done" && !status.querySelector("a")) {
-      const link = element("a", "", `${percent(entry.percent)} %`);
-      link.href = (this.form.dataset.result ?? "").replace("ID", entry.id);
-      link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
-      status.replaceChildren(link, ` ${entry.instances} instance${entry.instances === 1 ? "" : "s"}`);
-    } else if (entry.state !== "done") {
-      status.textContent = entry.message || phrase(entry);
-    }
-    this.total();
-  }
-
-  /** Say how far all of them are. */
-  total() {
-    if (!this.sending) return;
-    const { entries, busy } = this.sending;
-    const count = (/** @type {import("./sending.js").State} */ state) =>
-      entries.filter((entry) => entry.state === state).length;
-    const [done, failed, cancelled] = [count("done"), count("failed"), count("cancelled")];
-    const parts = [
-      `${done} of ${entries.length} measured`,
-      failed && `${failed} failed`,
-      cancelled && `${cancelled} cancelled`,
-    ];
-    const text = parts.filter(Boolean).join(", ");
-    const title = this.one(".batch-title");
-    if (title.textContent !== text) title.textContent = text;
-    setProgress(
-      /** @type {HTMLProgressElement} */ (this.one(".batch-progress")),
-      (done + failed + cancelled) / entries.length,
-    );
-    this.one("[data-batch-cancel]").hidden = !busy;
-    this.one("[data-batch-more]").hidden = busy;
-    const report = /** @type {HTMLAnchorElement} */ (this.one("[data-batch-report]"));
-    report.hidden = done === 0;
-    report.href = (this.form.dataset.report ?? "").replace("BATCH", this.batch);
-    report.classList.toggle("button-primary", !busy);
-    if (!busy) this.one("[data-live]").textContent = text;
+    this.batch.add(files, passedOver);
   }
 
   // ---- Parts of the page
@@ -321,23 +192,6 @@ class PictureDrop extends HTMLElement {
   one(selector) {
     return one(this, selector);
   }
-}
-
-/** @param {Sent} entry */
-function phrase(entry) {
-  if (entry.state === "uploading") return "Uploading…";
-  if (entry.state === "measuring") return "Measuring…";
-  if (entry.state === "waiting") return "Waiting";
-  return entry.state === "cancelled" ? "Cancelled" : "";
-}
-
-/**
- * @param {HTMLProgressElement} bar
- * @param {number | null} progress
- */
-function setProgress(bar, progress) {
-  if (progress === null) bar.removeAttribute("value");
-  else bar.value = progress;
 }
 
 customElements.define("picture-drop", PictureDrop);

@@ -1,6 +1,7 @@
 // @ts-check
 
 import { drawBoxes, drawLabels, drawMark } from "./drawn-instances.js";
+import { one } from "./elements.js";
 import { Gestures } from "./gestures.js";
 import { InstanceLayers } from "./instance-layers.js";
 import { penOf } from "./pens.js";
@@ -35,12 +36,27 @@ export class PictureViewer extends ZoomableCanvas {
   /** @type {(x: number, y: number) => number | null} */
   find = () => null;
 
+  /** @type {Promise<HTMLImageElement> | undefined} */
+  loading;
   picture = new PictureLevels(0, 0);
   layers = new InstanceLayers(() => this.invalidate());
 
   connectedCallback() {
-    const image = this.querySelector("img");
-    if (!image) return;
+    this.ready = this.prepare().then((image) => {
+      image.after(this.canvas);
+      image.hidden = true;
+      this.resize();
+    });
+  }
+
+  /** Load the picture, also before this is on the page. */
+  prepare() {
+    this.loading ??= this.load();
+    return this.loading;
+  }
+
+  async load() {
+    const image = /** @type {HTMLImageElement} */ (one(this, "img"));
     this.width = Number(image.getAttribute("width"));
     this.height = Number(image.getAttribute("height"));
     this.picture = new PictureLevels(this.width, this.height);
@@ -52,11 +68,19 @@ export class PictureViewer extends ZoomableCanvas {
     this.canvas.setAttribute("aria-label", `${image.alt}. ${keys}`);
     new Gestures(this, { point: (at) => this.point(this.at(at)), choose: (at) => this.choose(this.at(at)) });
     new ResizeObserver(() => this.resize()).observe(this);
-    this.ready = this.picture.load(image.dataset.original ?? image.src).then(() => {
-      image.after(this.canvas);
-      image.hidden = true;
-      this.resize();
-    });
+    await this.picture.load(image.dataset.original ?? image.src);
+    return image;
+  }
+
+  /**
+   * Draw before this is on the page, as large as it will be there.
+   * @param {{width: number, height: number}} size in device pixels
+   */
+  predraw({ width, height }) {
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.fit(false);
+    this.paint();
   }
 
   get levels() {
@@ -84,7 +108,10 @@ export class PictureViewer extends ZoomableCanvas {
 
   /** @override */
   draw() {
-    if (!this.levels.length || !this.canvas.isConnected) return;
+    if (this.levels.length && this.canvas.isConnected) this.paint();
+  }
+
+  paint() {
     const { view, ratio, instances } = this;
     const pen = penOf(this.canvas, false);
     const { width, height } = this.canvas;

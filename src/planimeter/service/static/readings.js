@@ -15,6 +15,8 @@ import { grouped, percent, short, signed } from "./numbers.js";
  * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number}} Reading
  */
 
+const NONE_BELOW = "If you expected something, it may be the wrong model for this picture.";
+
 /**
  * @param {Element} page
  * @param {Reading} reading
@@ -35,8 +37,9 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below 
   write(
     page,
     "out",
-    below ? `${grouped(below)} found below the threshold, left out` : "Nothing that was found is left out",
+    below ? `${belowInWords(below)} below the threshold, left out` : "Nothing that was found is left out",
   );
+  write(page, "below", below ? `${belowInWords(below)} below it: lower the threshold to see them.` : NONE_BELOW);
   one(page, "[data-empty]").hidden = entries.length > 0;
 }
 
@@ -45,7 +48,7 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below 
  * @param {Reading} reading
  * @param {ClassEntry[]} classes
  */
-export function writeClasses(page, { entries, counted }, classes) {
+export function writeClasses(page, { entries, counted, below }, classes) {
   const found = [];
   for (const { id, name } of classes) {
     const masks = entries.filter((entry) => entry.classId === id).map((entry) => entry.mask);
@@ -60,15 +63,25 @@ export function writeClasses(page, { entries, counted }, classes) {
     one(row, ".bar-value").setAttribute("width", `${value}%`);
   }
   found.sort((one, other) => other.masked - one.masked);
-  one(page, ".reading-what").textContent = headline(found[0]?.name, classes.length === 1 || found.length === 1);
+  one(page, ".reading-what").textContent = headline(found[0]?.name, classes.length === 1 || found.length === 1, below);
+}
+
+/** @param {number} count */
+function belowInWords(count) {
+  return `${grouped(count)} candidate${count === 1 ? " scores" : "s score"}`;
 }
 
 /**
  * @param {string | undefined} most the class that masks most
  * @param {boolean} alone
+ * @param {number} below how many candidates the threshold leaves out
  */
-function headline(most, alone) {
-  if (most === undefined) return "of the picture: nothing was found";
+function headline(most, alone, below) {
+  if (most === undefined) {
+    return below
+      ? `of the picture: nothing scores high enough, but ${belowInWords(below)} below the threshold`
+      : "of the picture: nothing was found";
+  }
   return alone ? `of the picture is masked as ${most}` : `of the picture is masked, most as ${most}`;
 }
 

@@ -1,9 +1,11 @@
 // @ts-check
-// What follows the score threshold outside the numbers: addresses, the notes, the model's default.
+// What follows the score threshold outside the numbers: addresses, the notes, the forms that keep it.
 
 import { element, one } from "./elements.js";
-import { short } from "./numbers.js";
+import { between, short } from "./numbers.js";
 import { sentence } from "./sentence.js";
+
+const UNLIKE = "unlike_training";
 
 /**
  * Let the page's address, its links and its downloads ask for a threshold; null is that of the measurement itself.
@@ -28,39 +30,69 @@ function atThreshold(address, threshold) {
   return url.href;
 }
 
+/** @typedef {{code: string, message: string}} Note */
+/** @typedef {{low: number, high: number}} Interval */
+
 /**
- * The notes of a measurement at a threshold, or null where they cannot be loaded.
+ * What the service says of a measurement at a threshold beside the numbers, or null where it cannot be loaded.
  * @param {string} json address of the measurement
  * @param {number} threshold
  */
-export async function loadNotes(json, threshold) {
+export async function loadWords(json, threshold) {
   const url = new URL(atThreshold(new URL(json, document.baseURI).href, threshold));
   url.searchParams.set("mask_format", "none");
   const answer = await fetch(url).catch(() => null);
   if (!answer?.ok) return null;
-  const { notes } = /** @type {{notes: string[]}} */ (await answer.json());
-  return notes.map((note) => element("p", "note", sentence(note)));
+  const { notes, coverage } = /** @type {{notes: Note[], coverage: {interval: Interval | null}}} */ (
+    await answer.json()
+  );
+  return { notes, interval: coverage.interval };
 }
 
 /**
- * Save a threshold as the default of the model, or forget what was saved. Returns the default after that, or null where
- * it was refused; the page says why.
- * @param {Element} page
- * @param {number | null} threshold
+ * Write the notes, and between which percentages the truth lies.
+ * @param {HTMLElement} page
+ * @param {{notes: Note[], interval: Interval | null}} words
  */
-export async function saveDefault(page, threshold) {
-  const form = one(page, ".threshold-default");
-  const url = atThreshold(new URL(form.dataset.defaults ?? "", document.baseURI).href, threshold);
-  const method = threshold === null ? "DELETE" : "PUT";
-  const answer = await fetch(url, { method, headers: { "Planimeter-Page": "1" } }); // only our own pages can: see origin.py
-  const model = await answer.json();
-  const said = one(page, "[data-default-note]");
-  if (!answer.ok) {
-    said.textContent = model.error.message;
-    return null;
+export function writeWords(page, { notes, interval }) {
+  const below = notes.filter((note) => note.code !== UNLIKE);
+  one(page, "[data-notes]").replaceChildren(...below.map((note) => element("p", "note", sentence(note.message))));
+  const trust = one(page, "[data-trust]");
+  delete trust.dataset.stale;
+  // A picture that is unlike those of the training is so at every threshold, and a model without intervals has none.
+  if (trust.querySelector("[data-unlike]") || notes.some((note) => note.code === "interval_unknown")) return;
+  const band = one(page, ".scale-interval");
+  band.setAttribute("x", `${interval?.low ?? 0}%`);
+  band.setAttribute("width", `${interval ? interval.high - interval.low : 0}%`);
+  if (!interval) {
+    trust.replaceChildren();
+    return;
   }
-  one(page, "[data-reset]").hidden = !model.score_threshold_saved;
-  const saved = model.score_threshold_saved ? ", saved here" : "";
-  said.textContent = `Default of ${model.title}: ${short(model.score_threshold)}${saved}`;
-  return /** @type {number} */ (model.score_threshold);
+  const sentenceOf = element("p", "reading-error", "The truth lies ");
+  sentenceOf.append(
+    element("strong", "", `between ${between(interval.low, interval.high)}\u2009%`),
+    ", 9\u00a0times\u00a0in\u00a010.",
+  );
+  trust.replaceChildren(sentenceOf);
+}
+
+/**
+ * What was said of another threshold fades until the service has answered.
+ * @param {HTMLElement} page
+ */
+export function fadeWords(page) {
+  one(page, "[data-trust]").dataset.stale = "";
+}
+
+/**
+ * Let the forms that keep a threshold, or save it as a default, mean the one that is shown.
+ * @param {HTMLElement} page
+ * @param {number} threshold
+ */
+export function offerToKeep(page, threshold) {
+  const text = short(threshold);
+  for (const field of page.querySelectorAll("[data-follows]")) field.setAttribute("value", text);
+  const save = page.querySelector("[data-save]");
+  if (save) save.textContent = `Save ${text} as default for everybody`;
+  one(page, "[data-keep]").hidden = threshold === Number(page.dataset.counting);
 }

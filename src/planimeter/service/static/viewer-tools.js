@@ -9,17 +9,44 @@ import { decimals } from "./numbers.js";
 const STEP = 1.5;
 
 /**
+ * What a hand has set for one picture, for those that follow it on the same page.
+ * @type {{opacity?: string, labels?: boolean, boxes?: boolean, style?: string}}
+ */
+const kept = {};
+
+/**
+ * Let the picture be drawn as the bar says, and the bar say what was set for the one before.
+ * @param {Element} page
+ * @param {PictureViewer} viewer
+ */
+export function applyTools(page, viewer) {
+  const tool = toolsOf(page);
+  tool("opacity").value = kept.opacity ?? tool("opacity").value;
+  viewer.opacity = Number(tool("opacity").value);
+  for (const name of /** @type {const} */ (["labels", "boxes"])) {
+    tool(name).checked = kept[name] ?? tool(name).checked;
+    viewer[name] = tool(name).checked;
+  }
+  const links = stylesOf(page);
+  const current =
+    links.find((link) => link.dataset.style === kept.style) ?? links.find((link) => link.hasAttribute("aria-current"));
+  if (current) show(current, links, viewer);
+}
+
+/**
  * @param {Element} page
  * @param {PictureViewer} viewer
  */
 export function connectTools(page, viewer) {
-  const tool = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (one(page, `[data-tool=${name}]`));
+  const tool = toolsOf(page);
   tool("opacity").addEventListener("input", () => {
-    viewer.opacity = Number(tool("opacity").value);
+    kept.opacity = tool("opacity").value;
+    viewer.opacity = Number(kept.opacity);
     viewer.invalidate();
   });
   for (const name of /** @type {const} */ (["labels", "boxes"])) {
     tool(name).addEventListener("change", () => {
+      kept[name] = tool(name).checked;
       viewer[name] = tool(name).checked;
       viewer.invalidate();
     });
@@ -30,26 +57,47 @@ export function connectTools(page, viewer) {
 }
 
 /**
+ * @param {Element} page
+ * @returns {(name: string) => HTMLInputElement}
+ */
+function toolsOf(page) {
+  return (name) => /** @type {HTMLInputElement} */ (one(page, `[data-tool=${name}]`));
+}
+
+/** @param {Element} page */
+function stylesOf(page) {
+  return [.../** @type {NodeListOf<HTMLAnchorElement>} */ (page.querySelectorAll("a[data-style]"))];
+}
+
+/**
+ * @param {HTMLAnchorElement} link
+ * @param {HTMLAnchorElement[]} links
+ * @param {PictureViewer} viewer
+ */
+function show(link, links, viewer) {
+  for (const other of links) other.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  const style = /** @type {import("./instance-layers.js").Style} */ (link.dataset.style ?? "fill");
+  viewer.dataset.style = style;
+  if (style === viewer.style_) return;
+  viewer.style_ = style;
+  viewer.change();
+}
+
+/**
  * Let the links to the picture in another style change it here.
  * @param {Element} page
  * @param {PictureViewer} viewer
  */
 function connectStyles(page, viewer) {
-  const links = [.../** @type {NodeListOf<HTMLAnchorElement>} */ (page.querySelectorAll("a[data-style]"))];
-  const show = (/** @type {HTMLAnchorElement} */ link) => {
-    viewer.style_ = /** @type {import("./instance-layers.js").Style} */ (link.dataset.style ?? "fill");
-    viewer.dataset.style = viewer.style_;
-    viewer.change();
-  };
+  const links = stylesOf(page);
   for (const link of links) {
-    if (link.hasAttribute("aria-current")) show(link);
     link.addEventListener("click", (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a window of its own
       event.preventDefault();
-      for (const other of links) other.removeAttribute("aria-current");
-      link.setAttribute("aria-current", "true");
       history.replaceState(null, "", link.href);
-      show(link);
+      kept.style = link.dataset.style;
+      show(link, links, viewer);
     });
   }
 }

@@ -31,7 +31,8 @@ export class ZoomableCanvas extends HTMLElement {
   }
 
   get ratio() {
-    return this.canvas.width / Math.max(1, this.canvas.clientWidth);
+    const { clientWidth } = this.canvas;
+    return clientWidth ? this.canvas.width / clientWidth : devicePixelRatio;
   }
 
   get fitZoom() {

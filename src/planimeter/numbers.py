@@ -5,7 +5,7 @@ That number is the shortest that names the same float. The percentage of 1,686 i
 rule is the same as rounding the exact ratio. `service/static/numbers.js` follows it in the browser.
 """
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 
 def write_decimals(value: float, places: int) -> str:
@@ -21,6 +21,14 @@ def write_percent(value: float) -> str:
     if 99.995 <= value < 100:
         return ">99.99"
     return write_decimals(value, 2)
+
+
+def write_between(low: float, high: float) -> tuple[str, str]:
+    """Write the ends of an interval, never narrower than it is: with one decimal, or two where it is narrow."""
+    step = Decimal(1).scaleb(-1 if high - low >= 1 else -2)
+    ends = ((low, ROUND_FLOOR), (high, ROUND_CEILING))
+    one, other = (f"{Decimal(repr(float(value))).quantize(step, rule)}" for value, rule in ends)
+    return one, other
 
 
 def write_signed(value: float, decimals: int = 2) -> str:

@@ -1,0 +1,1 @@
+"""Measurements as files that other programs open, each with what it changes of the coverage."""

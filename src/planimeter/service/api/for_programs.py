@@ -1,0 +1,67 @@
+"""Measurements as files that other programs open, one or many: `planimeter.exports` writes them."""
+
+from flask import Response
+
+from planimeter.exports.files import name_of_many, write_one
+from planimeter.service.api.answering import file_answer, unchanging
+from planimeter.service.api.described import PICTURE
+from planimeter.service.api.exports import export_all, sources
+from planimeter.service.api.many import refuse_too_many
+from planimeter.service.api.measurements import following
+from planimeter.service.api.options import ExportOptions, ManyExportOptions
+from planimeter.service.api.routes import api
+from planimeter.service.context import context
+from planimeter.service.measuring import record_at
+
+CHANGE_HEADER = "Planimeter-Coverage-Change"
+
+
+@api.get(
+    "/measurements/<id>/export",
+    "Get the measurement as a file for another program",
+    {
+        "description": "The file; with yolo and fiji a zip. What the format cannot carry stands in it, in its "
+        "README.txt or in the comment of the zip.",
+        "content": {
+            kind: {"schema": {}} for kind in ("application/geo+json", "application/json", "application/zip")
+        },
+        "headers": {
+            CHANGE_HEADER: {
+                "description": "Percentage points by which the coverage of what is exported differs from the measured "
+                "one, as Planimeter itself reads the file as labels.",
+                "schema": {"type": "number"},
+            }
+        },
+    },
+    options=ExportOptions,
+    errors=(400, 404, 409),
+)
+def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the measurement as a file for another program."""
+    record = record_at(context().store.get(id), options.score_threshold)
+    file = write_one(options.format, next(sources([record])))
+    answer = unchanging(
+        record, file.media_type, file.name, lambda: file.data, follows=following(options, record)
+    )
+    answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
+    return answer
+
+
+@api.get(
+    "/measurements/export",
+    "Get measurements as files for another program",
+    {
+        "description": "One json where the format has that (coco, label_studio), else a zip of a file for each picture "
+        "with README.txt, which says what the format cannot carry, and coverage.csv, which says by how many percentage "
+        "points it changes the coverage of each picture.",
+        "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
+    },
+    options=ManyExportOptions,
+    errors=(400, 409),
+)
+def export_of_many(options: ManyExportOptions) -> Response:
+    """Answer the matching measurements as files for another program."""
+    wanted = options.filter
+    refuse_too_many(wanted)
+    name, media_type = name_of_many(options.format)
+    return file_answer(export_all(options.format, wanted), media_type, name)

@@ -1,0 +1,103 @@
+"""One stored measurement: as it is read, and as columns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from planimeter.errors import StoreFailed, UnknownMeasurement
+from planimeter.measurement import Measurement, classes_found, truth_span
+from planimeter.store.files import FileNames
+from planimeter.store.lines import Line
+from planimeter.store.tables import MeasurementRow
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored measurement, and the names of its pictures: `Store.read` gives what is in them."""
+
+    id: str
+    created_at: datetime
+    measurement: Measurement
+    batch: str | None
+    """The name under which pictures were sent together."""
+    files: FileNames
+    measured_threshold: float
+    """The score threshold that the picture was measured with."""
+    kept_threshold: float | None = None
+    """The one that a user keeps for it instead: then `measurement` is what counts at that."""
+
+    @property
+    def line(self) -> Line:
+        """The same as a line of a list."""
+        measurement = self.measurement
+        return Line(
+            id=self.id,
+            filename=measurement.image.filename,
+            model=measurement.model.name,
+            batch=self.batch,
+            percent_masked=measurement.coverage.percent_masked,
+            instances=len(measurement.instances),
+            score_threshold=measurement.options.score_threshold,
+            measured_threshold=self.measured_threshold,
+            by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the database holds of one measurement."""
+
+    columns: MeasurementRow
+    document: str
+
+
+def measurement_of(row: Row) -> Measurement:
+    """Return the measurement of a row."""
+    try:
+        return Measurement.model_validate_json(row.document)
+    except ValidationError as error:
+        raise damaged(row.columns.id) from error
+
+
+def damaged(id_: str) -> StoreFailed:
+    """Return the error for a record that cannot be read."""
+    return StoreFailed(
+        f"The record of measurement {id_} is damaged, or was written by a newer Planimeter; planimeter doctor lists "
+        "all such records."
+    )
+
+
+def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:
+    """Return the columns that follow the score threshold."""
+    coverage, span = measurement.coverage, truth_span(measurement) or (None, None)
+    return {
+        "percent_masked": coverage.percent_masked,
+        "percent_low": span[0],
+        "percent_high": span[1],
+        "pixels_masked": coverage.pixels_masked,
+        "pixels_counted": coverage.pixels_counted,
+        "instances": len(measurement.instances),
+        "score_threshold": measurement.options.score_threshold,
+        "overlay_name": names.overlay,
+        "mask_name": names.mask,
+    }
+
+
+def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
+    """Return the columns of each class that was found."""
+    return [
+        {
+            "class_id": entry.class_id,
+            "class_name": entry.class_name,
+            "count": entry.count,
+            "percent_masked": entry.percent_masked,
+        }
+        for entry in classes_found(measurement)
+    ]
+
+
+def unknown(id_: str) -> UnknownMeasurement:
+    """Return the error for an id that is not recorded."""
+    return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
