@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import blocks, encoded
+from planimeter.exports import geojson
 from planimeter.exports.files import write_many, write_one
 from planimeter.exports.formats import FORMATS, ExportFormat
-from planimeter.exports.source import Names, Source
+from planimeter.exports.source import Names, Source, change_of
 from planimeter.labels import LabelledPictures, read_labels
 from planimeter.labels.shapes import even_odd, unite, with_holes
 from planimeter.masks.counted import Counted
@@ -183,11 +184,11 @@ def test_a_zip_for_fiji_has_traced_and_composite_regions() -> None:
         regions = [roifile.ImagejRoi.frombytes(archive.read(name)) for name in archive.namelist()]
         assert archive.namelist()[0] == "0001_Kratzer über Stahl.roi"
         assert archive.namelist()[1] == "0002_pit_ 1.roi"
+        assert "class: pit: 1\nscore: 0.89\n".encode("utf-16-be") in archive.read(archive.namelist()[1])
     assert [region.composite for region in regions] == [True, False, True, False, False]
     assert regions[1].roitype == roifile.ROI_TYPE.TRACED
     assert (regions[1].left, regions[1].top, regions[1].right, regions[1].bottom) == (20, 15, 45, 30)
     assert [region.group for region in regions] == [1, 2, 1, 2, 1]
-    assert regions[1].props == "class: pit: 1\nscore: 0.89\n"
 
 
 def test_labelme_has_polygons_and_masks_for_holes() -> None:
@@ -338,3 +339,15 @@ def test_label_studio_has_polygons_and_brushed_masks_where_they_must_be() -> Non
     assert annotation["result"][0]["score"] == 0.9
     assert task["data"] == {"image": "Prüfling 1.png"}
     assert task["meta"]["change_in_percentage_points"] == 0
+
+
+def test_what_an_export_loses_is_counted_from_what_was_written() -> None:
+    source = source_of([np.ones((10, 10), bool) & (np.arange(10) < 3), np.eye(10, dtype=bool)])
+    document = geojson.write(source)
+    assert change_of(source, geojson.read(document, source)).points == 0
+    lost = {**document, "features": document["features"][:1]}
+    change = change_of(source, geojson.read(lost, source))
+    assert (change.percent_masked, change.percent_exported, change.objects_exported) == (37, 30, 1)
+    assert change.points == -7
+    hole = {**document, "features": [*document["features"], document["features"][0]]}
+    assert change_of(source, geojson.read(hole, source)).points == 0, "overlaps count once"

@@ -83,6 +83,7 @@ def test_rectangles_and_ovals_are_read() -> None:
     assert pixels_of(region(TYPE.OVAL)).sum() == 316
     fine = region(
         TYPE.RECT,
+        version=228,
         options=roifile.ROI_OPTIONS.SUB_PIXEL_RESOLUTION,
         xd=10.6,
         yd=10.0,

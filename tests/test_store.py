@@ -348,15 +348,15 @@ class TestListing:
         self, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """All older documents are damaged: reading a single one would be told in the log."""
-        _insert_many(tmp_path, 200, document="not JSON")
+        _insert_many(tmp_path, 2000, document="not JSON")
         records = ids([add(store) for _ in range(50)])
 
         assert ids(store.list()) == records[::-1]
         assert ids(store.list(Filter(model="steel", class_name="scratches"))) == records[::-1]
-        assert (store.count(), store.count(Filter(class_name="scratches"))) == (250, 250)
+        assert (store.count(), store.count(Filter(class_name="scratches"))) == (2050, 2050)
         assert not caplog.records
         assert ids(store.list(limit=51)) == records[::-1]
-        assert sum("damaged" in record.message for record in caplog.records) == 200
+        assert "is damaged" in caplog.text
 
     @pytest.mark.parametrize("wanted", [Filter(), Filter(model="steel"), Filter(class_name="scratches")])
     def test_a_page_is_found_by_an_index_without_sorting(
@@ -707,9 +707,8 @@ class TestKilled:
     def test_unfinished_work_of_another_database_is_left_alone(self, store: Store, tmp_path: Path) -> None:
         _, work = _unfinished_work(tmp_path)
         store.close()
-        Store.open(
-            f"sqlite:///{tmp_path}/other.db", tmp_path / "uploads", tmp_path / "outputs", begin_anew=True
-        ).close()
+        places = f"sqlite:///{tmp_path}/other.db", tmp_path / "uploads", tmp_path / "outputs"
+        Store.open(*places, begin_anew=True).close()
         assert files_under(tmp_path) == work
 
     def test_a_forged_note_removes_nothing(self, store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -22,7 +22,7 @@ from planimeter.exports.formats import (
 )
 from planimeter.exports.source import Change, Names, Source
 from planimeter.exports.yolo import ClassNumbers
-from planimeter.measuring.table import csv_lines
+from planimeter.measuring.table import Cell, csv_lines
 from planimeter.numbers import write_signed
 from planimeter.packs.packing import new_file
 from planimeter.reading import read_file, read_file_text
@@ -51,7 +51,7 @@ class Exporter:
         entry = export(self.kind, source, self.numbers)
         self.changes.append(entry.change)
         if FORMATS[self.kind].one_file:
-            self.kept.append(source)
+            self.kept.append(replace(source))  # without its unpacked masks
             return
         target = target_of(self.kind, self.folder, source.stem)
         _write(target, encoded(entry.document))
@@ -153,7 +153,7 @@ def _write(target: Path, data: bytes) -> None:
         raise StoreFailed(f"{target} cannot be written: {error.strerror}") from error
 
 
-def _append(table: Path, row: dict[str, str | int | float]) -> None:
+def _append(table: Path, row: dict[str, Cell]) -> None:
     header, line = _lines(row)
     try:
         begun = read_file(table)[: len(header)] if table.exists() else b""
@@ -165,6 +165,6 @@ def _append(table: Path, row: dict[str, str | int | float]) -> None:
         raise StoreFailed(f"{table} cannot be written: {error.strerror}") from error
 
 
-def _lines(row: dict[str, str | int | float]) -> tuple[bytes, bytes]:
+def _lines(row: dict[str, Cell]) -> tuple[bytes, bytes]:
     header, _, line = "".join(csv_lines([row], COVERAGE_COLUMNS)).partition("\r\n")
     return f"{header}\r\n".encode(), line.encode()

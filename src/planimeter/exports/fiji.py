@@ -15,6 +15,8 @@ from planimeter.measurement import Instance
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 """The steps of a path."""
+_VERSION = 228
+"""Of the format: with properties and groups."""
 _MOST_GROUPS = 255
 _FARTHEST = 60_000
 """Whole coordinates are kept in 16 bits."""
@@ -56,6 +58,7 @@ def _region(instance: Instance, rings: list[Ring]) -> roifile.ImagejRoi:
         )
     region.left, region.top = corners.min(axis=0).tolist()
     region.right, region.bottom = corners.max(axis=0).tolist()
+    region.version = _VERSION
     region.group = min(instance.class_id, _MOST_GROUPS)  # which the ROI Manager shows in colours
     name = _plain(instance.class_name)
     region.name = f"{instance.id:04}_{file_name(name.replace('/', '_'))}"

@@ -8,7 +8,6 @@ from planimeter.exports.archive import Archive
 from planimeter.exports.formats import (
     COVERAGE_COLUMNS,
     FORMATS,
-    Exported,
     ExportFormat,
     coverage_row,
     encoded,
@@ -17,7 +16,7 @@ from planimeter.exports.formats import (
 )
 from planimeter.exports.source import Change, Source
 from planimeter.exports.yolo import ClassNumbers
-from planimeter.measuring.table import csv_lines
+from planimeter.measuring.table import Cell, csv_lines
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,9 @@ def write_one(kind: ExportFormat, source: Source) -> File:
     """Return the export of one picture: one file, or a zip where the format has several."""
     form = FORMATS[kind]
     if kind == "yolo":
-        written: list[Exported] = []
-        data = b"".join(_archive(kind, [source], written))
-        return File(data, f"{source.stem}_yolo.zip", "application/zip", written[0].change)
+        changes: list[Change] = []
+        data = b"".join(_archive(kind, [source], changes))
+        return File(data, f"{source.stem}_yolo.zip", "application/zip", changes[0])
     entry = export(kind, source, {})
     document = [entry.document] if kind == "label_studio" else entry.document
     return File(encoded(document), f"{source.stem}{form.suffix}", form.media_type, entry.change)
@@ -58,12 +57,6 @@ def name_of_many(kind: ExportFormat) -> tuple[str, str]:
     return f"measurements_{kind}.zip", "application/zip"
 
 
-def coverage_table(written: Iterable[tuple[Exported, str]]) -> str:
-    """Return `coverage.csv`: each picture's coverage as measured and as exported."""
-    rows = (coverage_row(entry, file) for entry, file in written)
-    return "".join(csv_lines(rows, COVERAGE_COLUMNS))
-
-
 def _listed(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]:
     between = b"[\n"
     for source in sources:
@@ -72,23 +65,23 @@ def _listed(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]:
     yield b"[]\n" if between == b"[\n" else b"]\n"
 
 
-def _archive(kind: ExportFormat, sources: Iterable[Source], written: list[Exported]) -> Iterator[bytes]:
-    """Yield a zip of a file for each picture; `written` receives what became of each, without its content."""
+def _archive(kind: ExportFormat, sources: Iterable[Source], changes: list[Change]) -> Iterator[bytes]:
+    """Yield a zip of a file for each picture; `changes` receives what became of each."""
     form = FORMATS[kind]
     archive = Archive()
     archive.add("README.txt", readme(kind))
     numbers = ClassNumbers()
-    names: list[str] = []
+    rows: list[dict[str, Cell]] = []
     for source in sources:
         entry = export(kind, source, numbers.add(source.classes))
         name = f"{form.folder}{source.stem}{form.suffix}"
-        archive.add(
-            name, encoded(entry.document), source.created_at, packed=form.media_type != "application/zip"
-        )
-        names.append(name)
-        written.append(Exported(source, None, entry.change))
+        packed = form.media_type != "application/zip"
+        archive.add(name, encoded(entry.document), source.created_at, packed=packed)
+        # Of a picture that is written, its figures are kept and nothing else: there may be thousands.
+        rows.append(coverage_row(entry, name))
+        changes.append(entry.change)
         yield archive.drained()
-    archive.add("coverage.csv", coverage_table(zip(written, names, strict=True)))
+    archive.add("coverage.csv", "".join(csv_lines(rows, COVERAGE_COLUMNS)))
     if kind == "yolo":
         archive.add("data.yaml", numbers.data_yaml())
     yield archive.closed()

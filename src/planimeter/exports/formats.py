@@ -9,6 +9,7 @@ from typing import Any, Literal
 from planimeter.exports import coco, fiji, geojson, label_studio, labelme, yolo
 from planimeter.exports.source import Change, Source, change_of
 from planimeter.labels.entries import ObjectEntry
+from planimeter.measuring.table import Cell
 
 ExportFormat = Literal["coco", "geojson", "fiji", "labelme", "label_studio", "yolo"]
 
@@ -142,7 +143,7 @@ def readme(kind: ExportFormat) -> str:
     )
 
 
-def coverage_row(entry: Exported, file: str) -> dict[str, str | int | float]:
+def coverage_row(entry: Exported, file: str) -> dict[str, Cell]:
     """Return a picture's row of `coverage.csv`."""
     change = entry.change
     return {
