@@ -235,20 +235,6 @@ def test_training_without_its_extra_says_what_to_install(tmp_path: Path) -> None
     assert "Traceback" not in result.stderr
 
 
-def test_a_yolo_folder_is_checked_without_the_extra(tmp_path: Path) -> None:
-    for folder in ("images", "labels"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "images" / "a.png").write_bytes(encoded(blocks()))
-    (tmp_path / "labels" / "a.txt").write_text("0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n")
-    (tmp_path / "data.yaml").write_text(
-        "train: images\nval: ../valid/images  # not exported\nnames: ['Kratzer: tief']\n"
-    )
-    result = run_without_extra("data", "check", str(tmp_path))
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "1 instances" in result.stdout
-    assert "Kratzer: tief" in result.stdout
-
-
 @pytest.mark.parametrize("value", ["inf", "nan", "1e10", "0"])
 def test_a_deadline_without_an_end_is_refused_at_start(folder: Path, value: str) -> None:  # noqa: ARG001
     result = run("serve", "--deadline", value)
@@ -264,3 +250,17 @@ def test_results_are_not_written_to_a_pipe(folder: Path) -> None:
     result = run("measure", "pictures", "--results", "pipe.csv")
     assert result.exit_code == 1
     assert "no regular file" in result.output
+
+
+def test_a_yolo_folder_is_checked_without_the_extra(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(encoded(blocks()))
+    (tmp_path / "labels" / "a.txt").write_text("0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n")
+    (tmp_path / "data.yaml").write_text(
+        "train: images\nval: ../valid/images  # not exported\nnames: ['Kratzer: tief']\n"
+    )
+    result = run_without_extra("data", "check", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 instances" in result.stdout
+    assert "Kratzer: tief" in result.stdout

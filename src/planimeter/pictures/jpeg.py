@@ -130,12 +130,12 @@ def _without_half_an_end(data: bytes) -> bytes:
 
 def _load_whole(body: bytes) -> ImageFile.ImageFile:
     """Return the picture whose scans end with `body`; raises `UndecodablePicture` where it needs more bytes."""
-    first = _load(body + _TAILS[0])
-    _refuse_other(first, body)
-    return first
+    image = _load(body + _TAILS[0])
+    _refuse_other(image, body)
+    return image
 
 
-def _refuse_other(image: Image.Image, body: bytes) -> None:
+def _refuse_other(image: ImageFile.ImageFile, body: bytes) -> None:
     """Raise `UndecodablePicture` where other bytes behind `body` than zeros, or an end, make another picture."""
     for tail in _TAILS[1:]:
         if not _same_pixels(image, _load(body + tail)):

@@ -31,15 +31,15 @@ ROLES: dict[str, Role] = {
     "api.create_measurement": "measure",
     "api.delete_measurement": "admin",
     "api.delete_measurements": "admin",
-    "api.keep": "measure",
-    "api.keep_none": "measure",
+    "api.keep": "admin",
+    "api.keep_none": "admin",
     "api.save_defaults": "admin",
     "api.reset_defaults": "admin",
     "pages.measure": "measure",
     "pages.measure_again": "measure",
-    "pages.keep": "measure",
     "pages.delete": "admin",
     "pages.delete_many": "admin",
+    "pages.keep": "admin",
     "pages.save_defaults": "admin",
 }
 """What changes something; all else reads, and only reads: see `tests/test_access.py`."""

@@ -41,6 +41,12 @@ def _without_password(database: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
+def file_bytes(engine: sa.Engine) -> int:
+    """Return the size of an SQLite file; 0 for what is none."""
+    path = Path(str(engine.url.database))
+    return path.stat().st_size if engine.dialect.name == "sqlite" and path.is_file() else 0
+
+
 def is_new(database: str) -> bool:
     """Say whether nothing is in a database yet: for SQLite, whether its file is missing or empty."""
     try:

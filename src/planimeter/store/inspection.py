@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
-from planimeter.store.engine import engine_of
+from planimeter.store.engine import engine_of, is_new
 from planimeter.store.files import INCOMING
 from planimeter.store.ids import is_id
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
@@ -34,6 +34,17 @@ def stray_files(*folders: Path) -> Iterator[Path]:
     for folder in dict.fromkeys(folders):
         if folder.is_dir():
             yield from (path for path in sorted(folder.iterdir()) if _OURS.search(path.name))
+
+
+def refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
+    """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
+    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
+    if first is not None:
+        raise StoreFailed(
+            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
+            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
+            "--begin-anew."
+        )
 
 
 def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tuple[int, list[Finding]]:

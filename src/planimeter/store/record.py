@@ -47,16 +47,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class RequestKey:
-    """What tells a request that is sent again from a new one."""
-
-    key: str
-    """SHA-256 of the key that the client gave."""
-    request: str
-    """SHA-256 of the picture and of all that was asked for with it."""
-
-
-@dataclass(frozen=True)
 class Row:
     """What the database holds of one measurement."""
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,16 +13,17 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, KeyReused, StoreFailed
+from planimeter.errors import InvalidOption, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import migrations
-from planimeter.store.engine import BUSY_SECONDS, engine_of
+from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
 from planimeter.store.files import FileNames
 from planimeter.store.filters import EVERYTHING, Filter, class_names, distinct, folded, matching
 from planimeter.store.ids import is_id
 from planimeter.store.lines import Line, read_lines
 from planimeter.store.order import NEWEST, Cursor, Order, beyond, column_of, sorting
-from planimeter.store.record import RequestKey, Row, class_figures_of, damaged, figures_of, unknown
+from planimeter.store.record import Row, class_figures_of, damaged, figures_of, unknown
+from planimeter.store.requests import RequestKey, measured_for
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
@@ -140,19 +140,8 @@ class Records:
 
     def asked_before(self, request: RequestKey) -> str | None:
         """Return the id of the measurement that this request made; raises `KeyReused` where another had its key."""
-        query = sa.select(RequestKeyRow.request, RequestKeyRow.measurement_id).where(
-            RequestKeyRow.key == request.key
-        )
         with self.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        if row[0] != request.request:
-            raise KeyReused(
-                "the Idempotency-Key was sent before with another picture or other options; give each request a key of "
-                "its own, and the same one only when it is sent again"
-            )
-        return str(row[1])
+            return measured_for(connection, request)
 
     def keep(self, id_: str, measurement: Measurement, names: FileNames, *, as_measured: bool) -> None:
         """Let a measurement count as `measurement` says, in one transaction; its first document stays as it is.
@@ -330,15 +319,11 @@ class Records:
         with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
-            if connection.dialect.name == "sqlite" and self._bytes() <= _CHECKED_WHOLE:
+            if connection.dialect.name == "sqlite" and file_bytes(self._engine) <= _CHECKED_WHOLE:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 connection.rollback()
                 if found != "ok":
                     raise StoreFailed(self._note_damage(found))
-
-    def _bytes(self) -> int:
-        path = Path(str(self._engine.url.database))
-        return path.stat().st_size if path.is_file() else 0
 
     def _note_damage(self, reason: object) -> str:
         self.damage = (

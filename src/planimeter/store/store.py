@@ -12,17 +12,17 @@ from typing import BinaryIO
 from planimeter.errors import CountDiffers, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import journal
-from planimeter.store.engine import is_new
 from planimeter.store.files import FileKind, FileNames, Folder, file_names
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.ids import Ids, is_id
-from planimeter.store.inspection import stray_files
+from planimeter.store.inspection import refuse_orphans
 from planimeter.store.journal import Note
 from planimeter.store.keys import Keys
 from planimeter.store.lines import Line
 from planimeter.store.order import NEWEST, Order
-from planimeter.store.record import Record, RequestKey, Row, measurement_of, unknown
+from planimeter.store.record import Record, Row, measurement_of, unknown
 from planimeter.store.records import Records
+from planimeter.store.requests import RequestKey
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
 _log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ class Store:
         self._uploads = uploads
         self._outputs = outputs
         self._ids = Ids()
-        self._keeping = threading.Lock()
         self.keys = Keys(records)
         """Who may use a service with this store."""
+        self._keeping = threading.Lock()
 
     @classmethod
     def open(
@@ -66,7 +66,7 @@ class Store:
         `begin_anew` is set, where the database is new but the folders hold the pictures of measurements.
         """
         if not begin_anew:
-            _refuse_orphans(database, upload_folder, output_folder)
+            refuse_orphans(database, upload_folder, output_folder)
         uploads = Folder(upload_folder.absolute(), "upload")
         outputs = Folder(output_folder.absolute(), "output")
         uploads.create()
@@ -222,7 +222,7 @@ class Store:
         found: _PageOfRecords = []
         portion = limit
         while ids := self._records.ids(wanted, limit=portion, after=before, order=order):
-            found += self._readable(self._records.rows(ids))
+            found += self._records_of(ids)
             if len(found) >= limit or len(ids) < portion:
                 break
             before, portion = ids[-1], max(_AT_ONCE, limit - len(found))  # in place of damaged ones
@@ -233,7 +233,7 @@ class Store:
     ) -> Iterator[Record]:
         """Yield measurements in `order`, a few in memory at a time; what is deleted meanwhile is left out."""
         while ids := self._records.ids(wanted, limit=_AT_ONCE, after=before, order=order):
-            yield from self._readable(self._records.rows(ids))
+            yield from self._records_of(ids)
             before = ids[-1]
 
     def lines(
@@ -399,6 +399,9 @@ class Store:
                 _log.warning("left out: %s", error)
         return found
 
+    def _records_of(self, ids: Sequence[str]) -> _PageOfRecords:
+        return self._readable(self._records.rows(ids))
+
     def _read(self, row: Row) -> Record:
         columns = row.columns
         names = FileNames(columns.upload_name, columns.overlay_name, columns.mask_name)
@@ -416,17 +419,6 @@ class Store:
 
 def _drawn(names: FileNames) -> tuple[str, str]:
     return names.overlay, names.mask
-
-
-def _refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
-    """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
-    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
-    if first is not None:
-        raise StoreFailed(
-            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
-            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
-            "--begin-anew."
-        )
 
 
 def _each(notes: Sequence[dict[Folder, Note]]) -> Iterator[tuple[Folder, Note]]:

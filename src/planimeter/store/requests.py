@@ -1,0 +1,32 @@
+"""What tells a request that is sent again from a new one."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from planimeter.errors import KeyReused
+from planimeter.store.tables import RequestKeyRow
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What tells a request that is sent again from a new one."""
+
+    key: str
+    """SHA-256 of the key that the client gave."""
+    request: str
+    """SHA-256 of the picture and of all that was asked for with it."""
+
+
+def measured_for(connection: sa.Connection, request: RequestKey) -> str | None:
+    """Return the id of the measurement that a request made; raises `KeyReused` where another had its key."""
+    columns = sa.select(RequestKeyRow.request, RequestKeyRow.measurement_id)
+    row = connection.execute(columns.where(RequestKeyRow.key == request.key)).one_or_none()
+    if row is None:
+        return None
+    if row[0] != request.request:
+        raise KeyReused(
+            "the Idempotency-Key was sent before with another picture or other options; give each request a key of its "
+            "own, and the same one only when it is sent again"
+        )
+    return str(row[1])
