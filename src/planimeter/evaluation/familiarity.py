@@ -18,7 +18,7 @@ FAR = 0.985
 and a limit beyond them would let pictures of another scale pass."""
 _PARTS = 5
 _MOST_DIRECTIONS = 48
-_SMOOTHING = 0.1
+_SMOOTHING = 0.001
 """Of the mean variance: directions in which the training hardly varies must not outweigh all others."""
 
 

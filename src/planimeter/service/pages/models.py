@@ -27,6 +27,13 @@ FIGURES = {
     "bias_interval": ("Percent masked: bias, 95 % interval", 2, ""),
     "mean_absolute_error_interval": ("Percent masked: mean absolute error, 95 % interval", 2, ""),
     "coverage_by_class": ("Class", 2, ""),
+    "interval": ("Interval of each picture", 2, ""),
+    "interval_by_class": ("Interval", 2, ""),
+    "level": ("stated level", 2, ""),
+    "inside": ("share with the truth inside", 3, ""),
+    "mean_width": ("mean width", 2, " points"),
+    "withheld": ("pictures without one", 0, ""),
+    "unlike_training": ("Pictures unlike those of the training", 0, ""),
     "mask_ap": ("Mask AP", 3, ""),
     "mask_ap50": ("Mask AP50", 3, ""),
     "mask_ap75": ("Mask AP75", 3, ""),
@@ -167,6 +174,8 @@ def read_figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 for inner, text in read_figures(value)
             )
         elif isinstance(value, list):
+            if value and isinstance(value[0], dict):
+                continue  # the bins of intervals: the report has them as a table
             yield name, " to ".join(f"{write_signed(part, decimals)}{unit}" for part in value)
         elif isinstance(value, float):
             yield name, f"{_number(value, decimals)}{unit}"
