@@ -20,7 +20,7 @@ PICTURES = 24
 PERCENT_TOLERANCE = 0.05
 """Points of percent masked, mean over the part: what float32 rounds differently on another processor."""
 F1_TOLERANCE = 0.01
-AP50 = {"nuclei": 0.846, "steel": 0.822, "tiles": 0.526}
+AP50 = {"nuclei": 0.846, "steel": 0.770, "tiles": 0.526}
 """Of each model on its part of two dozen pictures, when it was bundled; the card's is of all pictures."""
 AP50_TOLERANCE = 0.02
 CARD_DIGITS = 0.005
@@ -67,11 +67,19 @@ def test_error_f1_and_ap_of_a_bundled_model_are_those_of_its_card(name: str) -> 
     data = data.with_classes(segmenter.classes)
     compared: list[Compared] = compare(segmenter, data)
     metrics = summarise(compared, data.classes, segmenter.default_threshold)
-    measured = [
-        segmenter.measure(entry.pixels, mask_format="none").coverage.percent_masked for entry in data.pictures
+    measured = [segmenter.measure(entry.pixels, mask_format="none").coverage for entry in data.pictures]
+    differences = [
+        abs(now.percent_masked - row["measured_percent"]) for now, row in zip(measured, rows, strict=True)
     ]
-    differences = [abs(now - row["measured_percent"]) for now, row in zip(measured, rows, strict=True)]
     assert sum(differences) / len(differences) <= PERCENT_TOLERANCE
+    # A picture that is unlike those of the training has none in an answer; the report knows what it would be.
+    spans = [
+        abs(now.interval.low - row["interval"][0]) + abs(now.interval.high - row["interval"][1])
+        for now, row in zip(measured, rows, strict=True)
+        if now.interval is not None and row["interval"] is not None
+    ]
+    assert study["part"] == "validation" or len(spans) >= 0.9 * len(rows)
+    assert sum(spans) <= 4 * PERCENT_TOLERANCE * len(rows)
     error = sum(abs(row["measured_percent"] - row["true_percent"]) for row in rows) / len(rows)
     assert metrics.coverage.mean_absolute_error == pytest.approx(error, abs=PERCENT_TOLERANCE)
     assert metrics.f1 == pytest.approx(f1_of(rows), abs=F1_TOLERANCE)
