@@ -125,7 +125,7 @@ def test_every_mode_of_an_image_is_handled_as_in_a_file(
     notes = [
         entry.message
         for entry in segmenter.measure(Image.new(mode, (40, 40))).notes
-        if entry.code != "interval_unknown"
+        if entry.code not in {"interval_unknown", "interval_withheld", "unlike_training"}
     ]
     assert any(entry.startswith(note) for entry in notes) if note else notes == []
 
