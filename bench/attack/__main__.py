@@ -20,6 +20,12 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="a minute or two instead of half an hour")
     parser.add_argument("--kills", type=int, help="how often the service is killed (500; 5)")
     parser.add_argument("--soak", type=float, help="seconds at twice the capacity (600; 20)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=rounds.HEALTH_SECONDS,
+        help="seconds within which health must answer; more where the machine does other work too",
+    )
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
@@ -27,6 +33,7 @@ def main() -> int:
     seconds = given.soak if given.soak is not None else (20 if given.short else 600)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
+    rounds.Probes.patience = given.patience
     broken = 0
     with tempfile.TemporaryDirectory(prefix="planimeter-attack-") as folder:
         running = Running(Path(folder), "--model", given.model)

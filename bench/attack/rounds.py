@@ -38,6 +38,9 @@ class Verdict:
 class Probes:
     """Asks for health, a page and the memory all the time."""
 
+    patience = HEALTH_SECONDS
+    """Seconds within which health must answer; more on machines that do other work too."""
+
     def __init__(self, running: Running) -> None:
         self.running = running
         self.health: list[float] = []
@@ -58,7 +61,7 @@ class Probes:
             f"health at most {max(self.health):.2f} s, a page {max(self.pages):.2f} s; memory at most "
             f"{self.main:,.0f} MiB and {self.decoders:,.0f} in decoders"
         )
-        verdict.expect(f"health within {HEALTH_SECONDS:g} s", held=max(self.health) <= HEALTH_SECONDS)
+        verdict.expect(f"health within {self.patience:g} s", held=max(self.health) <= self.patience)
 
 
 @contextmanager
