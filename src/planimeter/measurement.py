@@ -171,6 +171,8 @@ Verdict = Literal["pass", "fail", "undecided"]
 
 UNLIKE_TRAINING = "unlike_training"
 """The code of the note on a picture that does not look like those that the model learnt from."""
+UNKNOWN, WITHHELD = "interval_unknown", "interval_withheld"
+"""The codes of the notes that say why there is no interval: never for this model, or not for this picture."""
 
 
 def judge(measurement: "Measurement", limit_percent: float) -> Verdict:

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import click
 
 from planimeter.errors import PlanimeterError, StoreFailed
-from planimeter.measurement import Interval, Measurement
-from planimeter.measuring.candidates import UNKNOWN
+from planimeter.measurement import UNKNOWN, Interval, Measurement
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular

@@ -13,9 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.comparison import Compared
 from planimeter.masks.counted import Counted
-from planimeter.masks.union import count_coverage
-from planimeter.masks.window import WindowMask
-from planimeter.measurement import percent
+from planimeter.masks.union import cover_percents
 from planimeter.measuring.candidates import Candidate
 
 Interval = tuple[float, float]
@@ -83,7 +81,7 @@ def found_percent(entry: Compared, thresholds: Sequence[float], classes: int) ->
 
 def true_percent(entry: Compared, classes: int) -> NDArray[np.float64]:
     """Return the true percent masked, [1 + classes]: all, then each class."""
-    return _percent(entry.picture.masks, entry.picture.labels, entry.counted, classes)
+    return cover_percents(entry.picture.masks, entry.picture.labels, entry.counted, classes)
 
 
 def errors_at(compared: Sequence[Compared], thresholds: Sequence[float], classes: int) -> NDArray[np.float64]:
@@ -122,14 +120,7 @@ def best_threshold(compared: Sequence[Compared]) -> float:
 
 
 def _percent_of(found: Sequence[Candidate], counted: Counted, classes: int) -> NDArray[np.float64]:
-    return _percent([entry.mask for entry in found], [entry.label for entry in found], counted, classes)
-
-
-def _percent(
-    masks: Sequence[WindowMask], labels: Sequence[int], counted: Counted, classes: int
-) -> NDArray[np.float64]:
-    counts = count_coverage(masks, labels, *counted.size, classes)
-    return np.array([percent(pixels, counted.pixels) for pixels in (counts.masked, *counts.by_class)])
+    return cover_percents([entry.mask for entry in found], [entry.label for entry in found], counted, classes)
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:

@@ -28,12 +28,10 @@ def learn_familiarity(textures: Sequence[Texture]) -> Familiarity | None:
         return None
     values = np.stack(textures)
     fifth = np.arange(len(values)) % _PARTS
-    distances = np.concatenate(
-        [
-            [distance(_describe(values[fifth != part], 1.0), texture) for texture in values[fifth == part]]
-            for part in range(_PARTS)
-        ]
-    )
+    distances: list[float] = []
+    for part in range(_PARTS):
+        others = _describe(values[fifth != part], 1.0)
+        distances += [distance(others, texture) for texture in values[fifth == part]]
     return _describe(values, float(np.quantile(distances, FAR)))
 
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import InvalidOption
+from planimeter.masks.counted import Counted
 from planimeter.masks.window import Bools, WindowMask
+from planimeter.measurement import percent
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ def count_coverage(
         for class_id in range(1, classes + 1)
     ]
     return CoverageCounts(masked, overlapping, tuple(by_class))
+
+
+def cover_percents(
+    masks: Sequence[WindowMask], labels: Sequence[int], counted: Counted, classes: int
+) -> NDArray[np.float64]:
+    """Return the percent covered by the union of all masks, then by that of each class: [1 + classes]."""
+    counts = count_coverage(masks, labels, *counted.size, classes)
+    return np.array([percent(pixels, counted.pixels) for pixels in (counts.masked, *counts.by_class)])
 
 
 def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:

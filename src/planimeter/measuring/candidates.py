@@ -18,10 +18,7 @@ from planimeter.errors import StoreFailed
 from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
 from planimeter.masks.window import Box, WindowMask
-from planimeter.measurement import Instance, Measurement, Note, Notes, Part, Rle
-
-UNKNOWN, WITHHELD = "interval_unknown", "interval_withheld"
-"""The codes of the notes that say why there is no interval: never for this model, or not for this picture."""
+from planimeter.measurement import UNKNOWN, WITHHELD, Instance, Measurement, Note, Notes, Part, Rle
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from math import ceil, floor
 
 import numpy as np
 
-from planimeter.masks.union import count_coverage
-from planimeter.measurement import UNLIKE_TRAINING, Coverage, Interval, Note, percent
-from planimeter.measuring.candidates import UNKNOWN, WITHHELD, Candidates
+from planimeter.masks.union import cover_percents
+from planimeter.measurement import UNKNOWN, UNLIKE_TRAINING, WITHHELD, Coverage, Interval, Note
+from planimeter.measuring.candidates import Candidates
 from planimeter.measuring.doubt import Percents, around, doubt, shown_percents
 from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals
 
@@ -43,9 +43,9 @@ def with_intervals(
             f"{lowest:g} to {highest:g}"
         )
         return coverage, [Note(code=WITHHELD, message=message)]
-    doubts = _doubts(coverage, candidates, score_threshold)
     tables = _around(intervals.thresholds, score_threshold)
     percents = [coverage.percent_masked, *(entry.percent_masked for entry in coverage.by_class)]
+    doubts = _doubts(np.array(percents), candidates, score_threshold)
     found = [
         _interval(intervals, [table.classes[index] for table in tables], value, doubts[index])
         for index, value in enumerate(percents)
@@ -74,19 +74,17 @@ def _notes(coverage: Coverage, tables: Sequence[AtThreshold]) -> list[Note]:
     return [Note(code=WITHHELD, message=message)]
 
 
-def _doubts(coverage: Coverage, candidates: Candidates, score_threshold: float) -> Percents:
-    classes = len(coverage.by_class)
-    measured = np.array([coverage.percent_masked, *(entry.percent_masked for entry in coverage.by_class)])
-    looser, stricter = (_percents(candidates, threshold, classes) for threshold in around(score_threshold))
+def _doubts(measured: Percents, candidates: Candidates, score_threshold: float) -> Percents:
+    looser, stricter = (
+        _percents(candidates, threshold, len(measured) - 1) for threshold in around(score_threshold)
+    )
     return doubt(measured, looser, stricter, shown_percents(candidates, measured))
 
 
 def _percents(candidates: Candidates, score_threshold: float, classes: int) -> Percents:
-    found, counted = candidates.above(score_threshold), candidates.counted
-    counts = count_coverage(
-        [entry.mask for entry in found], [entry.label for entry in found], *counted.size, classes
-    )
-    return np.array([percent(pixels, counted.pixels) for pixels in (counts.masked, *counts.by_class)])
+    found = candidates.above(score_threshold)
+    masks, labels = [entry.mask for entry in found], [entry.label for entry in found]
+    return cover_percents(masks, labels, candidates.counted, classes)
 
 
 def _around(tables: Sequence[AtThreshold], score_threshold: float) -> Sequence[AtThreshold]:
