@@ -9,7 +9,7 @@ folder for each picture with `images` and `masks` in it, is read too.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -200,11 +200,16 @@ def components(
         if value not in class_of:
             report.broken(file, f"has the value {value}, and {known}")
             continue
-        labelled, _ = ndimage.label(values == value, NEIGHBOURS)
-        for number, window in enumerate(ndimage.find_objects(labelled), start=1):
-            shape = at(labelled[window] == number, window)
+        for number, shape in enumerate(connected(values == value), start=1):
             objects.append(ObjectEntry(f"component {number} of value {value}", class_of[value], (shape,)))
     return objects
+
+
+def connected(pixels: NDArray[np.bool_]) -> Iterator[Shape]:
+    """Yield the connected components of a mask."""
+    labelled, _ = ndimage.label(pixels, NEIGHBOURS)
+    for number, window in enumerate(ndimage.find_objects(labelled), start=1):
+        yield at(labelled[window] == number, window)
 
 
 def at(pixels: NDArray[np.bool_], window: tuple[slice, slice]) -> Shape:

@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import read_lines
 from planimeter.labels.finder import Finder, Missing, pictures_beside
-from planimeter.labels.mask_files import NEIGHBOURS, UNREADABLE, at
+from planimeter.labels.mask_files import UNREADABLE, at, connected
 
 FORMAT = "Pascal VOC masks"
 CLASSES, OBJECTS, PICTURES, LABEL_MAP = (
@@ -143,9 +143,7 @@ def _components(
         if colour not in class_of:
             report.broken(file, f"has the colour {_told(colour)}, which {LABEL_MAP} does not name")
             continue
-        components, _ = ndimage.label(colours == colour, NEIGHBOURS)
-        for number, window in enumerate(ndimage.find_objects(components), start=1):
-            shape = at(components[window] == number, window)
+        for number, shape in enumerate(connected(colours == colour), start=1):
             objects.append(
                 ObjectEntry(f"component {number} of {class_of[colour]}", class_of[colour], (shape,))
             )

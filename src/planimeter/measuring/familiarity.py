@@ -41,7 +41,7 @@ def typical_texture(tiles: Sequence[Texture]) -> Texture | None:
 
 
 def distance(familiarity: Familiarity, texture: Texture) -> float:
-    """Return how far a picture is from those of the training: they lie at about 1."""
+    """Return how far a picture is from those of the training, in their own spread along each direction."""
     away = np.asarray(familiarity.directions) @ (texture - np.asarray(familiarity.mean))
     return float(np.sqrt(np.mean(away**2)))
 
@@ -54,8 +54,8 @@ def note_unlike(familiarity: Familiarity | None, texture: Texture | None) -> lis
     if away <= familiarity.limit:
         return []
     message = (
-        f"this picture looks unlike those that the model learnt from ({away / familiarity.limit:.1f} times as far from "
-        "them as they are from each other), so nothing is promised of its percentage: is it the right model, and the "
+        f"this picture looks unlike those that the model learnt from (by {away / familiarity.limit:.1f} times what "
+        "nearly all of them differ), so nothing is promised of its percentage: is it the right model, and the "
         "magnification that it was trained on?"
     )
     return [Note(code=UNLIKE_TRAINING, message=message)]

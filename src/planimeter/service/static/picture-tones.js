@@ -26,12 +26,7 @@ export function isPlain({ brightness, contrast, gamma, channel }) {
  * @param {Tones} tones
  */
 export function toned(picture, tones) {
-  const canvas = document.createElement("canvas");
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  const pen = penOf(canvas);
-  pen.drawImage(picture, 0, 0);
-  const image = pen.getImageData(0, 0, canvas.width, canvas.height);
+  const { canvas, pen, image } = drawn(picture);
   const { data } = image;
   const table = tableOf(tones);
   const { channel } = tones;
@@ -46,6 +41,19 @@ export function toned(picture, tones) {
   }
   pen.putImageData(image, 0, 0);
   return canvas;
+}
+
+/**
+ * A picture on a canvas of its own size, and its pixels.
+ * @param {ImageBitmap | HTMLCanvasElement} picture
+ */
+function drawn(picture) {
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const pen = penOf(canvas);
+  pen.drawImage(picture, 0, 0);
+  return { canvas, pen, image: pen.getImageData(0, 0, canvas.width, canvas.height) };
 }
 
 /**
@@ -66,12 +74,7 @@ export function tableOf({ brightness, contrast, gamma }) {
  * @returns {Tones}
  */
 export function stretched(picture, channel) {
-  const canvas = document.createElement("canvas");
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  const pen = penOf(canvas);
-  pen.drawImage(picture, 0, 0);
-  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+  const { data } = drawn(picture).image;
   const counts = new Uint32Array(256);
   for (let at = 0; at < data.length; at += 4 * STEP) {
     const value = channel === null ? Math.max(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0) : data[at + channel];
