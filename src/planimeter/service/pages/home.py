@@ -11,6 +11,7 @@ from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pages.words import write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
 from planimeter.store import Filter
@@ -27,6 +28,7 @@ def home() -> str:
 
 
 def _home(problem: PlanimeterError | None = None) -> str:
+    """Show the page, with what went wrong with the picture of a form."""
     parts = context()
     packs = parts.models.packs()
     chosen = request.form.get("model") or request.args.get("model")
@@ -53,7 +55,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
         chosen_threshold=request.form.get("score_threshold", ""),
         thresholds=thresholds,
         default_threshold=f"{thresholds[default.name]:g}" if default else "",
-        error=str(problem) if problem else None,
+        error=_in_words(problem) if problem else None,
         error_in_options=isinstance(problem, (InvalidOption, UnknownModel)),
     )
 
@@ -83,6 +85,13 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
             "No picture was chosen. Choose a file, or one of the samples, and press Measure."
         )
     return upload.read(), upload.filename, parse_options(fields)
+
+
+def _in_words(problem: PlanimeterError) -> str:
+    """Return what is wrong, and with which file."""
+    upload = request.files.get("image")
+    reason = write_sentence(str(problem))
+    return f"{upload.filename} was not measured. {reason}" if upload and upload.filename else reason
 
 
 def _limits_in_words() -> str:
