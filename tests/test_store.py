@@ -340,7 +340,7 @@ class TestListing:
     def test_a_walk_reads_all_in_portions_and_passes_over_what_is_deleted_meanwhile(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("planimeter.store.store._AT_ONCE", 3)
+        monkeypatch.setattr("planimeter.store.reading.AT_ONCE", 3)
         records = [add(store).id for _ in range(8)]
         walked = []
         for record in store.walk(Filter(model="steel")):
@@ -743,7 +743,7 @@ class TestDeletingMany:
     def test_those_that_are_meant_go_with_their_files_and_nothing_else(
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("planimeter.store.store._AT_ONCE", 2)
+        monkeypatch.setattr("planimeter.store.store.AT_ONCE", 2)
         gone = [add(store, measurement("a.png")) for _ in range(5)]
         kept = add(store, measurement("b.png"))
 
@@ -1041,7 +1041,7 @@ def test_writers_of_a_locked_database_wait_once_all_in_all(
 ) -> None:
     database = tmp_path / "records.db"
     store = Store.open(f"sqlite:///{database}", tmp_path / "up", tmp_path / "out")
-    store._records.patience = 2.0
+    store._database.patience = 2.0
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     failed: list[str] = []

@@ -9,9 +9,10 @@ from planimeter.store.files import FileKind
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.lines import Line
 from planimeter.store.order import NEWEST, Order
+from planimeter.store.reading import Around
 from planimeter.store.record import Record
 from planimeter.store.requests import RequestKey
-from planimeter.store.store import Around, Store
+from planimeter.store.store import Store
 
 __all__ = [
     "EVERYTHING",

@@ -62,6 +62,22 @@ def measurement_of(row: Row) -> Measurement:
         raise damaged(row.columns.id) from error
 
 
+def record_of(row: Row) -> Record:
+    """Return a row as a record; raises StoreFailed for a damaged one."""
+    columns = row.columns
+    return Record(
+        id=columns.id,
+        created_at=columns.created_at,
+        measurement=measurement_of(row),
+        batch=columns.batch,
+        files=FileNames(columns.upload_name, columns.overlay_name, columns.mask_name),
+        measured_threshold=columns.measured_threshold,
+        kept_threshold=(
+            columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
+        ),
+    )
+
+
 def damaged(id_: str) -> StoreFailed:
     """Return the error for a record that cannot be read."""
     return StoreFailed(

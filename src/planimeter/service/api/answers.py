@@ -36,7 +36,8 @@ from planimeter.packs.pack import Pack
 from planimeter.service.links import link
 from planimeter.store import Line, Record
 from planimeter.store.distribution import Distribution
-from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Statistics, Trend
+from planimeter.store.sums import Statistics
+from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Trend
 
 
 def _milliseconds(moment: datetime) -> str:
