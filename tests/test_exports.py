@@ -19,8 +19,8 @@ from planimeter.service.api.exports import sources
 from planimeter.service.api.options import MOST_AT_ONCE, MOST_LISTED
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import measurement
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, files, post
-from test_store import measurement
 
 QUARTER = encoded(blocks(red=(0, 0, 32, 32)))
 """25 % red."""

@@ -14,9 +14,9 @@ from planimeter.service.pages.history import PAGE_SIZE
 from planimeter.service.pages.site import PAGE_TOKEN
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import measurement
 from test_api import files
 from test_pages import HALF, Addresses, measure, shown
-from test_store import measurement
 
 PICTURE = encoded(HALF)
 

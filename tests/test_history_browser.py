@@ -25,9 +25,9 @@ from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.settings import Settings
 from planimeter.store import Filter, Store
+from stored import measurement
 from test_browser import PHONE, Watched, ask, browser, go, settle, watched  # noqa: F401  fixtures
 from test_comparing import PICTURE, ShiftedRuntime
-from test_store import measurement
 from test_trend import Clock
 
 pytestmark = pytest.mark.browser
