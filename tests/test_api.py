@@ -721,7 +721,7 @@ def test_deleting_removes_the_record_and_every_file(
     client: FlaskClient, settings: Settings, url: str
 ) -> None:
     assert len(files(settings)) == 3
-    assert client.delete(url).status_code == 204
+    assert client.delete(f"{url}?for_good=true").status_code == 204
     assert files(settings) == set()
     assert_problem(client.get(url), 404, "unknown_measurement")
     assert_problem(client.delete(url), 404, "unknown_measurement")

@@ -265,7 +265,7 @@ def test_deleting_a_selection_asks_and_then_they_are_gone(site: Site, watched: W
     settle(page)
     expect(page.locator("h1")).to_have_text("Delete 2 measurements?")
     assert site.store.count(Filter(batch="mistake")) == 3
-    page.get_by_role("button", name="Delete 2 measurements for good").click()
+    page.get_by_role("button", name="Delete 2 measurements").click()
     page.wait_for_url(re.compile("deleted=2"))
     settle(page)
     assert [record.id for record in site.store.list(Filter(batch="mistake"))] == [ids[1]]

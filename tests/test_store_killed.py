@@ -56,6 +56,25 @@ class TestKilled:
         assert counts == sorted(counts, reverse=True)
         assert set(counts) == {0, 1}
 
+    def test_throwing_away_killed_at_any_step_is_done_or_not_begun(self, tmp_path: Path) -> None:
+        places = [_places_after(home) for home in _killed_at_every_step(tmp_path, "discard")]
+        assert places == sorted(places, reverse=True)
+        assert set(places) == {(1, 0), (0, 1)}
+
+    def test_bringing_back_killed_at_any_step_is_done_or_not_begun(self, tmp_path: Path) -> None:
+        places = [
+            _places_after(home) for home in _killed_at_every_step(tmp_path, "restore", _trashed(tmp_path))
+        ]
+        assert places == sorted(places)
+        assert set(places) == {(1, 0), (0, 1)}
+
+    def test_emptying_the_trash_killed_at_any_step_is_done_or_not_begun(self, tmp_path: Path) -> None:
+        places = [
+            _places_after(home) for home in _killed_at_every_step(tmp_path, "empty", _trashed(tmp_path))
+        ]
+        assert places == sorted(places, reverse=True)
+        assert set(places) == {(0, 1), (0, 0)}
+
     @pytest.mark.slow
     def test_a_start_killed_while_it_cleans_up_is_finished_by_the_next(self, tmp_path: Path) -> None:
         died = _killed_at_every_step(tmp_path / "first", "add")
@@ -132,10 +151,31 @@ def _killed_at_every_step(base: Path, action: str, template: Path | None = None)
     return homes
 
 
+def _trashed(base: Path) -> Path:
+    """Return a home with one measurement, in the trash."""
+    home = base / "trashed"
+    store = open_store(home)
+    store.discard(add(store, measurement("kept.png")).id)
+    store.close()
+    write_foreign(home)
+    return home
+
+
 def _check_killed(home: Path) -> int:
     """Assert that all records have their files before a restart, and only they stay after; count them."""
+    listed, trashed = _places_after(home)
+    assert trashed == 0
+    return listed
+
+
+def _places_after(home: Path) -> tuple[int, int]:
+    """Assert the same, with what is in the trash; return how many are listed, and how many are there."""
     database = sqlite3.connect(home / "records" / "planimeter.db")
-    rows = database.execute("SELECT upload_name, overlay_name, mask_name FROM measurements").fetchall()
+    try:
+        names = "SELECT upload_name, overlay_name, mask_name FROM"
+        rows = database.execute(f"{names} measurements UNION ALL {names} trashed_measurements").fetchall()
+    except sqlite3.OperationalError:  # it was killed before there were tables
+        rows = []
     database.close()
     in_place = {name for name in files_under(home) - set(FOREIGN) if ".incoming" not in name}
     assert in_place >= {f"uploads/{row[0]}" for row in rows}
@@ -144,12 +184,18 @@ def _check_killed(home: Path) -> int:
         content = next((kind for kind in ("overlay", "mask") if name.endswith(f"_{kind}.png")), "picture")
         assert (home / name).read_bytes() == content.encode()
     store = open_store(home)
-    records = store.list()
+    records, trashed = store.list(), store.trash.list()
+    assert (store.count(), store.trash.count()) == (len(records), len(trashed))
+    kept = set().union(*(files_of(record, home) for record in records))
+    for entry in trashed:
+        store.trash.restore(entry.id)
+        kept |= files_of(store.get(entry.id), home)
+        store.discard(entry.id)
     store.close()
-    assert len(records) == len(rows)
-    assert files_under(home) == set(FOREIGN).union(*(files_of(record, home) for record in records))
+    assert len(records) + len(trashed) == len(rows)
+    assert files_under(home) == set(FOREIGN) | kept
     assert foreign_under(home) == FOREIGN
-    return len(records)
+    return len(records), len(trashed)
 
 
 # From here on: what runs in the process that gets killed.
@@ -182,6 +228,26 @@ def _killed_delete(home: Path, step: int) -> None:
     [record] = store.list()
     _kill_self_at(step)
     store.delete(record.id)
+
+
+def _killed_discard(home: Path, step: int) -> None:
+    store = open_store(home)
+    [record] = store.list()
+    _kill_self_at(step)
+    store.discard(record.id)
+
+
+def _killed_restore(home: Path, step: int) -> None:
+    store = open_store(home)
+    [entry] = store.trash.list()
+    _kill_self_at(step)
+    store.trash.restore(entry.id)
+
+
+def _killed_empty(home: Path, step: int) -> None:
+    store = open_store(home)
+    _kill_self_at(step)
+    store.trash.empty(count=1)
 
 
 def _killed_open(home: Path, step: int) -> None:
@@ -230,7 +296,14 @@ def main() -> None:
     if action == "limited":
         _add_with_limited_files(Path(arguments[0]), arguments[1])
     else:
-        killed = {"add": _killed_add, "delete": _killed_delete, "open": _killed_open}
+        killed = {
+            "add": _killed_add,
+            "delete": _killed_delete,
+            "open": _killed_open,
+            "discard": _killed_discard,
+            "restore": _killed_restore,
+            "empty": _killed_empty,
+        }
         _die_at_every_step(killed[action], *map(Path, arguments))
 
 

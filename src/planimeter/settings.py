@@ -77,6 +77,13 @@ class Settings(Inference):
         default=False,
         description="Begin a new database although there are pictures of measurements that it does not know.",
     )
+    keep_trash_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="Days for which what was deleted can be brought back from the trash; 0 deletes for good at once.",
+    )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )

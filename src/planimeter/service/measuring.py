@@ -14,6 +14,7 @@ from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
 from planimeter.service.api.options import UploadOptions, parse_options
+from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
@@ -106,6 +107,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
         candidates=result.candidates,
         batch=options.batch,
         request=asked.request,
+        by=caller(),
     )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms

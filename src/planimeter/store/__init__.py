@@ -13,6 +13,7 @@ from planimeter.store.reading import Around
 from planimeter.store.record import Record
 from planimeter.store.requests import RequestKey
 from planimeter.store.store import Store
+from planimeter.store.trash import Trash, Trashed
 
 __all__ = [
     "EVERYTHING",
@@ -25,4 +26,6 @@ __all__ = [
     "Record",
     "RequestKey",
     "Store",
+    "Trash",
+    "Trashed",
 ]

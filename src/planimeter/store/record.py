@@ -27,6 +27,8 @@ class Record:
     """The score threshold that the picture was measured with."""
     kept_threshold: float | None = None
     """The one that a user keeps for it instead: then `measurement` is what counts at that."""
+    measured_by: str | None = None
+    """The name of the key; None where nobody was asked for one."""
 
     @property
     def line(self) -> Line:
@@ -75,6 +77,7 @@ def record_of(row: Row) -> Record:
         kept_threshold=(
             columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
         ),
+        measured_by=columns.measured_by,
     )
 
 
@@ -118,3 +121,17 @@ def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
 def unknown(id_: str) -> UnknownMeasurement:
     """Return the error for an id that is not recorded."""
     return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
+
+
+def thrown_away(id_: str) -> UnknownMeasurement:
+    """Return the error for a measurement that is in the trash."""
+    return UnknownMeasurement(
+        f"There is no measurement {id_!r} any more: it is in the trash, from which it can be brought back."
+    )
+
+
+def not_in_trash(id_: str) -> UnknownMeasurement:
+    """Return the error for an id that is not in the trash."""
+    return UnknownMeasurement(
+        f"There is no measurement {id_[:64]!r} in the trash: it may have been brought back, or deleted for good."
+    )

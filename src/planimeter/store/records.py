@@ -13,7 +13,7 @@ from planimeter.store.database import Database
 from planimeter.store.files import FileNames
 from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
-from planimeter.store.record import Row, class_figures_of, damaged, figures_of, unknown
+from planimeter.store.record import Row, class_figures_of, damaged, figures_of, thrown_away, unknown
 from planimeter.store.requests import RequestKey, measured_for
 from planimeter.store.tables import (
     CandidatesRow,
@@ -23,6 +23,7 @@ from planimeter.store.tables import (
     MeasurementRow,
     RequestKeyRow,
 )
+from planimeter.store.trashed import recorded_names
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Records:
         candidates: bytes | None = None,
         batch: str | None = None,
         request: RequestKey | None = None,
+        measured_by: str | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
         filename = measurement.image.filename
@@ -51,6 +53,7 @@ class Records:
             created_at=created_at,
             model=measurement.model.name,
             batch=batch,
+            measured_by=measured_by,
             measured_threshold=measurement.options.score_threshold,
             sha256=measurement.image.sha256,
             filename=filename,
@@ -113,9 +116,9 @@ class Records:
     def find(self, id_: str) -> Row:
         """Return the row of a measurement."""
         rows = self.rows([id_]) if is_id(id_) else []
-        if not rows:
-            raise unknown(id_)
-        return rows[0]
+        if rows:
+            return rows[0]
+        raise thrown_away(id_) if is_id(id_) and self.recorded([id_]) else unknown(id_)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
@@ -124,6 +127,11 @@ class Records:
             removed = connection.execute(statement).rowcount
             connection.commit()
             return removed
+
+    def recorded(self, ids: Sequence[str]) -> dict[str, FileNames]:
+        """Return the names of the files of those among `ids` that are recorded, be it in the trash."""
+        with self._database.reading() as connection:
+            return recorded_names(connection, ids)
 
     def names(self, ids: Sequence[str]) -> dict[str, FileNames]:
         """Return the names of the files of those measurements among `ids` that are recorded."""

@@ -42,7 +42,11 @@ class Removal:
             for one in notes:
                 self._unfinished.take_back(one)
             raise
-        for one in notes:
+        still = self._unfinished.named([*named])
+        for id_, one in zip(named, notes, strict=True):
+            if id_ in still:  # it was brought back or thrown away meanwhile
+                self._unfinished.end(one)
+                continue
             for folder, note in one.items():
                 with folder.failing("remove a file from"):
                     journal.remove_leftovers(folder, note)

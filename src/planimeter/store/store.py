@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from planimeter.errors import CountDiffers, StoreFailed
+from planimeter.errors import CountDiffers, NoRoom, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
 from planimeter.store.files import FileKind, file_names
@@ -21,6 +21,7 @@ from planimeter.store.records import Records
 from planimeter.store.removal import Removal
 from planimeter.store.requests import RequestKey
 from planimeter.store.thresholds import save_threshold
+from planimeter.store.trash import Trash
 from planimeter.store.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ class Store(Reading):
     def __init__(self, database: Database, folders: Folders) -> None:
         super().__init__(database, Records(database))
         self._folders = folders
-        self._unfinished = Unfinished(folders, database.store_id, self._records.names)
+        self._unfinished = Unfinished(folders, database.store_id, self._records.recorded)
         self._removal = Removal(folders, self._unfinished)
+        self.trash = Trash(database, self._removal)
+        """What was deleted and can be brought back."""
         self._ids = Ids()
         self.keys = Keys(database)
         """Who may use a service with this store."""
@@ -87,11 +90,12 @@ class Store(Reading):
         candidates: bytes | None = None,
         batch: str | None = None,
         request: RequestKey | None = None,
+        by: str | None = None,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
-        which pictures were sent together, `request` what a client tells a repeated request by.
+        which pictures were sent together, `request` what a client tells a repeated request by, and `by` who measured.
         """
         # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
         id_, created_at = self._ids.next_and_moment()
@@ -108,13 +112,21 @@ class Store(Reading):
                 with folder.failing("write to"):
                     folder.sync()
             self._records.insert(
-                id_, created_at, measurement, names, candidates=candidates, batch=batch, request=request
+                id_,
+                created_at,
+                measurement,
+                names,
+                candidates=candidates,
+                batch=batch,
+                request=request,
+                measured_by=by,
             )
         except BaseException:
             self._unfinished.take_back(notes)
             raise
         self._unfinished.end(notes)
-        return Record(id_, created_at, measurement, batch, names, measurement.options.score_threshold)
+        threshold = measurement.options.score_threshold
+        return Record(id_, created_at, measurement, batch, names, threshold, measured_by=by)
 
     def keep(
         self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes
@@ -161,24 +173,64 @@ class Store(Reading):
         with self._database.writing() as connection:
             save_threshold(connection, model, score)
 
+    def discard(self, id_: str, *, by: str | None = None) -> str:
+        """Throw a measurement away, into the trash; return what brings it back. `by` is who does it.
+
+        Raises UnknownMeasurement, and NoRoom where the disk is too full for that.
+        """
+        deletion = self.trash.new_deletion()
+        if not is_id(id_) or not self._discard([id_], deletion, by):
+            raise unknown(id_)
+        return deletion
+
+    def discard_many(self, wanted: Filter, *, count: int, by: str | None = None) -> tuple[int, str]:
+        """Throw the matching measurements away; return how many, and what brings them back. Else like `delete_many`."""
+        ids = self._as_many(wanted, count)
+        deletion = self.trash.new_deletion()
+        portions = (ids[start : start + AT_ONCE] for start in range(0, count, AT_ONCE))
+        return sum(self._discard(portion, deletion, by) for portion in portions), deletion
+
     def delete(self, id_: str) -> None:
-        """Delete a measurement with its pictures; raises UnknownMeasurement."""
+        """Delete a measurement with its pictures, for good; raises UnknownMeasurement."""
         if not is_id(id_) or not self._delete([id_]):
             raise unknown(id_)
 
     def delete_many(self, wanted: Filter, *, count: int) -> int:
-        """Delete the matching measurements, with their pictures; return how many were deleted.
+        """Delete the matching measurements with their pictures, for good; return how many were deleted.
 
         Raises CountDiffers where they are not `count`: whoever deletes must know how many. Each portion of
         them is deleted whole or not at all; one that fails leaves the later ones.
         """
-        ids = self._matching(wanted, limit=count + 1) if count >= 0 else []
-        if len(ids) != count:
-            found = self.count(wanted)
-            raise CountDiffers(
-                f"{found:,} measurements match, not {count:,}: nothing was deleted; look at them again"
-            )
+        ids = self._as_many(wanted, count)
         return sum(self._delete(ids[start : start + AT_ONCE]) for start in range(0, count, AT_ONCE))
+
+    def _as_many(self, wanted: Filter, count: int) -> Sequence[str]:
+        """Return the ids of the matching measurements; raises CountDiffers where they are not `count`."""
+        ids = self._matching(wanted, limit=count + 1) if count >= 0 else []
+        if len(ids) == count:
+            return ids
+        found = self.count(wanted)
+        raise CountDiffers(
+            f"{found:,} measurements match, not {count:,}: nothing was deleted; look at them again"
+        )
+
+    def _discard(self, ids: Sequence[str], deletion: str, by: str | None) -> int:
+        """Throw those of a few measurements away that are there, and return how many."""
+        try:
+            return self.trash.put(ids, deletion, by)
+        except StoreFailed:
+            if not self._folders.full:
+                raise
+        self._folders.drop_reserve()
+        try:
+            return self.trash.put(ids, deletion, by)
+        except StoreFailed as error:
+            raise NoRoom(
+                "The disk is full, and what is in the trash takes its place there still: delete for good instead, or "
+                "empty the trash."
+            ) from error
+        finally:
+            self._folders.hold_reserve()
 
     def _delete(self, ids: Sequence[str]) -> int:
         """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""

@@ -22,7 +22,7 @@ class Unfinished:
         """`named` returns the files that are recorded, of those ids that are."""
         self._folders = folders
         self._store_id = store_id
-        self._named = named
+        self.named = named
 
     def notes(self, id_: str, names: FileNames) -> Notes:
         """Return the notes for all files of a measurement."""
@@ -61,7 +61,7 @@ class Unfinished:
 
     def _settle(self, folder: Folder, note: Note) -> None:
         """Keep the files that a record names and remove the others."""
-        recorded = self._named([note.id]).get(note.id)
+        recorded = self.named([note.id]).get(note.id)
         named = set() if recorded is None else {recorded.image, *recorded.drawn}
         left = tuple(name for name in note.files if name not in named)
         journal.remove_leftovers(folder, note.model_copy(update={"files": left}))

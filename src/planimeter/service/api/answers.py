@@ -82,6 +82,7 @@ class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
     batch: str | None = Field(description="The name under which pictures were sent together.")
+    measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     url: Link
     image: ImageAnswer
     model: ModelInfo
@@ -324,6 +325,9 @@ class Deleted(Answer):
     """What was deleted."""
 
     deleted: int = Field(description="How many measurements.")
+    deletion: str | None = Field(
+        description="POST /trash/restore?deletion=… brings them back; null where they are gone for good."
+    )
 
 
 class ModelSummary(Answer):
@@ -541,6 +545,7 @@ def _head(record: Record) -> dict[str, Any]:
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
+        "measured_by": record.measured_by,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
