@@ -46,8 +46,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, patience: float | None = None) -> Iterator[sa.Connection]:
-        """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds."""
+    def writing(self, patience: float | None = None, *, locked: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds.
+
+        With `locked` nobody writes from the first thing that is read by it on, in no other process either.
+        """
         patience = self.patience if patience is None else patience
         end = time.monotonic() + patience
         if not self._writing.acquire(timeout=patience):
@@ -57,6 +60,8 @@ class Database:
         try:
             with self.failing(), self._engine.connect() as connection:
                 self._wait_at_most(connection, end - time.monotonic())
+                if locked:
+                    self._lock(connection)
                 try:
                     yield connection
                 finally:
@@ -64,6 +69,13 @@ class Database:
                     self._wait_at_most(connection, self.patience)
         finally:
             self._writing.release()
+
+    @staticmethod
+    def _lock(connection: sa.Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(StoreRow.id).with_for_update())
 
     def _wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
         if connection.dialect.name == "sqlite":

@@ -47,6 +47,11 @@ class Folders:
         folder = self.uploads if kind == "image" else self.outputs
         return folder.open(getattr(names, kind))
 
+    def size_of(self, names: FileNames) -> int:
+        """Return the bytes of a measurement's files; one that is gone has none."""
+        paths = (folder.path / name for folder, files in self.files_of(names).items() for name in files)
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     def files_of(self, names: FileNames) -> dict[Folder, tuple[str, ...]]:
         """Return the names of a measurement's files by the folder that they are in."""
         files: dict[Folder, tuple[str, ...]] = {self.uploads: (names.image,)}

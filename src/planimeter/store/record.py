@@ -29,6 +29,8 @@ class Record:
     """The one that a user keeps for it instead: then `measurement` is what counts at that."""
     measured_by: str | None = None
     """The name of the key; None where nobody was asked for one."""
+    pinned: bool = False
+    """Whether retention leaves it alone."""
 
     @property
     def line(self) -> Line:
@@ -78,6 +80,7 @@ def record_of(row: Row) -> Record:
             columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
         ),
         measured_by=columns.measured_by,
+        pinned=columns.pinned,
     )
 
 

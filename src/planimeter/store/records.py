@@ -45,6 +45,7 @@ class Records:
         batch: str | None = None,
         request: RequestKey | None = None,
         measured_by: str | None = None,
+        stored_bytes: int | None = None,
     ) -> None:
         """Record a measurement whose files are in place."""
         filename = measurement.image.filename
@@ -54,6 +55,7 @@ class Records:
             model=measurement.model.name,
             batch=batch,
             measured_by=measured_by,
+            stored_bytes=stored_bytes,
             measured_threshold=measurement.options.score_threshold,
             sha256=measurement.image.sha256,
             filename=filename,
@@ -77,12 +79,30 @@ class Records:
         with self._database.reading() as connection:
             return measured_for(connection, request)
 
-    def keep(self, id_: str, measurement: Measurement, names: FileNames, *, as_measured: bool) -> None:
+    def pin(self, id_: str, *, pinned: bool) -> None:
+        """Let retention leave a measurement alone, or not; raises UnknownMeasurement."""
+        change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(pinned=pinned)
+        with self._database.writing() as connection:
+            changed = connection.execute(change).rowcount
+            connection.commit()
+        if not changed:
+            self.find(id_)  # says where it is instead
+            raise unknown(id_)
+
+    def keep(
+        self,
+        id_: str,
+        measurement: Measurement,
+        names: FileNames,
+        *,
+        as_measured: bool,
+        stored_bytes: int | None = None,
+    ) -> None:
         """Let a measurement count as `measurement` says, in one transaction; its first document stays as it is.
 
         Raises UnknownMeasurement where it was deleted meanwhile.
         """
-        figures = figures_of(measurement, names)
+        figures = figures_of(measurement, names) | {"stored_bytes": stored_bytes}
         classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
         with self._database.writing() as connection, Session(connection) as session, session.begin():
             change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)

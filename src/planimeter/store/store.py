@@ -20,6 +20,8 @@ from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
 from planimeter.store.removal import Removal
 from planimeter.store.requests import RequestKey
+from planimeter.store.retention import Retention
+from planimeter.store.sizes import stored_bytes
 from planimeter.store.thresholds import save_threshold
 from planimeter.store.trash import Trash
 from planimeter.store.unfinished import Unfinished
@@ -37,6 +39,8 @@ class Store(Reading):
         self._removal = Removal(folders, self._unfinished)
         self.trash = Trash(database, self._removal)
         """What was deleted and can be brought back."""
+        self.retention = Retention(database, folders, self._removal)
+        """What is removed by itself, where a service asks for it."""
         self._ids = Ids()
         self.keys = Keys(database)
         """Who may use a service with this store."""
@@ -120,6 +124,7 @@ class Store(Reading):
                 batch=batch,
                 request=request,
                 measured_by=by,
+                stored_bytes=len(picture) + len(overlay_png) + len(mask_png),
             )
         except BaseException:
             self._unfinished.take_back(notes)
@@ -149,7 +154,13 @@ class Store(Reading):
                     outputs.write(names.overlay, overlay_png)
                     outputs.write(names.mask, mask_png)
                     outputs.sync()
-                self._records.keep(record.id, measurement, names, as_measured=as_measured)
+                self._records.keep(
+                    record.id,
+                    measurement,
+                    names,
+                    as_measured=as_measured,
+                    stored_bytes=self._folders.size_of(names),
+                )
             finally:
                 self._unfinished.take_back(notes)  # of both sets of files, what the record does not name
         return self.get(record.id)
@@ -167,6 +178,16 @@ class Store(Reading):
             raise StoreFailed(
                 f"the {kind} of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
             ) from error
+
+    def pin(self, id_: str, *, pinned: bool = True) -> Record:
+        """Let retention leave a measurement alone, or not any more; raises UnknownMeasurement."""
+        self._records.pin(id_, pinned=pinned)
+        return self.get(id_)
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes are stored, those in the trash too."""
+        with self._database.reading() as connection:
+            return stored_bytes(connection)
 
     def save_threshold(self, model: str, score: float | None) -> None:
         """Save the default score threshold of a model; None goes back to the model's own."""

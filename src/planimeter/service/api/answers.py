@@ -93,6 +93,7 @@ class _Head(Answer):
     kept_threshold: float | None = Field(
         description="The score threshold that a user keeps for this measurement instead; null without one."
     )
+    pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
     coverage: Coverage
 
 
@@ -552,6 +553,7 @@ def _head(record: Record) -> dict[str, Any]:
         "options": measurement.options,
         "measured_threshold": record.measured_threshold,
         "kept_threshold": record.kept_threshold,
+        "pinned": record.pinned,
         "coverage": measurement.coverage,
     }
 

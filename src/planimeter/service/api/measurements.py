@@ -83,7 +83,7 @@ _HOW_TO_SEND = (
     _created(),
     options=UploadOptions,
     status=201,
-    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
+    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504, 507),
     uploads=True,
     description=_HOW_TO_SEND,
 )

@@ -16,6 +16,7 @@ from planimeter.service.api import (
     measurements,
     models,
     options,
+    pins,
     trash,
 )
 from planimeter.service.api.answering import MEDIA_TYPES
@@ -26,7 +27,7 @@ from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, many, for_programs, comparisons, models, trash)
+RESOURCES = (measurements, many, for_programs, comparisons, models, pins, trash)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ErrorAnswer,

@@ -114,6 +114,14 @@ def delete(id: str) -> AnyResponse:  # noqa: A002
     return redirect(link("pages.history", deleted=1, undo=deletion, **query), 303)
 
 
+@blueprint.post("/measurements/<id>/pin")
+def pin(id: str) -> AnyResponse:  # noqa: A002
+    """Pin a measurement, or take its pin away, and lead back to it."""
+    record = context().store.pin(id, pinned="pinned" in request.form)
+    review = review_of(record)
+    return redirect(link("pages.measurement", id=id, **(review.query if review else {})), 303)
+
+
 def _below(stored: Record, measured: Measurement) -> int:
     """Return how many candidates score less than the threshold, where nothing reaches it."""
     if measured.instances:
