@@ -15,6 +15,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import NotReady
+from planimeter.service.caller import remember_caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
@@ -33,12 +34,21 @@ ROLES: dict[str, Role] = {
     "api.delete_measurements": "admin",
     "api.keep": "admin",
     "api.keep_none": "admin",
+    "api.pin": "measure",
+    "api.unpin": "measure",
+    "api.restore": "admin",
+    "api.restore_deletion": "admin",
+    "api.delete_trashed": "admin",
+    "api.empty_trash": "admin",
     "api.save_defaults": "admin",
     "api.reset_defaults": "admin",
     "pages.measure": "measure",
     "pages.measure_again": "measure",
     "pages.delete": "admin",
     "pages.delete_many": "admin",
+    "pages.pin": "measure",
+    "pages.restore": "admin",
+    "pages.delete_trashed": "admin",
     "pages.keep": "admin",
     "pages.save_defaults": "admin",
 }
@@ -92,6 +102,7 @@ class _Guard:
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
+        remember_caller(key)
         needed = ROLES.get(request.endpoint, "read")
         if not key.may(needed):
             raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")

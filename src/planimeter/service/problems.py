@@ -33,6 +33,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.QueueFull: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
+    errors.NoRoom: 507,
     errors.RuntimeUnavailable: 503,
     errors.DeadlineExceeded: 504,
 }

@@ -36,7 +36,8 @@ from planimeter.packs.pack import Pack
 from planimeter.service.links import link
 from planimeter.store import Line, Record
 from planimeter.store.distribution import Distribution
-from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Statistics, Trend
+from planimeter.store.sums import Statistics
+from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Trend
 
 
 def _milliseconds(moment: datetime) -> str:
@@ -81,6 +82,7 @@ class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
     batch: str | None = Field(description="The name under which pictures were sent together.")
+    measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     url: Link
     image: ImageAnswer
     model: ModelInfo
@@ -91,6 +93,7 @@ class _Head(Answer):
     kept_threshold: float | None = Field(
         description="The score threshold that a user keeps for this measurement instead; null without one."
     )
+    pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
     coverage: Coverage
 
 
@@ -323,6 +326,9 @@ class Deleted(Answer):
     """What was deleted."""
 
     deleted: int = Field(description="How many measurements.")
+    deletion: str | None = Field(
+        description="POST /trash/restore?deletion=… brings them back; null where they are gone for good."
+    )
 
 
 class ModelSummary(Answer):
@@ -540,12 +546,14 @@ def _head(record: Record) -> dict[str, Any]:
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
+        "measured_by": record.measured_by,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
         "options": measurement.options,
         "measured_threshold": record.measured_threshold,
         "kept_threshold": record.kept_threshold,
+        "pinned": record.pinned,
         "coverage": measurement.coverage,
     }
 

@@ -24,6 +24,7 @@ from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of, coc
 from planimeter.service.api.exports import sources
 from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options import (
+    DeletingOptions,
     InstancesOptions,
     KeptOptions,
     ListOptions,
@@ -37,6 +38,7 @@ from planimeter.service.api.options import (
 )
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
+from planimeter.service.deleting import delete
 from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
@@ -81,7 +83,7 @@ _HOW_TO_SEND = (
     _created(),
     options=UploadOptions,
     status=201,
-    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
+    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504, 507),
     uploads=True,
     description=_HOW_TO_SEND,
 )
@@ -175,15 +177,17 @@ def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the U
     "DELETE",
     "/measurements/<id>",
     "Delete a measurement with its pictures",
-    {"description": "It is gone."},
+    {"description": "It is in the trash, or gone for good."},
+    options=DeletingOptions,
     status=204,
-    errors=(400, 403, 404, 503),
+    errors=(400, 403, 404, 503, 507),
+    description="For the days of --keep-trash-days, POST /trash/ID/restore brings it back.",
 )
-def delete_measurement(_: NoOptions, id: str) -> Response:  # noqa: A002
+def delete_measurement(options: DeletingOptions, id: str) -> Response:  # noqa: A002
     """Delete a measurement with its pictures."""
     if any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):  # csv, zip, … are no ids
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
-    context().store.delete(id)
+    delete(id, for_good=options.for_good)
     return Response(status=204)
 
 

@@ -8,7 +8,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
-from planimeter.service.api import answers, comparisons, for_programs, many, measurements, models, options
+from planimeter.service.api import (
+    answers,
+    comparisons,
+    for_programs,
+    many,
+    measurements,
+    models,
+    options,
+    pins,
+    trash,
+)
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.routes import api
@@ -17,7 +27,7 @@ from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, many, for_programs, comparisons, models)
+RESOURCES = (measurements, many, for_programs, comparisons, models, pins, trash)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     answers.ErrorAnswer,
@@ -34,6 +44,8 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     answers.TrendAnswer,
     answers.NeighboursAnswer,
     answers.LineList,
+    trash.TrashList,
+    trash.Restored,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
@@ -48,6 +60,7 @@ SENTENCES = {
     429: "The queue is full; Retry-After says when to try again.",
     503: "The service is not ready, or cannot store.",
     504: "The picture waited longer than the deadline.",
+    507: "There is no room left: what is stored has reached its limit, or the disk is full.",
 }
 _BASE64: Json = {
     "type": "string",

@@ -27,6 +27,7 @@ STYLES_DESCRIBED = (
     "plain is UTF-8 for programs; excel has the byte order mark without which Excel garbles umlauts; excel_semicolon "
     "has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."
 )
+FOR_GOOD = "Past the trash, from which it could be brought back: the files are removed at once."
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 
@@ -39,6 +40,16 @@ def _written_out(value: object) -> object:
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 Moment = Annotated[datetime, BeforeValidator(_written_out)]
+
+
+def _true_or_false(value: object) -> object:
+    """Refuse the other words that pydantic takes for them."""
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("it should be true or false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
 OptionsKind = TypeVar("OptionsKind", bound="RequestOptions")
 
@@ -222,6 +233,8 @@ class HistoryOptions(OrderOptions):
     view: Literal["gallery", "table"] = "gallery"
     before: str | None = None
     deleted: int | None = Field(None, description="How many were deleted just now.")
+    undo: str | None = Field(None, pattern=ID_PATTERN, description="What brings them back.")
+    restored: int | None = Field(None, description="How many were brought back just now.")
 
     @property
     def filter(self) -> Filter:
@@ -273,6 +286,7 @@ class DeleteOptions(FilterOptions):
         description="How many they are: where it is not so, nothing is deleted (409). At most "
         f"{MOST_AT_ONCE:,} at once.",
     )
+    for_good: Flag = Field(default=False, description=FOR_GOOD)
 
 
 class ArchiveOptions(FilterOptions):
@@ -330,6 +344,34 @@ class MaskOptions(ThresholdOptions):
         "binary",
         description="0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where "
         "masks overlap, the higher score wins.",
+    )
+
+
+class DeletingOptions(RequestOptions):
+    """Options of deleting one measurement."""
+
+    for_good: Flag = Field(default=False, description=FOR_GOOD)
+
+
+class TrashOptions(RequestOptions):
+    """Options of listing the trash."""
+
+    limit: int = Field(100, ge=1, le=MOST_LISTED, description="How many.")
+    offset: int = Field(0, ge=0, le=2**31, description="Without so many of those that were deleted last.")
+    format: Literal["json", "csv"] = Field("json", description="JSON, or a table for spreadsheets.")
+
+
+class DeletionOptions(RequestOptions):
+    """Options of bringing back what was deleted together."""
+
+    deletion: str = Field(pattern=ID_PATTERN, description="As the answer to deleting and the trash tell it.")
+
+
+class EmptyingOptions(RequestOptions):
+    """Options of emptying the trash."""
+
+    count: int = Field(
+        ge=1, description="How many measurements are in it: where it is not so, nothing is deleted (409)."
     )
 
 

@@ -20,7 +20,7 @@ from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
 from planimeter.service.summing import sum_up
 from planimeter.store import Filter, Record
-from planimeter.store.trend import Statistics
+from planimeter.store.sums import Statistics
 
 MOST_ROWS = 200
 MOST_REPEATS = 10_000
