@@ -4,7 +4,7 @@ from flask import Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from planimeter.errors import NotReady, StoreFailed
-from planimeter.service.api.answers import Health
+from planimeter.service.api.answers.base import Health
 from planimeter.service.api.described import TEXT, DescribedBlueprint, answer_of
 from planimeter.service.context import context
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter import errors
-from planimeter.service.api.answers import ErrorAnswer, Problem
+from planimeter.service.api.answers.base import ErrorAnswer, Problem
 from planimeter.service.context import context
 
 log = logging.getLogger(__name__)

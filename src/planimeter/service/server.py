@@ -14,7 +14,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from planimeter.errors import NotReady
-from planimeter.service.api.answers import ErrorAnswer, Problem
+from planimeter.service.api.answers.base import ErrorAnswer, Problem
 from planimeter.service.connections import MOST_CONNECTIONS, Channel, Parser, close_stuck, make_room
 from planimeter.service.context import EXTENSION
 from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS

@@ -5,15 +5,9 @@ from flask import Response
 from planimeter.drawing.encoding import encode_jpeg, encode_png
 from planimeter.measuring.difference import difference, draw_difference, union
 from planimeter.service.api.answering import json_answer, stored_picture, unchanging
-from planimeter.service.api.answers import (
-    ComparisonAnswer,
-    comparison_answer,
-)
+from planimeter.service.api.answers.comparisons import ComparisonAnswer, comparison_answer
 from planimeter.service.api.described import answer_of, pictures
-from planimeter.service.api.options import (
-    ComparisonOptions,
-    DifferenceOptions,
-)
+from planimeter.service.api.options.measurements import ComparisonOptions, DifferenceOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 

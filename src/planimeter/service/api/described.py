@@ -12,7 +12,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from planimeter.service.api.options import NoOptions, RequestOptions, parse
+from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]

@@ -7,22 +7,21 @@ from flask import Response
 from planimeter.errors import TooMany
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
-from planimeter.service.api.answers import (
+from planimeter.service.api.answers.many import (
     Deleted,
     LineList,
     StatisticsAnswer,
-    TrendAnswer,
     line_answer,
     statistics_answer,
-    trend_answer,
 )
+from planimeter.service.api.answers.trend import TrendAnswer, trend_answer
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
 from planimeter.service.api.exports import export_all, write_csv, write_zip
-from planimeter.service.api.options import (
+from planimeter.service.api.options.filters import FilterOptions
+from planimeter.service.api.options.many import (
     MOST_AT_ONCE,
     ArchiveOptions,
     DeleteOptions,
-    FilterOptions,
     LinesOptions,
     ListOptions,
     StatisticsOptions,

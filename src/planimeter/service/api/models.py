@@ -3,17 +3,10 @@
 from flask import Response
 
 from planimeter.service.api.answering import json_answer
-from planimeter.service.api.answers import (
-    ModelAnswer,
-    ModelList,
-    model_answer,
-    model_summary,
-)
+from planimeter.service.api.answers.models import ModelAnswer, ModelList, model_answer, model_summary
 from planimeter.service.api.described import answer_of
-from planimeter.service.api.options import (
-    DefaultsOptions,
-    NoOptions,
-)
+from planimeter.service.api.options.measurements import DefaultsOptions
+from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 

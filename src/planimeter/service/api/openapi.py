@@ -8,32 +8,53 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
-from planimeter.service.api import answers, comparisons, for_programs, many, measurements, models, options
+from planimeter.service.api import (
+    comparisons,
+    for_programs,
+    instances,
+    many,
+    measurements,
+    models,
+    pictures,
+    thresholds,
+)
 from planimeter.service.api.answering import MEDIA_TYPES
+from planimeter.service.api.answers.base import ErrorAnswer, Health
+from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
+from planimeter.service.api.answers.measurements import (
+    InstanceList,
+    MeasurementAnswer,
+    MeasurementList,
+    NeighboursAnswer,
+)
+from planimeter.service.api.answers.models import ModelAnswer, ModelList
+from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
+from planimeter.service.api.options.parsing import RequestOptions
 from planimeter.service.api.routes import api
 from planimeter.service.probes import probes
 from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, many, for_programs, comparisons, models)
+RESOURCES = (measurements, pictures, instances, thresholds, many, for_programs, comparisons, models)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
-    answers.ErrorAnswer,
-    answers.Health,
-    answers.InstanceList,
-    answers.MeasurementAnswer,
-    answers.MeasurementList,
-    answers.ModelAnswer,
-    answers.ModelList,
+    ErrorAnswer,
+    Health,
+    InstanceList,
+    MeasurementAnswer,
+    MeasurementList,
+    ModelAnswer,
+    ModelList,
     PackedCandidates,
-    answers.ComparisonAnswer,
-    answers.Deleted,
-    answers.StatisticsAnswer,
-    answers.TrendAnswer,
-    answers.NeighboursAnswer,
-    answers.LineList,
+    ComparisonAnswer,
+    Deleted,
+    StatisticsAnswer,
+    TrendAnswer,
+    NeighboursAnswer,
+    LineList,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
@@ -112,7 +133,7 @@ def _describe(operation: Operation) -> Json:
     parameters = [] if operation.options is None else _parameters(operation.options)
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
-    failures = {str(status): answer_of(SENTENCES[status], answers.ErrorAnswer) for status in operation.errors}
+    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in operation.errors}
     described = {
         "summary": operation.summary,
         "parameters": parameters,
@@ -129,7 +150,7 @@ def _describe(operation: Operation) -> Json:
     return described
 
 
-def _upload(kind: type[options.RequestOptions]) -> Json:
+def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
     form = _object_of(kind, leave_out="filename")
     form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
@@ -145,7 +166,7 @@ def _upload(kind: type[options.RequestOptions]) -> Json:
     return {"required": False, "content": content}
 
 
-def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
+def _parameters(kind: type[RequestOptions]) -> list[Json]:
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {
@@ -159,7 +180,7 @@ def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
     ]
 
 
-def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Json:
+def _object_of(kind: type[RequestOptions], *, leave_out: str = "") -> Json:
     schema = kind.model_json_schema(by_alias=True)
     properties = {
         name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out

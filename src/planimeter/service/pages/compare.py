@@ -8,7 +8,9 @@ from werkzeug.wrappers import Response
 from planimeter.measuring.difference import BOTH, ONLY_FIRST, ONLY_SECOND
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.comparisons import compared
-from planimeter.service.api.options import ComparisonOptions, OrderOptions, parse
+from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.measurements import ComparisonOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload

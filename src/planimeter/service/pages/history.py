@@ -9,15 +9,10 @@ from werkzeug.wrappers import Response
 from planimeter.errors import InvalidOption
 from planimeter.exports.formats import FORMATS
 from planimeter.measuring.table import EXCEL_STYLES
-from planimeter.service.api.options import (
-    MOST_AT_ONCE,
-    DeleteOptions,
-    FilterOptions,
-    HistoryOptions,
-    option_names,
-    parse,
-    query_of,
-)
+from planimeter.service.api.options.filters import FilterOptions, query_of
+from planimeter.service.api.options.many import MOST_AT_ONCE, DeleteOptions
+from planimeter.service.api.options.pages import HistoryOptions
+from planimeter.service.api.options.parsing import option_names, parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.pages.known import known

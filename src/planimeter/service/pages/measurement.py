@@ -14,7 +14,8 @@ from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.service.accuracy import accuracy_of
-from planimeter.service.api.options import ThresholdOptions, parse
+from planimeter.service.api.options.measurements import ThresholdOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at

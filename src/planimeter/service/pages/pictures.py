@@ -15,7 +15,8 @@ from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
 from planimeter.service.api.answering import send
-from planimeter.service.api.options import ThresholdOptions, parse
+from planimeter.service.api.options.measurements import ThresholdOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 from planimeter.service.models import Models

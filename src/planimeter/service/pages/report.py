@@ -9,8 +9,10 @@ from flask import render_template, request
 from planimeter.errors import InvalidOption, ScoresNotKept
 from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
-from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
-from planimeter.service.api.options import ReportOptions, parse, query_of
+from planimeter.service.api.answers.many import StatisticsAnswer, statistics_answer
+from planimeter.service.api.options.filters import query_of
+from planimeter.service.api.options.pages import ReportOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 from planimeter.service.pages.batches import is_named

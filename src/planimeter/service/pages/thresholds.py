@@ -4,7 +4,9 @@ from flask import redirect, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from planimeter.service.api.options import DefaultsOptions, KeptOptions, OrderOptions, parse
+from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.measurements import DefaultsOptions, KeptOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
