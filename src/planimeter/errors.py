@@ -23,6 +23,12 @@ class ContradictoryOptions(InvalidOption):
     """Options that are each possible, but not together."""
 
 
+class CursorGone(PlanimeterError):
+    """A list is to go on after a measurement that is gone, in an order of which only that one could tell the place."""
+
+    code = "cursor_gone"
+
+
 class MissingPicture(PlanimeterError):
     """A request came without a picture, or with an empty one."""
 

@@ -28,6 +28,7 @@ from planimeter.service.pages import (
     words,
 )
 from planimeter.service.probes import probes
+from planimeter.service.roles import needs
 from planimeter.settings import Settings
 from planimeter.store import Store
 
@@ -64,6 +65,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     Context(settings, store, models).attach(app)
     for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, site.blueprint):
         app.register_blueprint(blueprint)
+    needs("open")(app.view_functions["static"])
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
     app.before_request(refuse_foreign_hosts)

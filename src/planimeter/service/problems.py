@@ -22,6 +22,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
+    errors.CursorGone: 409,
     errors.KeyReused: 409,
     errors.TooMany: 409,
     errors.DifferentPictures: 409,
