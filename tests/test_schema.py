@@ -31,7 +31,7 @@ def test_the_api_answers_as_its_document_says(tmp_path: Path) -> None:
 
 def test_so_it_does_where_it_asks_for_a_key(tmp_path: Path) -> None:
     """A tunnel needs a key; none is opened here."""
-    with serve(tmp_path, use_ngrok=True) as url:
+    with serve(tmp_path, use_ngrok=True, limit="none") as url:
         store = Store.open(
             f"sqlite:///{tmp_path / 'planimeter.db'}", tmp_path / "uploads", tmp_path / "outputs"
         )

@@ -142,6 +142,17 @@ class QueueFull(PlanimeterError):
         """Seconds after which trying again makes sense."""
 
 
+class TooManyRequests(PlanimeterError):
+    """One key, or one address, sent more requests than the service takes from one."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which trying again makes sense."""
+
+
 class DeadlineExceeded(PlanimeterError):
     """The picture waited longer than the deadline."""
 

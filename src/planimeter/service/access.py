@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 
-from flask import Flask, Response, current_app, redirect, render_template, request
+from flask import Flask, Response, current_app, g, redirect, render_template, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
@@ -31,7 +31,12 @@ MOST_FAILURES = 20
 
 def needs_key(settings: Settings) -> bool:
     """Say whether others than the people of this machine may reach the service, so that it must know who asks."""
-    return not settings.insecure_no_auth and (settings.use_ngrok or not is_loopback(settings.host))
+    return not settings.insecure_no_auth and reached_by_others(settings)
+
+
+def reached_by_others(settings: Settings) -> bool:
+    """Say whether others than the people of this machine may reach the service."""
+    return settings.use_ngrok or bool(settings.trusted_proxy) or not is_loopback(settings.host)
 
 
 def is_loopback(host: str) -> bool:
@@ -45,7 +50,10 @@ def is_loopback(host: str) -> bool:
 def refuse_without_keys(settings: Settings, known: list[AccessKey]) -> None:
     """Raise `NotReady` where keys are needed and there are none."""
     if needs_key(settings) and not any(key.revoked_at is None for key in known):
-        where = "through ngrok" if settings.use_ngrok else f"on {settings.host}"
+        proxy = (
+            f"behind the proxy {settings.trusted_proxy}" if settings.trusted_proxy else f"on {settings.host}"
+        )
+        where = "through ngrok" if settings.use_ngrok else proxy
         raise NotReady(
             f"a service {where} is open to others, and there is no key yet: make one with planimeter keys add NAME "
             "--role admin, or leave it open to everybody with --insecure-no-auth"
@@ -80,6 +88,7 @@ class _Guard:
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
+        g.key = key
         if not key.may(needed):
             raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import access, problems
+from planimeter.service import access, problems, rates
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -70,6 +70,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     problems.register(app)
     app.before_request(refuse_foreign_hosts)
     access.register(app)
+    rates.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)
