@@ -109,7 +109,7 @@ def test_no_page_holds_an_absolute_address_or_an_inline_script_or_style(client: 
         assert addresses.found
         for tag, address in addresses.found:
             assert not re.match(r"/|[a-z]+:", address), (path, tag, address)
-        assert addresses.inline == []
+        assert addresses.inline == (["script"] if path == "/" else [])  # see test_slash_browser.py
         assert "://" not in html.replace("http://www.w3.org/2000/svg", "")
 
 

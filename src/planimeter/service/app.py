@@ -24,6 +24,7 @@ from planimeter.service.pages import (
     pictures,
     report,
     site,
+    slash,
     thresholds,
     words,
 )
@@ -43,7 +44,7 @@ PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/
 HEADERS = {
     # Nothing is loaded from elsewhere.
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; "
+        f"default-src 'self'; script-src 'self' {slash.POLICY}; img-src 'self' data: blob:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; "
         f"frame-ancestors {frame_ancestors()}"
     ),

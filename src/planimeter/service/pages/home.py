@@ -9,6 +9,7 @@ from planimeter.samples import find_sample, list_samples
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.pages import slash
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
@@ -41,6 +42,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
     in_batch = parts.store.list(wanted, limit=SHOWN_OF_BATCH, order="created_at") if batch else []
     return render_template(
         "home.html",
+        slash_script=slash.SCRIPT if request.path == "/" else None,
         batch=batch if in_batch else None,
         batch_count=parts.store.count(wanted) if in_batch else 0,
         named_batch=is_named(batch),
