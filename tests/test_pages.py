@@ -109,7 +109,7 @@ def test_no_page_holds_an_absolute_address_or_an_inline_script_or_style(client: 
         assert addresses.found
         for tag, address in addresses.found:
             assert not re.match(r"/|[a-z]+:", address), (path, tag, address)
-        assert addresses.inline == []
+        assert addresses.inline == (["script"] if path == "/" else [])  # see test_slash_browser.py
         assert "://" not in html.replace("http://www.w3.org/2000/svg", "")
 
 
@@ -279,10 +279,10 @@ def test_unknown_measurements_and_routes_get_a_helpful_page(client: FlaskClient)
     assert "Measure a picture" in client.get("/nowhere").text
 
 
-def test_deleting_removes_the_record_and_its_files(client: FlaskClient, settings: Settings) -> None:
+def test_deleting_for_good_removes_the_record_and_its_files(client: FlaskClient, settings: Settings) -> None:
     path = measure(client)
     assert client.get(f"{path}/thumbnail").status_code == 200
-    answer = client.post(f"{path}/delete")
+    answer = client.post(f"{path}/delete", data={"for_good": "on"})
     assert answer.status_code == 303
     assert client.get(path).status_code == 404
     assert client.get(f"{path}/thumbnail").status_code == 404

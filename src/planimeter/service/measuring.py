@@ -13,7 +13,7 @@ from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
-from planimeter.service.api.options import UploadOptions, parse_options
+from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for

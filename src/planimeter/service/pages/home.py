@@ -9,11 +9,13 @@ from planimeter.samples import find_sample, list_samples
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.pages import slash
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pages.words import write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
+from planimeter.service.roles import needs
 from planimeter.store import Filter
 
 ACCEPT = ",".join((*(entry.media_type for entry in PICTURE_FORMATS), *SUFFIXES))
@@ -22,6 +24,7 @@ SHOWN_OF_BATCH = 48
 
 
 @blueprint.get("/")
+@needs("read")
 def home() -> str:
     """Show the place to drop a picture, the samples and what was measured last."""
     return _home()
@@ -41,6 +44,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
     in_batch = parts.store.list(wanted, limit=SHOWN_OF_BATCH, order="created_at") if batch else []
     return render_template(
         "home.html",
+        slash_script=slash.SCRIPT if request.path == "/" else None,
         batch=batch if in_batch else None,
         batch_count=parts.store.count(wanted) if in_batch else 0,
         named_batch=is_named(batch),
@@ -61,6 +65,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
 
 
 @blueprint.post("/measure")
+@needs("measure")
 def measure() -> AnyResponse:
     """Measure the picture or the sample of a form and lead to the result; or show the form and the reason."""
     try:

@@ -15,13 +15,15 @@ from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.service.accuracy import accuracy_of
-from planimeter.service.api.options import ThresholdOptions, parse
+from planimeter.service.api.options.measurements import ThresholdOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
+from planimeter.service.roles import needs
 from planimeter.store import Record
 
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
@@ -33,6 +35,7 @@ LARGE_PIXELS = 2_000_000
 
 
 @blueprint.get("/measurements/<id>")
+@needs("read")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     """Show one measurement, as it was made or at another score threshold."""
     parts = context()
@@ -100,6 +103,7 @@ def headline(measured: Measurement, below: int = 0) -> str:
 
 
 @blueprint.post("/measurements/<id>/delete")
+@needs("admin")
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
     review = review_of(context().store.get(id))
@@ -115,6 +119,7 @@ def delete(id: str) -> AnyResponse:  # noqa: A002
 
 
 @blueprint.post("/measurements/<id>/pin")
+@needs("measure")
 def pin(id: str) -> AnyResponse:  # noqa: A002
     """Pin a measurement, or take its pin away, and lead back to it."""
     record = context().store.pin(id, pinned="pinned" in request.form)
