@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from planimeter.scale import Scale
+
 Percent = Annotated[float, Field(ge=0, le=100)]
 MaskFormat = Literal["rle", "polygon", "none"]
 
@@ -118,6 +120,11 @@ class ImageInfo(Part):
     width: int = Field(gt=0, description="After orientation.")
     height: int = Field(gt=0, description="After orientation.")
     sha256: str = Field(description="Of the bytes as they came.")
+    scale: Scale | None = Field(
+        None,
+        description="How large a pixel is, and who says so; null where nothing is known of it. All areas and lengths "
+        "in units follow it.",
+    )
 
 
 class ModelInfo(Part):
