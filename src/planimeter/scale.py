@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import floor, isfinite, log10, sqrt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from planimeter.errors import InvalidOption
 from planimeter.numbers import write_decimals
@@ -77,6 +77,11 @@ class Scale(BaseModel):
         return _SOURCES[self.source]
 
     @property
+    def by_person(self) -> bool:
+        """Whether a person said so, not the file."""
+        return self.source == "given" or self.kept
+
+    @property
     def kept(self) -> bool:
         """Whether a person said so after the picture was measured."""
         return self.source in SET_LATER
@@ -116,6 +121,14 @@ class GivenScale(BaseModel):
     @classmethod
     def _one_mu(cls, value: object) -> object:
         return value.replace("\N{GREEK SMALL LETTER MU}", "µ") if isinstance(value, str) else value
+
+    @field_validator("unit")
+    @classmethod
+    def _pixel_has_a_size(cls, value: str | None, info: ValidationInfo) -> str | None:
+        size = info.data.get("pixel_size")
+        if value is not None and size is not None:
+            given_scale(size, value)
+        return value
 
     @model_validator(mode="after")
     def _belong_together(self) -> "GivenScale":
