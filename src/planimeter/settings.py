@@ -3,11 +3,12 @@
 The command line makes its options and its `PLANIMETER_…` environment variables from this table.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
@@ -61,6 +62,17 @@ class Settings(Inference):
         description="Names under which a proxy passes requests on to here, with commas between them; .example.org "
         "stands for all names below it.",
     )
+    trusted_proxy: str = Field(
+        "",
+        description="Address of a proxy whose X-Forwarded-For says who sends a request, 127.0.0.1 for one on this "
+        "machine; keys are then asked for as on another address.",
+    )
+    limit: str = Field(
+        "6000/minute",
+        pattern=r"^(none|[1-9][0-9]{0,8}/(second|minute|hour|day))$",
+        description="Requests that one key, or one address without a key, may send where others than the people of "
+        "this machine reach the service; none for no limit.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
     upload_folder: Path = Field(
@@ -98,6 +110,13 @@ class Settings(Inference):
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
     max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(value)
+        return value
 
     @property
     def public_hosts(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     except ValidationError as error:
         problem = error.errors()[0]
         reason = problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
-        if not problem["loc"]:  # options that do not go together
+        if not problem["loc"]:  # options that are each possible, but not together
             raise click.UsageError(reason) from None
         raise click.BadParameter(
             f"{problem['input']!r}: {reason}",

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import access, problems
+from planimeter.service import access, problems, rates
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -28,6 +28,7 @@ from planimeter.service.pages import (
     words,
 )
 from planimeter.service.probes import probes
+from planimeter.service.roles import needs
 from planimeter.settings import Settings
 from planimeter.store import Store
 
@@ -64,10 +65,12 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     Context(settings, store, models).attach(app)
     for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, site.blueprint):
         app.register_blueprint(blueprint)
+    needs("open")(app.view_functions["static"])
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
     app.before_request(refuse_foreign_hosts)
     access.register(app)
+    rates.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)

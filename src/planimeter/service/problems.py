@@ -22,6 +22,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
+    errors.CursorGone: 409,
     errors.KeyReused: 409,
     errors.TooMany: 409,
     errors.DifferentPictures: 409,
@@ -31,6 +32,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.TooManyPixels: 422,
     errors.ClientGone: 408,
     errors.QueueFull: 429,
+    errors.TooManyRequests: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
     errors.RuntimeUnavailable: 503,
@@ -54,7 +56,7 @@ def answer_planimeter_error(error: errors.PlanimeterError) -> AnyResponse:
     if status >= 500:
         log.error("%s %s: %s: %s", request.method, request.path, error.code, error)
     answer = _answer(status, error.code, str(error))
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, (errors.QueueFull, errors.TooManyRequests)):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 

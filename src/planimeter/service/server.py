@@ -130,6 +130,9 @@ class Server:
             asyncore_use_poll=True,
             ident="planimeter",
             clear_untrusted_proxy_headers=True,
+            # Who sent a request, as a proxy says that is believed; what it says else is not.
+            trusted_proxy=settings.trusted_proxy or None,
+            trusted_proxy_headers={"x-forwarded-for"} if settings.trusted_proxy else set(),
         )
         limits = {"most_chunked": settings.max_bytes * 4 // 3 + FORM_BYTES}
         parser = type("Parser", (Parser,), limits)

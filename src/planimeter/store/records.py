@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from planimeter.errors import InvalidOption, StoreFailed
+from planimeter.errors import CursorGone, InvalidOption, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import migrations
 from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
@@ -366,12 +366,12 @@ class Records:
 
 
 def _cursor(connection: sa.Connection, id_: str, column: Any) -> Cursor:
-    """Return where a measurement stands in an order; raises InvalidOption where that cannot be told."""
+    """Return where a measurement stands in an order; raises InvalidOption or CursorGone where that cannot be told."""
     if not is_id(id_):
         raise InvalidOption(f"The cursor {id_!r} is not the id of a measurement.")
     if column is None:
         return Cursor(id_)  # the id tells the time, also of one that was deleted
     row = connection.execute(sa.select(column).where(MeasurementRow.id == id_)).first()
     if row is None:
-        raise InvalidOption(f"The cursor {id_!r} was deleted: begin again at the first page.")
+        raise CursorGone(f"The cursor {id_!r} was deleted: begin again at the first page.")
     return Cursor(id_, row[0])

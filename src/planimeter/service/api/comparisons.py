@@ -16,6 +16,7 @@ from planimeter.service.context import context
     "/comparisons",
     "Compare two measurements of the same picture",
     answer_of("The comparison.", ComparisonAnswer),
+    role="read",
     options=ComparisonOptions,
     errors=(400, 404, 409),
 )
@@ -37,6 +38,7 @@ def compared(first: str, second: str) -> ComparisonAnswer:
     "/comparisons/picture",
     "Get the difference of two measurements as a picture",
     pictures("The difference drawn.", "image/png", "image/jpeg"),
+    role="read",
     options=DifferenceOptions,
     errors=(400, 404, 409),
 )

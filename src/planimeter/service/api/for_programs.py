@@ -21,6 +21,7 @@ CHANGE_HEADER = "Planimeter-Coverage-Change"
     "/measurements/<id>/coco",
     "Get the measurement as a COCO data set of one picture",
     coco_file(),
+    role="read",
     options=ThresholdOptions,
     errors=(400, 404, 409),
 )
@@ -54,6 +55,7 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
             }
         },
     },
+    role="read",
     options=ExportOptions,
     errors=(400, 404, 409),
 )
@@ -77,6 +79,7 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
         "points it changes the coverage of each picture.",
         "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
     },
+    role="read",
     options=ManyExportOptions,
     errors=(400, 409),
 )

@@ -19,6 +19,7 @@ from planimeter.service.measuring import candidates_of, record_at
     "/measurements/<id>/instances",
     "List the instances in numbers, with the figures of their shapes",
     answer_of("The instances, by falling score.", InstanceList, **{"text/csv": TEXT}),
+    role="read",
     options=InstancesOptions,
     errors=(400, 404, 409),
 )
@@ -56,6 +57,7 @@ def _instance_row(figures: InstanceFigures, scale: Scale | None) -> dict[str, st
     "/measurements/<id>/candidates",
     "Get all that the network found, whatever it scored",
     answer_of("The candidates, to choose from at any threshold.", PackedCandidates),
+    role="read",
     errors=(400, 404),
 )
 def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word

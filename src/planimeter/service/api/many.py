@@ -46,6 +46,7 @@ def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
     "/measurements/lines",
     "List measurements in short",
     answer_of("Their figures, without instances and masks.", LineList),
+    role="read",
     options=LinesOptions,
     description="Quick for long lists: it begins at any place of the order, and no document is read.",
 )
@@ -60,6 +61,7 @@ def lines(options: LinesOptions) -> Response:
     "/measurements/csv",
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
+    role="read",
     options=TableOptions,
     errors=(400, 409),
 )
@@ -72,6 +74,7 @@ def csv(options: TableOptions) -> Response:
     "/measurements/coco",
     "Get measurements as one COCO data set",
     coco_file(),
+    role="read",
     options=FilterOptions,
     errors=(400, 409),
 )
@@ -86,6 +89,7 @@ def coco_of_many(options: FilterOptions) -> Response:
     "/measurements/zip",
     "Get the pictures of measurements as an archive",
     {"description": "The archive.", "content": {"application/zip": PICTURE}},
+    role="read",
     options=ArchiveOptions,
     errors=(400, 409),
 )
@@ -101,6 +105,7 @@ def zip_archive(options: ArchiveOptions) -> Response:
     "/measurements/trend",
     "Get the percent masked over time",
     answer_of("The trend.", TrendAnswer),
+    role="read",
     options=TrendOptions,
     errors=(400, 409),
 )
@@ -115,6 +120,7 @@ def trend(options: TrendOptions) -> Response:
     "/measurements/statistics",
     "Get measurements summed up",
     answer_of("The statistics.", StatisticsAnswer),
+    role="read",
     options=StatisticsOptions,
     errors=(400, 409),
 )
@@ -131,6 +137,7 @@ def statistics(options: StatisticsOptions) -> Response:
     "/measurements",
     "Delete many measurements with their pictures",
     answer_of("They are gone.", Deleted),
+    role="admin",
     options=DeleteOptions,
     errors=(400, 403, 409, 503),
 )

@@ -49,8 +49,9 @@ def _created() -> Json:
 _HOW_TO_SEND = (
     "Options go into the query or, with multipart, into form fields; with JSON they stand beside the base64 of the "
     "picture. Any body may come packed (Content-Encoding: gzip); the limit of bytes holds for what it is unpacked. "
-    "With from, the picture is that of a stored measurement and none is sent. With Accept: image/png or image/jpeg "
-    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number. A request that is sent again "
+    "With from, the picture is that of a stored measurement and none is sent; in the query, from needs no body at "
+    "all. With Accept: image/png or image/jpeg the answer is the drawn picture and the header "
+    f"{PERCENT_HEADER} gives the number. A request that is sent again "
     f"with the same {HEADER} (1 to 255 characters, a UUID for example) answers the measurement of the first."
 )
 
@@ -60,6 +61,7 @@ _HOW_TO_SEND = (
     "/measurements",
     "Measure a picture",
     _created(),
+    role="measure",
     options=UploadOptions,
     status=201,
     errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
@@ -92,6 +94,7 @@ def create_measurement() -> Response:
     "/measurements",
     "List measurements",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
+    role="read",
     options=ListOptions,
     errors=(400, 409),
 )
@@ -122,6 +125,7 @@ def _list_json(options: ListOptions) -> Response:
     "/measurements/<id>",
     "Read a measurement",
     answer_of("The measurement.", MeasurementAnswer),
+    role="read",
     options=ReadOptions,
     errors=(400, 404, 409),
 )
@@ -135,6 +139,7 @@ def get_measurement(options: ReadOptions, id: str) -> Response:  # noqa: A002  t
     "/measurements/<id>/neighbours",
     "Find what comes before and after a measurement",
     answer_of("Its place among those that match.", NeighboursAnswer),
+    role="read",
     options=OrderOptions,
     errors=(400, 404),
 )
@@ -157,6 +162,7 @@ def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the U
     "/measurements/<id>",
     "Delete a measurement with its pictures",
     {"description": "It is gone."},
+    role="admin",
     status=204,
     errors=(400, 403, 404, 503),
 )

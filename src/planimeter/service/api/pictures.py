@@ -19,6 +19,7 @@ from planimeter.store import Record
     "/measurements/<id>/image",
     "Get the picture as it was uploaded",
     pictures("The bytes.", *MEDIA_TYPES.values()),
+    role="read",
     errors=(400, 404),
 )
 def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
@@ -32,6 +33,7 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     "/measurements/<id>/overlay",
     "Get the drawn picture",
     pictures("The drawn picture.", "image/png", "image/jpeg"),
+    role="read",
     options=OverlayOptions,
     errors=(400, 404, 409),
 )
@@ -53,6 +55,7 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
     "/measurements/<id>/mask",
     "Get the mask as a picture",
     pictures("The mask.", "image/png"),
+    role="read",
     options=MaskOptions,
     errors=(400, 404, 409),
 )

@@ -16,6 +16,7 @@ from planimeter.service.keeping import keep_threshold
     "/measurements/<id>/threshold",
     "Keep a score threshold for a measurement",
     answer_of("The measurement at it.", MeasurementAnswer),
+    role="measure",
     options=KeptOptions,
     errors=(400, 403, 404, 409, 503),
     description="From then on the measurement counts at this threshold everywhere: its numbers and pictures, lists, "
@@ -32,6 +33,7 @@ def keep(options: KeptOptions, id: str) -> Response:  # noqa: A002  the URL's ow
     "/measurements/<id>/threshold",
     "Go back to the score threshold that a measurement was measured with",
     answer_of("The measurement as it was measured.", MeasurementAnswer),
+    role="measure",
     errors=(400, 403, 404, 503),
 )
 def keep_none(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word

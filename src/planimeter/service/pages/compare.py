@@ -17,10 +17,12 @@ from planimeter.service.measuring import measure_upload, parse_options, stored_u
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
+from planimeter.service.roles import needs
 from planimeter.store import Record
 
 
 @blueprint.post("/measurements/<id>/again")
+@needs("measure")
 def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
     """Measure the stored picture of a measurement with another model, and lead to that, or to both side by side."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
@@ -39,6 +41,7 @@ def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
 
 
 @blueprint.get("/compare")
+@needs("read")
 def compare() -> str:
     """Show two measurements of the same picture side by side, and their difference."""
     options = parse(ComparisonOptions, request.args)

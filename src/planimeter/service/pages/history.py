@@ -19,6 +19,7 @@ from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.review import review_query
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 from planimeter.store import EVERYTHING, Filter, Order, Record
 from planimeter.store.distribution import round_step
 
@@ -50,6 +51,7 @@ FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percen
 
 
 @blueprint.get("/measurements")
+@needs("read")
 def history() -> str | tuple[str, int]:
     """List the matching measurements, newest first, one page at a time."""
     try:
@@ -145,6 +147,7 @@ def _silent(options: HistoryOptions) -> Filter:
 
 
 @blueprint.get("/measurements/delete")
+@needs("admin")
 def confirm_deleting() -> str:
     """Ask before the matching measurements are deleted."""
     wanted = parse(FilterOptions, known(FilterOptions, request.args)).filter
@@ -160,6 +163,7 @@ def confirm_deleting() -> str:
 
 
 @blueprint.post("/measurements/delete")
+@needs("admin")
 def delete_many() -> Response:
     """Delete what was asked about, where it is still as many, and lead back to the history."""
     options = parse(DeleteOptions, known(DeleteOptions, request.form))

@@ -13,6 +13,7 @@ from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
+from planimeter.service.roles import needs
 from planimeter.store import Filter
 
 ACCEPT = ",".join((*(entry.media_type for entry in PICTURE_FORMATS), *SUFFIXES))
@@ -21,6 +22,7 @@ SHOWN_OF_BATCH = 48
 
 
 @blueprint.get("/")
+@needs("read")
 def home() -> str:
     """Show the place to drop a picture, the samples and what was measured last."""
     return _home()
@@ -59,6 +61,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
 
 
 @blueprint.post("/measure")
+@needs("measure")
 def measure() -> AnyResponse:
     """Measure the picture or the sample of a form and lead to the result; or show the form and the reason."""
     try:

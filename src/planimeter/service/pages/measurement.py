@@ -21,6 +21,7 @@ from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
+from planimeter.service.roles import needs
 from planimeter.store import Record
 
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
@@ -32,6 +33,7 @@ LARGE_PIXELS = 2_000_000
 
 
 @blueprint.get("/measurements/<id>")
+@needs("read")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     """Show one measurement, as it was made or at another score threshold."""
     parts = context()
@@ -98,6 +100,7 @@ def headline(measured: Measurement, below: int = 0) -> str:
 
 
 @blueprint.post("/measurements/<id>/delete")
+@needs("admin")
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
     store = context().store

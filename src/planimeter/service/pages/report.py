@@ -20,6 +20,7 @@ from planimeter.service.pages.history import round_percent
 from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 from planimeter.service.summing import sum_up
 from planimeter.store import Filter, Record
 from planimeter.store.trend import Statistics
@@ -42,6 +43,7 @@ class Sheet:
 
 
 @blueprint.get("/report")
+@needs("read")
 def report() -> str | tuple[str, int]:
     """Show totals, distribution and each matching measurement, the most masked first."""
     try:

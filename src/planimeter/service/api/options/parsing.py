@@ -72,6 +72,11 @@ def option_names(kind: type[RequestOptions]) -> list[str]:
     return [field.alias or name for name, field in kind.model_fields.items()]
 
 
+def can_contradict(kind: type[RequestOptions]) -> bool:
+    """Say whether options that are each possible may not be so together."""
+    return bool(kind.__pydantic_decorators__.model_validators)
+
+
 def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
     problems = error.errors()
     unknown = [repr(str(problem["loc"][0])) for problem in problems if problem["type"] == "extra_forbidden"]
