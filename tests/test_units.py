@@ -261,3 +261,110 @@ def test_the_command_line_gives_it_and_prints_it(tmp_path: Path) -> None:
         assert refused.exit_code == 2, refused.output
         assert words in refused.output
         assert "Traceback" not in refused.output
+
+
+# ---- Set afterwards
+
+
+def put(client: FlaskClient, id_: str, query: str, status: int = 200) -> Any:
+    answer = client.put(f"{API}/{id_}/scale?{query}")
+    assert answer.status_code == status, answer.text
+    return answer.json
+
+
+def test_a_scale_bar_sets_the_size_and_can_be_undone(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    answer = put(client, id_, "line=2,10,42,40&length=25&unit=um")  # 50 pixels long
+    assert answer["image"]["scale"] == {
+        "pixel_size": 0.5,
+        "pixel_width": 0.5,
+        "pixel_height": 0.5,
+        "unit": "um",
+        "source": "drawn",
+        "measured": None,
+    }
+    assert answer["coverage"]["area_masked"] == 384
+    assert [entry["area"] for entry in answer["instances"]] == [256, 128]
+    stored = read(client, f"{API}/{id_}")
+    assert (stored["coverage"], stored["measured_threshold"]) == (answer["coverage"], 0.5)
+    (row,) = csv.DictReader(StringIO(client.get(f"{API}/csv").text))
+    assert (row["area_masked_um2"], row["pixel_size_source"]) == ("384.0", "drawn")
+    answer = client.delete(f"{API}/{id_}/scale").json
+    assert answer is not None
+    assert answer["image"]["scale"] is None
+    assert answer["coverage"]["area_masked"] is None
+    assert read(client, f"{API}/{id_}")["instances"][0]["area"] is None
+
+
+def test_undoing_goes_back_to_what_the_file_said_however_often_it_was_set(client: FlaskClient) -> None:
+    id_ = post(client, ome("0.25"))["id"]
+    put(client, id_, "pixel_size=1&unit=um")
+    answer = put(client, id_, "line=0,0,64,0&length=1&unit=mm")
+    assert (answer["image"]["scale"]["source"], answer["image"]["scale"]["pixel_size"]) == (
+        "drawn",
+        1 / 64,
+    )
+    assert answer["image"]["scale"]["measured"]["source"] == "OME"
+    for _ in range(2):
+        answer = client.delete(f"{API}/{id_}/scale").json
+        assert answer is not None
+        assert answer["image"]["scale"]["source"] == "OME"
+        assert answer["coverage"]["area_masked"] == 96
+
+
+def test_a_kept_threshold_and_a_drawn_scale_do_not_undo_each_other(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    client.put(f"{API}/{id_}/threshold?score_threshold=0.8")
+    assert put(client, id_, "pixel_size=0.5&unit=um")["coverage"]["area_masked"] == 256
+    assert client.delete(f"{API}/{id_}/threshold").json["coverage"]["area_masked"] == 384  # type: ignore[index]
+    client.put(f"{API}/{id_}/threshold?score_threshold=0.8")
+    answer = client.delete(f"{API}/{id_}/scale").json
+    assert answer is not None
+    assert (answer["kept_threshold"], answer["coverage"]["area_masked"]) == (0.8, None)
+    assert answer["coverage"]["pixels_masked"] == 1024
+
+
+def test_a_picture_measured_again_takes_the_drawn_scale_along(client: FlaskClient) -> None:
+    id_ = post(client, ome("0.25"))["id"]
+    put(client, id_, "pixel_size=0.5&unit=um")
+    again = client.post(f"{API}?from={id_}").json
+    assert again is not None
+    assert again["coverage"]["area_masked"] == 384
+    assert again["image"]["scale"]["measured"]["pixel_size"] == 0.25
+    assert client.delete(f"{API}/{again['id']}/scale").json["coverage"]["area_masked"] == 96  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("unit=um", 409, ["pixel_size", "line and length"]),
+        ("pixel_size=1", 400, ["unit is missing"]),
+        ("pixel_size=0&unit=um", 400, ["pixel_size"]),
+        ("pixel_size=1e-30&unit=um", 400, ["1e-30 um", "picometre"]),
+        ("line=0,0,9,0&unit=um", 409, ["length is missing"]),
+        ("length=5&unit=um", 409, ["line is missing"]),
+        ("line=0,0,9,0&length=5&pixel_size=1&unit=um", 409, ["both"]),
+        ("line=0,0,9&length=5&unit=um", 400, ["line", "x0,y0,x1,y1"]),
+        ("line=0,0,9,nan&length=5&unit=um", 400, ["line", "finite"]),
+        ("line=0,0,9,x&length=5&unit=um", 400, ["line"]),
+        ("line=0,0,65,0&length=5&unit=um", 400, ["0,0,65,0", "64 x 64"]),
+        ("line=-1,0,9,0&length=5&unit=um", 400, ["leaves the picture"]),
+        ("line=5,5,5,5&length=5&unit=um", 400, ["0 pixels long"]),
+        ("line=0,0,9,0&length=inf&unit=um", 400, ["length"]),
+        ("line=0,0,9,0&length=1e-300&unit=um", 400, ["picometre"]),
+        ("line=0,0,9,0&length=5&unit=ell", 400, ["unit", "ell"]),
+    ],
+)
+def test_what_sets_no_size_changes_nothing(
+    client: FlaskClient, query: str, status: int, words: list[str]
+) -> None:
+    id_ = post(client, ome("0.25"))["id"]
+    message = put(client, id_, query, status)["error"]["message"]
+    assert all(word in message for word in words), message
+    assert read(client, f"{API}/{id_}")["coverage"]["area_masked"] == 96
+
+
+def test_an_unknown_measurement_has_no_scale(client: FlaskClient) -> None:
+    for id_ in ("nowhere", "01M8D4HJ8CSKW827JYWGX3W52V"):
+        assert put(client, id_, "pixel_size=1&unit=um", 404)["error"]["code"] == "unknown_measurement"
+        assert client.delete(f"{API}/{id_}/scale").status_code == 404

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 from math import floor, isfinite, log10, sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from planimeter.errors import InvalidOption
 from planimeter.numbers import write_decimals
@@ -104,6 +112,13 @@ class Scale(BaseModel):
         return self.model_copy(update=sides)
 
 
+def _one_mu(value: object) -> object:
+    return value.replace("\N{GREEK SMALL LETTER MU}", "µ") if isinstance(value, str) else value
+
+
+GivenUnit = Annotated[Literal["nm", "um", "µm", "mm", "cm", "m", "in"], BeforeValidator(_one_mu)]
+
+
 class GivenScale(BaseModel):
     """The options by which a pixel's size is given."""
 
@@ -113,14 +128,9 @@ class GivenScale(BaseModel):
         allow_inf_nan=False,
         description="Side of a pixel in the unit; without it, what the file says of it, where it says so.",
     )
-    unit: Literal["nm", "um", "µm", "mm", "cm", "m", "in"] | None = Field(
+    unit: GivenUnit | None = Field(
         None, description="The unit of pixel_size. Lengths are answered in it, areas in its square."
     )
-
-    @field_validator("unit", mode="before")
-    @classmethod
-    def _one_mu(cls, value: object) -> object:
-        return value.replace("\N{GREEK SMALL LETTER MU}", "µ") if isinstance(value, str) else value
 
     @field_validator("unit")
     @classmethod
@@ -161,10 +171,10 @@ def given_scale(pixel_size: float | None, unit: str | None, source: Source = "gi
     return square(pixel_size, known, source)
 
 
-def checked_scale(pixel_size: float | None, unit: str | None) -> Scale | None:
+def checked_scale(pixel_size: float | None, unit: str | None, source: Source = "given") -> Scale | None:
     """Return what `given_scale` does; raises `InvalidOption`."""
     try:
-        return given_scale(pixel_size, unit)
+        return given_scale(pixel_size, unit, source)
     except ValueError as error:
         raise InvalidOption(str(error)) from None
 

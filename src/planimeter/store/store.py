@@ -23,6 +23,7 @@ from planimeter.store.order import NEWEST, Order
 from planimeter.store.record import Record, Row, measurement_of, unknown
 from planimeter.store.records import Records
 from planimeter.store.requests import RequestKey
+from planimeter.store.scales import Scales
 from planimeter.store.trend import Statistics, Trend, statistics, trend
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Store:
         self._ids = Ids()
         self.keys = Keys(records)
         """Who may use a service with this store."""
+        self.scales = Scales(records)
+        """How large the pixels of measurements are, where people set it."""
         self._keeping = threading.Lock()
 
     @classmethod

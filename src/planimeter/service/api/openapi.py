@@ -17,6 +17,7 @@ from planimeter.service.api import (
     measurements,
     models,
     pictures,
+    scale,
     thresholds,
 )
 from planimeter.service.api.answering import MEDIA_TYPES
@@ -40,7 +41,7 @@ from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, pictures, instances, thresholds, many, for_programs, comparisons, models)
+RESOURCES = (measurements, pictures, instances, thresholds, scale, many, for_programs, comparisons, models)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     ErrorAnswer,
