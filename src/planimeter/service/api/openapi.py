@@ -18,6 +18,7 @@ from planimeter.service.api import (
     models,
     pictures,
     pins,
+    scale,
     thresholds,
     trash,
 )
@@ -47,6 +48,7 @@ RESOURCES = (
     pictures,
     instances,
     thresholds,
+    scale,
     many,
     for_programs,
     comparisons,

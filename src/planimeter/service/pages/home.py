@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
 from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES, TITLES
 from planimeter.samples import find_sample, list_samples
+from planimeter.scale import METRES, symbol_of
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
@@ -57,6 +58,9 @@ def _home(problem: PlanimeterError | None = None) -> str:
         total=parts.store.count(),
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),
+        chosen_size=request.form.get("pixel_size", ""),
+        chosen_unit=request.form.get("unit", "um"),
+        units=[(unit, symbol_of(unit)) for unit in METRES],
         thresholds=thresholds,
         default_threshold=f"{thresholds[default.name]:g}" if default else "",
         error=_in_words(problem) if problem else None,
@@ -80,10 +84,14 @@ def measure() -> AnyResponse:
 def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     """Return what the form asks to measure: bytes, file name and options."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    size = request.form.get("pixel_size", "").strip()
+    if size:  # the form always has a unit
+        fields |= {"pixel_size": size, "unit": request.form.get("unit", "").strip()}
     name = request.form.get("sample")
     if name:
         sample = find_sample(name)
-        return sample.read(), sample.filename, parse_options(fields | {"model": sample.model})
+        own = {"model": sample.model, "score_threshold": fields["score_threshold"]}
+        return sample.read(), sample.filename, parse_options(own)
     upload = request.files.get("image")
     if upload is None or not upload.filename:
         raise MissingPicture(
