@@ -1,6 +1,6 @@
 """The two folders of a store, which may be one: uploads, and what is made of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,18 +10,21 @@ from planimeter.store.files import FileKind, FileNames, Folder
 class Folders:
     """Where the files of measurements are."""
 
-    def __init__(self, uploads: Folder, outputs: Folder) -> None:
+    def __init__(self, uploads: Folder, outputs: Folder, new: Sequence[Folder] = ()) -> None:
         self.uploads = uploads
         self.outputs = outputs
+        self.new = new
+        """Those that had to be made."""
 
     @classmethod
     def create(cls, upload_folder: Path, output_folder: Path) -> "Folders":
         """Create what is missing; raises StoreFailed."""
         uploads = Folder(upload_folder.absolute(), "upload")
         outputs = Folder(output_folder.absolute(), "output")
+        new = [folder for folder in (uploads, outputs) if not folder.path.exists()]
         uploads.create()
         outputs.create()
-        return cls(uploads, uploads if uploads.path.samefile(outputs.path) else outputs)
+        return cls(uploads, uploads if uploads.path.samefile(outputs.path) else outputs, new)
 
     def __iter__(self) -> Iterator[Folder]:
         """Yield each folder once."""

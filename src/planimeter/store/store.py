@@ -77,12 +77,23 @@ class Store(Reading):
                 if not only_to_delete:
                     raise
                 _log.warning("nothing can be stored until measurements are deleted: %s", error)
+            store._tell_new_folders()
             store._unfinished.sweep()
             folders.hold_reserve()
         except BaseException:
             store.close()
             raise
         return store
+
+    def _tell_new_folders(self) -> None:
+        """Tell where a folder had to be made although there are measurements: it may be elsewhere."""
+        recorded = self.count() if self._folders.new else 0
+        for folder in self._folders.new if recorded else ():
+            _log.warning(
+                "The folder %s is new, but %s recorded: if their files are elsewhere, stop, and name that folder.",
+                folder.path,
+                "1 measurement is" if recorded == 1 else f"{recorded:,} measurements are",
+            )
 
     def add(
         self,
