@@ -9,17 +9,21 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
 
+from fakes import MODEL
 from planimeter.commands import main
-from planimeter.service.access import MOST_FAILURES, OPEN, ROLES
+from planimeter.service.access import MOST_FAILURES
+from planimeter.service.api.openapi import describe
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
+from planimeter.service.roles import needed_by
 from planimeter.settings import Settings
 from planimeter.store import Store
-from planimeter.store.keys import Role
+from planimeter.store.keys import ROLES, Role
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, post
 from test_server import Start, start
 
 __all__ = ["start"]
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 Get = Callable[[Role], dict[str, str]]
 
 
@@ -119,10 +123,47 @@ def test_wrong_keys_make_an_address_wait(guarded: Flask) -> None:
     assert statuses == [401] * MOST_FAILURES + [429] * 3
 
 
-def test_every_route_that_changes_something_has_its_role(app: Flask) -> None:
-    changing = {
-        rule.endpoint
+def test_every_route_says_at_its_view_which_role_it_needs(app: Flask) -> None:
+    needed = {
+        (rule.endpoint, *(rule.methods or ())): needed_by(app.view_functions[rule.endpoint])
         for rule in app.url_map.iter_rules()
-        if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert changing - OPEN == set(ROLES)
+    assert [route for route, role in needed.items() if role not in {"open", *ROLES}] == []
+    assert {route[0] for route, role in needed.items() if role == "open"} == {
+        "static", "probes.show_health", "probes.show_readiness", "ask_for_key", "take_key",
+    }  # fmt: skip
+    changing = {route[0]: role for route, role in needed.items() if CHANGING.intersection(route)}
+    assert {name for name, role in changing.items() if role not in {"measure", "admin"}} == {"take_key"}
+
+
+def test_the_document_says_which_role_each_operation_needs_and_what_is_answered_without_it(
+    app: Flask,
+) -> None:
+    document = describe()
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "key", "cookie"}
+    roles = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            asked = {"401", "403", "429"} <= operation["responses"].keys()
+            assert asked == (operation["x-role"] != "open"), path
+            assert operation.get("security", document["security"]) == (
+                [] if not asked else document["security"]
+            )
+            roles[method, path] = operation["x-role"]
+    assert roles["post", MEASUREMENTS] == "measure"
+    assert roles["put", f"{MEASUREMENTS}/{{id}}/threshold"] == "measure"
+    assert roles["delete", f"{MEASUREMENTS}/{{id}}"] == "admin"
+    assert "Role: admin" in app.test_client().get("/docs").text
+
+
+def test_who_measures_may_keep_a_threshold_and_not_the_default_of_a_model(
+    guarded: Flask, headers: Get
+) -> None:
+    client, mine = guarded.test_client(), headers("measure")
+    sent = {"data": OVERLAPPING, "content_type": "image/png"}
+    kept = f"{MEASUREMENTS}/{body(client.post(MEASUREMENTS, **sent, headers=mine))['id']}/threshold?score_threshold=0.9"
+    assert_problem(client.put(kept, headers=headers("read")), 403, "forbidden", "measure")
+    assert client.put(kept, headers=mine).status_code == 200
+    assert client.delete(kept.partition("?")[0], headers=mine).status_code == 200
+    defaults = f"/api/v1/models/{MODEL}/defaults?score_threshold=0.9"
+    assert_problem(client.put(defaults, headers=mine), 403, "forbidden", "admin")

@@ -383,7 +383,9 @@ def test_a_file_that_is_no_picture_is_refused_in_place_and_the_next_one_measured
     go(page, service)
     choose(page, b"Dear Sir or Madam", "letter.png")
     page.locator(".problem").wait_for()
-    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".problem").text_content() or "")
+    problem = page.locator(".problem").text_content() or ""
+    assert "letter.png was not measured" in problem
+    assert "JPEG, PNG, WebP, TIFF" in problem
     assert page.url == service
     choose(page, EXAMPLE.read(), "then a picture.png")
     wait_for_result(page)
@@ -401,7 +403,9 @@ def test_without_javascript_a_file_that_is_no_picture_is_refused_with_the_form(
     with page.expect_navigation() as waiting:
         page.get_by_role("button", name="Measure", exact=True).click()
     assert waiting.value.status == 415
-    assert "JPEG, PNG, WebP, TIFF" in (page.locator(".problem").text_content() or "")
+    problem = page.locator(".problem").text_content() or ""
+    assert "letter.png was not measured" in problem
+    assert "JPEG, PNG, WebP, TIFF" in problem
     page.close()
 
 

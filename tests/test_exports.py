@@ -16,7 +16,8 @@ from pycocotools.coco import COCO
 from fakes import blocks, encoded
 from planimeter.exports.coco import of_many
 from planimeter.service.api.exports import sources
-from planimeter.service.api.options import MOST_AT_ONCE, MOST_LISTED
+from planimeter.service.api.options.filters import MOST_LISTED
+from planimeter.service.api.options.many import MOST_AT_ONCE
 from planimeter.settings import Settings
 from planimeter.store import Store
 from stored import measurement

@@ -35,7 +35,7 @@ from planimeter.pictures.preprocessing import network_size  # noqa: E402
 from planimeter.runtimes import RawDetections  # noqa: E402
 from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: E402
 from planimeter.runtimes.torch import TorchRuntime  # noqa: E402
-from planimeter.service.api.answers import model_answer  # noqa: E402
+from planimeter.service.api.answers.models import model_answer  # noqa: E402
 
 pytestmark = pytest.mark.training
 

@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from planimeter.service.api.openapi import describe
-from planimeter.service.api.options import MOST_LISTED
+from planimeter.service.api.options.filters import MOST_LISTED
 
 
 def test_the_document_is_valid_openapi(client: FlaskClient) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import ValidationError
 
+from planimeter.commands import main
 from planimeter.errors import ImportRefused, InvalidPack, UnknownModel
 from planimeter.importing.archive import read_archive, write_archive
 from planimeter.importing.onnx_pack import OnnxPlan
 from planimeter.packs.pack import BUNDLED_FOLDER, find_pack, find_packs, read_pack
+from planimeter.training.plan import PackPlan
 
 
 @pytest.fixture
@@ -134,3 +137,12 @@ def test_a_foreign_model_does_not_take_the_name_of_a_bundled_one(tmp_path: Path)
     with pytest.raises(ValidationError, match="nuclei is the name of a model that comes with Planimeter"):
         OnnxPlan(name="nuclei")
     assert not list(tmp_path.glob("packs/*"))
+
+
+def test_a_trained_model_takes_the_name_of_a_bundled_one_only_on_purpose(tmp_path: Path) -> None:
+    command = ["train", str(tmp_path), "--name", "nuclei", "--packs-folder", str(tmp_path / "packs")]
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 2
+    assert "give yours another --name" in " ".join(refused.output.split())
+    assert PackPlan(name="nuclei", instead_of_bundled=True).name == "nuclei"
+    assert not list(tmp_path.iterdir())

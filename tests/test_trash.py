@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planimeter.errors import CountDiffers, InvalidOption, StoreFailed, UnknownMeasurement
+from planimeter.errors import CountDiffers, CursorGone, StoreFailed, UnknownMeasurement
 from planimeter.store import Filter, RequestKey, Store
 from stored import A_FOREIGN_ID, add, files_of, files_under, ids, measurement, open_store
 
@@ -172,7 +172,7 @@ def test_a_page_goes_on_after_one_that_was_thrown_away(store: Store) -> None:
     records = ids([add(store) for _ in range(3)])
     store.discard(records[1])
     assert ids(store.list(before=records[1])) == [records[0]]
-    with pytest.raises(InvalidOption, match="was deleted"):
+    with pytest.raises(CursorGone, match="was deleted"):
         store.list(before=records[1], order="percent_masked")
 
 

@@ -23,6 +23,12 @@ class ContradictoryOptions(InvalidOption):
     """Options that are each possible, but not together."""
 
 
+class CursorGone(PlanimeterError):
+    """A list is to go on after a measurement that is gone, in an order of which only that one could tell the place."""
+
+    code = "cursor_gone"
+
+
 class MissingPicture(PlanimeterError):
     """A request came without a picture, or with an empty one."""
 
@@ -131,6 +137,17 @@ class QueueFull(PlanimeterError):
     code = "queue_full"
 
     def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which trying again makes sense."""
+
+
+class TooManyRequests(PlanimeterError):
+    """One key, or one address, sent more requests than the service takes from one."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds after which trying again makes sense."""

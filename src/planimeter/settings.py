@@ -3,6 +3,7 @@
 The command line makes its options and its `PLANIMETER_…` environment variables from this table.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,6 +61,17 @@ class Settings(Inference):
         "",
         description="Names under which a proxy passes requests on to here, with commas between them; .example.org "
         "stands for all names below it.",
+    )
+    trusted_proxy: str = Field(
+        "",
+        description="Address of a proxy whose X-Forwarded-For says who sends a request, 127.0.0.1 for one on this "
+        "machine; keys are then asked for as on another address.",
+    )
+    limit: str = Field(
+        "6000/minute",
+        pattern=r"^(none|[1-9][0-9]{0,8}/(second|minute|hour|day))$",
+        description="Requests that one key, or one address without a key, may send where others than the people of "
+        "this machine reach the service; none for no limit.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
@@ -144,6 +156,13 @@ class Settings(Inference):
                 "--most-gb more"
             )
         return most
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(value)
+        return value
 
     @property
     def public_hosts(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("waitress.queue").setLevel(
         logging.ERROR
     )  # keep-alive connections look like a queue to it
+    logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # each refused request would be a line
     keep_little_freed_memory()
     run(settings, Console(soft_wrap=True, highlight=False))
 

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 
-from flask import Flask, Response, redirect, render_template, request
+from flask import Flask, Response, current_app, g, redirect, render_template, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,45 +19,25 @@ from planimeter.service.caller import remember_caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
+from planimeter.service.problems import wants_json
+from planimeter.service.roles import needed_by, needs
 from planimeter.settings import Settings
-from planimeter.store.keys import AccessKey, Role
+from planimeter.store.keys import AccessKey
 
 COOKIE = "planimeter_key"
 COOKIE_SECONDS = 30 * 86_400
 MOST_FAILURES = 20
 """Wrong keys of one address in a minute; then it has to wait."""
-OPEN = frozenset({"static", "probes.show_health", "probes.show_readiness", "ask_for_key", "take_key"})
-"""What anybody may ask for."""
-ROLES: dict[str, Role] = {
-    "api.create_measurement": "measure",
-    "api.delete_measurement": "admin",
-    "api.delete_measurements": "admin",
-    "api.keep": "admin",
-    "api.keep_none": "admin",
-    "api.pin": "measure",
-    "api.unpin": "measure",
-    "api.restore": "admin",
-    "api.restore_deletion": "admin",
-    "api.delete_trashed": "admin",
-    "api.empty_trash": "admin",
-    "api.save_defaults": "admin",
-    "api.reset_defaults": "admin",
-    "pages.measure": "measure",
-    "pages.measure_again": "measure",
-    "pages.delete": "admin",
-    "pages.delete_many": "admin",
-    "pages.pin": "measure",
-    "pages.restore": "admin",
-    "pages.delete_trashed": "admin",
-    "pages.keep": "admin",
-    "pages.save_defaults": "admin",
-}
-"""What changes something; all else reads, and only reads: see `tests/test_access.py`."""
 
 
 def needs_key(settings: Settings) -> bool:
     """Say whether others than the people of this machine may reach the service, so that it must know who asks."""
-    return not settings.insecure_no_auth and (settings.use_ngrok or not is_loopback(settings.host))
+    return not settings.insecure_no_auth and reached_by_others(settings)
+
+
+def reached_by_others(settings: Settings) -> bool:
+    """Say whether others than the people of this machine may reach the service."""
+    return settings.use_ngrok or bool(settings.trusted_proxy) or not is_loopback(settings.host)
 
 
 def is_loopback(host: str) -> bool:
@@ -71,7 +51,10 @@ def is_loopback(host: str) -> bool:
 def refuse_without_keys(settings: Settings, known: list[AccessKey]) -> None:
     """Raise `NotReady` where keys are needed and there are none."""
     if needs_key(settings) and not any(key.revoked_at is None for key in known):
-        where = "through ngrok" if settings.use_ngrok else f"on {settings.host}"
+        proxy = (
+            f"behind the proxy {settings.trusted_proxy}" if settings.trusted_proxy else f"on {settings.host}"
+        )
+        where = "through ngrok" if settings.use_ngrok else proxy
         raise NotReady(
             f"a service {where} is open to others, and there is no key yet: make one with planimeter keys add NAME "
             "--role admin, or leave it open to everybody with --insecure-no-auth"
@@ -93,25 +76,31 @@ class _Guard:
 
     def check(self) -> AnyResponse | None:
         """Let a request through, or answer what is missing."""
-        if not needs_key(context().settings) or request.endpoint is None or request.endpoint in OPEN:
+        if not needs_key(context().settings) or request.endpoint is None:
+            return None
+        # A view that says nothing is for nobody but an admin; tests/test_access.py finds it.
+        needed = needed_by(current_app.view_functions[request.endpoint]) or "admin"
+        if needed == "open":
             return None
         key = self._key()
         if key is None:
-            if request.method == "GET" and request.endpoint.startswith("pages."):
+            if request.method == "GET" and not wants_json():
                 return redirect(link("ask_for_key"), 303)
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
         remember_caller(key)
-        needed = ROLES.get(request.endpoint, "read")
+        g.key = key
         if not key.may(needed):
             raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")
         return None
 
+    @needs("open")
     def ask(self) -> str:
         """Show where a key is entered."""
         return render_template("key.html", wrong="")
 
+    @needs("open")
     def take(self) -> AnyResponse:
         """Take the key of a form, and remember it in a cookie."""
         if from_other_site():

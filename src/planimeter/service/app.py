@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import access, problems
+from planimeter.service import access, problems, rates
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -23,19 +23,34 @@ from planimeter.service.pages import (
     models,
     pictures,
     report,
+    scales,
     site,
+    slash,
     thresholds,
     trash,
     words,
 )
 from planimeter.service.probes import probes
+from planimeter.service.roles import needs
 from planimeter.settings import Settings
 from planimeter.store import Store
 
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
 
-PAGES = (home, measurement, thresholds, pictures, history, report, models, compare, trash, words)
+PAGES = (
+    home,
+    measurement,
+    thresholds,
+    scales,
+    pictures,
+    history,
+    report,
+    models,
+    compare,
+    trash,
+    words,
+)
 """The modules whose routes and filters belong to the pages; importing them is what makes those known."""
 
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}
@@ -43,7 +58,7 @@ PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/
 HEADERS = {
     # Nothing is loaded from elsewhere.
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; "
+        f"default-src 'self'; script-src 'self' {slash.POLICY}; img-src 'self' data: blob:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; "
         f"frame-ancestors {frame_ancestors()}"
     ),
@@ -65,10 +80,12 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     Context(settings, store, models).attach(app)
     for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, site.blueprint):
         app.register_blueprint(blueprint)
+    needs("open")(app.view_functions["static"])
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
     app.before_request(refuse_foreign_hosts)
     access.register(app)
+    rates.register(app)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)

@@ -13,7 +13,8 @@ from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
-from planimeter.service.api.options import UploadOptions, parse_options
+from planimeter.scale import Scale
+from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for
@@ -96,6 +97,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             data,
             filename=asked.filename,
             score_threshold=threshold,
+            scale=_scale_of(parts, options),
             limits=parts.limits,
             turn=place.turn,
             decode=partial(parts.decoders.decode, deadline=place.deadline),
@@ -115,6 +117,15 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     timing = result.measurement.timing_ms
     complete = timing.model_copy(update={"store": storing, "total": timing.total + storing})
     return replace(record, measurement=record.measurement.model_copy(update={"timing_ms": complete}))
+
+
+def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:
+    """Return the size of a pixel that is given; for a stored picture, else what a person said of it before."""
+    scale = options.given_scale()
+    if scale is not None or options.from_ is None:
+        return scale
+    before = parts.store.get(options.from_).measurement.image.scale
+    return before if before is not None and before.by_person else None
 
 
 def record_at(record: Record, score_threshold: float | None) -> Record:

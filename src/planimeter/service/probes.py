@@ -4,20 +4,34 @@ from flask import Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from planimeter.errors import NotReady, StoreFailed
-from planimeter.service.api.answers import Health
+from planimeter.service.api.answers.base import Health
 from planimeter.service.api.described import TEXT, DescribedBlueprint, answer_of
 from planimeter.service.context import context
 
 probes = DescribedBlueprint("probes", __name__)
 
 
-@probes.get("/healthz", "Is the process alive?", answer_of("It is alive.", Health), options=None, errors=())
+@probes.get(
+    "/healthz",
+    "Is the process alive?",
+    answer_of("It is alive.", Health),
+    options=None,
+    errors=(),
+    role="open",
+)
 def show_health() -> Response:
     """Answer that the process is alive."""
     return jsonify(Health(status="ok").model_dump())
 
 
-@probes.get("/readyz", "Can it measure and store?", answer_of("It can.", Health), options=None, errors=(503,))
+@probes.get(
+    "/readyz",
+    "Can it measure and store?",
+    answer_of("It can.", Health),
+    options=None,
+    errors=(503,),
+    role="open",
+)
 def show_readiness() -> Response:
     """Answer 200 once the default model is loaded and while the store can be written, 503 otherwise."""
     parts = context()
@@ -34,6 +48,7 @@ def show_readiness() -> Response:
     "/metrics",
     "Get counts and times, for Prometheus",
     {"description": "Prometheus' text format.", "content": {"text/plain": TEXT}},
+    role="read",
     options=None,
     errors=(),
 )

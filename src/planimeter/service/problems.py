@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter import errors
-from planimeter.service.api.answers import ErrorAnswer, Problem
+from planimeter.service.api.answers.base import ErrorAnswer, Problem
 from planimeter.service.context import context
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownSample: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
+    errors.CursorGone: 409,
     errors.KeyReused: 409,
     errors.TooMany: 409,
     errors.DifferentPictures: 409,
@@ -31,6 +32,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.TooManyPixels: 422,
     errors.ClientGone: 408,
     errors.QueueFull: 429,
+    errors.TooManyRequests: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
     errors.NoRoom: 507,
@@ -55,7 +57,7 @@ def answer_planimeter_error(error: errors.PlanimeterError) -> AnyResponse:
     if status >= 500:
         log.error("%s %s: %s: %s", request.method, request.path, error.code, error)
     answer = _answer(status, error.code, str(error))
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, (errors.QueueFull, errors.TooManyRequests)):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from planimeter.errors import InvalidOption, KeyReused
-from planimeter.service.api.options import UploadOptions
+from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.store import RequestKey
 
 HEADER = "Idempotency-Key"

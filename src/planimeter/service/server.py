@@ -14,7 +14,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from planimeter.errors import NotReady
-from planimeter.service.api.answers import ErrorAnswer, Problem
+from planimeter.service.api.answers.base import ErrorAnswer, Problem
 from planimeter.service.connections import MOST_CONNECTIONS, Channel, Parser, close_stuck, make_room
 from planimeter.service.context import EXTENSION
 from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS
@@ -130,6 +130,9 @@ class Server:
             asyncore_use_poll=True,
             ident="planimeter",
             clear_untrusted_proxy_headers=True,
+            # Who sent a request, as a proxy says that is believed; what it says else is not.
+            trusted_proxy=settings.trusted_proxy or None,
+            trusted_proxy_headers={"x-forwarded-for"} if settings.trusted_proxy else set(),
         )
         limits = {"most_chunked": settings.max_bytes * 4 // 3 + FORM_BYTES}
         parser = type("Parser", (Parser,), limits)

@@ -19,7 +19,8 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.service.api.options import UploadOptions, parse
+from planimeter.service.api.options.parsing import parse
+from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.service.problems import too_many_bytes
 
 FIELD = "image"

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from planimeter.errors import InvalidOption
+from planimeter.errors import CursorGone, InvalidOption
 from planimeter.store.filters import EVERYTHING, Filter, matching
 from planimeter.store.ids import is_id
 from planimeter.store.order import NEWEST, Cursor, Order, beyond, column_of, sorting
@@ -66,12 +66,12 @@ def count(connection: sa.Connection, wanted: Filter = EVERYTHING) -> int:
 
 
 def _cursor(connection: sa.Connection, id_: str, column: Any) -> Cursor:
-    """Return where a measurement stands in an order; raises InvalidOption where that cannot be told."""
+    """Return where a measurement stands in an order; raises InvalidOption or CursorGone where that cannot be told."""
     if not is_id(id_):
         raise InvalidOption(f"The cursor {id_!r} is not the id of a measurement.")
     if column is None:
         return Cursor(id_)  # the id tells the time, also of one that was deleted
     row = connection.execute(sa.select(column).where(MeasurementRow.id == id_)).first()
     if row is None:
-        raise InvalidOption(f"The cursor {id_!r} was deleted: begin again at the first page.")
+        raise CursorGone(f"The cursor {id_!r} was deleted: begin again at the first page.")
     return Cursor(id_, row[0])

@@ -21,6 +21,7 @@ from planimeter.store.records import Records
 from planimeter.store.removal import Removal
 from planimeter.store.requests import RequestKey
 from planimeter.store.retention import Retention
+from planimeter.store.scales import Scales
 from planimeter.store.sizes import stored_bytes
 from planimeter.store.thresholds import save_threshold
 from planimeter.store.trash import AT_ONCE as MOVED_AT_ONCE
@@ -45,6 +46,8 @@ class Store(Reading):
         self._ids = Ids()
         self.keys = Keys(database)
         """Who may use a service with this store."""
+        self.scales = Scales(database)
+        """How large the pixels of measurements are, where people set it."""
         self._keeping = threading.Lock()
 
     @classmethod

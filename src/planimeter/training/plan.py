@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planimeter.evaluation import Metrics
 from planimeter.packs.manifest import NAME_PATTERN, Backbone
+from planimeter.packs.pack import bundled_names
 from planimeter.packs.packing import NewPack
 from planimeter.training.recipe import Recipe, Status
 
@@ -21,6 +22,10 @@ class PackPlan(NewPack):
     """What the pack will be called, its network, and the size at which that sees a picture."""
 
     name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")
+    instead_of_bundled: bool = Field(
+        default=False,
+        description="Let the new model have the name of one that comes with Planimeter, and answer in its place.",
+    )
     start_from: str | None = Field(
         None,
         description="Name or folder of a model to start from, instead of ImageNet; what is not given below is its.",
@@ -79,6 +84,15 @@ class PackPlan(NewPack):
         gt=0,
         description="Scale of those tiles; unless given, the median scale of the training pictures.",
     )
+
+    @model_validator(mode="after")
+    def _replaces_on_purpose(self) -> "PackPlan":
+        if self.name in bundled_names() and not self.instead_of_bundled:
+            raise ValueError(
+                f"{self.name} is the name of a model that comes with Planimeter, and requests that name it would get "
+                "yours; give yours another --name, or let it take that place with --instead-of-bundled"
+            )
+        return self
 
 
 @dataclass(frozen=True)

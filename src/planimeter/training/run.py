@@ -265,7 +265,9 @@ def _configuration(job: Job, written: Pack) -> dict[str, Any]:
     """Return what the report shows of how the model was made."""
     start = written.manifest.training_data.started_from or Path(job.backbone_weights).name
     return {
-        "model": job.plan.model_dump(exclude={"packs_folder", "start_from"}, exclude_none=True)
+        "model": job.plan.model_dump(
+            exclude={"packs_folder", "start_from", "instead_of_bundled"}, exclude_none=True
+        )
         | {"started from": start},
         "recipe": job.recipe.model_dump(exclude_none=True),
     }

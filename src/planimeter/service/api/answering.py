@@ -13,6 +13,7 @@ from werkzeug.wsgi import wrap_file
 
 from planimeter.pictures.decode import Picture
 from planimeter.pictures.formats import PICTURE_FORMATS
+from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.context import context
 from planimeter.service.pictures import opened
 from planimeter.settings import Limits
@@ -75,6 +76,11 @@ def unchanging(
         return answer
     send(answer, make())
     return answer
+
+
+def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
+    """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
+    return () if options.score_threshold is not None else (record,)
 
 
 def send(answer: Response, content: bytes | BinaryIO) -> None:

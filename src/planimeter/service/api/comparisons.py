@@ -5,15 +5,9 @@ from flask import Response
 from planimeter.drawing.encoding import encode_jpeg, encode_png
 from planimeter.measuring.difference import difference, draw_difference, union
 from planimeter.service.api.answering import json_answer, stored_picture, unchanging
-from planimeter.service.api.answers import (
-    ComparisonAnswer,
-    comparison_answer,
-)
+from planimeter.service.api.answers.comparisons import ComparisonAnswer, comparison_answer
 from planimeter.service.api.described import answer_of, pictures
-from planimeter.service.api.options import (
-    ComparisonOptions,
-    DifferenceOptions,
-)
+from planimeter.service.api.options.measurements import ComparisonOptions, DifferenceOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 
@@ -22,6 +16,7 @@ from planimeter.service.context import context
     "/comparisons",
     "Compare two measurements of the same picture",
     answer_of("The comparison.", ComparisonAnswer),
+    role="read",
     options=ComparisonOptions,
     errors=(400, 404, 409),
 )
@@ -43,6 +38,7 @@ def compared(first: str, second: str) -> ComparisonAnswer:
     "/comparisons/picture",
     "Get the difference of two measurements as a picture",
     pictures("The difference drawn.", "image/png", "image/jpeg"),
+    role="read",
     options=DifferenceOptions,
     errors=(400, 404, 409),
 )

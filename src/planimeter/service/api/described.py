@@ -1,4 +1,4 @@
-"""Routes that say what they are, once: their options, answers and errors.
+"""Routes that say what they are, once: their role, options, answers and errors.
 
 The checks of requests and `/openapi.json` are made of what is said.
 """
@@ -12,7 +12,8 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from planimeter.service.api.options import NoOptions, RequestOptions, parse
+from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
+from planimeter.service.roles import Needed, needs
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]
@@ -31,6 +32,7 @@ class Operation:
     summary: str
     options: type[RequestOptions] | None
     answer: Json
+    role: Needed
     status: int
     errors: Sequence[int]
     description: str = ""
@@ -53,6 +55,7 @@ class DescribedBlueprint:
         summary: str,
         answer: Json,
         *,
+        role: Needed,
         options: type[RequestOptions] | None = NoOptions,
         status: int = 200,
         errors: Sequence[int] = (400,),
@@ -61,11 +64,14 @@ class DescribedBlueprint:
     ) -> Callable[[View], View]:
         """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
 
-        With `options` None there are none to check; with `uploads` the view reads them with the upload.
+        With `options` None there are none to check; with `uploads` the view reads them with the upload. `role` is
+        what a key must allow.
         """
         path = self._prefix + rule.replace("<", "{").replace(">", "}")
         self.operations.append(
-            Operation(method, path, summary, options, answer, status, tuple(errors), description, uploads)
+            Operation(
+                method, path, summary, options, answer, role, status, tuple(errors), description, uploads
+            )
         )
 
         def decorate(view: View) -> View:
@@ -78,14 +84,16 @@ class DescribedBlueprint:
                 )
                 return view(parse(options, *sources, from_program=True), **places)
 
-            self.blueprint.add_url_rule(rule, view_func=checked, methods=[method])
+            self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
             return view
 
         return decorate
 
-    def get(self, rule: str, summary: str, answer: Json, **more: Any) -> Callable[[View], View]:
+    def get(
+        self, rule: str, summary: str, answer: Json, *, role: Needed, **more: Any
+    ) -> Callable[[View], View]:
         """Route what only reads."""
-        return self.route("GET", rule, summary, answer, **more)
+        return self.route("GET", rule, summary, answer, role=role, **more)
 
 
 def answer_of(description: str, model: type[BaseModel], **other_types: Json) -> Json:

@@ -1,19 +1,41 @@
 """Measurements as files that other programs open, one or many: `planimeter.exports` writes them."""
 
-from flask import Response
+from flask import Response, jsonify
 
+from planimeter.exports.coco import of_one
 from planimeter.exports.files import name_of_many, write_one
-from planimeter.service.api.answering import file_answer, unchanging
-from planimeter.service.api.described import PICTURE
+from planimeter.service.api.answering import file_answer, following, unchanging
+from planimeter.service.api.described import PICTURE, coco_file
 from planimeter.service.api.exports import export_all, sources
 from planimeter.service.api.many import refuse_too_many
-from planimeter.service.api.measurements import following
-from planimeter.service.api.options import ExportOptions, ManyExportOptions
+from planimeter.service.api.options.many import ManyExportOptions
+from planimeter.service.api.options.measurements import ExportOptions, ThresholdOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 
 CHANGE_HEADER = "Planimeter-Coverage-Change"
+
+
+@api.get(
+    "/measurements/<id>/coco",
+    "Get the measurement as a COCO data set of one picture",
+    coco_file(),
+    role="read",
+    options=ThresholdOptions,
+    errors=(400, 404, 409),
+)
+def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the measurement as a COCO data set of one picture."""
+    record = record_at(context().store.get(id), options.score_threshold)
+    name = f"{record.files.stem}_coco.json"
+    return unchanging(
+        record,
+        "application/json",
+        name,
+        lambda: jsonify(of_one(next(sources([record])))).data,
+        follows=following(options, record),
+    )
 
 
 @api.get(
@@ -33,6 +55,7 @@ CHANGE_HEADER = "Planimeter-Coverage-Change"
             }
         },
     },
+    role="read",
     options=ExportOptions,
     errors=(400, 404, 409),
 )
@@ -56,6 +79,7 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
         "points it changes the coverage of each picture.",
         "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
     },
+    role="read",
     options=ManyExportOptions,
     errors=(400, 409),
 )

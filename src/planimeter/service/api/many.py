@@ -7,22 +7,21 @@ from flask import Response
 from planimeter.errors import TooMany
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
-from planimeter.service.api.answers import (
+from planimeter.service.api.answers.many import (
     Deleted,
     LineList,
     StatisticsAnswer,
-    TrendAnswer,
     line_answer,
     statistics_answer,
-    trend_answer,
 )
+from planimeter.service.api.answers.trend import TrendAnswer, trend_answer
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
 from planimeter.service.api.exports import export_all, write_csv, write_zip
-from planimeter.service.api.options import (
+from planimeter.service.api.options.filters import FilterOptions
+from planimeter.service.api.options.many import (
     MOST_AT_ONCE,
     ArchiveOptions,
     DeleteOptions,
-    FilterOptions,
     LinesOptions,
     ListOptions,
     StatisticsOptions,
@@ -48,6 +47,7 @@ def csv_answer(options: ListOptions, style: CsvStyle = "plain") -> Response:
     "/measurements/lines",
     "List measurements in short",
     answer_of("Their figures, without instances and masks.", LineList),
+    role="read",
     options=LinesOptions,
     description="Quick for long lists: it begins at any place of the order, and no document is read.",
 )
@@ -62,6 +62,7 @@ def lines(options: LinesOptions) -> Response:
     "/measurements/csv",
     "Get measurements as a table",
     {"description": "The table.", "content": {"text/csv": TEXT}},
+    role="read",
     options=TableOptions,
     errors=(400, 409),
 )
@@ -74,6 +75,7 @@ def csv(options: TableOptions) -> Response:
     "/measurements/coco",
     "Get measurements as one COCO data set",
     coco_file(),
+    role="read",
     options=FilterOptions,
     errors=(400, 409),
 )
@@ -88,6 +90,7 @@ def coco_of_many(options: FilterOptions) -> Response:
     "/measurements/zip",
     "Get the pictures of measurements as an archive",
     {"description": "The archive.", "content": {"application/zip": PICTURE}},
+    role="read",
     options=ArchiveOptions,
     errors=(400, 409),
 )
@@ -103,6 +106,7 @@ def zip_archive(options: ArchiveOptions) -> Response:
     "/measurements/trend",
     "Get the percent masked over time",
     answer_of("The trend.", TrendAnswer),
+    role="read",
     options=TrendOptions,
     errors=(400, 409),
 )
@@ -117,6 +121,7 @@ def trend(options: TrendOptions) -> Response:
     "/measurements/statistics",
     "Get measurements summed up",
     answer_of("The statistics.", StatisticsAnswer),
+    role="read",
     options=StatisticsOptions,
     errors=(400, 409),
 )
@@ -133,6 +138,7 @@ def statistics(options: StatisticsOptions) -> Response:
     "/measurements",
     "Delete many measurements with their pictures",
     answer_of("They are in the trash, or gone for good.", Deleted),
+    role="admin",
     options=DeleteOptions,
     errors=(400, 403, 409, 503, 507),
 )

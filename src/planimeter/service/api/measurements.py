@@ -1,52 +1,32 @@
-"""Measurements: one picture measured, read, drawn, taken away, deleted."""
+"""Measurements: one picture measured, read, found among others, deleted."""
 
-from collections.abc import Sequence
-from typing import BinaryIO
-
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from planimeter.exports.coco import of_one
-from planimeter.measuring.candidates import PackedCandidates
-from planimeter.measuring.table import to_csv
-from planimeter.service.api.answering import MEDIA_TYPES, json_answer, send, unchanging
-from planimeter.service.api.answers import (
-    InstanceFigures,
-    InstanceList,
+from planimeter.service.api.answering import json_answer, send
+from planimeter.service.api.answers.measurements import (
     MeasurementAnswer,
     MeasurementList,
     NeighboursAnswer,
-    instance_figures,
     measurement_answer,
     measurement_summary,
 )
-from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of, coco_file, pictures
-from planimeter.service.api.exports import sources
+from planimeter.service.api.described import PICTURE, TEXT, Json, answer_of
 from planimeter.service.api.many import csv_answer
-from planimeter.service.api.options import (
-    DeletingOptions,
-    InstancesOptions,
-    KeptOptions,
-    ListOptions,
-    MaskOptions,
-    NoOptions,
-    OrderOptions,
-    OverlayOptions,
-    ReadOptions,
-    ThresholdOptions,
-    UploadOptions,
-)
+from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.many import ListOptions
+from planimeter.service.api.options.measurements import OverlayOptions, ReadOptions
+from planimeter.service.api.options.trash import DeletingOptions
+from planimeter.service.api.options.uploads import UploadOptions
+from planimeter.service.api.pictures import drawn_picture
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.deleting import delete
-from planimeter.service.drawn import mask_of, overlay_of
-from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
-from planimeter.service.measuring import candidates_of, measure_upload, record_at, stored_upload
+from planimeter.service.measuring import measure_upload, record_at, stored_upload
 from planimeter.service.pictures import admitted
 from planimeter.service.repeats import HEADER
 from planimeter.service.uploads import read_upload
-from planimeter.store import Record
 
 PERCENT_HEADER = "Planimeter-Percent-Masked"
 PAGE_LENGTH = 50
@@ -70,8 +50,9 @@ def _created() -> Json:
 _HOW_TO_SEND = (
     "Options go into the query or, with multipart, into form fields; with JSON they stand beside the base64 of the "
     "picture. Any body may come packed (Content-Encoding: gzip); the limit of bytes holds for what it is unpacked. "
-    "With from, the picture is that of a stored measurement and none is sent. With Accept: image/png or image/jpeg "
-    f"the answer is the drawn picture and the header {PERCENT_HEADER} gives the number. A request that is sent again "
+    "With from, the picture is that of a stored measurement and none is sent; in the query, from needs no body at "
+    "all. With Accept: image/png or image/jpeg the answer is the drawn picture and the header "
+    f"{PERCENT_HEADER} gives the number. A request that is sent again "
     f"with the same {HEADER} (1 to 255 characters, a UUID for example) answers the measurement of the first."
 )
 
@@ -81,6 +62,7 @@ _HOW_TO_SEND = (
     "/measurements",
     "Measure a picture",
     _created(),
+    role="measure",
     options=UploadOptions,
     status=201,
     errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504, 507),
@@ -100,7 +82,7 @@ def create_measurement() -> Response:
         answer = json_answer(measurement_answer(record, options.mask_format), 201)
     else:
         drawn = OverlayOptions(format="png" if wanted == "image/png" else "jpeg")
-        picture = _overlay(record, drawn, as_stored=True)
+        picture = drawn_picture(record, drawn, as_stored=True)
         answer = Response(status=201, content_type=wanted)
         send(answer, picture)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
@@ -113,6 +95,7 @@ def create_measurement() -> Response:
     "/measurements",
     "List measurements",
     answer_of("A page of measurements.", MeasurementList, **{"text/csv": TEXT}),
+    role="read",
     options=ListOptions,
     errors=(400, 409),
 )
@@ -143,6 +126,7 @@ def _list_json(options: ListOptions) -> Response:
     "/measurements/<id>",
     "Read a measurement",
     answer_of("The measurement.", MeasurementAnswer),
+    role="read",
     options=ReadOptions,
     errors=(400, 404, 409),
 )
@@ -156,6 +140,7 @@ def get_measurement(options: ReadOptions, id: str) -> Response:  # noqa: A002  t
     "/measurements/<id>/neighbours",
     "Find what comes before and after a measurement",
     answer_of("Its place among those that match.", NeighboursAnswer),
+    role="read",
     options=OrderOptions,
     errors=(400, 404),
 )
@@ -178,6 +163,7 @@ def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the U
     "/measurements/<id>",
     "Delete a measurement with its pictures",
     {"description": "It is in the trash, or gone for good."},
+    role="admin",
     options=DeletingOptions,
     status=204,
     errors=(400, 403, 404, 503, 507),
@@ -189,165 +175,3 @@ def delete_measurement(options: DeletingOptions, id: str) -> Response:  # noqa: 
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
     delete(id, for_good=options.for_good)
     return Response(status=204)
-
-
-@api.get(
-    "/measurements/<id>/image",
-    "Get the picture as it was uploaded",
-    pictures("The bytes.", *MEDIA_TYPES.values()),
-    errors=(400, 404),
-)
-def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the picture as it was uploaded."""
-    record = context().store.get(id)
-    kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return unchanging(record, kind, record.files.image, lambda: context().store.stream(record, "image"))
-
-
-@api.get(
-    "/measurements/<id>/overlay",
-    "Get the drawn picture",
-    pictures("The drawn picture.", "image/png", "image/jpeg"),
-    options=OverlayOptions,
-    errors=(400, 404, 409),
-)
-def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the drawn picture."""
-    stored = context().store.get(id)
-    record = record_at(stored, options.score_threshold)
-    name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
-    return unchanging(
-        record,
-        f"image/{options.format}",
-        name,
-        lambda: _overlay(record, options, as_stored=record is stored),
-        follows=following(options, record),
-    )
-
-
-@api.get(
-    "/measurements/<id>/mask",
-    "Get the mask as a picture",
-    pictures("The mask.", "image/png"),
-    options=MaskOptions,
-    errors=(400, 404, 409),
-)
-def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the mask picture."""
-    stored = context().store.get(id)
-    record = record_at(stored, options.score_threshold)
-    name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
-    return unchanging(
-        record,
-        "image/png",
-        name,
-        lambda: _mask(record, options, as_stored=record is stored),
-        follows=following(options, record),
-    )
-
-
-@api.get(
-    "/measurements/<id>/coco",
-    "Get the measurement as a COCO data set of one picture",
-    coco_file(),
-    options=ThresholdOptions,
-    errors=(400, 404, 409),
-)
-def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the measurement as a COCO data set of one picture."""
-    record = record_at(context().store.get(id), options.score_threshold)
-    name = f"{record.files.stem}_coco.json"
-    return unchanging(
-        record,
-        "application/json",
-        name,
-        lambda: jsonify(of_one(next(sources([record])))).data,
-        follows=following(options, record),
-    )
-
-
-@api.get(
-    "/measurements/<id>/instances",
-    "List the instances in numbers, with the figures of their shapes",
-    answer_of("The instances, by falling score.", InstanceList, **{"text/csv": TEXT}),
-    options=InstancesOptions,
-    errors=(400, 404, 409),
-)
-def list_instances(options: InstancesOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer the instances in numbers, with the figures of their shapes."""
-    record = record_at(context().store.get(id), options.score_threshold)
-    figures = [instance_figures(entry) for entry in record.measurement.instances]
-    if options.format == "json":
-        return json_answer(InstanceList(instances=figures))
-    answer = Response(
-        to_csv(map(_instance_row, figures), options.csv_style), content_type="text/csv; charset=utf-8"
-    )
-    name = f"{record.files.stem}_instances.csv"
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
-
-
-def _instance_row(figures: InstanceFigures) -> dict[str, str | int | float]:
-    values = figures.model_dump(by_alias=True)
-    box = dict(zip(("x", "y", "width", "height"), values.pop("bbox"), strict=True))
-    return {name: "" if value is None else value for name, value in (values | box).items()}
-
-
-@api.get(
-    "/measurements/<id>/candidates",
-    "Get all that the network found, whatever it scored",
-    answer_of("The candidates, to choose from at any threshold.", PackedCandidates),
-    errors=(400, 404),
-)
-def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Answer all that the network found, so that a client can choose at any threshold by itself."""
-    record = context().store.get(id)
-    name = f"{record.files.stem}_candidates.json"
-    return unchanging(
-        record, "application/json", name, lambda: candidates_of(record).model_dump_json().encode()
-    )
-
-
-@api.route(
-    "PUT",
-    "/measurements/<id>/threshold",
-    "Keep a score threshold for a measurement",
-    answer_of("The measurement at it.", MeasurementAnswer),
-    options=KeptOptions,
-    errors=(400, 403, 404, 409, 503),
-    description="From then on the measurement counts at this threshold everywhere: its numbers and pictures, lists, "
-    "tables, trend, statistics and reports. The network does not run again. What was measured stays stored beside it; "
-    "measured_threshold tells with which threshold, and DELETE goes back to that.",
-)
-def keep(options: KeptOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Let a measurement count at another score threshold from now on."""
-    return json_answer(measurement_answer(keep_threshold(id, options.score_threshold), "none"))
-
-
-@api.route(
-    "DELETE",
-    "/measurements/<id>/threshold",
-    "Go back to the score threshold that a measurement was measured with",
-    answer_of("The measurement as it was measured.", MeasurementAnswer),
-    errors=(400, 403, 404, 503),
-)
-def keep_none(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
-    """Go back to what was measured."""
-    return json_answer(measurement_answer(keep_threshold(id, None), "none"))
-
-
-def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
-    """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
-    return () if options.score_threshold is not None else (record,)
-
-
-def _overlay(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
-    if as_stored and (options.style, options.format) == ("fill", "png"):
-        return context().store.stream(record, "overlay")
-    return overlay_of(record, options.style, options.format)
-
-
-def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
-    if as_stored and options.kind == "binary":
-        return context().store.stream(record, "mask")
-    return mask_of(record, options.kind)

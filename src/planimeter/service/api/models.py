@@ -3,17 +3,10 @@
 from flask import Response
 
 from planimeter.service.api.answering import json_answer
-from planimeter.service.api.answers import (
-    ModelAnswer,
-    ModelList,
-    model_answer,
-    model_summary,
-)
+from planimeter.service.api.answers.models import ModelAnswer, ModelList, model_answer, model_summary
 from planimeter.service.api.described import answer_of
-from planimeter.service.api.options import (
-    DefaultsOptions,
-    NoOptions,
-)
+from planimeter.service.api.options.measurements import DefaultsOptions
+from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 
@@ -22,6 +15,7 @@ from planimeter.service.context import context
     "/models",
     "List the models",
     answer_of("All models.", ModelList),
+    role="read",
 )
 def list_models(_: NoOptions) -> Response:
     """List the models that can measure here."""
@@ -34,6 +28,7 @@ def list_models(_: NoOptions) -> Response:
     "/models/<name>",
     "Read all about a model",
     answer_of("The model.", ModelAnswer),
+    role="read",
     errors=(400, 404),
 )
 def show_model(_: NoOptions, name: str) -> Response:
@@ -46,6 +41,7 @@ def show_model(_: NoOptions, name: str) -> Response:
     "/models/<name>/defaults",
     "Save the score threshold that a model takes where a request names none",
     answer_of("The model, with it.", ModelAnswer),
+    role="admin",
     options=DefaultsOptions,
     errors=(400, 403, 404, 503),
 )
@@ -61,6 +57,7 @@ def save_defaults(options: DefaultsOptions, name: str) -> Response:
     "/models/<name>/defaults",
     "Go back to the score threshold of the pack",
     answer_of("The model, without it.", ModelAnswer),
+    role="admin",
     errors=(400, 403, 404, 503),
 )
 def reset_defaults(_: NoOptions, name: str) -> Response:

@@ -8,62 +8,107 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
+from planimeter.service.access import COOKIE
 from planimeter.service.api import (
-    answers,
     comparisons,
     for_programs,
+    instances,
     many,
     measurements,
     models,
-    options,
+    pictures,
     pins,
+    scale,
+    thresholds,
     trash,
 )
 from planimeter.service.api.answering import MEDIA_TYPES
+from planimeter.service.api.answers.base import ErrorAnswer, Health
+from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
+from planimeter.service.api.answers.measurements import (
+    InstanceList,
+    MeasurementAnswer,
+    MeasurementList,
+    NeighboursAnswer,
+)
+from planimeter.service.api.answers.models import ModelAnswer, ModelList
+from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
+from planimeter.service.api.options.parsing import RequestOptions, can_contradict
 from planimeter.service.api.routes import api
 from planimeter.service.probes import probes
+from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, many, for_programs, comparisons, models, pins, trash)
+RESOURCES = (
+    measurements,
+    pictures,
+    instances,
+    thresholds,
+    scale,
+    many,
+    for_programs,
+    comparisons,
+    models,
+    pins,
+    trash,
+)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
-    answers.ErrorAnswer,
-    answers.Health,
-    answers.InstanceList,
-    answers.MeasurementAnswer,
-    answers.MeasurementList,
-    answers.ModelAnswer,
-    answers.ModelList,
+    ErrorAnswer,
+    Health,
+    InstanceList,
+    MeasurementAnswer,
+    MeasurementList,
+    ModelAnswer,
+    ModelList,
     PackedCandidates,
-    answers.ComparisonAnswer,
-    answers.Deleted,
-    answers.StatisticsAnswer,
-    answers.TrendAnswer,
-    answers.NeighboursAnswer,
-    answers.LineList,
+    ComparisonAnswer,
+    Deleted,
+    StatisticsAnswer,
+    TrendAnswer,
+    NeighboursAnswer,
+    LineList,
     trash.TrashList,
     trash.Restored,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
-    403: "A page of another site sent the request.",
+    401: "The service asks for a key, and none that it knows was sent.",
+    403: "The role of the key does not allow it, or a page of another site sent the request.",
     404: "Nothing is there, or no model has that name.",
     408: "The client left before its turn came.",
-    409: "What is kept does not allow it: lower scores than were kept, another number of measurements than the "
-    "request says, more than it can take, measurements of different pictures, or the key of another request.",
+    409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
+    "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
+    "can take, measurements of different pictures, or the key of another request.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
+    421: "The Host of the request is not one under which the service is reached.",
     422: "The picture cannot be decoded, or has too many pixels.",
-    429: "The queue is full; Retry-After says when to try again.",
+    429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",
     503: "The service is not ready, or cannot store.",
     504: "The picture waited longer than the deadline.",
     507: "There is no room left: what is stored has reached its limit, or the disk is full.",
 }
+SECURITY: Json = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of planimeter keys add."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Of a browser in which a key was entered once, at key.",
+    },
+}
+ROLE = "x-role"
+ASKED = (401, 403, 429)
+"""What may be answered to a request that needs a role."""
 _BASE64: Json = {
     "type": "string",
+    "format": "byte",
     "contentEncoding": "base64",
     "description": "The picture's file as base64, also as a data: URL.",
 }
@@ -71,11 +116,13 @@ PICTURE_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 
 
 @blueprint.get("/openapi.json")
+@needs("read")
 def show_openapi() -> Response:
     """Answer the description of the API."""
     return jsonify(describe())
 
 
+@needs("read")
 def show_docs() -> str:
     """Show the description of the API as a page."""
     return render_template("docs.html", document=describe(), place="docs", operations=operations())
@@ -104,13 +151,16 @@ def describe() -> Json:
             "description": (
                 "Send a picture; every instance of what the model knows is found, masked and measured, the "
                 "picture is drawn, and all is kept. Coverage is the exact union of the masks: overlapping "
-                "masks never count twice. All links in answers are relative to the address that was requested."
+                "masks never count twice. All links in answers are relative to the address that was requested. "
+                "A service that others than the people of its machine reach asks for a key; each operation says "
+                "which role it needs: read, measure (also reads) or admin (may do all)."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "./", "description": "Where this document came from."}],
         "paths": _paths(),
-        "components": {"schemas": schemas["$defs"]},
+        "security": [{name: []} for name in SECURITY] + [{}],
+        "components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY},
     }
 
 
@@ -123,26 +173,41 @@ def _paths() -> Json:
 
 def _describe(operation: Operation) -> Json:
     parameters = [] if operation.options is None else _parameters(operation.options)
+    if operation.uploads:  # with it there is no body, which the document could not say of a query
+        parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
-    failures = {str(status): answer_of(SENTENCES[status], answers.ErrorAnswer) for status in operation.errors}
-    described = {
-        "summary": operation.summary,
-        "parameters": parameters,
-        "responses": {str(operation.status): operation.answer, **failures},
-    }
-    if operation.description:
-        described["description"] = operation.description
-    if operation.uploads and operation.options is not None:
-        described["requestBody"] = _upload(operation.options)
+    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
     if "429" in failures:
         failures["429"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
         }
+    described = {
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": {str(operation.status): operation.answer, **failures},
+        ROLE: operation.role,
+    }
+    if operation.role == "open":
+        described["security"] = []
+    if operation.description:
+        described["description"] = operation.description
+    if operation.uploads and operation.options is not None:
+        described["requestBody"] = _upload(operation.options)
     return described
 
 
-def _upload(kind: type[options.RequestOptions]) -> Json:
+def _failures(operation: Operation) -> list[int]:
+    """Return the statuses of errors: those of the view, and those of what comes before it."""
+    found = {*operation.errors, 421}
+    if operation.role != "open":
+        found.update(ASKED)
+    if operation.options is not None and can_contradict(operation.options):
+        found.add(409)
+    return sorted(found)
+
+
+def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
     form = _object_of(kind, leave_out="filename")
     form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
@@ -155,10 +220,10 @@ def _upload(kind: type[options.RequestOptions]) -> Json:
         "application/json": {"schema": in_json},
         **dict.fromkeys(PICTURE_TYPES, PICTURE),
     }
-    return {"required": False, "content": content}
+    return {"required": True, "content": content}
 
 
-def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
+def _parameters(kind: type[RequestOptions]) -> list[Json]:
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {
@@ -172,7 +237,7 @@ def _parameters(kind: type[options.RequestOptions]) -> list[Json]:
     ]
 
 
-def _object_of(kind: type[options.RequestOptions], *, leave_out: str = "") -> Json:
+def _object_of(kind: type[RequestOptions], *, leave_out: str = "") -> Json:
     schema = kind.model_json_schema(by_alias=True)
     properties = {
         name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out

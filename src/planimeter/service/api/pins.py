@@ -3,9 +3,9 @@
 from flask import Response
 
 from planimeter.service.api.answering import json_answer
-from planimeter.service.api.answers import MeasurementAnswer, measurement_answer
+from planimeter.service.api.answers.measurements import MeasurementAnswer, measurement_answer
 from planimeter.service.api.described import answer_of
-from planimeter.service.api.options import NoOptions
+from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 
@@ -15,6 +15,7 @@ from planimeter.service.context import context
     "/measurements/<id>/pin",
     "Pin a measurement",
     answer_of("It is pinned.", MeasurementAnswer),
+    role="measure",
     errors=(400, 403, 404, 503),
     description="Pinned measurements stay, however old they are and however much is stored, until they are deleted.",
 )
@@ -28,6 +29,7 @@ def pin(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     "/measurements/<id>/pin",
     "Take the pin of a measurement away",
     answer_of("It is not pinned.", MeasurementAnswer),
+    role="measure",
     errors=(400, 403, 404, 503),
 )
 def unpin(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word

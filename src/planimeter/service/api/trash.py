@@ -8,9 +8,11 @@ from pydantic import Field
 from planimeter.errors import UnknownMeasurement
 from planimeter.measuring.table import Cell, to_csv
 from planimeter.service.api.answering import json_answer
-from planimeter.service.api.answers import Answer, Deleted, Link, Moment
+from planimeter.service.api.answers.base import Answer, Link, Moment
+from planimeter.service.api.answers.many import Deleted
 from planimeter.service.api.described import TEXT, answer_of
-from planimeter.service.api.options import DeletionOptions, EmptyingOptions, NoOptions, TrashOptions
+from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.trash import DeletionOptions, EmptyingOptions, TrashOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.links import link
@@ -53,6 +55,7 @@ class Restored(Answer):
     "/trash",
     "List what was deleted and can be brought back",
     answer_of("A part of the trash.", TrashList, **{"text/csv": TEXT}),
+    role="read",
     options=TrashOptions,
 )
 def list_trash(options: TrashOptions) -> Response:
@@ -73,6 +76,7 @@ def list_trash(options: TrashOptions) -> Response:
     "/trash/<id>/restore",
     "Bring a measurement back from the trash",
     answer_of("It is back, as it was.", Restored),
+    role="admin",
     errors=(400, 403, 404, 503),
 )
 def restore(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
@@ -86,6 +90,7 @@ def restore(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own wor
     "/trash/restore",
     "Bring back what was deleted together",
     answer_of("They are back, as they were.", Restored),
+    role="admin",
     options=DeletionOptions,
     errors=(400, 403, 404, 409, 503),
 )
@@ -99,6 +104,7 @@ def restore_deletion(options: DeletionOptions) -> Response:
     "/trash/<id>",
     "Delete a measurement in the trash for good",
     {"description": "It is gone."},
+    role="admin",
     status=204,
     errors=(400, 403, 404, 503),
 )
@@ -113,6 +119,7 @@ def delete_trashed(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's 
     "/trash",
     "Empty the trash",
     answer_of("They are gone.", Deleted),
+    role="admin",
     options=EmptyingOptions,
     errors=(400, 403, 409, 503),
 )

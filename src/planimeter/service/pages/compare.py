@@ -8,20 +8,25 @@ from werkzeug.wrappers import Response
 from planimeter.measuring.difference import BOTH, ONLY_FIRST, ONLY_SECOND
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.comparisons import compared
-from planimeter.service.api.options import ComparisonOptions, OrderOptions, parse
+from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.measurements import ComparisonOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, parse_options, stored_upload
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import admitted
+from planimeter.service.roles import needs
 from planimeter.store import Record
 
 
 @blueprint.post("/measurements/<id>/again")
+@needs("measure")
 def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
     """Measure the stored picture of a measurement with another model, and lead to that, or to both side by side."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    fields["from"] = id
     comparing = "compare" in request.form
     batch = context().store.get(id).batch
     if batch and not comparing:
@@ -36,6 +41,7 @@ def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
 
 
 @blueprint.get("/compare")
+@needs("read")
 def compare() -> str:
     """Show two measurements of the same picture side by side, and their difference."""
     options = parse(ComparisonOptions, request.args)

@@ -9,15 +9,10 @@ from werkzeug.wrappers import Response
 from planimeter.errors import InvalidOption, NoRoom
 from planimeter.exports.formats import FORMATS
 from planimeter.measuring.table import EXCEL_STYLES
-from planimeter.service.api.options import (
-    MOST_AT_ONCE,
-    DeleteOptions,
-    FilterOptions,
-    HistoryOptions,
-    option_names,
-    parse,
-    query_of,
-)
+from planimeter.service.api.options.filters import FilterOptions, query_of
+from planimeter.service.api.options.many import MOST_AT_ONCE, DeleteOptions
+from planimeter.service.api.options.pages import HistoryOptions
+from planimeter.service.api.options.parsing import option_names, parse
 from planimeter.service.context import context
 from planimeter.service.deleting import delete_many as delete_measurements
 from planimeter.service.links import link
@@ -25,6 +20,7 @@ from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.review import review_query
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 from planimeter.store import EVERYTHING, Filter, Order, Record
 from planimeter.store.distribution import round_step
 
@@ -58,6 +54,7 @@ FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percen
 
 
 @blueprint.get("/measurements")
+@needs("read")
 def history() -> str | tuple[str, int]:
     """List the matching measurements, newest first, one page at a time."""
     try:
@@ -154,6 +151,7 @@ def _silent(options: HistoryOptions) -> Filter:
 
 
 @blueprint.get("/measurements/delete")
+@needs("admin")
 def confirm_deleting() -> str:
     """Ask before the matching measurements are deleted."""
     wanted = parse(FilterOptions, known(FilterOptions, request.args)).filter
@@ -170,6 +168,7 @@ def confirm_deleting() -> str:
 
 
 @blueprint.post("/measurements/delete")
+@needs("admin")
 def delete_many() -> Response:
     """Delete what was asked about, where it is still as many, and lead back to the history."""
     options = parse(DeleteOptions, known(DeleteOptions, request.form))

@@ -2,7 +2,7 @@
 
 from werkzeug.datastructures import MultiDict
 
-from planimeter.service.api.options import RequestOptions, option_names
+from planimeter.service.api.options.parsing import RequestOptions, option_names
 
 
 def known(

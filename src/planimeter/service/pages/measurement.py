@@ -14,14 +14,17 @@ from planimeter.exports.formats import FORMATS
 from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
+from planimeter.scale import METRES, Scale, clean, symbol_of
 from planimeter.service.accuracy import accuracy_of
-from planimeter.service.api.options import ThresholdOptions, parse
+from planimeter.service.api.options.measurements import ThresholdOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
+from planimeter.service.roles import needs
 from planimeter.store import Record
 
 STYLES = (("original", "Original"), ("fill", "Fill"), ("outline", "Outline"), ("splash", "Splash"))
@@ -33,6 +36,7 @@ LARGE_PIXELS = 2_000_000
 
 
 @blueprint.get("/measurements/<id>")
+@needs("read")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     """Show one measurement, as it was made or at another score threshold."""
     parts = context()
@@ -78,6 +82,8 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         pictures=_pictures(record, asked),
         urls=_downloads(record, asked),
         timings=_timings(measured.timing_ms),
+        scale_data=_scale_data(measured.image.scale),
+        units=[(unit, symbol_of(unit)) for unit in METRES],
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
@@ -100,6 +106,7 @@ def headline(measured: Measurement, below: int = 0) -> str:
 
 
 @blueprint.post("/measurements/<id>/delete")
+@needs("admin")
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
     review = review_of(context().store.get(id))
@@ -115,6 +122,7 @@ def delete(id: str) -> AnyResponse:  # noqa: A002
 
 
 @blueprint.post("/measurements/<id>/pin")
+@needs("measure")
 def pin(id: str) -> AnyResponse:  # noqa: A002
     """Pin a measurement, or take its pin away, and lead back to it."""
     record = context().store.pin(id, pinned="pinned" in request.form)
@@ -143,6 +151,19 @@ def _undone() -> float | None:
         return float(request.args["was"])
     except (KeyError, ValueError):
         return None
+
+
+def _scale_data(scale: Scale | None) -> dict[str, Any] | None:
+    """Return what the page's scripts need to write areas and lengths."""
+    if scale is None:
+        return None
+    return {
+        "area": scale.pixel_area,
+        "side": scale.pixel_size,
+        "unit": scale.unit,
+        "symbol": scale.symbol,
+        "mm2": clean(scale.area_in(1, "mm")),
+    }
 
 
 def _class_list(measured: Measurement) -> list[dict[str, Any]]:
@@ -204,14 +225,15 @@ def _exports(record: Record, threshold: float | None) -> list[tuple[str, str, st
 def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
     """Return the form fields of the curl call that repeats a measurement, quoted for a shell."""
     filename = sample.filename if sample else measured.image.filename
-    return [
-        shlex.quote(part)
-        for part in (
-            f"image=@{_quoted_for_curl(filename)}",
-            f"model={measured.model.name}",
-            f"score_threshold={measured.options.score_threshold:g}",
-        )
+    scale = measured.image.scale
+    given = scale.pixel_size if scale is not None and scale.by_person else None
+    parts = [
+        f"image=@{_quoted_for_curl(filename)}",
+        f"model={measured.model.name}",
+        f"score_threshold={measured.options.score_threshold:g}",
+        *([f"pixel_size={given!r}", f"unit={scale.unit}"] if scale is not None and given else []),
     ]
+    return [shlex.quote(part) for part in parts]
 
 
 def _quoted_for_curl(filename: str) -> str:

@@ -18,6 +18,7 @@ from planimeter.service.accuracy import accuracy_of
 from planimeter.service.context import context
 from planimeter.service.hosts import frame_ancestors
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 from planimeter.store import Filter
 
 FIGURES = {
@@ -70,6 +71,7 @@ REPORT_POLICY = (
 
 
 @blueprint.get("/models")
+@needs("read")
 def models() -> str:
     """List the models."""
     parts = context()
@@ -85,6 +87,7 @@ def models() -> str:
 
 
 @blueprint.get("/models/<name>")
+@needs("read")
 def model(name: str) -> str:
     """Show what a model sees, how good it is and what it comes from."""
     parts = context()
@@ -104,6 +107,7 @@ def model(name: str) -> str:
 
 
 @blueprint.get("/models/<name>/evaluation")
+@needs("read")
 def evaluation(name: str) -> str:
     """Show the report of a model's evaluation with the navigation around it."""
     pack = context().models.find(name)
@@ -113,6 +117,7 @@ def evaluation(name: str) -> str:
 
 
 @blueprint.get("/models/<name>/report")
+@needs("read")
 def model_report(name: str) -> AnyResponse:
     """Send the report of a model's evaluation: one page that stands alone, with its own styles and pictures."""
     page = context().models.find(name).report

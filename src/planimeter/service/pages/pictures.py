@@ -15,12 +15,14 @@ from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
 from planimeter.service.api.answering import send
-from planimeter.service.api.options import ThresholdOptions, parse
+from planimeter.service.api.options.measurements import ThresholdOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 from planimeter.service.models import Models
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import opened
+from planimeter.service.roles import needs
 from planimeter.store import Store
 
 THUMBNAIL_SIDE = 320
@@ -32,6 +34,7 @@ NEVER_CHANGES = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/measurements/<id>/thumbnail")
+@needs("read")
 def thumbnail(id: str) -> AnyResponse:  # noqa: A002
     """Send a small JPEG of the picture with what counts in it; what was deleted has none, whoever deleted it.
 
@@ -52,6 +55,7 @@ def thumbnail(id: str) -> AnyResponse:  # noqa: A002
 
 
 @blueprint.get("/measurements/<id>/picture")
+@needs("read")
 def picture(id: str) -> AnyResponse:  # noqa: A002
     """Send the picture as it was measured, in a form that every browser shows.
 
@@ -68,6 +72,7 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
 
 
 @blueprint.get("/samples/<name>/thumbnail")
+@needs("read")
 def sample_thumbnail(name: str) -> AnyResponse:
     """Send a small JPEG of a sample."""
     return _picture_response(_sample_thumbnail_of(find_sample(name)), "image/jpeg")

@@ -9,8 +9,10 @@ from flask import render_template, request
 from planimeter.errors import InvalidOption, ScoresNotKept
 from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
-from planimeter.service.api.answers import StatisticsAnswer, statistics_answer
-from planimeter.service.api.options import ReportOptions, parse, query_of
+from planimeter.service.api.answers.many import StatisticsAnswer, statistics_answer
+from planimeter.service.api.options.filters import query_of
+from planimeter.service.api.options.pages import ReportOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
 from planimeter.service.pages.batches import is_named
@@ -18,6 +20,7 @@ from planimeter.service.pages.history import round_percent
 from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 from planimeter.service.summing import sum_up
 from planimeter.store import Filter, Record
 from planimeter.store.sums import Statistics
@@ -40,6 +43,7 @@ class Sheet:
 
 
 @blueprint.get("/report")
+@needs("read")
 def report() -> str | tuple[str, int]:
     """Show totals, distribution and each matching measurement, the most masked first."""
     try:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from flask import request
 
-from planimeter.service.api.options import OrderOptions, parse, query_of
+from planimeter.service.api.options.filters import OrderOptions, query_of
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.pages.batches import is_named

@@ -4,15 +4,19 @@ from flask import redirect, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from planimeter.service.api.options import DefaultsOptions, KeptOptions, OrderOptions, parse
+from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.measurements import DefaultsOptions, KeptOptions
+from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.keeping import keep_threshold
 from planimeter.service.links import link
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
+from planimeter.service.roles import needs
 
 
 @blueprint.post("/measurements/<id>/threshold")
+@needs("measure")
 def keep(id: str) -> Response:  # noqa: A002  the URL's own word
     """Keep the score threshold of a form for a measurement, or go back to the measured one; lead back to it."""
     if "reset" in request.form:
@@ -24,6 +28,7 @@ def keep(id: str) -> Response:  # noqa: A002  the URL's own word
 
 
 @blueprint.post("/models/<name>/defaults")
+@needs("admin")
 def save_defaults(name: str) -> Response:
     """Save the score threshold of a form as the model's default, or forget it; lead back to where it came from."""
     parts = context()

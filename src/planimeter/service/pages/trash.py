@@ -4,21 +4,19 @@ from flask import redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from planimeter.service.api.options import (
-    DeletionOptions,
-    EmptyingOptions,
-    HistoryOptions,
-    TrashOptions,
-    parse,
-)
+from planimeter.service.api.options.pages import HistoryOptions
+from planimeter.service.api.options.parsing import parse
+from planimeter.service.api.options.trash import DeletionOptions, EmptyingOptions, TrashOptions
 from planimeter.service.api.trash import removed_after, restore_together
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint, given
+from planimeter.service.roles import needs
 
 
 @blueprint.get("/trash")
+@needs("read")
 def trash() -> str:
     """List what was deleted and can be brought back."""
     parts = context()
@@ -37,6 +35,7 @@ def trash() -> str:
 
 
 @blueprint.post("/trash/restore")
+@needs("admin")
 def restore() -> Response:
     """Bring back one measurement, and lead to it, or what was deleted together, and lead to the history."""
     id_ = request.form.get("id")
@@ -49,6 +48,7 @@ def restore() -> Response:
 
 
 @blueprint.post("/trash/delete")
+@needs("admin")
 def delete_trashed() -> Response:
     """Delete one measurement in the trash for good, or all of them, where they are still as many."""
     id_ = request.form.get("id")

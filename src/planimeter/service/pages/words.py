@@ -4,10 +4,12 @@ from datetime import datetime, timezone
 
 from planimeter.measurement import Interval
 from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
+from planimeter.scale import write_quantity
 from planimeter.service.pages.site import blueprint
 
 blueprint.add_app_template_filter(write_decimals, "decimals")
 blueprint.add_app_template_filter(write_percent, "percent")
+blueprint.add_app_template_filter(write_quantity, "quantity")
 blueprint.add_app_template_filter(write_signed, "signed")
 
 

@@ -1,0 +1,173 @@
+"""Measurements as they are answered: whole, in a list, and their instances in numbers."""
+
+from typing import Any
+
+from pydantic import Field
+
+from planimeter.masks.rle import rle_window
+from planimeter.masks.shapes import measure_shape
+from planimeter.measurement import Coverage, ImageInfo, Instance, MaskFormat, ModelInfo, Note, Options, Timing
+from planimeter.measuring.candidates import exact_mask
+from planimeter.measuring.coverage import with_mask_format
+from planimeter.scale import Scale
+from planimeter.service.api.answers.base import Answer, Link, Moment
+from planimeter.service.links import link
+from planimeter.store import Record
+
+
+class ImageAnswer(ImageInfo):
+    """The picture, and where it can be had as it was uploaded."""
+
+    url: Link
+
+
+class _Head(Answer):
+    id: str = Field(description="ULID: sorts by time.")
+    created_at: Moment
+    batch: str | None = Field(description="The name under which pictures were sent together.")
+    measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
+    url: Link
+    image: ImageAnswer
+    model: ModelInfo
+    options: Options
+    measured_threshold: float = Field(
+        description="The score threshold that the picture was measured with; options has the one of these figures."
+    )
+    kept_threshold: float | None = Field(
+        description="The score threshold that a user keeps for this measurement instead; null without one."
+    )
+    pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
+    coverage: Coverage
+
+
+class MeasurementAnswer(_Head):
+    """One measurement, complete."""
+
+    instances: list[Instance] = Field(description="By falling score.")
+    notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
+    overlay_url: Link
+    mask_url: Link
+    coco_url: Link
+    candidates_url: Link
+    timing_ms: Timing
+
+
+class Lengths(Answer):
+    """The lengths of an instance in a unit, by the names of those in pixels."""
+
+    equivalent_diameter_area: float
+    perimeter: float
+    feret_diameter_max: float
+
+
+class InstanceFigures(Answer):
+    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
+
+    id: int
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    bbox: tuple[float, float, float, float] = Field(description="x, y, width, height.")
+    area_px: int
+    percent: float
+    area: float | None = Field(description="In the square of the scale's unit; null without a scale.")
+    equivalent_diameter_area: float = Field(description="Of the disc of the same area.")
+    perimeter: float
+    feret_diameter_max: float = Field(description="The longest diameter.")
+    circularity: float | None = Field(description="4 pi area / perimeter²; null without a perimeter.")
+    lengths: Lengths | None = Field(
+        description="In the scale's unit; null without a scale, and where pixels are not square."
+    )
+
+
+class InstanceList(Answer):
+    """The instances of one measurement in numbers, by falling score."""
+
+    scale: Scale | None = Field(description="How large a pixel is; null where nothing is known of it.")
+    instances: list[InstanceFigures]
+
+
+class MeasurementSummary(_Head):
+    """One measurement in the list: without its instances."""
+
+    instance_count: int
+    overlay_url: Link
+    mask_url: Link
+
+
+class MeasurementList(Answer):
+    """A page of measurements."""
+
+    measurements: list[MeasurementSummary]
+    count: int = Field(description="How many there are on all pages with these filters.")
+    next_url: Link | None = Field(description="The next page; null on the last.")
+
+
+class NeighboursAnswer(Answer):
+    """Where a measurement stands among those that match."""
+
+    position: int | None = Field(description="From 1; null where it does not match itself.")
+    count: int = Field(description="How many match.")
+    previous: MeasurementSummary | None = Field(description="The one before it; null at the beginning.")
+    next: MeasurementSummary | None = Field(description="The one after it; null at the end.")
+
+
+def measurement_answer(
+    record: Record, mask_format: MaskFormat = "rle", score_threshold: float | None = None
+) -> MeasurementAnswer:
+    """Return the answer for one record; `score_threshold` is that of the request, for the links."""
+    measurement = with_mask_format(record.measurement, mask_format)
+    return MeasurementAnswer(
+        **_head(record),
+        instances=measurement.instances,
+        notes=measurement.notes,
+        overlay_url=link("api.overlay", id=record.id, score_threshold=score_threshold),
+        mask_url=link("api.mask", id=record.id, score_threshold=score_threshold),
+        coco_url=link("api.coco", id=record.id, score_threshold=score_threshold),
+        candidates_url=link("api.candidates", id=record.id),
+        timing_ms=measurement.timing_ms,
+    )
+
+
+def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
+    """Return the numbers of one instance, in pixels and in units."""
+    shape = measure_shape(rle_window(exact_mask(entry)))
+    lengths = {name: scale and scale.length(getattr(shape, name)) for name in Lengths.model_fields}
+    figures = entry.model_dump(exclude={"mask"})
+    return InstanceFigures(
+        **figures,
+        equivalent_diameter_area=shape.equivalent_diameter_area,
+        perimeter=shape.perimeter,
+        feret_diameter_max=shape.feret_diameter_max,
+        circularity=shape.circularity,
+        lengths=None if None in lengths.values() else Lengths.model_validate(lengths),
+    )
+
+
+def measurement_summary(record: Record) -> MeasurementSummary:
+    """Return one line of the list."""
+    return MeasurementSummary(
+        **_head(record),
+        instance_count=len(record.measurement.instances),
+        overlay_url=link("api.overlay", id=record.id),
+        mask_url=link("api.mask", id=record.id),
+    )
+
+
+def _head(record: Record) -> dict[str, Any]:
+    measurement = record.measurement
+    image = {name: getattr(measurement.image, name) for name in ImageInfo.model_fields}
+    return {
+        "id": record.id,
+        "created_at": record.created_at,
+        "batch": record.batch,
+        "measured_by": record.measured_by,
+        "url": link("api.get_measurement", id=record.id),
+        "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
+        "model": measurement.model,
+        "options": measurement.options,
+        "measured_threshold": record.measured_threshold,
+        "kept_threshold": record.kept_threshold,
+        "pinned": record.pinned,
+        "coverage": measurement.coverage,
+    }

@@ -1,0 +1,55 @@
+"""Options of measuring a picture."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+from werkzeug.datastructures import MultiDict
+
+from planimeter.measurement import MaskFormat
+from planimeter.scale import GivenScale
+from planimeter.service.api.options.parsing import RequestOptions, parse
+
+BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+
+
+class AnswerOptions(RequestOptions):
+    """How an answer is written."""
+
+    mask_format: MaskFormat = Field(
+        "rle", description="How the answer gives the mask of each instance; the record keeps the exact RLE."
+    )
+
+
+class UploadOptions(AnswerOptions, GivenScale):
+    """Options of measuring a picture."""
+
+    model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Instances below this score are left out; without it, the default that was saved for the "
+        "model, else the model's own.",
+    )
+    filename: str | None = Field(
+        None,
+        max_length=255,
+        description="Name of a picture sent as raw bytes; a multipart field carries its own.",
+    )
+    from_: str | None = Field(
+        None,
+        min_length=1,
+        alias="from",
+        description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
+    )
+    batch: str | None = Field(
+        None,
+        pattern=BATCH_PATTERN,
+        description="A name for pictures that belong together: up to 64 letters, digits, dots, - and _.",
+    )
+
+
+def parse_options(values: Mapping[str, str]) -> UploadOptions:
+    """Return the options of measuring that `values` give; otherwise like `parse`."""
+    return parse(UploadOptions, MultiDict(values))

@@ -1,0 +1,86 @@
+"""The pictures of one measurement: as uploaded, drawn, and its mask."""
+
+from typing import BinaryIO
+
+from flask import Response
+
+from planimeter.service.api.answering import MEDIA_TYPES, following, unchanging
+from planimeter.service.api.described import pictures
+from planimeter.service.api.options.measurements import MaskOptions, OverlayOptions
+from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.routes import api
+from planimeter.service.context import context
+from planimeter.service.drawn import mask_of, overlay_of
+from planimeter.service.measuring import record_at
+from planimeter.store import Record
+
+
+@api.get(
+    "/measurements/<id>/image",
+    "Get the picture as it was uploaded",
+    pictures("The bytes.", *MEDIA_TYPES.values()),
+    role="read",
+    errors=(400, 404),
+)
+def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the picture as it was uploaded."""
+    record = context().store.get(id)
+    kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
+    return unchanging(record, kind, record.files.image, lambda: context().store.stream(record, "image"))
+
+
+@api.get(
+    "/measurements/<id>/overlay",
+    "Get the drawn picture",
+    pictures("The drawn picture.", "image/png", "image/jpeg"),
+    role="read",
+    options=OverlayOptions,
+    errors=(400, 404, 409),
+)
+def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the drawn picture."""
+    stored = context().store.get(id)
+    record = record_at(stored, options.score_threshold)
+    name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
+    return unchanging(
+        record,
+        f"image/{options.format}",
+        name,
+        lambda: drawn_picture(record, options, as_stored=record is stored),
+        follows=following(options, record),
+    )
+
+
+@api.get(
+    "/measurements/<id>/mask",
+    "Get the mask as a picture",
+    pictures("The mask.", "image/png"),
+    role="read",
+    options=MaskOptions,
+    errors=(400, 404, 409),
+)
+def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Answer the mask picture."""
+    stored = context().store.get(id)
+    record = record_at(stored, options.score_threshold)
+    name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
+    return unchanging(
+        record,
+        "image/png",
+        name,
+        lambda: _mask(record, options, as_stored=record is stored),
+        follows=following(options, record),
+    )
+
+
+def drawn_picture(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
+    """Return a measurement drawn; `as_stored` says that the drawing that was stored shows it."""
+    if as_stored and (options.style, options.format) == ("fill", "png"):
+        return context().store.stream(record, "overlay")
+    return overlay_of(record, options.style, options.format)
+
+
+def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
+    if as_stored and options.kind == "binary":
+        return context().store.stream(record, "mask")
+    return mask_of(record, options.kind)
