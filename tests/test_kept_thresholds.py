@@ -152,7 +152,7 @@ def test_a_failure_on_the_way_leaves_what_was(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("planimeter.store.files.Folder.sync", fail)
+        patched.setattr("os.fsync", fail)
         answer = client.put(f"{API}/{measured}/threshold?score_threshold=0.8")
     assert answer.status_code == 503
     assert json.loads(answer.text)["error"]["code"] == "store_failed"

@@ -122,14 +122,7 @@ class Store(Reading):
         notes = self._unfinished.notes(id_, names)
         try:
             self._unfinished.begin(notes)
-            with self._folders.uploads.failing("write to"):
-                self._folders.uploads.write(names.image, picture)
-            with self._folders.outputs.failing("write to"):
-                self._folders.outputs.write(names.overlay, overlay_png)
-                self._folders.outputs.write(names.mask, mask_png)
-            for folder in notes:
-                with folder.failing("write to"):
-                    folder.sync()
+            self._folders.write(names, {"image": picture, "overlay": overlay_png, "mask": mask_png})
             self._records.insert(
                 id_,
                 created_at,
@@ -165,10 +158,7 @@ class Store(Reading):
             notes = {outputs: self._unfinished.note(record.id, sorted(files))}
             try:
                 self._unfinished.begin(notes)
-                with outputs.failing("write to"):
-                    outputs.write(names.overlay, overlay_png)
-                    outputs.write(names.mask, mask_png)
-                    outputs.sync()
+                self._folders.write(names, {"overlay": overlay_png, "mask": mask_png})
                 self._records.keep(
                     record.id,
                     measurement,
