@@ -124,6 +124,15 @@ def test_a_file_that_is_no_database_is_an_error_with_a_remedy(settings: Settings
     assert "not a database" in doctor(settings).output
 
 
+def test_doctor_knows_what_is_in_the_trash(client: FlaskClient, settings: Settings) -> None:
+    id_ = body(post(client, OVERLAPPING))["id"]
+    assert client.delete(f"{MEASUREMENTS}/{id_}").status_code == 204
+    assert doctor(settings).output.splitlines()[-1] == "Nothing is wrong."
+    next(settings.output_folder.glob("*_mask.png")).unlink()
+    assert f"measurement {id_}" in doctor(settings).output
+    assert client.post(f"/api/v1/trash/{id_}/restore").status_code == 200
+
+
 def test_doctor_names_what_is_missing_and_what_nobody_knows(client: FlaskClient, settings: Settings) -> None:
     id_ = body(post(client, OVERLAPPING))["id"]
     client.put(f"{MEASUREMENTS}/{id_}/threshold?score_threshold=0.85")

@@ -1,5 +1,6 @@
 """What is removed by itself: by age, count and bytes, from the trash, never what is pinned; and the limit on bytes."""
 
+import signal
 import sqlite3
 import threading
 import time
@@ -25,6 +26,9 @@ from planimeter.store import Record, Store
 from planimeter.store.retention import A_STEP, Keeping
 from stored import add, files_of, files_under, ids, open_store
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, post
+from test_server import Start, measure, request, start, url_in
+
+__all__ = ["start"]
 
 BYTES = len(b"picture") + len(b"overlay") + len(b"mask")
 FOREVER = Keeping(trash_days=30)
@@ -216,10 +220,10 @@ def test_housekeeping_removes_beside_requests_and_tells_how_many(
     caplog.set_level("INFO")
     housekeeper.start()
     end = time.monotonic() + 20
-    while "removed 1 measurements for good" not in caplog.text and time.monotonic() < end:
+    while "measurements removed for good: 1" not in caplog.text and time.monotonic() < end:
         assert client.get(MEASUREMENTS).status_code == 200
     housekeeper.stop()
-    assert "removed 1 measurements for good, which were more than --keep-measurements" in caplog.text
+    assert "measurements removed for good: 1, more than --keep-measurements" in caplog.text
     assert [client.get(url).status_code for url in urls] == [200, 404, 200, 404]
     metrics = client.get("/metrics").text
     assert 'planimeter_removed_measurements_total{reason="count"} 1.0' in metrics
@@ -302,3 +306,21 @@ def test_a_rule_that_cannot_be_kept_is_refused_at_start(options: tuple[str, ...]
     assert ran.exit_code == 2
     assert options[-2] in ran.output
     assert reason in " ".join(ran.output.split())
+
+
+def test_a_service_keeps_house_from_its_start_on(start: Start) -> None:
+    first = start()
+    url = url_in(first.message())
+    ids_ = [measure(url, OVERLAPPING)["id"] for _ in range(3)]
+    assert request(f"{url}{MEASUREMENTS}/{ids_[0]}/pin", "PUT")[0] == 200
+    assert first.stop(signal.SIGTERM)[0] == 0
+    second = start("--keep-measurements", "1")
+    again = url_in(second.message())
+    end = time.monotonic() + 30
+    while request(f"{again}{MEASUREMENTS}/{ids_[1]}")[0] == 200 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [request(f"{again}{MEASUREMENTS}/{id_}")[0] for id_ in ids_] == [200, 404, 200]
+    status, _, err = second.stop(signal.SIGTERM)
+    assert status == 0
+    assert "measurements removed for good: 1, more than --keep-measurements" in err
+    assert "Traceback" not in err

@@ -70,6 +70,12 @@ class TestMigrations:
             assert [(entry.name, entry.instances) for entry in total.by_class] == [("scratches", 900)]
             with pytest.raises(StoreFailed, match="damaged"):
                 store.get(names[0])
+            for id_ in (names[0], names[-1]):  # also the damaged one
+                store.discard(id_)
+                store.trash.restore(id_)
+            assert store.get(names[-1]).measurement == measurement("Ärger.PNG")
+            assert (store.get(names[-1]).measured_by, store.get(names[-1]).pinned) == (None, False)
+            assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
             assert store.delete_many(Filter(), count=450) == 450
         finally:
             store.close()

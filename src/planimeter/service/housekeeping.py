@@ -13,11 +13,13 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 BETWEEN_STEPS_SECONDS = 0.1
 """So that those who ask for something come first."""
+ENDING_SECONDS = 5.0
+"""A step takes a moment, unless the database is locked; it is whole or not at all, however it ends."""
 WHY: dict[Reason, str] = {
-    "trash": "were in the trash for --keep-trash-days",
-    "age": "were older than --keep-days",
-    "count": "were more than --keep-measurements",
-    "bytes": "were more than --keep-gb",
+    "trash": "in the trash for --keep-trash-days",
+    "age": "older than --keep-days",
+    "count": "more than --keep-measurements",
+    "bytes": "more than --keep-gb",
 }
 
 
@@ -37,7 +39,7 @@ class Housekeeper:
     def stop(self) -> None:
         """End after the step that is under way."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(ENDING_SECONDS)
 
     def round(self) -> Counter[Reason]:
         """Remove all that is too much by now; return how many, by reason. Raises StoreFailed."""
@@ -45,23 +47,26 @@ class Housekeeper:
         while store.retention.weigh() and not self._ended.wait(BETWEEN_STEPS_SECONDS):
             pass
         keeping = keeping_of(self._parts)
-        while (step := store.retention.step(keeping)) and not self._ended.wait(BETWEEN_STEPS_SECONDS):
-            removed[step[0]] += step[1]
-            self._parts.metrics.count_removed(*step)
+        try:
+            while step := store.retention.step(keeping):
+                removed[step[0]] += step[1]
+                self._parts.metrics.count_removed(*step)
+                if self._ended.wait(BETWEEN_STEPS_SECONDS):
+                    break
+        finally:
+            for reason, count in removed.items():
+                log.info("measurements removed for good: %d, %s", count, WHY[reason])
         self._parts.metrics.tell_stored(store.stored_bytes(), store.count(), store.trash.count())
         return removed
 
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                removed = self.round()
+                self.round()
             except StoreFailed as error:
                 log.warning("nothing could be removed: %s", error)
             except Exception:
                 log.exception("housekeeping failed; it is tried again")
-            else:
-                for reason, count in removed.items():
-                    log.info("removed %d measurements for good, which %s", count, WHY[reason])
             self._ended.wait(self._every)
 
 

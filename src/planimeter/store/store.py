@@ -24,6 +24,7 @@ from planimeter.store.retention import Retention
 from planimeter.store.scales import Scales
 from planimeter.store.sizes import stored_bytes
 from planimeter.store.thresholds import save_threshold
+from planimeter.store.trash import AT_ONCE as MOVED_AT_ONCE
 from planimeter.store.trash import Trash
 from planimeter.store.unfinished import Unfinished
 
@@ -212,7 +213,7 @@ class Store(Reading):
         """Throw the matching measurements away; return how many, and what brings them back. Else like `delete_many`."""
         ids = self._as_many(wanted, count)
         deletion = self.trash.new_deletion()
-        portions = (ids[start : start + AT_ONCE] for start in range(0, count, AT_ONCE))
+        portions = (ids[start : start + MOVED_AT_ONCE] for start in range(0, count, MOVED_AT_ONCE))
         return sum(self._discard(portion, deletion, by) for portion in portions), deletion
 
     def delete(self, id_: str) -> None:

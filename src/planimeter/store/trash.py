@@ -16,8 +16,8 @@ from planimeter.store.removal import Removal
 from planimeter.store.trashed import TRASHED, TrashRow, move_back, move_to_trash
 
 _log = logging.getLogger(__name__)
-AT_ONCE = 100
-"""Measurements moved or removed together."""
+AT_ONCE = 20
+"""Measurements moved or removed together: their documents are copied, and nobody else writes meanwhile."""
 _Ids = list[str]
 _COLUMNS = (
     TRASHED.c.id,
