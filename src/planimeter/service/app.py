@@ -71,8 +71,11 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     problems.register(app)
     watching.register(app)
     app.before_request(refuse_foreign_hosts)
-    access.register(app)
-    rates.register(app)
+    guard = access.Guard()
+    guard.add_pages(app)
+    app.before_request(guard.identify)
+    rates.register(app)  # those without a key are counted too
+    app.before_request(guard.check)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)
