@@ -79,6 +79,7 @@ class TestFormats:
             "width": WIDTH,
             "height": HEIGHT,
             "sha256": hashlib.sha256(LOSSLESS[kind]).hexdigest(),
+            "scale": None,
         }
 
     def test_a_jpeg_gives_its_pixels_nearly(self) -> None:

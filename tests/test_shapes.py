@@ -15,6 +15,7 @@ measure = pytest.importorskip("skimage.measure", reason="needs the dev extra")
 def compare(pixels: NDArray[np.bool_]) -> None:
     (region,) = measure.regionprops(pixels.astype(np.uint8))
     shape = measure_shape(WindowMask(3, 5, pixels))
+    assert shape.equivalent_diameter_area == pytest.approx(region.equivalent_diameter_area)
     assert shape.perimeter == pytest.approx(region.perimeter, abs=1e-9)
     assert shape.feret_diameter_max == pytest.approx(region.feret_diameter_max, abs=1e-9)
     if region.perimeter:
@@ -51,4 +52,5 @@ def test_a_disc_is_nearly_round_and_a_line_is_not() -> None:
 
 def test_an_empty_mask_has_no_shape() -> None:
     shape = measure_shape(WindowMask(0, 0, np.zeros((0, 0), bool)))
-    assert (shape.perimeter, shape.feret_diameter_max, shape.circularity) == (0, 0, None)
+    assert (shape.equivalent_diameter_area, shape.perimeter, shape.feret_diameter_max) == (0, 0, 0)
+    assert shape.circularity is None

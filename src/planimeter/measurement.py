@@ -10,7 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from planimeter.scale import Scale
+
 Percent = Annotated[float, Field(ge=0, le=100)]
+Area = Annotated[float | None, Field(ge=0)]
 MaskFormat = Literal["rle", "polygon", "none"]
 
 
@@ -48,6 +51,7 @@ class Instance(Part):
     bbox: tuple[float, float, float, float] = Field(description="x, y, width, height in pixels.")
     area_px: int = Field(ge=0, description="Pixels of the mask.")
     percent: Percent = Field(description="area_px in percent of the pixels counted.")
+    area: Area = Field(None, description="The same in the square of the scale's unit; null without a scale.")
     mask: Rle | Polygons | None = None
 
 
@@ -87,6 +91,8 @@ class ClassCoverage(Part):
     count: int = Field(ge=0)
     pixels_masked: int = Field(ge=0)
     percent_masked: Percent
+    area_masked: Area = None
+    instances_per_mm2: Area = None
     interval: Interval | None = None
 
 
@@ -107,6 +113,13 @@ class Coverage(Part):
         description="Pixels that the model takes for one of its classes, but for no part of an instance that counts; "
         "they are not masked. Absent where a model says nothing of single pixels.",
     )
+    area_masked: Area = Field(
+        None, description="pixels_masked in the square of the scale's unit; null without a scale."
+    )
+    area_counted: Area = Field(None, description="pixels_counted in the same.")
+    instances_per_mm2: Area = Field(
+        None, description="Instances for each square millimetre counted, whatever the unit."
+    )
     by_class: list[ClassCoverage] = Field(description="Every class that the model knows, found or not.")
 
 
@@ -118,6 +131,11 @@ class ImageInfo(Part):
     width: int = Field(gt=0, description="After orientation.")
     height: int = Field(gt=0, description="After orientation.")
     sha256: str = Field(description="Of the bytes as they came.")
+    scale: Scale | None = Field(
+        None,
+        description="How large a pixel is, and who says so; null where nothing is known of it. All areas and lengths "
+        "in units follow it.",
+    )
 
 
 class ModelInfo(Part):

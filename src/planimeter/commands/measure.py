@@ -23,6 +23,7 @@ from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.formats import SUFFIXES
+from planimeter.scale import GivenScale
 from planimeter.settings import Inference, Limits, Settings
 
 SETTINGS = (
@@ -101,6 +102,7 @@ MOST_NAMED = 8
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the export.",
 )
+@options_of(GivenScale, "given")
 @options_of(Settings, "settings", only=SETTINGS)
 def measure(
     pictures: tuple[Path, ...],
@@ -111,6 +113,7 @@ def measure(
     csv_style: CsvStyle,
     export_format: ExportFormat | None,
     export_folder: Path | None,
+    given: GivenScale,
     settings: Settings,
 ) -> None:
     """Measure pictures, or all pictures in folders, and print how much of each is covered.
@@ -142,7 +145,7 @@ def measure(
         for path in _with_progress(todo, console):
             if stopping.is_set():
                 break
-            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path))
+            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path), given)
             finished.append(result)
             write_export(result)
             keep(result)
@@ -220,11 +223,22 @@ def _is_litter(path: Path) -> bool:
 
 
 def measure_file(
-    segmenter: Segmenter, path: Path, score_threshold: float | None, limits: Limits, drawn: Path | None
+    segmenter: Segmenter,
+    path: Path,
+    score_threshold: float | None,
+    limits: Limits,
+    drawn: Path | None,
+    given: GivenScale,
 ) -> Result:
     """Measure one file and write the drawn picture to `drawn`."""
     try:
-        measured = segmenter.measure(path, score_threshold=score_threshold, limits=limits)
+        measured = segmenter.measure(
+            path,
+            score_threshold=score_threshold,
+            limits=limits,
+            pixel_size=given.pixel_size,
+            unit=given.unit,
+        )
         if drawn:
             _write(drawn, measured)
     except InvalidOption:

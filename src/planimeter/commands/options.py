@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -94,6 +94,8 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Ca
 def _parameter_type(annotation: Any) -> Any:
     if get_origin(annotation) in {Union, UnionType}:
         annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) is Literal:
         return click.Choice([str(choice) for choice in get_args(annotation)])
     return click.Path(path_type=Path) if annotation is Path else annotation

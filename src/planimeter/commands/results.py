@@ -15,10 +15,13 @@ from planimeter.measurement import UNKNOWN, Interval, Measurement
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular
+from planimeter.scale import write_quantity
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
 _TITLES = ("Masked %", "90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
+_UNIT_TITLES = ("Area masked".rjust(18), "Pixel size".rjust(18))
+"""Of tables whose first picture says how large its pixels are, wide enough for what follows."""
 
 
 @dataclass(frozen=True)
@@ -177,16 +180,18 @@ def _entry(result: Result) -> dict[str, Any]:
 
 def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
     by_class = [f"{name} %" for name in classes] if len(classes) > 1 else []
-    titles = (_TITLES[0], *by_class, *_TITLES[1:])
+    titles: tuple[str, ...] = (_TITLES[0], *by_class, *_TITLES[1:])
     width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
     begun = False
     said: set[str] = set()
 
     def write(result: Result) -> None:
-        nonlocal begun
+        nonlocal begun, titles
         if result.measurement is None:
             return
+        in_units = _in_units(result.measurement)
         if not begun:
+            titles += _UNIT_TITLES if in_units else ()
             click.secho(_line("Picture", titles, titles, width), bold=True)
             begun = True
         coverage = result.measurement.coverage
@@ -199,6 +204,10 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
             f"{coverage.pixels_counted:,}",
             f"{result.measurement.timing_ms.total:.0f}",
         )
+        if titles[-1] == _UNIT_TITLES[-1]:
+            figures += in_units or ("", "")
+        elif in_units:
+            click.echo(f"{result.path}: {in_units[0]} masked, {in_units[1]}", err=True)
         click.echo(_line(str(result.path), figures, titles, width))
         for note in result.measurement.notes:
             if note.code != UNKNOWN:
@@ -208,6 +217,15 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
                 click.echo(note.message, err=True)
 
     return write
+
+
+def _in_units(measurement: Measurement) -> tuple[str, str] | None:
+    """Return the area masked and how large a pixel is, and who says so; None where that is not known."""
+    scale, area = measurement.image.scale, measurement.coverage.area_masked
+    if scale is None or area is None:
+        return None
+    size = scale.words.removesuffix(" a pixel")
+    return f"{write_quantity(area)} {scale.symbol}²", f"{size} ({scale.source})"
 
 
 def _between(interval: Interval | None) -> str:

@@ -27,6 +27,8 @@ _LENGTHS[[13, 23]] = (1 + sqrt(2)) / 2
 class Shape:
     """Lengths in pixels."""
 
+    equivalent_diameter_area: float
+    """Of the disc of the same area."""
     perimeter: float
     feret_diameter_max: float
     """The longest diameter: the largest distance between two points of the outline."""
@@ -38,10 +40,11 @@ def measure_shape(mask: WindowMask) -> Shape:
     """Return the figures of one mask; zeros where it is empty."""
     pixels = trim(mask).pixels
     if pixels.size == 0:
-        return Shape(0.0, 0.0, None)
+        return Shape(0.0, 0.0, 0.0, None)
     length = _perimeter(pixels)
-    circularity = 4 * pi * int(np.count_nonzero(pixels)) / length**2 if length else None
-    return Shape(length, _feret_diameter_max(pixels), circularity)
+    area = int(np.count_nonzero(pixels))
+    circularity = 4 * pi * area / length**2 if length else None
+    return Shape(sqrt(4 * area / pi), length, _feret_diameter_max(pixels), circularity)
 
 
 def _perimeter(pixels: Bools) -> float:

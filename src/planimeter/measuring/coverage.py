@@ -24,6 +24,7 @@ from planimeter.measurement import (
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
 from planimeter.measuring.interval import with_intervals
+from planimeter.measuring.physical import in_units
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 
@@ -41,7 +42,7 @@ def at_threshold(
     classes = [entry.class_name for entry in measurement.coverage.by_class]
     found = candidates.above(threshold)
     coverage, notes = measure_at(candidates, threshold, classes, intervals)
-    return measurement.model_copy(
+    counting = measurement.model_copy(
         update={
             "options": Options(score_threshold=threshold),
             "coverage": coverage,
@@ -49,6 +50,7 @@ def at_threshold(
             "notes": notes,
         }
     )
+    return in_units(counting)
 
 
 def measure_at(

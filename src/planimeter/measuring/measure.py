@@ -7,8 +7,10 @@ from typing import Literal
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Measurement
+from planimeter.measuring.physical import with_scale
 from planimeter.measuring.segmenter import Segmenter, Stopwatch
 from planimeter.pictures.decode import Picture, decode
+from planimeter.scale import Scale
 from planimeter.settings import Limits
 
 
@@ -29,6 +31,7 @@ def measure_picture(
     *,
     filename: str = "picture",
     score_threshold: float | None = None,
+    scale: Scale | None = None,
     limits: Limits | None = None,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
     decode: Callable[..., Picture] = decode,
@@ -36,14 +39,14 @@ def measure_picture(
 ) -> Result:
     """Decode, measure and draw a picture given as the bytes of a file.
 
-    `score_threshold` in [0, 1] replaces the pack's own. `turn` is entered each time that the network is needed, once
-    for each tile; what it waits for that is timed as the queue. `decode` is called as the decoder of this name is.
-    `step` is entered while the picture is decoded, and while it is drawn.
-    Raises what `decode`, `turn` and `Segmenter.measure` raise.
+    `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size. `turn` is
+    entered each time that the network is needed, once for each tile; what it waits for that is timed as the queue.
+    `decode` is called as the decoder of this name is. `step` is entered while the picture is decoded, and while it is
+    drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
     """
     watch = Stopwatch()
     with step("decode"):
-        picture = decode(data, filename=filename, limits=limits or Limits())
+        picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
     watch.lap("decode")
     measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch, turn=turn)
     with step("draw"):

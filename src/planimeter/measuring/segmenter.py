@@ -31,14 +31,17 @@ from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
+from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
+from planimeter.pictures.decode import Picture
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
 from planimeter.pictures.sources import Source, read_source
 from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.runtimes.thorough import ThoroughRuntime
+from planimeter.scale import checked_scale
 from planimeter.settings import Inference, Limits, Precision, RuntimeName
 
 Turn = Callable[[], AbstractContextManager[object]]
@@ -115,6 +118,8 @@ class Segmenter:
         mask_format: MaskFormat = "rle",
         filename: str | None = None,
         limits: Limits | None = None,
+        pixel_size: float | None = None,
+        unit: str | None = None,
         watch: "Stopwatch | None" = None,
         turn: Turn | None = None,
     ) -> Measured:
@@ -122,7 +127,8 @@ class Segmenter:
 
         `source` is a path, the bytes of a picture file, a binary file that is open (also `BytesIO`), an array (uint8
         [H, W] or [H, W, 3 or 4] RGB(A), uint16 [H, W]), a `PIL.Image.Image`, or a `Picture` already decoded; anything
-        else raises `InvalidOption`. `score_threshold` in [0, 1] replaces the pack's own. A `watch`
+        else raises `InvalidOption`. `score_threshold` in [0, 1] replaces the pack's own. `pixel_size`
+        is the side of a pixel in `unit` (nm, um, mm, cm, m or in), in place of what the file says of it. A `watch`
         that already runs goes on; its time so far is in the measurement's. `turn` is entered for each use of the
         network.
         """
@@ -131,7 +137,8 @@ class Segmenter:
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
         picture = read_source(source, filename=filename, limits=limits or Limits())
-        if picture is not source:
+        picture = with_scale(picture, checked_scale(pixel_size, unit))
+        if not isinstance(source, Picture):
             watch.lap("decode")
         candidates = self._find(picture.pixels, watch, picture.notes, turn)
         found, counted = candidates.above(threshold), candidates.counted
@@ -140,8 +147,10 @@ class Segmenter:
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold),
-            coverage=coverage,
-            instances=list_instances(found, self.classes, counted, mask_format),
+            coverage=coverage_in_units(coverage, picture.info.scale),
+            instances=instances_in_units(
+                list_instances(found, self.classes, counted, mask_format), picture.info.scale
+            ),
             notes=notes,
             timing_ms=watch.timing(),
         )

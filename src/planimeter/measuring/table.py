@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from planimeter.measurement import Measurement
+from planimeter.measurement import Coverage, Measurement
+from planimeter.scale import METRES, Scale, clean
 
 Cell = str | int | float
 CsvStyle = Literal["plain", "excel", "excel_semicolon"]
@@ -20,9 +21,16 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def row(measurement: Measurement) -> dict[str, Cell]:
-    """Return one measurement as columns; one `percent_masked[class]` column for each class that was found."""
-    coverage = measurement.coverage
+    """Return one measurement as columns; `percent_masked[class]` and `area_masked_mm2[class]` for each class.
+
+    Areas are in fixed units, so that rows can be compared, and empty where it is not known how large a pixel is.
+    """
+    coverage, scale = measurement.coverage, measurement.image.scale
     by_class = {f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class}
+    areas = {
+        f"area_masked_mm2[{entry.class_name}]": scale.area_in(entry.pixels_masked, "mm") if scale else ""
+        for entry in coverage.by_class
+    }
     return {
         "filename": measurement.image.filename,
         "width": measurement.image.width,
@@ -34,6 +42,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "pixels_counted": coverage.pixels_counted,
         "pixels_overlapping": coverage.pixels_overlapping,
         "instances": len(measurement.instances),
+        **_in_units(coverage, scale),
         "model": measurement.model.name,
         "model_version": measurement.model.version,
         "precision": measurement.model.precision,
@@ -41,14 +50,37 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "sha256": measurement.image.sha256,
         "notes": " | ".join(note.message for note in measurement.notes),
         **by_class,
+        **areas,
+    }
+
+
+def _in_units(coverage: Coverage, scale: Scale | None) -> dict[str, Cell]:
+    if scale is None:
+        return dict.fromkeys(_UNITS, "")
+    return {
+        "pixel_width_um": clean(scale.pixel_width * METRES[scale.unit] / METRES["um"]),
+        "pixel_height_um": clean(scale.pixel_height * METRES[scale.unit] / METRES["um"]),
+        "pixel_size_source": scale.source,
+        "area_masked_um2": scale.area_in(coverage.pixels_masked, "um"),
+        "area_masked_mm2": scale.area_in(coverage.pixels_masked, "mm"),
+        "instances_per_mm2": coverage.instances_per_mm2 or 0.0,
     }
 
 
 def columns_of(classes: Sequence[str]) -> list[str]:
     """Return the columns of `row` for a model with these classes."""
-    return [*_FIXED, *(f"percent_masked[{name}]" for name in classes)]
+    figures = ("percent_masked", "area_masked_mm2")
+    return [*_FIXED, *(f"{figure}[{name}]" for figure in figures for name in classes)]
 
 
+_UNITS = (
+    "pixel_width_um",
+    "pixel_height_um",
+    "pixel_size_source",
+    "area_masked_um2",
+    "area_masked_mm2",
+    "instances_per_mm2",
+)
 _FIXED = (
     "filename",
     "width",
@@ -60,6 +92,7 @@ _FIXED = (
     "pixels_counted",
     "pixels_overlapping",
     "instances",
+    *_UNITS,
     "model",
     "model_version",
     "precision",

@@ -34,7 +34,16 @@ from planimeter.pictures.formats import TITLES, name_other, tell_format
 from planimeter.pictures.header import Header, read_header
 from planimeter.pictures.jpeg import read_jpeg
 from planimeter.pictures.limits import check_single, check_size
-from planimeter.pictures.rgb import grey_to_rgb, note_alpha, orientation_of, scale_to_8_bits, to_rgb, upright
+from planimeter.pictures.pixel_size import NOTHING, of_png
+from planimeter.pictures.rgb import (
+    QUARTER_TURNS,
+    grey_to_rgb,
+    note_alpha,
+    orientation_of,
+    scale_to_8_bits,
+    to_rgb,
+    upright,
+)
 from planimeter.pictures.stored import StoredImage
 from planimeter.pictures.tiff import read_tiff
 from planimeter.settings import DEFAULT_LIMITS, Limits
@@ -92,6 +101,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         stored = _READERS[name](data, limits) if name in _READERS else _read(name, data, limits)
         notes = [*stored.notes]
         orientation = orientation_of(stored.image, notes)
+        scale = stored.scale.turned() if stored.scale and orientation in QUARTER_TURNS else stored.scale
         pixels = to_rgb(stored.image, stored, notes)
         del stored  # a picture that is turned is in memory twice: not three times
         pixels = upright(pixels, orientation)
@@ -102,6 +112,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         width=width,
         height=height,
         sha256=hashlib.sha256(data).hexdigest(),
+        scale=scale,
     )
     return Picture(pixels, info, tuple(notes))
 
@@ -233,4 +244,5 @@ def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
     check_single(image, name)
     image.load()
     # Pillow hands out colour with 8 bits, whatever it was.
-    return StoredImage(image, depth=data[24] if name == "PNG" else 8)
+    scale, notes = of_png(data) if name == "PNG" else NOTHING
+    return StoredImage(image, depth=data[24] if name == "PNG" else 8, notes=notes, scale=scale)

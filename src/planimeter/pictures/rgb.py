@@ -27,6 +27,8 @@ _UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     8: np.rot90,
 }
 """By the EXIF orientation of the stored pixels."""
+QUARTER_TURNS = frozenset({5, 6, 7, 8})
+"""The orientations in which width and height change places."""
 _STRIP_PIXELS = 1 << 20
 
 

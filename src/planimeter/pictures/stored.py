@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from planimeter.measurement import Note
+from planimeter.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -17,3 +18,5 @@ class StoredImage:
     white_is_zero: bool = False
     """Whether deep grey is still to be turned round."""
     notes: tuple[Note, ...] = ()
+    scale: Scale | None = None
+    """How large a pixel is, where the file says so; of the pixels as they are stored."""

@@ -19,6 +19,8 @@ from planimeter.errors import TooManyPixels, UndecodablePicture, UnsupportedPict
 from planimeter.measurement import Note
 from planimeter.pictures import tiff_tags as tags
 from planimeter.pictures.limits import check_size
+from planimeter.pictures.pixel_size import of_tiff
+from planimeter.pictures.rgb import QUARTER_TURNS
 from planimeter.pictures.stored import StoredImage
 from planimeter.pictures.tiff_layout import CMYK, RGB, WHITE_IS_ZERO, Layout, not_read, read_layout
 from planimeter.pictures.tiff_tags import MOST_PAGES, Page, is_big, read_pages, read_sub_pages, starting_with
@@ -52,7 +54,11 @@ def read_tiff(data: bytes, limits: Limits) -> StoredImage:
             image = image.convert("RGB")
     notes += _extra_note(layout)
     deep_grey = layout.bits > 8 and layout.colours == 1
-    return StoredImage(image, layout.bits, deep_grey and layout.photometric == WHITE_IS_ZERO, tuple(notes))
+    scale, of_scale = of_tiff(page)
+    if scale is not None and not layout.raw and page.one(tags.ORIENTATION, 1) in QUARTER_TURNS:
+        scale = scale.turned()  # as Pillow has turned the pixels
+    white_is_zero = deep_grey and layout.photometric == WHITE_IS_ZERO
+    return StoredImage(image, layout.bits, white_is_zero, (*notes, *of_scale), scale)
 
 
 # ---- Which page

@@ -4,6 +4,7 @@ TIFF 6.0 and BigTIFF. Only the tags that decide about pixels are read; everythin
 """
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +34,10 @@ ORIENTATION: Final = 274
 SAMPLES: Final = 277
 ROWS_PER_STRIP: Final = 278
 STRIP_BYTES: Final = 279
+X_RESOLUTION: Final = 282
+Y_RESOLUTION: Final = 283
 PLANAR: Final = 284
+RESOLUTION_UNIT: Final = 296
 PREDICTOR: Final = 317
 COLOR_MAP: Final = 320
 TILE_WIDTH: Final = 322
@@ -73,6 +77,10 @@ _NUMBERS = frozenset(
         *(TILE_OFFSETS, TILE_BYTES, SUB_PAGES, INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION),
     }
 )
+_RESOLUTION = frozenset({X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT})
+"""They decide nothing about pixels: what is wrong with them is as good as nothing said."""
+_RATIO = 5
+"""The field type of two whole numbers, numerator and denominator."""
 _TYPES = {
     1: "u1",
     2: "u1",
@@ -90,7 +98,7 @@ _TYPES = {
 """Of the field types, text (2) and those that hold whole numbers, as NumPy calls them."""
 _SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0], float)
 """Bytes of a value of each field type; 0 for those that do not exist."""
-_WANTED = np.array(sorted({*_NUMBERS, DESCRIPTION}))
+_WANTED = np.array(sorted({*_NUMBERS, *_RESOLUTION, DESCRIPTION}))
 _LONGEST_DESCRIPTION = 1 << 20
 
 
@@ -194,6 +202,10 @@ class _Reader:
         entries = self._entries(start, count, word)
         for index in np.flatnonzero(np.isin(entries["tag"], _WANTED)).tolist():
             tag, kind = int(entries["tag"][index]), int(entries["kind"][index])
+            if tag in _RESOLUTION:
+                with suppress(UndecodablePicture):
+                    tags.setdefault(tag, self._resolution(start + index * entry_size + 4, kind, word))
+                continue
             if tag in tags:
                 raise UndecodablePicture(
                     f"the TIFF gives its tag {tag} twice, and readers differ in which of the two they take; "
@@ -237,6 +249,15 @@ class _Reader:
         if size > room:
             where = self._number(where, word)
         return np.frombuffer(self._slice(where, size), dtype)
+
+    def _resolution(self, at: int, kind: int, word: str) -> NDArray[np.int64]:
+        """Return a whole number, or a ratio as its two numbers."""
+        if kind != _RATIO:
+            return self._content(at, kind, word)[:1].astype(np.int64)
+        where = at + struct.calcsize("<" + word)
+        if word == "I":  # eight bytes do not fit into the entry itself
+            where = self._number(where, word)
+        return np.frombuffer(self._slice(where, 8), f"{self._order}u4").astype(np.int64)
 
     def _number(self, at: int, form: str) -> int:
         size = struct.calcsize("<" + form)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import NotReady
+from planimeter.service.caller import remember_caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
@@ -87,6 +88,7 @@ class Guard:
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
+        remember_caller(g.key)
         if not g.key.may(g.needed):
             raise Forbidden(f"the key of {g.key.name!r} has the role {g.key.role}, and this needs {g.needed}")
         return None

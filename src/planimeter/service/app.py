@@ -23,9 +23,11 @@ from planimeter.service.pages import (
     models,
     pictures,
     report,
+    scales,
     site,
     slash,
     thresholds,
+    trash,
     words,
 )
 from planimeter.service.probes import probes
@@ -36,7 +38,19 @@ from planimeter.store import Store
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
 
-PAGES = (home, measurement, thresholds, pictures, history, report, models, compare, words)
+PAGES = (
+    home,
+    measurement,
+    thresholds,
+    scales,
+    pictures,
+    history,
+    report,
+    models,
+    compare,
+    trash,
+    words,
+)
 """The modules whose routes and filters belong to the pages; importing them is what makes those known."""
 
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}

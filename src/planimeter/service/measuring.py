@@ -15,11 +15,14 @@ from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
+from planimeter.scale import Scale
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
+from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
+from planimeter.service.room import refuse_without_room
 from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
@@ -77,6 +80,7 @@ def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) 
 
 
 def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    refuse_without_room(parts)
     options = asked.options
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
@@ -95,6 +99,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             data,
             filename=asked.filename,
             score_threshold=threshold,
+            scale=_scale_of(parts, options),
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,
@@ -110,6 +115,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             candidates=result.candidates,
             batch=options.batch,
             request=asked.request,
+            by=caller(),
         )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms
@@ -124,6 +130,15 @@ def _turn(parts: Context, place: Place) -> Iterator[None]:
             held.enter_context(place.turn())
         with parts.tracing.step("network"):
             yield
+
+
+def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:
+    """Return the size of a pixel that is given; for a stored picture, else what a person said of it before."""
+    scale = options.given_scale()
+    if scale is not None or options.from_ is None:
+        return scale
+    before = parts.store.get(options.from_).measurement.image.scale
+    return before if before is not None and before.by_person else None
 
 
 def record_at(record: Record, score_threshold: float | None) -> Record:

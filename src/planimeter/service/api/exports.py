@@ -29,6 +29,7 @@ def _row(record: Record) -> dict[str, Cell]:
         "id": record.id,
         "created_at": record.created_at.isoformat(),
         "batch": record.batch or "",
+        "measured_by": record.measured_by or "",
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,
     }
@@ -43,7 +44,8 @@ def _columns(store: Store, wanted: Filter) -> list[str]:
     for name in store.models() if wanted.model is None else [wanted.model]:
         newest = store.list(_of_model(wanted, name), limit=1)
         columns |= dict.fromkeys(_row(newest[0]) if newest else ())
-    found = [f"percent_masked[{entry.name}]" for entry in store.statistics(wanted).by_class]
+    names = [entry.name for entry in store.statistics(wanted).by_class]
+    found = [f"{figure}[{name}]" for figure in ("percent_masked", "area_masked_mm2") for name in names]
     return [*(columns or dict.fromkeys(_FIXED)), *(name for name in found if name not in columns)]
 
 

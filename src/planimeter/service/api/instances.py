@@ -4,6 +4,7 @@ from flask import Response
 
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.table import to_csv
+from planimeter.scale import Scale
 from planimeter.service.api.answering import json_answer, unchanging
 from planimeter.service.api.answers.measurements import InstanceFigures, InstanceList, instance_figures
 from planimeter.service.api.described import TEXT, answer_of
@@ -25,21 +26,31 @@ from planimeter.service.measuring import candidates_of, record_at
 def list_instances(options: InstancesOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the instances in numbers, with the figures of their shapes."""
     record = record_at(context().store.get(id), options.score_threshold)
-    figures = [instance_figures(entry) for entry in record.measurement.instances]
+    scale = record.measurement.image.scale
+    figures = [instance_figures(entry, scale) for entry in record.measurement.instances]
     if options.format == "json":
-        return json_answer(InstanceList(instances=figures))
-    answer = Response(
-        to_csv(map(_instance_row, figures), options.csv_style), content_type="text/csv; charset=utf-8"
-    )
+        return json_answer(InstanceList(scale=scale, instances=figures))
+    rows = (_instance_row(entry, scale) for entry in figures)
+    answer = Response(to_csv(rows, options.csv_style), content_type="text/csv; charset=utf-8")
     name = f"{record.files.stem}_instances.csv"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
-def _instance_row(figures: InstanceFigures) -> dict[str, str | int | float]:
+def _instance_row(figures: InstanceFigures, scale: Scale | None) -> dict[str, str | int | float]:
+    """Return an instance as columns; those in units say which in their names, and are there only where one is known."""
     values = figures.model_dump(by_alias=True)
+    area, lengths = values.pop("area"), values.pop("lengths") or {}
     box = dict(zip(("x", "y", "width", "height"), values.pop("bbox"), strict=True))
-    return {name: "" if value is None else value for name, value in (values | box).items()}
+    units = (
+        {}
+        if scale is None
+        else {
+            f"area_{scale.unit}2": area,
+            **{f"{name}_{scale.unit}": value for name, value in lengths.items()},
+        }
+    )
+    return {name: "" if value is None else value for name, value in (values | box | units).items()}
 
 
 @api.get(

@@ -26,6 +26,7 @@ from planimeter.store import Record
 def measure_again(id: str) -> Response:  # noqa: A002  the URL's own word
     """Measure the stored picture of a measurement with another model, and lead to that, or to both side by side."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    fields["from"] = id
     comparing = "compare" in request.form
     batch = context().store.get(id).batch
     if batch and not comparing:

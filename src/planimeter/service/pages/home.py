@@ -6,12 +6,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
 from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES, TITLES
 from planimeter.samples import find_sample, list_samples
+from planimeter.scale import METRES, symbol_of
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
 from planimeter.service.pages import slash
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pages.words import write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
 from planimeter.service.roles import needs
@@ -30,6 +32,7 @@ def home() -> str:
 
 
 def _home(problem: PlanimeterError | None = None) -> str:
+    """Show the page, with what went wrong with the picture of a form."""
     parts = context()
     packs = parts.models.packs()
     chosen = request.form.get("model") or request.args.get("model")
@@ -55,9 +58,12 @@ def _home(problem: PlanimeterError | None = None) -> str:
         total=parts.store.count(),
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),
+        chosen_size=request.form.get("pixel_size", ""),
+        chosen_unit=request.form.get("unit", "um"),
+        units=[(unit, symbol_of(unit)) for unit in METRES],
         thresholds=thresholds,
         default_threshold=f"{thresholds[default.name]:g}" if default else "",
-        error=str(problem) if problem else None,
+        error=_in_words(problem) if problem else None,
         error_in_options=isinstance(problem, (InvalidOption, UnknownModel)),
     )
 
@@ -78,16 +84,27 @@ def measure() -> AnyResponse:
 def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     """Return what the form asks to measure: bytes, file name and options."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    size = request.form.get("pixel_size", "").strip()
+    if size:  # the form always has a unit
+        fields |= {"pixel_size": size, "unit": request.form.get("unit", "").strip()}
     name = request.form.get("sample")
     if name:
         sample = find_sample(name)
-        return sample.read(), sample.filename, parse_options(fields | {"model": sample.model})
+        own = {"model": sample.model, "score_threshold": fields["score_threshold"]}
+        return sample.read(), sample.filename, parse_options(own)
     upload = request.files.get("image")
     if upload is None or not upload.filename:
         raise MissingPicture(
             "No picture was chosen. Choose a file, or one of the samples, and press Measure."
         )
     return upload.read(), upload.filename, parse_options(fields)
+
+
+def _in_words(problem: PlanimeterError) -> str:
+    """Return what is wrong, and with which file."""
+    upload = request.files.get("image")
+    reason = write_sentence(str(problem))
+    return f"{upload.filename} was not measured. {reason}" if upload and upload.filename else reason
 
 
 def _limits_in_words() -> str:

@@ -9,14 +9,17 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.colours import shades
+from planimeter.errors import NoRoom
 from planimeter.exports.formats import FORMATS
 from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
+from planimeter.scale import METRES, Scale, clean, symbol_of
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
+from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
@@ -73,11 +76,14 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         default_threshold=own if saved is None else saved,
         threshold_saved=saved is not None,
         undo_threshold=_undone(),
+        undo=request.args.get("undo"),
         most_rows=MOST_ROWS,
         known=accuracy_of(pack, measured.model.version),
         pictures=_pictures(record, asked),
         urls=_downloads(record, asked),
         timings=_timings(measured.timing_ms),
+        scale_data=_scale_data(measured.image.scale),
+        units=[(unit, symbol_of(unit)) for unit in METRES],
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
@@ -103,11 +109,25 @@ def headline(measured: Measurement, below: int = 0) -> str:
 @needs("admin")
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
-    store = context().store
-    review = review_of(store.get(id))
-    store.delete(id)
-    after = review and (review.next or review.previous)
-    return redirect(after or link("pages.history", **(review.query if review else {})), 303)
+    review = review_of(context().store.get(id))
+    try:
+        deletion = delete_measurement(id, for_good="for_good" in request.form)
+    except NoRoom:  # nothing is left but to delete for good
+        return redirect(link("pages.confirm_deleting", full=1, ids=id), 303)
+    after = review and (review.later or review.earlier[::-1])
+    if review and after:
+        return redirect(review.link_to(after[0].id, undo=deletion), 303)
+    query = review.query if review else {}
+    return redirect(link("pages.history", deleted=1, undo=deletion, **query), 303)
+
+
+@blueprint.post("/measurements/<id>/pin")
+@needs("measure")
+def pin(id: str) -> AnyResponse:  # noqa: A002
+    """Pin a measurement, or take its pin away, and lead back to it."""
+    record = context().store.pin(id, pinned="pinned" in request.form)
+    review = review_of(record)
+    return redirect(link("pages.measurement", id=id, **(review.query if review else {})), 303)
 
 
 def _below(stored: Record, measured: Measurement) -> int:
@@ -131,6 +151,19 @@ def _undone() -> float | None:
         return float(request.args["was"])
     except (KeyError, ValueError):
         return None
+
+
+def _scale_data(scale: Scale | None) -> dict[str, Any] | None:
+    """Return what the page's scripts need to write areas and lengths."""
+    if scale is None:
+        return None
+    return {
+        "area": scale.pixel_area,
+        "side": scale.pixel_size,
+        "unit": scale.unit,
+        "symbol": scale.symbol,
+        "mm2": clean(scale.area_in(1, "mm")),
+    }
 
 
 def _class_list(measured: Measurement) -> list[dict[str, Any]]:
@@ -192,14 +225,15 @@ def _exports(record: Record, threshold: float | None) -> list[tuple[str, str, st
 def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
     """Return the form fields of the curl call that repeats a measurement, quoted for a shell."""
     filename = sample.filename if sample else measured.image.filename
-    return [
-        shlex.quote(part)
-        for part in (
-            f"image=@{_quoted_for_curl(filename)}",
-            f"model={measured.model.name}",
-            f"score_threshold={measured.options.score_threshold:g}",
-        )
+    scale = measured.image.scale
+    given = scale.pixel_size if scale is not None and scale.by_person else None
+    parts = [
+        f"image=@{_quoted_for_curl(filename)}",
+        f"model={measured.model.name}",
+        f"score_threshold={measured.options.score_threshold:g}",
+        *([f"pixel_size={given!r}", f"unit={scale.unit}"] if scale is not None and given else []),
     ]
+    return [shlex.quote(part) for part in parts]
 
 
 def _quoted_for_curl(filename: str) -> str:

@@ -4,10 +4,12 @@ from datetime import datetime, timezone
 
 from planimeter.measurement import Interval
 from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
+from planimeter.scale import write_quantity
 from planimeter.service.pages.site import blueprint
 
 blueprint.add_app_template_filter(write_decimals, "decimals")
 blueprint.add_app_template_filter(write_percent, "percent")
+blueprint.add_app_template_filter(write_quantity, "quantity")
 blueprint.add_app_template_filter(write_signed, "signed")
 
 
@@ -40,6 +42,12 @@ def write_box(box: tuple[float, float, float, float]) -> str:
 def write_short(value: float) -> str:
     """Write a number without needless zeros: 2.5, 10."""
     return f"{value:g}"
+
+
+@blueprint.app_template_filter("days")
+def write_days(days: float) -> str:
+    """Write how long something takes: 30 days."""
+    return "1 day" if days == 1 else f"{days:,g} days"
 
 
 @blueprint.app_template_filter("iso")

@@ -12,9 +12,10 @@ const FOOT = 20;
  * Draw how many instances have which area. A bar that is clicked calls `limit` with its range.
  * @param {HTMLElement} place
  * @param {number[]} areas
- * @param {(least: number, most: number) => void} limit
+ * @param {{limit: (least: number, most: number) => void, words: (area: number) => string, unit: string}} how `words` writes
+ *   an area in the unit
  */
-export function drawHistogram(place, areas, limit) {
+export function drawHistogram(place, areas, { limit, words, unit }) {
   const picture = svg("svg", { class: "chart", width: "100%", height: HEIGHT + FOOT, role: "img" });
   place.replaceChildren(picture);
   if (!areas.length) {
@@ -26,7 +27,7 @@ export function drawHistogram(place, areas, limit) {
   const most = Math.max(...counts);
   picture.setAttribute(
     "aria-label",
-    `${grouped(areas.length)} instances by area, from ${grouped(first)} to ${grouped(first + width * counts.length)} pixels`,
+    `${grouped(areas.length)} instances by area, from ${words(first)} to ${words(first + width * counts.length)} ${unit}`,
   );
   for (const share of [0.5, 1]) {
     const y = HEIGHT - share * (HEIGHT - 16);
@@ -39,7 +40,7 @@ export function drawHistogram(place, areas, limit) {
     const share = 100 / counts.length;
     const bar = svg("g", { class: "histogram-bin" });
     bar.append(
-      svg("title", {}, `${grouped(count)} from ${grouped(least)} to ${grouped(next - 1)} px`),
+      svg("title", {}, `${grouped(count)} from ${words(least)} to ${words(next - 1)} ${unit}`),
       svg("rect", { class: "histogram-space", x: `${index * share}%`, y: 0, width: `${share}%`, height: HEIGHT }),
       svg("rect", {
         class: "histogram-bar",
@@ -54,8 +55,8 @@ export function drawHistogram(place, areas, limit) {
     picture.append(bar);
   }
   picture.append(svg("line", { class: "chart-axis", x1: "0", x2: "100%", y1: HEIGHT, y2: HEIGHT }));
-  picture.append(text(grouped(first), "0", HEIGHT + FOOT - 4, "start"));
-  picture.append(text(`${grouped(first + width * counts.length)} px`, "100%", HEIGHT + FOOT - 4, "end"));
+  picture.append(text(words(first), "0", HEIGHT + FOOT - 4, "start"));
+  picture.append(text(`${words(first + width * counts.length)} ${unit}`, "100%", HEIGHT + FOOT - 4, "end"));
 }
 
 /** @param {number[]} areas */

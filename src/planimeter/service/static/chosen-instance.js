@@ -11,7 +11,7 @@ import { showInstance } from "./instance-card.js";
 /**
  * What the page of a measurement shows: `entries` are all that was found, `chosen` the indices of those that count and
  * `drawn` of those that are drawn, both by falling score.
- * @typedef {{entries: Entry[], chosen: number[], drawn: number[], height: number, counted: number,
+ * @typedef {{entries: Entry[], chosen: number[], drawn: number[], height: number, counted: number, scale: import("./units.js").Scale | null,
  *   viewer: PictureViewer, table: InstanceTable, nameOf: (classId: number) => string} & Element} Shown
  */
 

@@ -3,6 +3,7 @@
 import { button, element, swatch } from "./elements.js";
 import { decimals, grouped } from "./numbers.js";
 import { measureShape } from "./shapes.js";
+import { areaInWords, lengthIn } from "./units.js";
 
 /** @typedef {import("./candidates.js").Entry} Entry */
 
@@ -11,7 +12,7 @@ import { measureShape } from "./shapes.js";
  * @param {HTMLElement} card
  * @param {Entry} entry
  * @param {string} name
- * @param {{height: number, counted: number}} picture
+ * @param {{height: number, counted: number, scale: import("./units.js").Scale | null}} picture
  * @param {() => void} close
  */
 export function showInstance(card, entry, name, picture, close) {
@@ -20,14 +21,23 @@ export function showInstance(card, entry, name, picture, close) {
   closer.setAttribute("aria-label", "Close");
   const head = element("p", "viewer-card-head");
   head.append(swatch(entry.color), name, closer);
+  const { scale } = picture;
+  const { area } = entry.mask;
+  const length = (/** @type {number} */ pixels) => {
+    const inUnit = lengthIn(pixels, scale);
+    return inUnit === null ? `${decimals(pixels, 1)} px` : `${inUnit} ${scale?.symbol}`;
+  };
   const facts = element("dl", "facts");
   facts.append(
-    fact("area", "Area", `${grouped(entry.mask.area)} px`),
+    fact("area", "Area", areaInWords(area, grouped(area), scale)),
     fact("percent", "Percent of the picture", decimals((100 * entry.mask.area) / picture.counted, 3)),
     fact("score", "Score", decimals(entry.score, 3)),
     fact("bbox", "Box x, y, w, h", entry.box.map((side) => decimals(side, 0)).join(", ")),
-    fact("perimeter", "Perimeter", `${decimals(shape.perimeter, 1)} px`),
-    fact("feret_diameter_max", "Longest diameter", `${decimals(shape.feretDiameterMax, 1)} px`),
+    fact("perimeter", "Perimeter", length(shape.perimeter)),
+    fact("feret_diameter_max", "Longest diameter", length(shape.feretDiameterMax)),
+    ...(scale?.side
+      ? [fact("equivalent_diameter_area", "Equivalent diameter", length(Math.sqrt((4 * area) / Math.PI)))]
+      : []),
     fact("circularity", "Circularity", shape.circularity === null ? "–" : decimals(shape.circularity, 3)),
   );
   card.replaceChildren(head, facts);

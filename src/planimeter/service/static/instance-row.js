@@ -1,8 +1,10 @@
 // @ts-check
 
 import { button, element, swatch } from "./elements.js";
-import { decimals, grouped } from "./numbers.js";
+import { decimals, grouped, quantity } from "./numbers.js";
+import { lengthIn } from "./units.js";
 
+/** @typedef {import("./units.js").Scale} Scale */
 /**
  * One instance as a row. `index` is what the picture calls it.
  * @typedef {{index: number, id: number, className: string, classId: number, color: string, score: number, area: number,
@@ -14,8 +16,10 @@ import { decimals, grouped } from "./numbers.js";
  * @param {Row} row
  * @param {string} className
  * @param {Set<string | undefined>} shown names of columns: figures of shapes take time, and are computed where they are seen
+ * @param {Scale | null} scale
  */
-export function writeInstance(row, className, shown) {
+export function writeInstance(row, className, shown, scale) {
+  const length = (/** @type {number} */ pixels) => lengthIn(pixels, scale) ?? decimals(pixels, 1);
   const line = element("tr", className);
   line.dataset.index = String(row.index);
   const name = element("th");
@@ -26,9 +30,10 @@ export function writeInstance(row, className, shown) {
     name,
     cell(decimals(row.score, 3)),
     cell(grouped(row.area)),
+    ...(scale ? [cell(quantity(row.area * scale.area))] : []),
     cell(decimals(row.percent, 3)),
-    cell(shown.has("perimeter") ? decimals(row.perimeter, 1) : ""),
-    cell(shown.has("diameter") ? decimals(row.feretDiameterMax, 1) : ""),
+    cell(shown.has("perimeter") ? length(row.perimeter) : ""),
+    cell(shown.has("diameter") ? length(row.feretDiameterMax) : ""),
     cell(shown.has("circularity") && row.perimeter ? decimals(row.circularity, 3) : ""),
     cell(row.box.map((side) => decimals(side, 0)).join(", "), "number quiet wide-cell"),
     eye(row),
@@ -39,10 +44,15 @@ export function writeInstance(row, className, shown) {
 /**
  * The rows as a spreadsheet takes them.
  * @param {Row[]} rows
+ * @param {Scale | null} scale
  */
-export function instancesAsText(rows) {
-  const head = ["id", "class", "score", "area_px", "percent", "x", "y", "width", "height"];
-  const lines = rows.map((row) => [row.id, row.className, row.score, row.area, row.percent, ...row.box]);
+export function instancesAsText(rows, scale) {
+  const area = scale ? [`area_${scale.unit}2`] : [];
+  const head = ["id", "class", "score", "area_px", ...area, "percent", "x", "y", "width", "height"];
+  const lines = rows.map((row) => {
+    const inUnits = scale ? [Number((row.area * scale.area).toPrecision(12))] : [];
+    return [row.id, row.className, row.score, row.area, ...inUnits, row.percent, ...row.box];
+  });
   return [head, ...lines].map((line) => line.join("\t")).join("\n");
 }
 

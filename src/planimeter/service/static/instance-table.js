@@ -23,6 +23,8 @@ export class InstanceTable extends HTMLElement {
   order = "id";
   descending = false;
   name = "instances";
+  /** @type {import("./units.js").Scale | null} */
+  scale = null;
   columns = keepColumns(this);
   /** @type {number | null} */
   pointed = null;
@@ -30,7 +32,7 @@ export class InstanceTable extends HTMLElement {
   chosen = null;
   window = new RowWindow(this.scroller, this.table, (at) => {
     const row = this.shown[at];
-    return writeInstance(row, classes(row, this.pointed, this.chosen), this.columns);
+    return writeInstance(row, classes(row, this.pointed, this.chosen), this.columns, this.scale);
   });
 
   connectedCallback() {
@@ -47,7 +49,9 @@ export class InstanceTable extends HTMLElement {
     this.filter.addEventListener("input", () => this.arrange());
     this.filter.addEventListener("reset", () => setTimeout(() => this.arrange()));
     this.filter.addEventListener("submit", (event) => event.preventDefault());
-    offerCopy(/** @type {HTMLButtonElement} */ (one(this, "[data-copy]")), () => instancesAsText(this.shown));
+    offerCopy(/** @type {HTMLButtonElement} */ (one(this, "[data-copy]")), () =>
+      instancesAsText(this.shown, this.scale),
+    );
   }
 
   /**

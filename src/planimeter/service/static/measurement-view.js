@@ -9,9 +9,11 @@ import { choose } from "./coverage.js";
 import { one } from "./elements.js";
 import { decimals, grouped, short } from "./numbers.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
+import { connectScaleTool } from "./scale-tool.js";
 import { ScoreStrip } from "./score-strip.js";
 import { giveShades } from "./shades.js";
 import { addressThreshold, fadeWords, loadWords, offerToKeep, writeWords } from "./threshold.js";
+import { scaleOf } from "./units.js";
 import { applyTools, connectTools } from "./viewer-tools.js";
 
 /** @typedef {import("./candidates.js").Answer} Answer */
@@ -37,6 +39,8 @@ export class MeasurementView extends HTMLElement {
   threshold = 0;
   height = 0;
   counted = 1;
+  /** @type {import("./units.js").Scale | null} */
+  scale = null;
   instance = new ChosenInstance(this);
   /** @type {Promise<Answer> | undefined} */
   loading;
@@ -89,7 +93,9 @@ export class MeasurementView extends HTMLElement {
     this.classes = JSON.parse(this.dataset.classes ?? "[]");
     this.threshold = Number(this.dataset.threshold);
     this.counted = Number(this.dataset.counted);
+    this.scale = scaleOf(this);
     await Promise.all(["picture-viewer", "instance-table"].map((name) => customElements.whenDefined(name)));
+    this.table.scale = this.scale;
     const [found] = await Promise.all([fetch(this.dataset.candidates ?? ""), this.viewer.prepare()]);
     if (!found.ok) throw new Error(`the candidates cannot be loaded: status ${found.status}`);
     const answer = /** @type {Answer} */ (await found.json());
@@ -123,6 +129,7 @@ export class MeasurementView extends HTMLElement {
     one(this, "[data-draw-all]").addEventListener("click", () => this.drawAll());
     if (!this.predrawn) applyTools(this, viewer);
     connectTools(this, viewer);
+    connectScaleTool(this, viewer);
     this.instance.listen();
     table.addEventListener("instance-hidden", (event) => this.hide(/** @type {CustomEvent} */ (event).detail));
   }
@@ -158,7 +165,8 @@ export class MeasurementView extends HTMLElement {
     const { threshold, counted, dataset } = this;
     const entries = this.chosen.map((index) => this.entries[index]);
     const below = this.entries.filter((entry) => entry.score < threshold).length;
-    const reading = { entries, counted, threshold, below, truth: dataset.true ? Number(dataset.true) : null };
+    const truth = dataset.true ? Number(dataset.true) : null;
+    const reading = { entries, counted, threshold, below, truth, scale: this.scale };
     writeCoverage(this, reading);
     writeClasses(this, reading, this.classes);
     writeAreas(this, reading, (least, most) => {

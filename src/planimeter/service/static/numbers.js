@@ -63,3 +63,17 @@ export function between(low, high) {
 export function short(value) {
   return String(Number(value.toPrecision(6)));
 }
+
+/**
+ * An area or a length with four digits or more, as scale.py writes it.
+ * @param {number} value
+ */
+export function quantity(value) {
+  if (value === 0) return "0";
+  if (value < 0.001) {
+    const [mantissa, exponent] = value.toExponential(3).split("e");
+    return `${Number(mantissa)}e${Number(exponent)}`;
+  }
+  if (value >= 1000) return grouped(Number(decimals(value, 0)));
+  return decimals(value, 3 - Math.floor(Math.log10(value)));
+}

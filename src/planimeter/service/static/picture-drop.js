@@ -34,6 +34,8 @@ class PictureDrop extends HTMLElement {
     this.one("[data-batch-more]").addEventListener("click", () => this.rest());
     this.form.addEventListener("submit", (event) => this.submit(event));
     rememberModel(this.form);
+    this.one(".choice-scale").addEventListener("input", () => this.sayScale());
+    this.sayScale(); // a browser may have kept what was in the form
     takeDrops((files) => this.take(files));
     addEventListener("pageshow", () => this.sending?.busy || this.rest()); // also when "back" shows the page as it was left
     addEventListener("beforeunload", (event) => {
@@ -93,7 +95,7 @@ class PictureDrop extends HTMLElement {
     if (entry.state === "done") {
       this.say("Done", 1);
       location.assign((this.form.dataset.result ?? "").replace("ID", entry.id));
-    } else if (entry.state === "failed") this.fail(entry.message);
+    } else if (entry.state === "failed") this.fail(`${entry.file.name} was not measured. ${entry.message}`);
     else if (entry.state !== "cancelled") this.say(entry.message || phrase(entry), entry.progress);
   }
 
@@ -173,9 +175,18 @@ class PictureDrop extends HTMLElement {
 
   // ---- Parts of the page
 
+  /** Say the size of a pixel that is given also where its fields are folded: it counts for every picture. */
+  sayScale() {
+    const { pixel_size: size, unit = "" } = this.fields();
+    this.one("[data-scale-given]").textContent = size ? `: ${size} ${unit.replace("um", "µm")}` : "";
+  }
+
   fields() {
     const given = new FormData(this.form);
-    return { model: String(given.get("model") ?? ""), score_threshold: String(given.get("score_threshold") ?? "") };
+    const text = (/** @type {string} */ name) => String(given.get(name) ?? "");
+    /** @type {Record<string, string>} */
+    const fields = { model: text("model"), score_threshold: text("score_threshold") };
+    return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;
   }
 
   get form() {

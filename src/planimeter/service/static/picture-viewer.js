@@ -6,11 +6,14 @@ import { Gestures } from "./gestures.js";
 import { InstanceLayers } from "./instance-layers.js";
 import { penOf } from "./pens.js";
 import { PictureLevels } from "./picture-levels.js";
+import { drawBar } from "./scale-bar.js";
 import { ZoomableCanvas } from "./zoomable-canvas.js";
 
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
 /** @typedef {import("./instance-layers.js").Style} Style */
+/** @typedef {import("./scale-bar.js").Line} Line */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
+/** @typedef {{point: (at: Point | null) => void, choose: (at: Point | null) => void}} Placing */
 
 const STAGE = "#0b0f0e";
 
@@ -35,6 +38,10 @@ export class PictureViewer extends ZoomableCanvas {
   chosen = null;
   /** @type {(x: number, y: number) => number | null} */
   find = () => null;
+  /** @type {Placing | null} takes the points that hands mean, in place of the instances */
+  placing = null;
+  /** @type {Line | null} a scale bar that is being drawn */
+  bar = null;
 
   /** @type {Promise<HTMLImageElement> | undefined} */
   loading;
@@ -66,7 +73,10 @@ export class PictureViewer extends ZoomableCanvas {
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "zoomable picture");
     this.canvas.setAttribute("aria-label", `${image.alt}. ${keys}`);
-    new Gestures(this, { point: (at) => this.point(this.at(at)), choose: (at) => this.choose(this.at(at)) });
+    new Gestures(this, {
+      point: (at) => (this.placing ? this.placing.point(at) : this.point(this.at(at))),
+      choose: (at) => (this.placing ? this.placing.choose(at) : this.choose(this.at(at))),
+    });
     new ResizeObserver(() => this.resize()).observe(this);
     await this.picture.load(image.dataset.original ?? image.src);
     return image;
@@ -135,6 +145,7 @@ export class PictureViewer extends ZoomableCanvas {
       const marked = index === null ? undefined : instances[index];
       if (marked) drawMark(pen, marked, view, ratio);
     }
+    if (this.bar) drawBar(pen, this.bar, view, ratio);
   }
 
   /** @param {Point | null} point of the picture */

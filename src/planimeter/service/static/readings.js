@@ -4,15 +4,17 @@
 import { drawHistogram } from "./area-histogram.js";
 import { count } from "./coverage.js";
 import { one } from "./elements.js";
-import { grouped, percent, short, signed } from "./numbers.js";
+import { grouped, percent, quantity, short, signed } from "./numbers.js";
 
 /** @typedef {import("./candidates.js").Entry} Entry */
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
+/** @typedef {import("./units.js").Scale} Scale */
 
 /**
  * What counts: `counted` are the pixels of the picture, `truth` is its true percentage where that is known, and
  * `below` how many candidates the threshold leaves out.
- * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number}} Reading
+ * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number,
+ *   scale: Scale | null}} Reading
  */
 
 const NONE_BELOW = "If you expected something, it may be the wrong model for this picture.";
@@ -21,7 +23,7 @@ const NONE_BELOW = "If you expected something, it may be the wrong model for thi
  * @param {Element} page
  * @param {Reading} reading
  */
-export function writeCoverage(page, { entries, counted, threshold, truth, below }) {
+export function writeCoverage(page, { entries, counted, threshold, truth, below, scale }) {
   const { masked, overlapping } = count(entries.map((entry) => entry.mask));
   const value = (100 * masked) / counted;
   const number = one(page, ".reading-number").firstChild;
@@ -32,6 +34,10 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below 
   write(page, "count", grouped(entries.length));
   write(page, "masked", grouped(masked));
   write(page, "overlapping", grouped(overlapping));
+  if (scale) {
+    write(page, "area", quantity(masked * scale.area));
+    write(page, "density", quantity(entries.length / (counted * scale.mm2)));
+  }
   write(page, "threshold", short(threshold));
   if (truth !== null) write(page, "difference", `${signed(value - truth)} points`);
   write(
@@ -48,7 +54,7 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below 
  * @param {Reading} reading
  * @param {ClassEntry[]} classes
  */
-export function writeClasses(page, { entries, counted, below }, classes) {
+export function writeClasses(page, { entries, counted, below, scale }, classes) {
   const found = [];
   for (const { id, name } of classes) {
     const masks = entries.filter((entry) => entry.classId === id).map((entry) => entry.mask);
@@ -58,7 +64,7 @@ export function writeClasses(page, { entries, counted, below }, classes) {
     const row = one(page, `[data-class="${id}"]`);
     row.classList.toggle("absent", !masks.length);
     one(row, "[data-count]").textContent = grouped(masks.length);
-    one(row, "[data-pixels]").textContent = grouped(masked);
+    one(row, "[data-pixels]").textContent = scale ? quantity(masked * scale.area) : grouped(masked);
     one(row, "[data-percent]").textContent = percent(value);
     one(row, ".bar-value").setAttribute("width", `${value}%`);
   }
@@ -90,15 +96,20 @@ function headline(most, alone, below) {
  * @param {Reading} reading
  * @param {(least: number, most: number) => void} limit called when a bar of the histogram is clicked
  */
-export function writeAreas(page, { entries }, limit) {
+export function writeAreas(page, { entries, scale }, limit) {
   const areas = entries.map((entry) => entry.mask.area);
-  drawHistogram(one(page, "[data-areas]"), areas, limit);
+  const unit = scale ? `${scale.symbol}²` : "px";
+  const words = (/** @type {number} */ area) => (scale ? quantity(area * scale.area) : grouped(area));
+  drawHistogram(one(page, "[data-areas]"), areas, { limit, words, unit });
   areas.sort((one, other) => one - other);
-  const at = (/** @type {number} */ share) => grouped(Math.round(quantile(areas, share)));
+  const at = (/** @type {number} */ share) => {
+    const area = quantile(areas, share);
+    return words(scale ? area : Math.round(area));
+  };
   const facts = {
-    median: `${at(0.5)} px`,
-    quartiles: `${at(0.25)} to ${at(0.75)} px`,
-    range: `${at(0)} to ${at(1)} px`,
+    median: `${at(0.5)} ${unit}`,
+    quartiles: `${at(0.25)} to ${at(0.75)} ${unit}`,
+    range: `${at(0)} to ${at(1)} ${unit}`,
   };
   for (const [name, text] of Object.entries(facts)) write(page, name, areas.length ? text : "–");
 }

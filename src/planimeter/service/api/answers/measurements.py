@@ -9,6 +9,7 @@ from planimeter.masks.shapes import measure_shape
 from planimeter.measurement import Coverage, ImageInfo, Instance, MaskFormat, ModelInfo, Note, Options, Timing
 from planimeter.measuring.candidates import exact_mask
 from planimeter.measuring.coverage import with_mask_format
+from planimeter.scale import Scale
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.links import link
 from planimeter.store import Record
@@ -24,6 +25,7 @@ class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
     batch: str | None = Field(description="The name under which pictures were sent together.")
+    measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     url: Link
     image: ImageAnswer
     model: ModelInfo
@@ -34,6 +36,7 @@ class _Head(Answer):
     kept_threshold: float | None = Field(
         description="The score threshold that a user keeps for this measurement instead; null without one."
     )
+    pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
     coverage: Coverage
 
 
@@ -49,6 +52,14 @@ class MeasurementAnswer(_Head):
     timing_ms: Timing
 
 
+class Lengths(Answer):
+    """The lengths of an instance in a unit, by the names of those in pixels."""
+
+    equivalent_diameter_area: float
+    perimeter: float
+    feret_diameter_max: float
+
+
 class InstanceFigures(Answer):
     """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
 
@@ -59,14 +70,20 @@ class InstanceFigures(Answer):
     bbox: tuple[float, float, float, float] = Field(description="x, y, width, height.")
     area_px: int
     percent: float
+    area: float | None = Field(description="In the square of the scale's unit; null without a scale.")
+    equivalent_diameter_area: float = Field(description="Of the disc of the same area.")
     perimeter: float
     feret_diameter_max: float = Field(description="The longest diameter.")
     circularity: float | None = Field(description="4 pi area / perimeter²; null without a perimeter.")
+    lengths: Lengths | None = Field(
+        description="In the scale's unit; null without a scale, and where pixels are not square."
+    )
 
 
 class InstanceList(Answer):
     """The instances of one measurement in numbers, by falling score."""
 
+    scale: Scale | None = Field(description="How large a pixel is; null where nothing is known of it.")
     instances: list[InstanceFigures]
 
 
@@ -112,15 +129,18 @@ def measurement_answer(
     )
 
 
-def instance_figures(entry: Instance) -> InstanceFigures:
-    """Return the numbers of one instance."""
+def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
+    """Return the numbers of one instance, in pixels and in units."""
     shape = measure_shape(rle_window(exact_mask(entry)))
+    lengths = {name: scale and scale.length(getattr(shape, name)) for name in Lengths.model_fields}
     figures = entry.model_dump(exclude={"mask"})
     return InstanceFigures(
         **figures,
+        equivalent_diameter_area=shape.equivalent_diameter_area,
         perimeter=shape.perimeter,
         feret_diameter_max=shape.feret_diameter_max,
         circularity=shape.circularity,
+        lengths=None if None in lengths.values() else Lengths.model_validate(lengths),
     )
 
 
@@ -141,11 +161,13 @@ def _head(record: Record) -> dict[str, Any]:
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
+        "measured_by": record.measured_by,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
         "options": measurement.options,
         "measured_threshold": record.measured_threshold,
         "kept_threshold": record.kept_threshold,
+        "pinned": record.pinned,
         "coverage": measurement.coverage,
     }

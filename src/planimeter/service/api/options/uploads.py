@@ -6,6 +6,7 @@ from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
 from planimeter.measurement import MaskFormat
+from planimeter.scale import GivenScale
 from planimeter.service.api.options.parsing import RequestOptions, parse
 
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
@@ -19,7 +20,7 @@ class AnswerOptions(RequestOptions):
     )
 
 
-class UploadOptions(AnswerOptions):
+class UploadOptions(AnswerOptions, GivenScale):
     """Options of measuring a picture."""
 
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")

@@ -1,0 +1,122 @@
+// @ts-check
+// The size of a pixel, by a scale bar that is drawn on the picture: two points and what lies between them.
+
+import { one } from "./elements.js";
+import { decimals } from "./numbers.js";
+import { lengthOf, withNearerEnd } from "./scale-bar.js";
+
+/** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
+/** @typedef {import("./scale-bar.js").Line} Line */
+/** @typedef {import("./zoomable-canvas.js").Point} Point */
+
+const SHORTEST = 2;
+
+/**
+ * @param {HTMLElement} page
+ * @param {PictureViewer} viewer
+ */
+export function connectScaleTool(page, viewer) {
+  const tool = /** @type {HTMLDetailsElement} */ (one(page, ".scale-tool"));
+  new ScaleTool(tool, viewer);
+}
+
+class ScaleTool {
+  /** @type {Point | null} */
+  first = null;
+  /** @type {Line | null} */
+  line = null;
+
+  /**
+   * @param {HTMLDetailsElement} tool
+   * @param {PictureViewer} viewer
+   */
+  constructor(tool, viewer) {
+    this.tool = tool;
+    this.viewer = viewer;
+    this.button = one(tool, "[data-scale-draw]");
+    this.button.addEventListener("click", () => (viewer.placing ? this.end() : this.begin()));
+    tool.addEventListener("toggle", () => tool.open || this.end());
+    tool.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
+  }
+
+  begin() {
+    const { viewer } = this;
+    viewer.placing = { point: (at) => this.point(at), choose: (at) => (at ? this.place(at) : this.end()) };
+    viewer.canvas.classList.add("viewer-placing");
+    viewer.point(null);
+    this.first = this.line = null;
+    this.write();
+    viewer.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Leave the picture to its instances again. */
+  end() {
+    const { viewer } = this;
+    if (!viewer.placing) return;
+    viewer.placing = viewer.bar = null;
+    viewer.canvas.classList.remove("viewer-placing");
+    this.first = this.line = null;
+    this.write();
+  }
+
+  /** @param {Point | null} at */
+  point(at) {
+    if (!this.first || this.line || !at) return;
+    this.viewer.bar = { from: this.first, to: this.within(at) };
+    this.viewer.invalidate();
+  }
+
+  /** @param {Point} at */
+  place(at) {
+    const end = this.within(at);
+    if (this.line) this.line = withNearerEnd(this.line, end);
+    else if (!this.first) this.first = end;
+    else if (lengthOf({ from: this.first, to: end }) >= SHORTEST) this.line = { from: this.first, to: end };
+    this.viewer.bar = this.line ?? (this.first && { from: this.first, to: this.first });
+    this.write();
+  }
+
+  /**
+   * The point of the picture that is nearest, to a tenth of a pixel.
+   * @param {Point} at
+   * @returns {Point}
+   */
+  within({ x, y }) {
+    const round = (/** @type {number} */ value, /** @type {number} */ most) =>
+      Math.round(Math.min(Math.max(value, 0), most) * 10) / 10;
+    return { x: round(x, this.viewer.width), y: round(y, this.viewer.height) };
+  }
+
+  /** Let the form say what is drawn, and ask for what is missing. */
+  write() {
+    const { tool, viewer, line } = this;
+    const placing = Boolean(viewer.placing);
+    this.button.setAttribute("aria-pressed", String(placing));
+    this.button.textContent = placing ? "Cancel the scale bar" : "Draw a scale bar";
+    const hint = one(tool, "[data-scale-hint]");
+    hint.hidden = !placing;
+    if (line) hint.textContent = `${decimals(lengthOf(line), 1)} pixels long. Another click moves the nearer end.`;
+    else if (this.first) hint.textContent = "Now click the other end.";
+    else hint.textContent = "Click one end of something in the picture whose length you know. Zoom in to be exact.";
+    field(tool, "line").value = line ? [line.from.x, line.from.y, line.to.x, line.to.y].join(",") : "";
+    one(tool, "[data-scale-by=unit]").hidden = placing && !line;
+    const by = { length: Boolean(line), size: !placing };
+    for (const [name, shown] of Object.entries(by)) {
+      const label = one(tool, `[data-scale-by=${name}]`);
+      const input = /** @type {HTMLInputElement} */ (one(label, "input"));
+      label.hidden = input.disabled = !shown;
+      input.required = shown;
+      if (name === "length" && shown && document.activeElement !== input) input.focus({ preventScroll: true });
+    }
+    one(tool, "[type=submit]:not([name])").hidden = placing && !line;
+    viewer.invalidate();
+  }
+}
+
+/**
+ * @param {Element} form
+ * @param {string} name
+ */
+function field(form, name) {
+  return /** @type {HTMLInputElement} */ (one(form, `[name=${name}]`));
+}

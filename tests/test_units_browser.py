@@ -1,0 +1,199 @@
+"""Areas in units on the page, in a real Chromium: a scale bar on the picture, and figures that are those of the API."""
+
+import json
+from collections.abc import Iterator
+from math import dist
+from typing import Any
+from urllib.parse import urljoin
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from fakes import dots, encoded
+from planimeter.scale import write_quantity
+from serving import serve
+from test_browser import PHONE, Watched, ask, browser, settle, watched
+
+__all__ = ["browser", "watched"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+MEASUREMENTS = "api/v1/measurements"
+CHANCE = np.random.default_rng(11)
+PICTURE = encoded(dots(CHANCE.integers(0, 256, (8, 10)), second=CHANCE.integers(0, 2, (8, 10))))
+"""320 x 256 pixels."""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tmp_path_factory.mktemp("units")) as address:
+        yield address
+
+
+def measure(service: str, query: str = "") -> str:
+    url = urljoin(service, f"{MEASUREMENTS}?{query}")
+    status, _, answer = ask(url, "POST", PICTURE, {"Content-Type": "image/png"})
+    assert status == 201, answer
+    return str(json.loads(answer)["id"])
+
+
+def read(service: str, path: str) -> Any:
+    status, _, answer = ask(urljoin(service, f"{MEASUREMENTS}/{path}"))
+    assert status == 200, answer
+    return json.loads(answer)
+
+
+def opened(watched: Watched, service: str, id_: str, **options: Any) -> Page:
+    page = watched.open(urljoin(service, f"measurements/{id_}"), **options)
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    return page
+
+
+def click_at(page: Page, x: float, y: float) -> None:
+    """Click at a point of the picture."""
+    place = page.evaluate(
+        """([x, y]) => {
+          const viewer = document.querySelector("picture-viewer");
+          const box = viewer.canvas.getBoundingClientRect();
+          const { view, canvas, ratio } = viewer;
+          return [box.left + ((x - view.x) * view.zoom + canvas.width / 2) / ratio,
+                  box.top + ((y - view.y) * view.zoom + canvas.height / 2) / ratio];
+        }""",
+        [x, y],
+    )
+    page.mouse.click(*place)
+
+
+def draw_bar(page: Page, *ends: tuple[float, float]) -> None:
+    page.locator(".scale-tool summary").click()
+    page.get_by_role("button", name="Draw a scale bar").click()
+    for end in ends:
+        click_at(page, *end)
+
+
+def test_a_scale_bar_drawn_on_the_picture_sets_the_size_of_a_pixel(service: str, watched: Watched) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    assert "²" not in page.locator(".result").inner_text()
+    draw_bar(page, (40, 30), (280, 30))
+    expect(page.locator("[data-scale-hint]")).to_contain_text("pixels long")
+    page.get_by_label("It measures").fill("120")
+    page.locator(".scale-tool [name=unit]").select_option("um")
+    page.get_by_role("button", name="Set the size").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+
+    answer = read(service, id_)
+    scale = answer["image"]["scale"]
+    assert scale["source"] == "drawn"
+    assert scale["pixel_size"] == pytest.approx(0.5, rel=0.01), "a click is as exact as a pixel of the screen"
+    area = write_quantity(answer["coverage"]["area_masked"])
+    line = page.locator(".reading-area")
+    expect(line).to_contain_text(f"{area}\N{NO-BREAK SPACE}µm²")
+    expect(line).to_contain_text("from a scale bar drawn on the picture")
+    for entry in answer["coverage"]["by_class"]:
+        row = page.locator(f"tr[data-class='{entry['class_id']}']")
+        expect(row.locator("[data-pixels]")).to_have_text(write_quantity(entry["area_masked"]))
+
+    page.locator(".scale-tool summary").click()
+    page.get_by_role("button", name="Go back to no size").click()
+    page.locator("measurement-view.ready").wait_for()
+    assert read(service, id_)["image"]["scale"] is None
+    expect(page.locator(".reading-area")).to_have_count(0)
+
+
+def test_another_click_moves_the_nearer_end_and_the_form_says_where_the_ends_are(
+    service: str, watched: Watched
+) -> None:
+    page = opened(watched, service, measure(service))
+    draw_bar(page, (40, 40), (200, 40), (210, 160))
+    x0, y0, x1, y1 = map(float, page.locator("[data-scale-line]").input_value().split(","))
+    assert (x0, y0, x1, y1) == pytest.approx((40, 40, 210, 160), abs=1)
+    expect(page.locator("[data-scale-hint]")).to_contain_text(f"{dist((x0, y0), (x1, y1)):.1f} pixels long")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("A pixel measures")).to_be_visible()
+    assert page.locator("[data-scale-line]").input_value() == ""
+    click_at(page, 48, 48)
+    assert page.evaluate("document.querySelector('picture-viewer').bar") is None
+
+
+def test_all_figures_in_units_follow_the_threshold_as_the_api_answers_them(
+    service: str, watched: Watched
+) -> None:
+    id_ = measure(service, "pixel_size=0.325&unit=um")
+    page = opened(watched, service, id_)
+    for threshold in (0.2, 0.8):
+        page.locator("#threshold").fill(str(threshold))
+        settle(page)
+        answer = read(service, f"{id_}?score_threshold={threshold}")
+        coverage = answer["coverage"]
+        for name, figure in (("area", "area_masked"), ("density", "instances_per_mm2")):
+            places = page.locator(f"[data-fact={name}]")
+            assert set(places.all_inner_texts()) == {write_quantity(coverage[figure])}
+        first = page.locator("table.instances tbody tr").first
+        expect(first).to_contain_text(write_quantity(answer["instances"][0]["area"]))
+    first.click()
+    figures = read(service, f"{id_}/instances?score_threshold=0.8")["instances"][0]
+    card = page.locator(".viewer-card")
+    expect(card.locator("[data-figure=area]")).to_have_text(
+        f"{write_quantity(figures['area'])} µm² ({figures['area_px']:,} px)"
+    )
+    for name, length in figures["lengths"].items():
+        expect(card.locator(f"[data-figure={name}]")).to_have_text(f"{write_quantity(length)} µm")
+
+
+def test_a_number_sets_it_too_and_a_wrong_one_is_told(service: str, watched: Watched) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_, viewport=PHONE)
+    page.locator(".scale-tool summary").click()
+    page.get_by_label("A pixel measures").fill("0.02")
+    page.locator(".scale-tool [name=unit]").select_option("mm")
+    page.get_by_role("button", name="Set the size").click()
+    page.locator("measurement-view.ready").wait_for()
+    answer = read(service, id_)
+    assert (answer["image"]["scale"]["pixel_size"], answer["image"]["scale"]["source"]) == (0.02, "set")
+    expect(page.locator(".reading-area")).to_contain_text("0.02 mm a pixel, set afterwards")
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"]  # type: ignore[index]
+
+
+def test_the_home_page_sends_the_size_of_a_pixel(service: str, watched: Watched) -> None:
+    page = watched.open(service)
+    page.locator(".choice-scale summary").click()
+    page.get_by_label("Side of a pixel").fill("0.25")
+    page.locator(".choice-scale [name=unit]").select_option("mm")
+    expect(page.locator(".choice-scale summary")).to_have_text("Pixel size: 0.25 mm")
+    page.locator("#image").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": PICTURE})
+    page.locator("measurement-view.ready").wait_for()
+    expect(page.locator(".reading-area")).to_contain_text("0.25 mm a pixel, given with the picture")
+
+
+def test_quantities_are_written_alike_in_python_and_in_the_browser(service: str, watched: Watched) -> None:
+    values = [
+        0,
+        1e-9,
+        0.00012345,
+        0.001,
+        0.053124,
+        0.9999,
+        0.99996,
+        1,
+        2.0625,
+        12.345,
+        99.995,
+        105.625,
+        999.96,
+        1000,
+    ]
+    values += [1234.5, 12345678.4, *(10 ** CHANCE.uniform(-5, 9, 300)).tolist()]
+    page = watched.open(service)
+    written = page.evaluate(
+        """async (values) => {
+          const { quantity } = await import(new URL("static/numbers.js", location.href));
+          return values.map(quantity);
+        }""",
+        values,
+    )
+    assert written == [write_quantity(value) for value in values]
