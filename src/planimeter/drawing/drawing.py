@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from PIL import ImageFont
 
 from planimeter.drawing.colours import Pixels, dimmed, paint_instances
-from planimeter.drawing.labels import Area, Font, Named, list_texts, place_tags, write_tags
+from planimeter.drawing.labels import Area, Named, font_of, list_texts, place_tags, write_tags
 from planimeter.errors import InvalidOption
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import union_mask
@@ -64,8 +63,7 @@ def draw(
         for box, paint in zip(reversed(boxes), reversed(paints), strict=True):
             _frame(canvas, box, paint, max(1, line // 2))
     if show_labels and len(masks) <= (MOST_LABELS if len(names) > 1 else MOST_BARE_SCORES):
-        # Sized letters exist only as FreeType's; Pillow raises where it was built without.
-        font = cast("Font", ImageFont.load_default(round(min(max(math.sqrt(height * width) / 45, 11), 72))))
+        font = font_of(round(min(max(math.sqrt(height * width) / 45, 11), 72)))
         texts = list_texts(labels, names, scores)
         named = [Named(*each) for each in zip(masks, boxes, paints, texts, strict=True)]
         canvas = write_tags(canvas, place_tags(named, union, font, alone=len(names) < 2), font)
@@ -163,7 +161,9 @@ def _draw_halos(canvas: Pixels, masks: Sequence[WindowMask], union: Bools, width
             room, width
         )
     seam &= ~union
-    canvas[seam] = (canvas[seam].astype(np.uint16) * round(256 * (1 - HALO_OPACITY))) >> 8
+    places = np.flatnonzero(seam)  # several times faster than the mask itself as an index
+    pixels = canvas.reshape(-1, 3)
+    pixels[places] = (pixels[places].astype(np.uint16) * round(256 * (1 - HALO_OPACITY))) >> 8
 
 
 def _grow(pixels: Bools, steps: int) -> Bools:

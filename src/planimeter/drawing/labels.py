@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -34,6 +36,13 @@ class _Tag:
     paint: Pixels
 
 
+@lru_cache(maxsize=16)
+def font_of(size: int) -> Font:
+    """Return Pillow's own font, that many pixels high."""
+    # Sized letters exist only as FreeType's; Pillow raises where it was built without.
+    return cast("Font", ImageFont.load_default(size))
+
+
 def list_texts(labels: Sequence[int], names: Sequence[str], scores: Sequence[float]) -> list[list[str]]:
     """Return what may be written at each instance, best first; where there is but one class, not its name."""
     figures = [write_decimals(score, 2) for score in scores]
@@ -57,12 +66,18 @@ def place_tags(instances: Sequence[Named], union: Bools, font: Font, *, alone: b
     tags: list[_Tag] = []
     for instance in instances:
         for text in instance.texts:
-            width = round(font.getlength(text)) + 2 * margin
+            width = _width(font, text) + 2 * margin
             area = _place((width, height), instance, [tag.area for tag in tags], union)
             if area and instance.mask.area >= room * width * height:
                 tags.append(_Tag(text, area, instance.paint))
                 break
     return [] if alone and 2 * len(tags) < len(instances) else tags
+
+
+@lru_cache(maxsize=4096)
+def _width(font: Font, text: str) -> int:
+    """Return how wide a text is; the same few are written again and again, and laying one out takes long."""
+    return round(font.getlength(text))
 
 
 def _place(extent: tuple[int, int], instance: Named, taken: Sequence[Area], union: Bools) -> Area | None:

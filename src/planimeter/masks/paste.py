@@ -15,7 +15,7 @@ from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Box, WindowMask
 MaskEdge = Literal["extend", "fade"]
 _ROWS_AT_ONCE = 65_536
 """Rows and columns of instances whose weights are made together: some 10 MB of them."""
-_WORTH_OF_A_READING = 2_500
+_WORTH_OF_A_READING = 15_000
 """Pixels that can be read in the time that each reading takes beyond its pixels."""
 _MAP_PIXELS = 16_000_000
 """Where instances cover much of a tile up to this size, the probabilities of all its pixels are read at once."""
