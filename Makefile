@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
 ATTACK ?=
+FUZZ ?=
 DATA ?= ../shared/datasets/steel
 # LOCKED=1 installs exactly what requirements-ci.txt says, with its hashes, as CI does; else the newest that fits.
 LOCKED ?=
 LOCK_FILE := requirements-ci.txt
 LOCK ?=
-EVERYTHING := --extra train --extra dev --extra supply --extra otel --extra heic
+EVERYTHING := --extra train --extra dev --extra supply --extra fuzz --extra otel --extra heic
 # The network as it is, and with one part taken away or exchanged at a time. MOBILENET_V2 is its ImageNet weights:
 # downloaded, or torchvision's file.
 MOBILENET_V2 ?= imagenet
@@ -17,7 +18,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint lint-scripts bench bench-history attack architectures notebook train-extra lock audit sbom clean
+.PHONY: serve test test-fast lint lint-scripts bench bench-history attack fuzz fuzz-headers architectures notebook train-extra lock audit sbom clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -48,6 +49,12 @@ bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,
 
 attack: $(VENV)/serve.installed  ## Attack a service and say which promises held (options: make attack ATTACK="--short")
 	$(BIN)/python bench/attack $(ATTACK)
+
+fuzz: $(VENV)/dev.installed  ## Send a million changed pictures to the decoders (fewer: make fuzz FUZZ="--seconds 60")
+	$(BIN)/python bench/fuzz/fuzz.py $(FUZZ)
+
+fuzz-headers: $(VENV)/fuzz.installed  ## Look for a file that the reading of headers cannot bear, guided by coverage (FUZZ="--seconds 60")
+	$(BIN)/python bench/fuzz/headers.py $(FUZZ)
 
 architectures: $(VENV)/train.installed  ## Train architectures alike on DATA, then compare (options: ARCHITECTURES="…")
 	$(BIN)/python bench/architectures.py $(DATA) $(ARCHITECTURES)
@@ -88,7 +95,7 @@ $(VENV)/dev.installed: pyproject.toml $(LOCK_FILE) | $(VENV)/bin/python
 ifdef LOCKED
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK_FILE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $(VENV)/supply.installed
+	touch $(VENV)/supply.installed $(VENV)/fuzz.installed
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 endif
@@ -96,6 +103,10 @@ endif
 
 $(VENV)/supply.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'
+	touch $@
+
+$(VENV)/fuzz.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	touch $@
 
 node_modules/installed: package.json package-lock.json

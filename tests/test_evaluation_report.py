@@ -29,11 +29,12 @@ from planimeter.measuring.segmenter import Segmenter
 from planimeter.numbers import write_signed
 from planimeter.packs.card import write_card
 from planimeter.packs.pack import read_pack
-from planimeter.reports import plots
+from planimeter.reports import plot_style, plots
 from planimeter.reports.findings import by_kind
 from planimeter.reports.machine import describe_machine
 from planimeter.reports.report import confusion_shares, render, write_duration, write_report
-from planimeter.reports.study import Evaluated, evaluate, list_findings
+from planimeter.reports.study import Evaluated
+from planimeter.reports.studying import evaluate, list_findings
 from planimeter.reports.training_record import TrainingRecord, read_history, read_record, record_training
 
 CLASSES = ("red", "green")
@@ -218,7 +219,7 @@ def test_pictures_with_names_from_the_training_are_pointed_out(
 def test_without_matplotlib_the_page_says_what_to_install(
     evaluated: Evaluated, training: TrainingRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots, "HAVE_MATPLOTLIB", False)
+    monkeypatch.setattr(plot_style, "HAVE_MATPLOTLIB", False)
     page = render([evaluated], training)
     assert "make train-extra" in page
     assert page.count("<svg") == 1  # the mark
@@ -227,8 +228,8 @@ def test_without_matplotlib_the_page_says_what_to_install(
 def test_the_module_of_plots_can_be_imported_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as context:
         context.setitem(sys.modules, "matplotlib", None)
-        assert not importlib.reload(plots).HAVE_MATPLOTLIB
-    assert importlib.reload(plots).HAVE_MATPLOTLIB
+        assert not importlib.reload(plot_style).HAVE_MATPLOTLIB
+    assert importlib.reload(plot_style).HAVE_MATPLOTLIB
 
 
 def test_several_models_are_compared_in_one_table(evaluated: Evaluated) -> None:

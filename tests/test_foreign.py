@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.importing.onnx_pack import OnnxPlan, draw_up, write_imported
+from planimeter.importing.onnx_pack import draw_up, write_imported
+from planimeter.importing.onnx_plan import OnnxPlan
 from planimeter.masks.union import union_mask
 from planimeter.measuring.candidates import Candidate
 from planimeter.measuring.segmenter import Segmenter, load

@@ -104,6 +104,17 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize(("left", "top"), [(2**31, 0), (0, 65)])
+def test_a_negative_size_gives_no_room(client: FlaskClient, left: int, top: int) -> None:
+    whole = encoded(blocks(width=64, height=64), "JPEG2000")
+    at = whole.index(b"\xff\x4f\xff\x51") + 16  # where the picture begins on its grid of 64 x 64
+    data = whole[:at] + struct.pack(">II", left, top) + whole[at + 8 :]
+    answer = client.post(MEASUREMENTS, data=data, content_type="image/jp2")
+    assert_problem(answer, 422, "undecodable_picture", "says that it has")
+    assert "planimeter_memory_reserved_bytes 0.0" in client.get("/metrics").text
+    assert post(client, OVERLAPPING).status_code == 201
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_no_honest_file_says_is_refused_with_a_reason(client: FlaskClient, name: str) -> None:
     data, words = HOSTILE[name]

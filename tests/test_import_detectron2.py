@@ -28,7 +28,7 @@ from planimeter.importing.tensors import fit_weights  # noqa: E402
 from planimeter.masks.rle import rle_decode  # noqa: E402
 from planimeter.measurement import Rle  # noqa: E402
 from planimeter.measuring.segmenter import Segmenter  # noqa: E402
-from planimeter.networks.detectron2 import Detectron2Network  # noqa: E402
+from planimeter.networks.detectron2.network import Detectron2Network  # noqa: E402
 from planimeter.packs.manifest import Manifest, Preprocessing  # noqa: E402
 from planimeter.packs.pack import Pack, read_pack  # noqa: E402
 from planimeter.pictures.preprocessing import network_size  # noqa: E402

@@ -26,7 +26,8 @@ from foreign_networks import (
 from planimeter.commands import main
 from planimeter.errors import ImportRefused, RuntimeUnavailable
 from planimeter.importing.onnx_file import read_onnx_file
-from planimeter.importing.onnx_pack import OnnxPlan, draw_up, write_imported
+from planimeter.importing.onnx_pack import draw_up, write_imported
+from planimeter.importing.onnx_plan import OnnxPlan
 from planimeter.importing.trial import try_shapes
 from planimeter.service.app import create_app
 from planimeter.service.models import Models

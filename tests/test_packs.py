@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from planimeter.commands import main
 from planimeter.errors import ImportRefused, InvalidPack, UnknownModel
 from planimeter.importing.archive import read_archive, write_archive
-from planimeter.importing.onnx_pack import OnnxPlan
+from planimeter.importing.onnx_plan import OnnxPlan
 from planimeter.packs.pack import BUNDLED_FOLDER, find_pack, find_packs, read_pack
 from planimeter.training.plan import PackPlan
 

@@ -39,6 +39,15 @@ def test_each_key_has_its_own_count_and_is_told_when_to_come_back(make: Make, st
             assert free.status_code == 200
 
 
+def test_who_has_no_key_is_counted_too_and_takes_nothing_from_those_who_have(
+    make: Make, store: Store
+) -> None:
+    client = make(host="0.0.0.0").test_client()  # noqa: S104
+    assert [client.get(MEASUREMENTS).status_code for _ in range(5)] == [401, 401, 401, 429, 429]
+    key = {"X-API-Key": store.keys.add("line", "read")}
+    assert client.get(MEASUREMENTS, headers=key).status_code == 200
+
+
 def test_without_keys_each_address_has_its_own_count(make: Make) -> None:
     client = make(host="0.0.0.0", insecure_no_auth=True).test_client()  # noqa: S104
     for _ in range(3):

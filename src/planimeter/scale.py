@@ -9,8 +9,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -131,14 +129,6 @@ class GivenScale(BaseModel):
     unit: GivenUnit | None = Field(
         None, description="The unit of pixel_size. Lengths are answered in it, areas in its square."
     )
-
-    @field_validator("unit")
-    @classmethod
-    def _pixel_has_a_size(cls, value: str | None, info: ValidationInfo) -> str | None:
-        size = info.data.get("pixel_size")
-        if value is not None and size is not None:
-            given_scale(size, value)
-        return value
 
     @model_validator(mode="after")
     def _belong_together(self) -> "GivenScale":

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
+LogFormat = Literal["text", "json"]
 PACKS_FOLDER = Path("planimeter-data/packs")
 
 
@@ -72,6 +73,10 @@ class Settings(Inference):
         pattern=r"^(none|[1-9][0-9]{0,8}/(second|minute|hour|day))$",
         description="Requests that one key, or one address without a key, may send where others than the people of "
         "this machine reach the service; none for no limit.",
+    )
+    log: LogFormat = Field(
+        "text",
+        description="The log as sentences, or as one JSON object a line, then with a line for each request.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")

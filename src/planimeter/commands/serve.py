@@ -1,6 +1,5 @@
 """`planimeter serve`: the service with its page and API."""
 
-import logging
 import os
 import signal
 import sys
@@ -17,8 +16,10 @@ from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.decoding import shared_decoders
 from planimeter.service.housekeeping import Housekeeper
+from planimeter.service.logs import set_up
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
+from planimeter.service.tracing import from_environment
 from planimeter.service.tunnel import open_tunnel
 from planimeter.settings import Settings
 from planimeter.store import Store
@@ -28,12 +29,7 @@ from planimeter.store import Store
 @options_of(Settings, "settings")
 def serve(settings: Settings) -> None:
     """Start the service: the page, the REST API, and the store behind them."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("waitress.queue").setLevel(
-        logging.ERROR
-    )  # keep-alive connections look like a queue to it
-    logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # each refused request would be a line
+    set_up(settings.log)
     keep_little_freed_memory()
     run(settings, Console(soft_wrap=True, highlight=False))
 
@@ -47,6 +43,8 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             settings.database, settings.upload_folder, settings.output_folder, begin_anew=settings.begin_anew
         )
         closing.callback(store.close)
+        tracing = from_environment()
+        closing.callback(tracing.stop)
         refuse_without_keys(settings, store.keys.list())
         tunnel = None
         if settings.use_ngrok:
@@ -60,6 +58,7 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         shared_decoders().start()
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
+        app.extensions[EXTENSION].tracing = tracing
         housekeeper = Housekeeper(app.extensions[EXTENSION])
         housekeeper.start()
         closing.callback(housekeeper.stop)

@@ -9,7 +9,7 @@ from planimeter.importing.detectron2_config import Detectron2Config, read_config
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.tensors import fit_weights
 from planimeter.importing.torch_networks import write_imported
-from planimeter.networks.detectron2 import Detectron2Network
+from planimeter.networks.detectron2.network import Detectron2Network
 from planimeter.packs.pack import Pack
 
 

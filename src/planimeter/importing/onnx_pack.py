@@ -3,14 +3,15 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from planimeter.errors import ImportRefused, InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.importing.coco_classes import COCO_BY_NUMBER
 from planimeter.importing.onnx_file import OnnxFile, Tensor, read_onnx_file
 from planimeter.importing.onnx_layout import Recognised, class_names, input_size, recognise
+from planimeter.importing.onnx_plan import COCO, OnnxPlan, given_names, given_preprocessing, height_and_width
 from planimeter.importing.plan import ImportPlan, name_classes
 from planimeter.importing.trial import SECONDS, try_pack, try_shapes
 from planimeter.measuring.segmenter import Segmenter, load
@@ -25,7 +26,6 @@ from planimeter.packs.manifest import (
 )
 from planimeter.packs.pack import Pack
 from planimeter.packs.packing import ONNX, UNKNOWN_FILE, describe, finished_folder, write_manifest
-from planimeter.reading import read_file_text
 
 _RGB_MEAN, _RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _ZERO_TO_ONE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
@@ -33,51 +33,6 @@ _AS_THEY_ARE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _USUAL_SIDE = 640
 _SCORES: dict[Layout, float] = {"yolo": 0.25, "yolo-end-to-end": 0.25}
 """Default thresholds of the libraries where they are not 0.5."""
-COCO = "coco"
-"""In place of class names: COCO's."""
-
-
-class OnnxPlan(ImportPlan):
-    """What an ONNX file does not say, or what it says wrongly. Unless given, it follows from the family."""
-
-    classes: str = Field(
-        "",
-        description="Names of the classes in the network's order, with commas between them, or coco for COCO's 80; "
-        "unless given, those in the file.",
-    )
-    classes_file: Path | None = Field(None, description="The same as a text file with one name a line.")
-    layout: Literal["yolo", "yolo-end-to-end", "rf-detr", "box-space", "pasted"] | None = Field(
-        None, description="How the network answers."
-    )
-    fit: Literal["edges", "letterbox", "rectangle", "stretch", "native"] | None = Field(
-        None, description="How a picture is brought to the size of the input."
-    )
-    input_size: str = Field(
-        "", description="Height x width of the input, as 480x640, where the file leaves it open."
-    )
-    shortest_edge: int | None = Field(
-        None, ge=32, le=4096, description="Shorter side of a picture, for edges."
-    )
-    longest_edge: int | None = Field(
-        None, ge=32, le=8192, description="Longer side of a picture at most, for edges and native."
-    )
-    resampling: Literal["antialias", "bilinear"] | None = Field(
-        None,
-        description="Scaling down by averaging all pixels, as Pillow does, or by reading four, as OpenCV does.",
-    )
-    channels: Literal["rgb", "bgr"] | None = Field(None, description="Order of the colours in the input.")
-    mean: str = Field("", description="Three numbers on 0-255, with commas, that are taken off the channels.")
-    std: str = Field(
-        "", description="Three numbers that the channels are then divided by; 255,255,255 gives 0-1."
-    )
-    first_label: int | None = Field(None, ge=0, le=1, description="The network's number of the first class.")
-    score_floor: float = Field(
-        0.05, ge=0, le=1, description="Instances below this score are never looked at."
-    )
-    detections: int | None = Field(None, ge=1, le=10_000, description="The most instances in one picture.")
-    nms_iou: float = Field(
-        0.7, gt=0, le=1, description="Overlap from which the lower of two of a class is dropped (yolo)."
-    )
 
 
 @dataclass(frozen=True)
@@ -243,7 +198,7 @@ def _preprocessing(
         )
     if entry.kind == "uint8":
         how |= _AS_THEY_ARE
-    how |= _given(plan)
+    how |= given_preprocessing(plan)
     if not file.metadata and found.layout in {"box-space", "pasted"}:
         notes.append(
             "the file does not say how pixels go in: see the drawn picture; --channels, --mean and --std"
@@ -258,7 +213,7 @@ def _fixed_size(entry: Tensor, plan: OnnxPlan) -> tuple[tuple[int, int] | None, 
     """Return the height and width that the file fixes, and those that it fixes or the plan gives."""
     height, width = (entry.shape or (None, None))[-2:]
     fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    asked = _sides(plan.input_size) if plan.input_size else None
+    asked = height_and_width(plan.input_size) if plan.input_size else None
     if fixed is not None and asked is not None and asked != fixed:
         raise ImportRefused(f"--input-size {plan.input_size}: the file fixes it to {_by(fixed)}")
     return fixed, fixed or asked
@@ -266,16 +221,6 @@ def _fixed_size(entry: Tensor, plan: OnnxPlan) -> tuple[tuple[int, int] | None, 
 
 def _by(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _given(plan: OnnxPlan) -> dict[str, Any]:
-    """Return what the plan says of pixels."""
-    names = ("shortest_edge", "longest_edge", "channels")
-    given = {name: getattr(plan, name) for name in names if getattr(plan, name) is not None}
-    given |= {name: _three(name, getattr(plan, name)) for name in ("mean", "std") if getattr(plan, name)}
-    if plan.resampling is not None:
-        given["antialias"] = plan.resampling == "antialias"
-    return given
 
 
 def _usual(found: Recognised, fixed: tuple[int, int] | None) -> dict[str, Any]:
@@ -301,7 +246,7 @@ def _classes(
     file: OnnxFile, found: Recognised, plan: OnnxPlan, first_label: int
 ) -> tuple[tuple[PackClass, ...], tuple[int, ...]]:
     """Return the classes, and the number that the network gives each."""
-    given = _given_names(plan)
+    given = given_names(plan)
     coco = given == [COCO] or (not given and found.layout == "rf-detr" and found.classes == 91)
     if coco:
         numbered = found.classes == 91 or (found.classes is None and first_label == 1)
@@ -326,44 +271,6 @@ def _classes(
 
 def _named(names: list[str]) -> tuple[PackClass, ...]:
     return name_classes(ImportPlan(), len(names), names)
-
-
-def _given_names(plan: OnnxPlan) -> list[str]:
-    if plan.classes_file is None:
-        return plan.class_names
-    if plan.classes:
-        raise ImportRefused("give --classes or --classes-file, not both")
-    try:
-        lines = read_file_text(plan.classes_file).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportRefused(f"{plan.classes_file} cannot be read as a list of names: {error}") from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise ImportRefused(f"{plan.classes_file} names no class")
-    return names
-
-
-def _sides(text: str) -> tuple[int, int]:
-    sides = text.lower().split("x")
-    if len(sides) == 1:
-        sides *= 2
-    try:
-        height, width = (int(side) for side in sides)
-    except ValueError as error:
-        raise ImportRefused(
-            f"--input-size {text}: write height x width, as 480x640, or one side of a square"
-        ) from error
-    return height, width
-
-
-def _three(name: str, text: str) -> tuple[float, float, float]:
-    try:
-        first, second, third = (float(number) for number in text.split(","))
-    except ValueError as error:
-        raise ImportRefused(
-            f"--{name} {text}: write three numbers with commas, as 123.7,116.3,103.5"
-        ) from error
-    return first, second, third
 
 
 def _shortened(names: list[str], most: int = 8) -> str:

@@ -1,8 +1,9 @@
 """From the bytes of a picture to all that is answered and kept of it, with no service, queue or store in it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Measurement
@@ -34,18 +35,22 @@ def measure_picture(
     limits: Limits | None = None,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
     decode: Callable[..., Picture] = decode,
+    step: Callable[[Literal["decode", "draw"]], AbstractContextManager[object]] = nullcontext,
 ) -> Result:
     """Decode, measure and draw a picture given as the bytes of a file.
 
     `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size. `turn` is
     entered each time that the network is needed, once for each tile; what it waits for that is timed as the queue.
-    `decode` is called as the decoder of this name is. Raises what `decode`, `turn` and `Segmenter.measure` raise.
+    `decode` is called as the decoder of this name is. `step` is entered while the picture is decoded, and while it is
+    drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
     """
     watch = Stopwatch()
-    picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
+    with step("decode"):
+        picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
     watch.lap("decode")
     measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch, turn=turn)
-    overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
+    with step("draw"):
+        overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()
     fields = {name: getattr(measured, name) for name in Measurement.model_fields}
     measurement = Measurement(**{**fields, "timing_ms": watch.timing()})

@@ -12,7 +12,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.ops.boxes import clip_boxes_to_image
 
-from planimeter.networks.detectron2 import pad
+from planimeter.networks.detectron2.network import pad
 from planimeter.networks.suppression import select
 from planimeter.packs.architectures import TorchvisionArchitecture
 

@@ -75,6 +75,8 @@ def read_header(data: bytes, name: str) -> Header:
         width, height = _READERS[name](data)
     except (IndexError, ValueError) as error:
         raise _damaged(name, "its header is cut short") from error
+    if min(width, height) < 0:  # a negative size would be room that is given instead of taken
+        raise _damaged(name, f"it says that it has {width:,} x {height:,} pixels")
     progressive = name == "JPEG" and any(data.find(marker, 0, 1 << 20) >= 0 for marker in _PROGRESSIVE_FRAMES)
     return Header(name, width, height, progressive)
 

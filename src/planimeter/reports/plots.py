@@ -1,86 +1,37 @@
-"""The plots of a report, as SVG for a page: matplotlib draws, the page's colours and letters dress them.
+"""The plots of a report, as SVG for a page."""
 
-Every colour is one of a few stand-ins that become CSS variables, so that a plot is right in light, dark and print.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import StringIO
-from itertools import count
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.evaluation.agreement import CoverageError
 from planimeter.evaluation.calibration import Calibration
+from planimeter.reports.plot_style import (
+    ACCENT,
+    BRASS,
+    INK,
+    LINE,
+    QUIET,
+    SERIES,
+    SOFT,
+    Plot,
+    new_axes,
+    svg_of,
+)
 from planimeter.reports.study import Curve, Study
 from planimeter.reports.training_record import TrainingRecord
 
-try:
-    import matplotlib as mpl
+if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ModuleNotFoundError:  # the train extra brings it
-    HAVE_MATPLOTLIB = False
-else:
-    HAVE_MATPLOTLIB = True
-
-MISSING = "The plots need matplotlib: run make train-extra, or pip install '.[train]' in the clone, and evaluate again."
-INK, QUIET, LINE, ACCENT, BRASS, DANGER, SOFT = (f"#00000{digit}" for digit in range(1, 8))
-_VARIABLES = {
-    INK: "ink",
-    QUIET: "quiet",
-    LINE: "line",
-    ACCENT: "accent",
-    BRASS: "brass",
-    DANGER: "danger",
-    SOFT: "soft",
-}
-SERIES = (ACCENT, BRASS, DANGER, QUIET, INK)
-_WIDE, _TALL = 4.7, 3.25
-_numbers = count(1)
-_RC: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "planimeter",
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": QUIET,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": QUIET,
-    "ytick.labelcolor": QUIET,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "lines.linewidth": 1.6,
-    "figure.constrained_layout.use": True,
-}
-
-
-class Plot:
-    """A drawn plot: its SVG, and what it shows in words."""
-
-    def __init__(self, svg: str, description: str) -> None:
-        self.svg = svg.replace("<svg ", f'<svg role="img" aria-label="{_quoted(description)}" ', 1)
-        self.description = description
 
 
 def bland_altman(true: Sequence[float], measured: Sequence[float], error: CoverageError, what: str) -> Plot:
     """Plot measured minus true against their mean, with bias and 95 % limits of agreement."""
     mean, difference = _pairs(true, measured)
     low, high = error.limits_of_agreement
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.axhspan(low, high, color=SOFT, lw=0)
         axes.axhline(0, color=LINE, lw=1)
         for value, color, name in (
@@ -94,7 +45,7 @@ def bland_altman(true: Sequence[float], measured: Sequence[float], error: Covera
         axes.set_xlabel("mean of measured and true, % of the picture")
         axes.set_ylabel("measured \N{MINUS SIGN} true, points")
         axes.set_xlim(left=min(0.0, *mean) if len(mean) else 0.0)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(
         svg,
         f"Bland-Altman plot, {what}: bias {error.bias:+.2f} points, 95 % limits {low:+.2f} to {high:+.2f} points, "
@@ -106,11 +57,11 @@ def measured_against_true(true: Sequence[float], measured: Sequence[float]) -> P
     """Plot measured against true percent, with the line on which they are equal."""
     _, difference = _pairs(true, measured)
     most = max([1.0, *true, *measured]) * 1.04
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.plot([0, most], [0, most], color=QUIET, lw=1, ls=(0, (4, 3)))
         _dots(axes, np.asarray(true), np.asarray(measured))
         axes.set(xlim=(0, most), ylim=(0, most), xlabel="true, % of the picture", ylabel="measured, %")
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, f"Measured against true percentage of {len(difference)} pictures")
 
 
@@ -122,21 +73,21 @@ def interval_of_each(
     truth, spans = np.asarray(true)[order], np.asarray(intervals)[order]
     inside = (spans[:, 0] <= truth) & (truth <= spans[:, 1])
     place = np.arange(1, len(order) + 1)
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.vlines(place, spans[:, 0], spans[:, 1], color=SOFT, lw=max(1.0, min(5.0, 300 / len(order))))
         axes.plot(place, np.asarray(measured)[order], color=QUIET, lw=1, label="measured")
         for here, color, name in ((inside, ACCENT, "truth inside"), (~inside, BRASS, "truth outside")):
             axes.scatter(place[here], truth[here], s=12, color=color, lw=0, zorder=3, label=name)
         axes.legend(loc="upper left")
         axes.set(xlabel="pictures, by what was measured", ylabel="% of the picture", ylim=(0, None))
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, f"Intervals of {len(order)} pictures: the truth lies inside of {int(inside.sum())}")
 
 
 def rates_by_threshold(curve: Curve, score_threshold: float) -> Plot:
     """Plot precision, recall and F1 against the score threshold."""
     x = curve.score_thresholds
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         for values, color, style, name in (
             (curve.precision, BRASS, (0, (5, 2)), "precision"),
             (curve.recall, QUIET, (0, (1.5, 1.5)), "recall"),
@@ -146,14 +97,14 @@ def rates_by_threshold(curve: Curve, score_threshold: float) -> Plot:
         _mark(axes, score_threshold, "in use")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="score threshold")
         axes.legend(loc="lower left", ncols=3)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, f"Precision, recall and F1 by score threshold; F1 is highest at {curve.best_f1:.2f}")
 
 
 def precision_by_recall(curve: Curve, score_threshold: float) -> Plot:
     """Plot precision against recall as the score threshold falls."""
     chosen = int(np.argmin(np.abs(np.asarray(curve.score_thresholds) - score_threshold)))
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.plot(curve.recall, curve.precision, color=ACCENT)
         axes.plot([curve.recall[chosen]], [curve.precision[chosen]], "o", color=BRASS, ms=6)
         axes.annotate(
@@ -165,21 +116,21 @@ def precision_by_recall(curve: Curve, score_threshold: float) -> Plot:
             color=BRASS,
         )
         axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, "Precision against recall at IoU 0.5 over all score thresholds")
 
 
 def error_by_threshold(curve: Curve, score_threshold: float) -> Plot:
     """Plot bias and mean absolute error of the percentage against the score threshold."""
     x = curve.score_thresholds
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.axhline(0, color=LINE, lw=1)
         axes.plot(x, curve.mean_absolute_error, color=ACCENT, label="mean absolute error")
         axes.plot(x, curve.bias, color=BRASS, ls=(0, (5, 2)), label="bias")
         _mark(axes, score_threshold, "in use")
         axes.set(xlim=(0, 1), xlabel="score threshold", ylabel="points")
         axes.legend(loc="best")
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, "Bias and mean absolute error of the percentage by score threshold")
 
 
@@ -192,7 +143,7 @@ def calibration_map(calibration: Calibration) -> Plot:
         cost[masks.index(entry.mask), scores.index(entry.score)] = entry.cost
     lowest = calibration.lowest.cost
     levels = lowest + np.array([0.1, 0.25, 0.5, 1.0, 2.0, 4.0])
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         axes.grid(visible=False)
         lines = axes.contour(scores, masks, cost, levels=levels, colors=QUIET, linewidths=0.9)
         axes.clabel(lines, fmt=lambda value: f"{value:.2f}", fontsize=7.5, inline_spacing=3)
@@ -202,14 +153,14 @@ def calibration_map(calibration: Calibration) -> Plot:
         axes.plot([calibration.lowest.score], [calibration.lowest.mask], "x", color=BRASS, label="lowest")
         axes.set(xlabel="score threshold", ylabel="mask threshold")
         axes.legend(loc="upper left", ncols=3, bbox_to_anchor=(0, 1.12), borderaxespad=0)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, "Bias plus mean absolute error in points, for every pair of thresholds on validation")
 
 
 def training_losses(record: TrainingRecord) -> Plot:
     """Plot the losses of training, on a logarithmic scale."""
     names = sorted({name for entry in record.losses for name in entry.losses})
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         epochs = [entry.epoch for entry in record.losses]
         axes.plot(epochs, [sum(entry.losses.values()) for entry in record.losses], color=INK, label="sum")
         for index, name in enumerate(names):
@@ -224,14 +175,14 @@ def training_losses(record: TrainingRecord) -> Plot:
         axes.set_yscale("log")
         axes.set(xlabel="epoch", ylabel="loss")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, "Losses of training by epoch")
 
 
 def validation_figures(record: TrainingRecord) -> Plot:
     """Plot AP50, F1 and the error of the percentage of each validation."""
     epochs = [entry.epoch for entry in record.validations]
-    with _axes() as (figure, axes):
+    with new_axes() as (figure, axes):
         for values, color, style, name in (
             ([entry.mask_ap50 for entry in record.validations], ACCENT, "-", "AP50"),
             ([entry.mask_ap for entry in record.validations], QUIET, "-", "AP"),
@@ -263,7 +214,7 @@ def validation_figures(record: TrainingRecord) -> Plot:
             columnspacing=1,
             handlelength=1.5,
         )
-        svg = _svg(figure)
+        svg = svg_of(figure)
     return Plot(svg, "AP, AP50, F1 and the error of the percentage on validation by epoch")
 
 
@@ -274,7 +225,7 @@ def accuracy_against_time(studies: Sequence[Study], names: Sequence[str]) -> tup
         ("mean absolute error, points", [study.metrics.coverage.mean_absolute_error for study in studies]),
         ("mask AP", [study.metrics.mask_ap for study in studies]),
     ):
-        with _axes() as (figure, axes):
+        with new_axes() as (figure, axes):
             for index, (study, name, value) in enumerate(zip(studies, names, values, strict=True)):
                 color = SERIES[index % len(SERIES)]
                 size = 30 + 1.2 * study.model.size_bytes / 2**20
@@ -286,16 +237,9 @@ def accuracy_against_time(studies: Sequence[Study], names: Sequence[str]) -> tup
             axes.set_ylabel(title)
             axes.set_xlim(0, 1.35 * max(study.latency.total_p50 for study in studies))
             axes.set_ylim(0, 1.25 * max([*values, 0.01]))
-            svg = _svg(figure)
+            svg = svg_of(figure)
         plots.append(Plot(svg, f"{title} against milliseconds of {len(studies)} models"))
     return plots[0], plots[1]
-
-
-@contextmanager
-def _axes() -> Iterator[tuple["Figure", "Axes"]]:
-    with mpl.rc_context(_RC):
-        figure = Figure(figsize=(_WIDE, _TALL))
-        yield figure, figure.subplots()
 
 
 def _pairs(
@@ -340,28 +284,3 @@ def _mark(axes: "Axes", threshold: float, text: str) -> None:
         color=INK,
         fontsize=8,
     )
-
-
-def _svg(figure: "Figure") -> str:
-    """Return the figure as SVG to be put into a page: no header, its own ids, colours as CSS variables."""
-    stream = StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"<defs>\s*<style.*?</defs>", "", text, count=1, flags=re.DOTALL)
-    prefix = f"p{next(_numbers)}-"
-    text = re.sub(r'\bid="', f'id="{prefix}', text)
-    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", text)
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg class="plot" viewBox="\1">', text, count=1)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r"font: (\d+(?:\.\d+)?)px [^;\"]+", r"font-size: \1px", text)
-    text = re.sub(r"font-family: [^;\"]+;? ?", "", text)
-    for color, name in _VARIABLES.items():
-        text = text.replace(color, f"var(--{name})")
-    return re.sub(r"\n\s*", "\n", text)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -18,7 +18,7 @@ from planimeter.evaluation.matching import Confusion
 from planimeter.labels.census import SIZE_EDGES
 from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import REPORT_PAGE
-from planimeter.reports import plots
+from planimeter.reports import plot_style, plots
 from planimeter.reports.findings import by_kind
 from planimeter.reports.gallery import worst_and_best
 from planimeter.reports.study import Evaluated, Study
@@ -110,7 +110,7 @@ def render(
         calibration=calibration,
         calibration_plot=_calibration_plot(calibration),
         size_bins=_size_bins(),
-        missing_plots=None if plots.HAVE_MATPLOTLIB else plots.MISSING,
+        missing_plots=None if plot_style.HAVE_MATPLOTLIB else plot_style.MISSING,
         version=version("planimeter"),
         css=Markup(environment.get_template("report.css").render()),  # noqa: S704  our own file
     )
@@ -166,12 +166,12 @@ def write_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _svg(plot: plots.Plot) -> Markup:
+def _svg(plot: plot_style.Plot) -> Markup:
     return Markup(plot.svg)  # noqa: S704  drawn here; its texts are escaped by matplotlib
 
 
 def _study_plots(study: Study) -> Mapping[str, Any]:
-    if not plots.HAVE_MATPLOTLIB:
+    if not plot_style.HAVE_MATPLOTLIB:
         return {}
     rows, threshold = study.pictures, study.metrics.score_threshold
     true, measured = [row.true_percent for row in rows], [row.measured_percent for row in rows]
@@ -214,13 +214,13 @@ def _interval_plot(study: Study) -> Markup | None:
 
 
 def _comparison(studies: Sequence[Study], names: Sequence[str]) -> list[Markup]:
-    if len(studies) < 2 or not plots.HAVE_MATPLOTLIB:
+    if len(studies) < 2 or not plot_style.HAVE_MATPLOTLIB:
         return []
     return [_svg(plot) for plot in plots.accuracy_against_time(studies, names)]
 
 
 def _training_plots(training: TrainingRecord | None) -> list[Markup]:
-    if training is None or not plots.HAVE_MATPLOTLIB:
+    if training is None or not plot_style.HAVE_MATPLOTLIB:
         return []
     drawn = []
     if training.validations:
@@ -234,7 +234,7 @@ def _calibration_plot(calibration: Calibration | None) -> Markup | None:
     # A map needs both directions; where the score threshold was given there is but a line.
     if (
         calibration is None
-        or not plots.HAVE_MATPLOTLIB
+        or not plot_style.HAVE_MATPLOTLIB
         or len({entry.score for entry in calibration.table}) < 3
     ):
         return None

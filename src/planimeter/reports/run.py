@@ -15,7 +15,8 @@ from planimeter.measuring.segmenter import Segmenter, open_segmenter
 from planimeter.packs.pack import REPORT_FOLDER, find_pack
 from planimeter.packs.trust import Intervals
 from planimeter.reports.report import METRICS, write_report
-from planimeter.reports.study import Evaluated, list_findings, study
+from planimeter.reports.study import Evaluated
+from planimeter.reports.studying import list_findings, study
 from planimeter.reports.training_record import TrainingRecord, read_record
 from planimeter.settings import Inference
 

@@ -13,7 +13,8 @@ from planimeter.evaluation.calibration import Calibration
 from planimeter.evaluation.parity import Parity
 from planimeter.labels import LabelledPictures
 from planimeter.reports.machine import Machine, describe_machine
-from planimeter.reports.study import Data, describe_data
+from planimeter.reports.study import Data
+from planimeter.reports.studying import describe_data
 
 RECORD = "training.json"
 MOST_POINTS = 400

@@ -15,7 +15,7 @@ from planimeter.labels import LabelledPictures
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.pack import REPORT_FOLDER, Pack
 from planimeter.reports.report import write_report
-from planimeter.reports.study import evaluate, study
+from planimeter.reports.studying import evaluate, study
 from planimeter.reports.training_record import record_training
 
 PARITY_PICTURES = 8

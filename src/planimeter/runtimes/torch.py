@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from planimeter.errors import InvalidPack, RuntimeUnavailable
-from planimeter.networks.detectron2 import Detectron2Network
+from planimeter.networks.detectron2.network import Detectron2Network
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs.architectures import Detectron2Architecture, TorchvisionArchitecture

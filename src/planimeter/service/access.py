@@ -20,7 +20,7 @@ from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
 from planimeter.service.problems import wants_json
-from planimeter.service.roles import needed_by, needs
+from planimeter.service.roles import Needed, needed_by, needs
 from planimeter.settings import Settings
 from planimeter.store.keys import AccessKey
 
@@ -61,39 +61,44 @@ def refuse_without_keys(settings: Settings, known: list[AccessKey]) -> None:
         )
 
 
-def register(app: Flask) -> None:
-    """Make `app` ask for keys, where its settings need them."""
-    guard = _Guard()
-    app.before_request(guard.check)
-    app.add_url_rule("/key", "ask_for_key", guard.ask)
-    app.add_url_rule("/key", "take_key", guard.take, methods=["POST"])
+class Guard:
+    """Knows who sends a request, and lets it through or not."""
 
-
-class _Guard:
     def __init__(self) -> None:
         self._signer = URLSafeTimedSerializer(secrets.token_hex(32), salt=COOKIE)
         self._failures: dict[str, deque[float]] = {}
 
+    def add_pages(self, app: Flask) -> None:
+        """Add the page that asks for a key."""
+        app.add_url_rule("/key", "ask_for_key", self.ask)
+        app.add_url_rule("/key", "take_key", self.take, methods=["POST"])
+
+    def identify(self) -> None:
+        """Find out whose key a request carries, where one is needed: `g.key` is None without one that is known."""
+        g.needed = self._needed()
+        g.key = None if g.needed == "open" else self._key()
+
     def check(self) -> AnyResponse | None:
         """Let a request through, or answer what is missing."""
-        if not needs_key(context().settings) or request.endpoint is None:
+        if g.needed == "open":
             return None
-        # A view that says nothing is for nobody but an admin; tests/test_access.py finds it.
-        needed = needed_by(current_app.view_functions[request.endpoint]) or "admin"
-        if needed == "open":
-            return None
-        key = self._key()
-        if key is None:
+        if g.key is None:
             if request.method == "GET" and not wants_json():
                 return redirect(link("ask_for_key"), 303)
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
-        remember_caller(key)
-        g.key = key
-        if not key.may(needed):
-            raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")
+        remember_caller(g.key)
+        if not g.key.may(g.needed):
+            raise Forbidden(f"the key of {g.key.name!r} has the role {g.key.role}, and this needs {g.needed}")
         return None
+
+    @staticmethod
+    def _needed() -> Needed:
+        if not needs_key(context().settings) or request.endpoint is None:
+            return "open"
+        # A view that says nothing is for nobody but an admin; tests/test_access.py finds it.
+        return needed_by(current_app.view_functions[request.endpoint]) or "admin"
 
     @needs("open")
     def ask(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from planimeter.service import access, problems, rates
+from planimeter.service import access, problems, rates, watching
 from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
@@ -83,9 +83,13 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     needs("open")(app.view_functions["static"])
     app.add_url_rule("/docs", "docs", openapi.show_docs)
     problems.register(app)
+    watching.register(app)
     app.before_request(refuse_foreign_hosts)
-    access.register(app)
-    rates.register(app)
+    guard = access.Guard()
+    guard.add_pages(app)
+    app.before_request(guard.identify)
+    rates.register(app)  # those without a key are counted too
+    app.before_request(guard.check)
     app.after_request(pack_static)
     app.after_request(add_headers)
     app.context_processor(template_names)

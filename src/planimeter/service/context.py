@@ -12,6 +12,7 @@ from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
 from planimeter.service.queue import Queue
 from planimeter.service.repeats import Repeats
+from planimeter.service.tracing import Tracing
 from planimeter.settings import Limits, Settings
 from planimeter.store import Store
 
@@ -35,6 +36,7 @@ class Context:
     repeats: Repeats = field(default_factory=Repeats)
     decoders: Decoders = field(default_factory=shared_decoders)
     metrics: Metrics = field(init=False)
+    tracing: Tracing = field(default_factory=Tracing)
     downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))
     drawings: Gate = field(default_factory=lambda: Gate("drawings", DRAWINGS, WAITING_DRAWINGS))
     public_url: str | None = None
@@ -44,7 +46,7 @@ class Context:
         self.queue = Queue(self.settings.queue_size)
         self.memory = Memory(self.settings.memory * 2**20)
         self.uploads = Memory(UPLOADS_AT_ONCE * self.settings.max_bytes)
-        self.metrics = Metrics(self.queue)
+        self.metrics = Metrics(self.queue, self.memory)
 
     @property
     def limits(self) -> Limits:

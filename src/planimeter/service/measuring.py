@@ -1,6 +1,8 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -99,24 +101,35 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             score_threshold=threshold,
             scale=_scale_of(parts, options),
             limits=parts.limits,
-            turn=place.turn,
+            turn=partial(_turn, parts, place),
+            step=parts.tracing.step,
             decode=partial(parts.decoders.decode, deadline=place.deadline),
         )
     started = perf_counter()
-    record = parts.store.add(
-        result.measurement,
-        picture=data,
-        overlay_png=result.overlay_png,
-        mask_png=result.mask_png,
-        candidates=result.candidates,
-        batch=options.batch,
-        request=asked.request,
-        by=caller(),
-    )
+    with parts.tracing.step("store"):
+        record = parts.store.add(
+            result.measurement,
+            picture=data,
+            overlay_png=result.overlay_png,
+            mask_png=result.mask_png,
+            candidates=result.candidates,
+            batch=options.batch,
+            request=asked.request,
+            by=caller(),
+        )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms
     complete = timing.model_copy(update={"store": storing, "total": timing.total + storing})
     return replace(record, measurement=record.measurement.model_copy(update={"timing_ms": complete}))
+
+
+@contextmanager
+def _turn(parts: Context, place: Place) -> Iterator[None]:
+    with ExitStack() as held:
+        with parts.tracing.step("wait"):
+            held.enter_context(place.turn())
+        with parts.tracing.step("network"):
+            yield
 
 
 def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:

@@ -1,8 +1,9 @@
 """Counters and durations for Prometheus, in a registry of their own: many apps can live in one process."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from planimeter.measurement import Timing
+from planimeter.service.memory import Memory
 from planimeter.service.queue import Queue
 from planimeter.store.retention import REASONS, Reason
 
@@ -11,10 +12,30 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 
 
 class Metrics:
-    """What an operator watches: how many, how it ended, how long each step took, how many wait."""
+    """What an operator watches: how many, how it ended, how long each step took, how many wait, what it takes."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, memory: Memory) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "planimeter_requests",
+            "Requests answered, by method, route and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "planimeter_request_seconds",
+            "Seconds until the answer to a request began, by route.",
+            ("route",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._rejections = Counter(
+            "planimeter_rejections",
+            "Requests that were refused or failed, by the code of the error and status.",
+            ("code", "status"),
+            registry=self.registry,
+        )
         self._measurements = Counter(
             "planimeter_measurements",
             "Pictures that were sent to be measured, by model and outcome (ok, or the code of the error).",
@@ -51,6 +72,22 @@ class Metrics:
             "planimeter_queue_length", "Pictures that wait for the model now.", registry=self.registry
         )
         waiting.set_function(lambda: queue.length)
+        reserved = Gauge(
+            "planimeter_memory_reserved_bytes", "Reserved for pictures now.", registry=self.registry
+        )
+        reserved.set_function(lambda: memory.reserved_bytes)
+        Gauge("planimeter_memory_limit_bytes", "What pictures may take.", registry=self.registry).set(
+            memory.size
+        )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered; `method` and `route` must be known ones."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def rejected(self, code: str, status: int) -> None:
+        """Count an error that was answered."""
+        self._rejections.labels(code, str(status)).inc()
 
     def count(self, model: str, outcome: str) -> None:
         """Count one picture. `model` must be a known name: a client must not be able to invent labels."""

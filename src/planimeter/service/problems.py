@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -80,9 +80,12 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
 
 def answer_crash(error: Exception) -> AnyResponse:
     """Answer a defect of ours, telling the log all and the client nothing of it."""
-    log.error("%s %s crashed", request.method, request.path, exc_info=error)
+    request_id = g.get("request_id", "without an id")
+    log.error("%s %s crashed (request %s)", request.method, request.path, request_id, exc_info=error)
     return _answer(
-        500, "internal_error", "something failed inside the service, not in the request; its log says what"
+        500,
+        "internal_error",
+        f"something failed inside the service, not in the request; its log says what (request {request_id})",
     )
 
 
@@ -127,6 +130,7 @@ def _sentence(error: HTTPException) -> str:
 
 
 def _answer(status: int, code: str, message: str) -> Response:
+    context().metrics.rejected(code, status)
     if wants_json():
         answer = jsonify(ErrorAnswer(error=Problem(code=code, message=message)).model_dump())
     else:

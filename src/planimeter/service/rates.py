@@ -19,7 +19,7 @@ IPV6_PREFIX = 64
 
 
 def register(app: Flask) -> None:
-    """Make `app` count requests; after those that ask for keys, so that it is known who sends them."""
+    """Make `app` count requests; after it is known who sends them, and before they are refused for it."""
     settings = app.extensions["planimeter"].settings
     if settings.limit == "none" or not reached_by_others(settings):
         return

@@ -27,7 +27,7 @@ from planimeter.networks.own import build_network
 from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.packs.trust import Trust
-from planimeter.reports.study import list_findings
+from planimeter.reports.studying import list_findings
 from planimeter.reports.training_report import report_folds, report_training
 from planimeter.settings import Inference
 from planimeter.training.engine import LAST, Trainer

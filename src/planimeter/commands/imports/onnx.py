@@ -6,7 +6,8 @@ import click
 
 from planimeter.commands.imports.proof import Proof, print_summary, prove
 from planimeter.commands.options import options_of
-from planimeter.importing.onnx_pack import Imported, OnnxPlan, draw_up, write_imported
+from planimeter.importing.onnx_pack import Imported, draw_up, write_imported
+from planimeter.importing.onnx_plan import OnnxPlan
 
 
 @click.command()

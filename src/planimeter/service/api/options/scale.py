@@ -1,11 +1,14 @@
 """Options of setting the size of a pixel for a stored measurement."""
 
-from math import isfinite
+import re
 
 from pydantic import Field, field_validator, model_validator
 
 from planimeter.scale import GivenUnit
 from planimeter.service.api.options.parsing import RequestOptions
+
+_NUMBER = r"-?[0-9]{1,9}([.][0-9]{0,20})?(e-[0-9]{1,2})?"
+LINE_PATTERN = rf"^{_NUMBER}(,{_NUMBER}){{3}}$"
 
 
 class ScaleOptions(RequestOptions):
@@ -19,6 +22,7 @@ class ScaleOptions(RequestOptions):
         None,
         min_length=1,
         max_length=200,
+        json_schema_extra={"pattern": LINE_PATTERN},
         description="A scale bar in the picture, as x0,y0,x1,y1 in its pixels.",
     )
     length: float | None = Field(
@@ -49,10 +53,7 @@ class ScaleOptions(RequestOptions):
 
 
 def _ends(text: str) -> tuple[float, float, float, float]:
-    try:
-        x0, y0, x1, y1 = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError("it should be four numbers, x0,y0,x1,y1") from None
-    if not all(map(isfinite, (x0, y0, x1, y1))):
+    if not re.fullmatch(LINE_PATTERN, text):
         raise ValueError("it should be four finite numbers, x0,y0,x1,y1")
+    x0, y0, x1, y1 = (float(part) for part in text.split(","))
     return x0, y0, x1, y1
