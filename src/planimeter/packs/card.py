@@ -70,6 +70,9 @@ def _network(manifest: Manifest) -> str:
             f"a picture's shorter side is scaled to {scaling.shortest_edge} px, its longer side to "
             f"{scaling.longest_edge} px at most"
         )
+    size = manifest.training_data.pixel_size_um
+    if size is not None:
+        how += f"; pixels of the training measured {size:g} µm, and a picture whose pixel size is known is scaled to that"
     return f"{kind}; {how}"
 
 
