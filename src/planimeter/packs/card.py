@@ -72,7 +72,7 @@ def _network(manifest: Manifest) -> str:
         )
     size = manifest.training_data.pixel_size_um
     if size is not None:
-        how += f"; pixels of the training measured {size:g} µm, and a picture whose pixel size is known is scaled to that"
+        how += f"; pixels measured {size:g} µm in the training, and a picture whose pixel size is known is scaled so"
     return f"{kind}; {how}"
 
 
