@@ -209,6 +209,21 @@ def test_the_table_of_many_has_areas_in_fixed_units(client: FlaskClient) -> None
     assert float(rows["b"]["instances_per_mm2"]) == pytest.approx(2 / 40.96)
 
 
+def test_a_comparison_has_areas_where_both_know_the_same_size(client: FlaskClient) -> None:
+    first = post(client, query="pixel_size=0.5&unit=um")["id"]
+    same = post(client, query="pixel_size=500&unit=nm&score_threshold=0.8")["id"]
+    other = post(client, query="pixel_size=0.6&unit=um")["id"]
+    overlap = read(client, f"/api/v1/comparisons?first={first}&second={same}")["overlap"]
+    assert (overlap["area_both"], overlap["area_only_first"], overlap["area_only_second"]) == (256, 128, 0)
+    assert read(client, f"/api/v1/comparisons?first={first}&second={other}")["overlap"]["area_both"] is None
+
+
+def test_qupath_gets_areas_by_a_name_that_says_the_unit(client: FlaskClient) -> None:
+    id_ = post(client, query="pixel_size=0.5&unit=um")["id"]
+    features = read(client, f"{API}/{id_}/export?format=geojson")["features"]
+    assert [entry["properties"]["measurements"]["area_um2"] for entry in features] == [256, 128]
+
+
 # ---- Python
 
 
