@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 SERVE ?=
 ATTACK ?=
 DATA ?= ../shared/datasets/steel
+# LOCKED=1 installs exactly what requirements-ci.txt says, with its hashes, as CI does; else the newest that fits.
+LOCKED ?=
+LOCK_FILE := requirements-ci.txt
+LOCK ?=
+EVERYTHING := --extra train --extra dev --extra supply --extra otel --extra heic
 # The network as it is, and with one part taken away or exchanged at a time. MOBILENET_V2 is its ImageNet weights:
 # downloaded, or torchvision's file.
 MOBILENET_V2 ?= imagenet
@@ -12,7 +17,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint lint-scripts bench bench-history attack architectures notebook train-extra clean
+.PHONY: serve test test-fast lint lint-scripts bench bench-history attack architectures notebook train-extra lock audit sbom clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -53,6 +58,18 @@ bench-page: $(VENV)/dev.installed  ## Weight and quickness of the page, in Chrom
 notebook: $(VENV)/dev.installed  ## Run the Colab notebook here
 	$(BIN)/python -m pytest tests/test_notebook.py
 
+lock: $(VENV)/supply.installed  ## Write the lock file anew; it keeps the versions it has (the newest: make lock LOCK=--upgrade)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 $(EVERYTHING) --generate-hashes $(LOCK) \
+		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet \
+		--output-file $(LOCK_FILE)
+
+audit: $(VENV)/supply.installed  ## Ask for known vulnerabilities of all that the lock file names
+	$(BIN)/python bench/audit.py
+
+sbom: $(VENV)/supply.installed  ## Write dist/sbom.json (CycloneDX): what is installed in .venv, with versions and licences
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
+
 train-extra: $(VENV)/train.installed  ## Add PyTorch to .venv: for training, and for GPUs
 
 $(VENV)/bin/python:
@@ -67,9 +84,19 @@ $(VENV)/train.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
 	touch $@
 
-$(VENV)/dev.installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/dev.installed: pyproject.toml $(LOCK_FILE) | $(VENV)/bin/python
+ifdef LOCKED
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK_FILE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(VENV)/supply.installed
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+endif
 	touch $@ $(VENV)/serve.installed
+
+$(VENV)/supply.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'
+	touch $@
 
 node_modules/installed: package.json package-lock.json
 	npm ci --no-audit --no-fund

@@ -39,6 +39,7 @@ class Proxy:
     port: int
     prefix: str
     keeps_host: bool
+    adds_slash: bool = True
     passed: list[Passed] = field(default_factory=list)
 
     def address(self, host: str) -> str:
@@ -49,10 +50,10 @@ class Proxy:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for the requests under way
 
-    def __init__(self, upstream: str, prefix: str, *, keeps_host: bool) -> None:
+    def __init__(self, upstream: str, prefix: str, *, keeps_host: bool, adds_slash: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = urlsplit(upstream).netloc
-        self.proxy = Proxy(self.server_address[1], prefix, keeps_host)
+        self.proxy = Proxy(self.server_address[1], prefix, keeps_host, adds_slash)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: browsers hang up on pictures that they no longer need."""
@@ -66,7 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         prefix = self.server.proxy.prefix
         path, mark, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if path == prefix:
+        if path == prefix and not self.server.proxy.adds_slash:
+            self.ask(f"/{mark}{query}", body)
+        elif path == prefix:
             self.answer(301, [("Location", f"{prefix}/{mark}{query}")], b"")
         elif path.startswith(f"{prefix}/"):
             self.ask(self.path.removeprefix(prefix), body)
@@ -108,12 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxy(upstream: str, prefix: str = "", *, keeps_host: bool = True) -> Iterator[Proxy]:
+def proxy(
+    upstream: str, prefix: str = "", *, keeps_host: bool = True, adds_slash: bool = True
+) -> Iterator[Proxy]:
     """Run a proxy before the service at `upstream` on a free port of this machine.
 
-    `keeps_host` false sends the service its own address as `Host`, as nginx does unless told otherwise.
+    `keeps_host` false sends the service its own address as `Host`, as nginx does unless told otherwise; `adds_slash`
+    false passes the prefix without a slash at its end on as if it had one, as careless configurations do.
     """
-    with _Server(upstream, prefix, keeps_host=keeps_host) as server:
+    with _Server(upstream, prefix, keeps_host=keeps_host, adds_slash=adds_slash) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -104,8 +104,8 @@ def test_overlapping_instances_count_once(client: FlaskClient) -> None:
 def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     answer = body(post(client, OVERLAPPING, "strip 17.png"))
     assert list(answer) == [
-        *("id", "created_at", "batch", "url", "image", "model", "options"),
-        *("measured_threshold", "kept_threshold", "coverage", "instances", "notes"),
+        *("id", "created_at", "batch", "measured_by", "url", "image", "model", "options"),
+        *("measured_threshold", "kept_threshold", "pinned", "coverage", "instances", "notes"),
         *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
     assert answer["image"]["filename"] == "strip 17.png"
@@ -721,7 +721,7 @@ def test_deleting_removes_the_record_and_every_file(
     client: FlaskClient, settings: Settings, url: str
 ) -> None:
     assert len(files(settings)) == 3
-    assert client.delete(url).status_code == 204
+    assert client.delete(f"{url}?for_good=true").status_code == 204
     assert files(settings) == set()
     assert_problem(client.get(url), 404, "unknown_measurement")
     assert_problem(client.delete(url), 404, "unknown_measurement")

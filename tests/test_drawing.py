@@ -11,6 +11,7 @@ from PIL import Image
 
 from planimeter.drawing.drawing import FILL_OPACITY, MOST_LABELS, Style, draw, draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png, thumbnail
+from planimeter.drawing.png import write_png
 from planimeter.drawing.thumbnail import draw_thumbnail
 from planimeter.errors import InvalidOption
 from planimeter.masks.polygons import polygons
@@ -232,6 +233,23 @@ def test_a_measurement_without_exact_masks_is_drawn_only_with_masks_given() -> N
         draw_measurement(grey(), approximate, [RED])
     drawn = draw_measurement(grey(), approximate, [RED], masks=[mask])
     assert (drawn == draw_measurement(grey(), measurement(mask), [RED])).all()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    kind=st.sampled_from(["grey", "deep", "colour"]),
+    block=st.integers(1, 500),
+)
+@settings(deadline=None)
+def test_what_a_png_holds_is_what_was_written(shape: tuple[int, int], kind: str, block: int) -> None:
+    random = np.random.default_rng(shape[0])
+    if kind == "deep":
+        pixels: NDArray[Any] = random.integers(0, 65_535, shape, np.uint16)
+    else:
+        pixels = random.integers(0, 255, (*shape, 3) if kind == "colour" else shape, np.uint8)
+    with Image.open(BytesIO(write_png(pixels, block_bytes=block))) as image:
+        image.load()
+        assert np.array_equal(np.array(image), pixels)
 
 
 def test_png_keeps_every_pixel_and_jpeg_keeps_the_size() -> None:

@@ -47,7 +47,7 @@ def test_a_full_disk_stores_nothing_more_but_starts_reads_and_deletes(tmp_path: 
 def main(folder: Path) -> None:
     from planimeter.errors import StoreFailed  # noqa: PLC0415 - only in the process of the script
     from planimeter.store import Filter, Store  # noqa: PLC0415
-    from test_store import add, open_store  # noqa: PLC0415
+    from stored import add, open_store  # noqa: PLC0415
 
     def fill(store: Store) -> bool:
         """Store until it is refused, first large pictures, then small ones."""

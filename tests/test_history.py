@@ -14,9 +14,9 @@ from planimeter.service.pages.history import PAGE_SIZE
 from planimeter.service.pages.site import PAGE_TOKEN
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import measurement
 from test_api import files
 from test_pages import HALF, Addresses, measure, shown
-from test_store import measurement
 
 PICTURE = encoded(HALF)
 
@@ -167,10 +167,12 @@ def test_deleting_asks_first_and_then_deletes_what_it_asked_about(
     answer = client.post("/measurements/delete", data=fields)
     assert answer.status_code == 303
     assert [record.id for record in store.list()] == [kept]
-    assert len(files(settings)) == 3
     after = client.get(urljoin("/measurements/delete", answer.location))
     assert "15 measurements were deleted" in after.text
-    assert ids
+    fields |= {"for_good": "true", "count": "1", "filename": "plate"}
+    assert client.post("/measurements/delete", data=fields).status_code == 303
+    assert (store.count(), store.trash.count()) == (0, len(ids))
+    assert len(files(settings)) == 3 * len(ids)
 
 
 def test_a_selection_is_deleted_and_its_filter_stays(client: FlaskClient, store: Store) -> None:
@@ -179,7 +181,10 @@ def test_a_selection_is_deleted_and_its_filter_stays(client: FlaskClient, store:
     assert "Delete 2 measurements?" in question.text
     fields = {"ids": ",".join(ids[:2]), "filename": "coil", "count": "2"}
     answer = client.post("/measurements/delete", data=fields)
-    assert parse_qs(urlsplit(answer.location).query) == {"deleted": ["2"], "filename": ["coil"]}
+    query = parse_qs(urlsplit(answer.location).query)
+    (deletion,) = query.pop("undo")
+    assert query == {"deleted": ["2"], "filename": ["coil"]}
+    assert {entry.deletion for entry in store.trash.list()} == {deletion}
     assert [record.id for record in store.list()] == ids[:1:-1]
 
 

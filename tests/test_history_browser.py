@@ -25,9 +25,9 @@ from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.settings import Settings
 from planimeter.store import Filter, Store
+from stored import measurement
 from test_browser import PHONE, Watched, ask, browser, go, settle, watched  # noqa: F401  fixtures
 from test_comparing import PICTURE, ShiftedRuntime
-from test_store import measurement
 from test_trend import Clock
 
 pytestmark = pytest.mark.browser
@@ -265,7 +265,7 @@ def test_deleting_a_selection_asks_and_then_they_are_gone(site: Site, watched: W
     settle(page)
     expect(page.locator("h1")).to_have_text("Delete 2 measurements?")
     assert site.store.count(Filter(batch="mistake")) == 3
-    page.get_by_role("button", name="Delete 2 measurements for good").click()
+    page.get_by_role("button", name="Delete 2 measurements").click()
     page.wait_for_url(re.compile("deleted=2"))
     settle(page)
     assert [record.id for record in site.store.list(Filter(batch="mistake"))] == [ids[1]]

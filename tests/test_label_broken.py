@@ -206,3 +206,12 @@ def test_texts_of_windows_programs_are_read(tmp_path: Path, encoding: str) -> No
     data = read_labels(folder)
     assert (data.classes, data.instances) == (("Stoß",), 1)
     assert any("was read as Windows-1252" in doubt for doubt in data.doubts) == (encoding == "cp1252")
+
+
+def test_a_mask_of_a_format_that_is_none_for_masks_is_not_opened(tmp_path: Path) -> None:
+    picture(tmp_path / "images")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "classes.txt").write_text("scratch\n", "utf-8")
+    Image.new("L", (64, 48), 1).save(tmp_path / "masks" / "a.png", "PPM")
+    with pytest.raises(DataError, match="cannot be read as a mask"):
+        read_labels(tmp_path)

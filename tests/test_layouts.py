@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from planimeter.errors import InferenceFailed
 from planimeter.layouts import reader
 from planimeter.layouts.yolo import suppress
-from planimeter.masks.paste import Axis, FrameMasks, paste
+from planimeter.masks.frames import Axis, FrameMasks
+from planimeter.masks.paste import paste
 from planimeter.packs.manifest import (
     Manifest,
     Output,

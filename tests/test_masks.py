@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from planimeter.errors import InferenceFailed, InvalidOption
-from planimeter.masks.paste import paste
+from planimeter.masks.paste import MaskEdge, paste, paste_all
 from planimeter.masks.polygons import polygons
-from planimeter.masks.rle import rle_decode, rle_encode, rle_window
+from planimeter.masks.rle import rle_decode, rle_encode, rle_encode_all, rle_window
 from planimeter.masks.union import CoverageCounts, class_map, count_coverage, instance_map, union_mask
 from planimeter.masks.window import EMPTY, WindowMask
 from planimeter.measurement import Rle, percent
@@ -107,6 +107,20 @@ class TestPaste:
         clear = abs(expected - 0.5) > 1e-4
         assert (found == (expected >= 0.5))[clear].all()
 
+    @given(boxes=st.lists(st.tuples(*[st.floats(-8, 24, width=32)] * 4), max_size=7), fading=st.booleans())
+    @settings(deadline=None, max_examples=40)
+    def test_many_at_once_are_what_each_is_by_itself(
+        self, boxes: list[tuple[float, float, float, float]], fading: bool
+    ) -> None:
+        edge: MaskEdge = "fade" if fading else "extend"
+        values = np.random.default_rng(len(boxes)).random((len(boxes), 6, 6), np.float32)
+        places = np.array(boxes, np.float64).reshape(-1, 4)
+        together = paste_all(values, places, (16, 17), edge=edge)
+        for found, own, box in zip(together, values, boxes, strict=True):
+            alone = paste(own, box, 16, 17, edge=edge)
+            assert (found.x, found.y) == (alone.x, alone.y)
+            assert np.array_equal(found.pixels, alone.pixels)
+
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_a_number_that_is_not_finite_is_an_error_never_an_empty_mask(self, bad: float) -> None:
         with pytest.raises(InferenceFailed, match="not finite"):
@@ -141,6 +155,16 @@ class TestRle:
             if full.any():
                 assert tight.pixels[[0, -1]].any(axis=1).all()
                 assert tight.pixels[:, [0, -1]].any(axis=0).all()
+
+    @given(scene())
+    @settings(deadline=None)
+    def test_many_at_once_are_encoded_as_each_is_by_itself(
+        self, scene: tuple[int, int, list[WindowMask], list[int]]
+    ) -> None:
+        height, width, masks, _ = scene
+        together = [rle.counts.encode() for rle in rle_encode_all(masks, height, width)]
+        full = [np.asfortranarray(canvas(mask, height, width), np.uint8) for mask in masks]
+        assert together == [coco.encode(mask)["counts"] for mask in full]
 
     def test_a_large_picture_round_trips_with_runs_of_millions(self) -> None:
         mask = rectangle(100, 0, 2000, 9000)

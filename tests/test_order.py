@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from planimeter.store import Filter, Order, Store
 from planimeter.store.order import ORDERS
-from test_store import measurement
+from stored import measurement
 
 API = "/api/v1/measurements"
 PICTURE: dict[str, Any] = {"picture": b"picture", "overlay_png": b"overlay", "mask_png": b"mask"}

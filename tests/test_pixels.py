@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fakes import BlockRuntime, block_pack, blocks
 from planimeter.errors import InferenceFailed
-from planimeter.masks.paste import paste
+from planimeter.masks.paste import paste, paste_all
 from planimeter.masks.pixels import PixelProbabilities
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
@@ -155,6 +155,23 @@ def test_probabilities_are_read_as_pytorch_interpolates_them(
     part = grid.read(1, left, top, width, height)
     np.testing.assert_allclose(part, wanted[1, top:, left:], atol=1e-5)
     assert np.array_equal(grid.foreground().pixels, grid.read(0, 0, 0, width, height) < 0.5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(number=st.integers(1, 60), seed=st.integers(0, 99))
+def test_many_instances_are_cut_as_each_is_by_itself(number: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    grid = PixelProbabilities(
+        random.random((3, 11, 10), np.float32), (5, 3, 45, 43), (0.25, 0.25), (0.5, 0.0)
+    )
+    cells, labels = random.random((number, 14, 14), np.float32), random.integers(1, 3, number).tolist()
+    corners = random.uniform(-4, 50, (number, 2, 2))  # some reach out of the tile
+    boxes = np.concatenate((corners.min(axis=1), corners.max(axis=1)), axis=1)
+    together = paste_all(cells, boxes, (48, 47), 0.6, pixels=grid, labels=labels)
+    for found, own, box, label in zip(together, cells, boxes.tolist(), labels, strict=True):
+        alone = paste(own, tuple(box), 48, 47, 0.6, pixels=grid, label=label)
+        assert (found.x, found.y) == (alone.x, alone.y)
+        assert np.array_equal(found.pixels, alone.pixels)
 
 
 @settings(max_examples=40, deadline=None)

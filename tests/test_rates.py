@@ -35,8 +35,8 @@ def test_each_key_has_its_own_count_and_is_told_when_to_come_back(make: Make, st
         assert 3000 < int(answer.headers["Retry-After"]) <= 3601
     assert client.get(MEASUREMENTS, headers=office).status_code == 200
     for path in ("/healthz", "/readyz", "/static/cards.css"):
-        with client.get(path, headers=line) as answer:
-            assert answer.status_code == 200
+        with client.get(path, headers=line) as free:
+            assert free.status_code == 200
 
 
 def test_without_keys_each_address_has_its_own_count(make: Make) -> None:

@@ -18,11 +18,11 @@ from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import hash_of
 from test_api import MEASUREMENTS, body
 from test_history import add
 from test_pages import Addresses
 from test_pages import shown as shown_raw
-from test_store import hash_of
 
 COVERAGE = {"bias": -0.4, "mean_absolute_error": 1.18, "limits_of_agreement": [-4.14, 3.36]}
 

@@ -1,4 +1,4 @@
-"""Areas in units on the page, in a real Chromium: a scale bar that is drawn, and figures that are those of the API."""
+"""Areas in units on the page, in a real Chromium: a scale bar on the picture, and figures that are those of the API."""
 
 import json
 from collections.abc import Iterator

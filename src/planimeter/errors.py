@@ -177,6 +177,12 @@ class StoreFailed(PlanimeterError):
     code = "store_failed"
 
 
+class NoRoom(StoreFailed):
+    """There is no room left to store anything: a limit is reached, or the disk is full."""
+
+    code = "no_room"
+
+
 class TunnelFailed(PlanimeterError):
     """The public address could not be opened."""
 

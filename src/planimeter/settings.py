@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
@@ -89,6 +89,41 @@ class Settings(Inference):
         default=False,
         description="Begin a new database although there are pictures of measurements that it does not know.",
     )
+    keep_trash_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="Days for which what was deleted can be brought back from the trash; 0 deletes for good at once.",
+    )
+    keep_days: float | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="Remove measurements that are older, but for pinned ones; without it they stay.",
+    )
+    keep_measurements: int | None = Field(
+        None,
+        ge=1,
+        description="Remove the oldest where there are more, pinned ones neither counted nor removed; without it they "
+        "stay.",
+    )
+    keep_gb: float | None = Field(
+        None,
+        ge=0.01,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Remove the trash and then the oldest where more is stored, in 10⁹ bytes, but for pinned ones; "
+        "without it they stay.",
+    )
+    most_gb: float | None = Field(
+        None,
+        ge=0.01,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Refuse to measure where so much is stored, in 10⁹ bytes; without it the disk is the limit.",
+    )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )
@@ -110,6 +145,17 @@ class Settings(Inference):
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="Largest upload, in bytes.")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="Most pixels in a picture.")
     max_side: int = Field(Limits.max_side, ge=1, description="Longest side of a picture, in pixels.")
+
+    @field_validator("most_gb")
+    @classmethod
+    def _leaves_room_for_what_is_kept(cls, most: float | None, given: ValidationInfo) -> float | None:
+        kept = given.data.get("keep_gb")
+        if most is not None and kept is not None and kept >= most:
+            raise ValueError(
+                f"--keep-gb is {kept:g}, so nothing would be removed before nothing can be measured any more: give "
+                "--most-gb more"
+            )
+        return most
 
     @field_validator("trusted_proxy")
     @classmethod

@@ -9,8 +9,8 @@ from rich.table import Table
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
 from planimeter.settings import Settings
+from planimeter.store.database import Database
 from planimeter.store.keys import ROLES, Keys, Role
-from planimeter.store.records import Records
 
 
 @click.group()
@@ -63,8 +63,8 @@ def revoke_key(id: str, settings: Settings) -> None:  # noqa: A002  click's name
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Keys]:
-    records = Records(settings.database)
+    database = Database(settings.database)
     try:
-        yield Keys(records)
+        yield Keys(database)
     finally:
-        records.close()
+        database.close()

@@ -16,6 +16,7 @@ from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.decoding import shared_decoders
+from planimeter.service.housekeeping import Housekeeper
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.service.tunnel import open_tunnel
@@ -59,6 +60,9 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         shared_decoders().start()
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
+        housekeeper = Housekeeper(app.extensions[EXTENSION])
+        housekeeper.start()
+        closing.callback(housekeeper.stop)
         server = Server(app, settings, listening)
         stop_on_signals(server)
         announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None)

@@ -121,8 +121,9 @@ def _fill(canvas: Pixels, masks: Sequence[WindowMask], paints: Sequence[Pixels])
     for mask, paint in zip(masks, paints, strict=True):
         here = mask.pixels & ~painted[mask.window]
         painted[mask.window] |= mask.pixels
-        below = canvas[mask.window][here].astype(np.uint16)
-        canvas[mask.window][here] = (below * (256 - share) + paint.astype(np.uint16) * share) >> 8
+        part = canvas[mask.window]
+        below = part[here].astype(np.uint16)
+        part[here] = (below * (256 - share) + paint.astype(np.uint16) * share) >> 8
 
 
 def _outline(mask: WindowMask, width: int, shape: tuple[int, ...]) -> Bools:
@@ -131,7 +132,8 @@ def _outline(mask: WindowMask, width: int, shape: tuple[int, ...]) -> Bools:
     The picture's own border is no rim: the instance may go on beyond it.
     """
     rows, columns = mask.pixels.shape
-    inner = np.pad(mask.pixels, 1)
+    inner = np.zeros((rows + 2, columns + 2), bool)  # np.pad takes longer than all that follows
+    inner[1:-1, 1:-1] = mask.pixels
     inner[0] |= mask.y == 0
     inner[-1] |= mask.y + rows == shape[0]
     inner[:, 0] |= mask.x == 0
@@ -154,8 +156,12 @@ def _draw_halos(canvas: Pixels, masks: Sequence[WindowMask], union: Bools, width
         rows, columns = mask.window
         top, left = min(width, rows.start), min(width, columns.start)
         bottom, right = min(width, union.shape[0] - rows.stop), min(width, union.shape[1] - columns.stop)
-        grown = _grow(np.pad(mask.pixels, ((top, bottom), (left, right))), width)
-        seam[rows.start - top : rows.stop + bottom, columns.start - left : columns.stop + right] |= grown
+        height, across = mask.pixels.shape
+        room = np.zeros((top + height + bottom, left + across + right), bool)
+        room[top : top + height, left : left + across] = mask.pixels
+        seam[rows.start - top : rows.stop + bottom, columns.start - left : columns.stop + right] |= _grow(
+            room, width
+        )
     seam &= ~union
     canvas[seam] = (canvas[seam].astype(np.uint16) * round(256 * (1 - HALO_OPACITY))) >> 8
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from planimeter.drawing.colours import Pixels
+from planimeter.drawing.png import write_png
 from planimeter.errors import InvalidOption
 
 
 def encode_png(pixels: Pixels) -> bytes:
     """Return [H, W, 3] pixels as PNG."""
-    # Level 3 takes less than half the time of the default (6), for files of much the same size.
-    return _save(Image.fromarray(pixels), "PNG", compress_level=3)
+    return write_png(pixels)
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
@@ -28,7 +28,7 @@ def encode_mask_png(mask: NDArray[Any]) -> bytes:
         mask = mask.astype(np.uint8) * np.uint8(255)
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
         raise InvalidOption(f"a mask is bool, uint8 or uint16 [H, W], not {mask.dtype} {mask.shape}")
-    return _save(Image.fromarray(mask), "PNG", compress_level=6)
+    return write_png(mask)
 
 
 def thumbnail(pixels: Pixels, side: int = 320, quality: int = 85) -> bytes:

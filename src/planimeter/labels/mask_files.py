@@ -34,6 +34,8 @@ SUFFIXES = ("", "_mask", "_masks", "_cp_masks", "_label", "_labels", "_seg")
 """What tools put behind the picture's name in that of its mask."""
 _CELLPOSE = "_cp_masks"
 _ENDINGS = (".png", ".tif", ".tiff", ".bmp")
+MASK_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG", "WEBP")
+"""Of files of masks. Pillow could open dozens more, some with programs of their own: an EPS runs Ghostscript."""
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a file that is no picture, a damaged one, or one of too many pixels."""
 NEIGHBOURS = np.ones((3, 3), bool)
@@ -77,7 +79,7 @@ def _has_label_images(path: Path, folder: Path) -> bool:
         return False
     for file in pictures_beside(folder):
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=MASK_FORMATS) as image:
                 if image.mode.startswith("I") and len(np.unique(np.asarray(image))) > 2:
                     return True
         except UNREADABLE:
@@ -155,7 +157,7 @@ def size_of(values: NDArray[Any]) -> tuple[int, int]:
 def values_in(file: Path, report: Report) -> NDArray[Any] | None:
     """Return the stored values [H, W]: indices of a palette, 8 or 16 bits of grey, never converted."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=MASK_FORMATS) as image:
             if image.mode not in {"1", "L", "P", "I", "I;16", "I;16B"}:
                 report.broken(file, f"has colours (mode {image.mode}); a mask has one channel of numbers")
                 return None

@@ -16,7 +16,7 @@ from planimeter.errors import DataError
 from planimeter.labels.entries import LabelSet, ObjectEntry, PictureEntry, Report
 from planimeter.labels.files import read_lines
 from planimeter.labels.finder import Finder, Missing, pictures_beside
-from planimeter.labels.mask_files import UNREADABLE, at, connected
+from planimeter.labels.mask_files import MASK_FORMATS, UNREADABLE, at, connected
 
 FORMAT = "Pascal VOC masks"
 CLASSES, OBJECTS, PICTURES, LABEL_MAP = (
@@ -121,7 +121,7 @@ def _colour(number: int) -> int:
 def _colours(file: Path, report: Report) -> NDArray[np.int64] | None:
     """Return each pixel's colour as one number, 0xRRGGBB."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=MASK_FORMATS) as image:
             rgb = np.asarray(image.convert("RGB")).astype(np.int64)
     except UNREADABLE:
         report.broken(

@@ -1,144 +1,34 @@
-"""From what a network says of an instance to its pixels: masks in box space, or on a grid over the picture."""
+"""From the masks of a network, in box space, to the pixels of instances."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Literal, overload
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
+from planimeter.masks.frames import FrameMask, bilinear_weights
 from planimeter.masks.pixels import PixelProbabilities
-from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Bools, Box, WindowMask
+from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Box, WindowMask
 
 MaskEdge = Literal["extend", "fade"]
+_ROWS_AT_ONCE = 65_536
+"""Rows and columns of instances whose weights are made together: some 10 MB of them."""
+_WORTH_OF_A_READING = 2_500
+"""Pixels that can be read in the time that each reading takes beyond its pixels."""
+_MAP_PIXELS = 16_000_000
+"""Where instances cover much of a tile up to this size, the probabilities of all its pixels are read at once."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """How the cells of a coarse grid lie along one axis of a picture.
-
-    The grid is first made `factor` times finer by bilinear interpolation; of the finer cells, those from `first` up
-    to `last` then span the `length` pixels that begin at pixel `origin`, read bilinearly again. A picture's edge
-    inside of a cell is met exactly in this way, which is also how Ultralytics goes about it.
-    """
-
-    cells: int
-    first: int
-    last: int
-    origin: int
-    length: int
-    factor: int = 1
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether each cell is a pixel."""
-        return (self.first, self.last, self.length, self.factor) == (0, self.cells, self.cells, 1)
-
-    def weights(self, start: int, end: int) -> NDArray[np.float32]:
-        """Return [end - start, cells]: how much each cell adds to each pixel from `start` up to `end`."""
-        return _axis_weights(self)[start - self.origin : end - self.origin]
-
-    def reach(self, first: int, last: int) -> tuple[int, int]:
-        """Return pixels [start, end) outside of which the cells `first` to `last` add nothing."""
-        pixels_a_cell = self.length / (self.last - self.first) * self.factor
-        offset = self.origin - self.first / self.factor * pixels_a_cell
-        start = np.floor(offset + (first - 1) * pixels_a_cell) - 1
-        end = np.ceil(offset + (last + 2) * pixels_a_cell) + 1
-        low, high = np.clip([start, end], self.origin, self.origin + self.length)
-        return int(low), int(high)
+_Read = Callable[[int, int, int, int], NDArray[np.float32]]
+"""Left, top, right, bottom of a window to the values at its pixels, [h, w]."""
 
 
-@lru_cache(maxsize=8)
-def _axis_weights(axis: Axis) -> NDArray[np.float32]:
-    """Return [length, cells]; kept, as all masks of a picture share it."""
-    fine = _weights(np.arange(axis.length), 0, axis.length, axis.last - axis.first)
-    if axis.factor == 1 and (axis.first, axis.last) == (0, axis.cells):
-        return fine
-    finer = axis.cells * axis.factor
-    return fine @ _weights(np.arange(axis.first, axis.last), 0, finer, axis.cells)
-
-
-@dataclass(frozen=True, eq=False)
-class FrameMask:
-    """One mask as values on a grid over the whole picture, or over a tile of it."""
-
-    values: NDArray[np.float32]
-    """[h, w]: logits or probabilities."""
-    rows: Axis
-    columns: Axis
-    logits: bool
-    cut: bool
-    """Whether what lies outside the instance's box is dropped."""
-
-    def paste(self, box: Box, threshold: float) -> WindowMask:
-        """Return the pixels whose probability is above `threshold`, in (0, 1)."""
-        level = float(np.log(threshold / (1 - threshold))) if self.logits else threshold
-        if self.cut:
-            # A pixel is inside where its index, not its centre, is: the rule of Ultralytics' `crop_mask`.
-            left, top, right, bottom = (int(np.ceil(side)) for side in box)
-        else:
-            above = self.values > level
-            down, across = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
-            if not len(down):
-                return EMPTY
-            top, bottom = self.rows.reach(int(down[0]), int(down[-1]))
-            left, right = self.columns.reach(int(across[0]), int(across[-1]))
-        left, right = (
-            int(np.clip(x, self.columns.origin, self.columns.origin + self.columns.length))
-            for x in (left, right)
-        )
-        top, bottom = (
-            int(np.clip(y, self.rows.origin, self.rows.origin + self.rows.length)) for y in (top, bottom)
-        )
-        if left >= right or top >= bottom:
-            return EMPTY
-        if self.rows.is_plain and self.columns.is_plain:
-            x, y = self.columns.origin, self.rows.origin
-            return WindowMask(left, top, self.values[top - y : bottom - y, left - x : right - x] > level)
-        vertical = self.rows.weights(top, bottom) @ self.values
-        pixels = _compare(vertical, self.columns.weights(left, right).T, np.greater, level)
-        return WindowMask(left, top, pixels)
-
-
-@dataclass(frozen=True, eq=False)
-class FrameMasks:
-    """The masks of several instances on one grid: row i of `coefficients` mixes the grids that all share.
-
-    values float32 [N, h, w], or with `coefficients` float32 [N, K] the shared [K, h, w].
-    """
-
-    values: NDArray[np.float32]
-    rows: Axis
-    columns: Axis
-    logits: bool
-    cut: bool
-    coefficients: NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.values if self.coefficients is None else self.coefficients)
-
-    def __iter__(self) -> Iterator[FrameMask]:
-        return (self[index] for index in range(len(self)))
-
-    @overload
-    def __getitem__(self, index: int) -> FrameMask: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "FrameMasks": ...
-
-    def __getitem__(self, index: int | slice) -> "FrameMask | FrameMasks":
-        if isinstance(index, slice):
-            if self.coefficients is None:
-                return replace(self, values=self.values[index])
-            return replace(self, coefficients=self.coefficients[index])
-        if self.coefficients is None:
-            values = self.values[index]
-        else:
-            count, height, width = self.values.shape
-            values = (self.coefficients[index] @ self.values.reshape(count, -1)).reshape(height, width)
-        return FrameMask(values.astype(np.float32), self.rows, self.columns, self.logits, self.cut)
+class _Weights(Protocol):
+    def __call__(
+        self, pixels: NDArray[np.intp], low: NDArray[np.float64], high: NDArray[np.float64], size: int
+    ) -> NDArray[np.float32]: ...
 
 
 def paste(
@@ -154,71 +44,145 @@ def paste(
 ) -> WindowMask:
     """Return the box-space mask `probabilities` [M, M] at the resolution of a picture of `height` x `width`.
 
-    `box` is x0, y0, x1, y1 in pixels of the picture, where pixel i spans [i, i + 1]. The mask is read
-    bilinearly at the centre of each pixel whose centre lies inside the box, as Detectron2's `paste_masks`
-    does; but its outermost values reach out to the box's edge instead of fading to zero, so a mask of ones
-    fills its box, corners too. With "fade" for `edge` they do fade, from half a cell inside the box to half a
-    cell outside, exactly as in Detectron2. Pixels of at least `threshold` are masked. A box without a pixel
-    centre in the picture gives an empty window. A `FrameMask` follows its own rule.
-
-    Where the network says what each pixel shows, `pixels`, the geometric mean of the mask's probability and of that
-    of its class, `label`, is what is compared: both must agree that a pixel belongs to the instance.
+    As `paste_all` for one instance, whatever class it is of; a `FrameMask` follows its own rule.
     """
     if isinstance(probabilities, FrameMask):
         return probabilities.paste(box, threshold)
-    if not (np.isfinite(box).all() and np.isfinite(probabilities).all()):
-        raise InferenceFailed(f"the network gave a box or a mask that is not finite (box {box})")
-    x0, y0, x1, y1 = (float(side) for side in box)
-    left, right = _span(x0, x1, width)
-    top, bottom = _span(y0, y1, height)
+    boxes = np.array([box], np.float64)
+    return paste_all(
+        probabilities[None], boxes, (height, width), threshold, edge=edge, pixels=pixels, labels=[label]
+    )[0]
+
+
+def paste_all(
+    probabilities: NDArray[np.float32],
+    boxes: NDArray[np.float64],
+    size: tuple[int, int],
+    threshold: float = 0.5,
+    *,
+    edge: MaskEdge = "extend",
+    pixels: PixelProbabilities | None = None,
+    labels: Sequence[int] = (),
+) -> list[WindowMask]:
+    """Return the box-space masks `probabilities` [N, M, M] at the resolution of a picture of `size`, height and width.
+
+    `boxes` [N, 4] are x0, y0, x1, y1 in pixels of the picture, where pixel i spans [i, i + 1]. A mask is read
+    bilinearly at the centre of each pixel whose centre lies inside its box, as Detectron2's `paste_masks`
+    does; but its outermost values reach out to the box's edge instead of fading to zero, so a mask of ones
+    fills its box, corners too. With "fade" for `edge` they do fade, from half a cell inside the box to half a
+    cell outside, exactly as in Detectron2. Pixels of at least `threshold` are masked. A box without a pixel
+    centre in the picture gives an empty window.
+
+    Where the network says what each pixel shows, `pixels`, the geometric mean of the mask's probability and of that
+    of its class, `labels`, is what is compared: both must agree that a pixel belongs to the instance.
+
+    Raises `InferenceFailed` where a box or a mask is not finite.
+    """
+    _check(probabilities, boxes)
+    down, across = _Sides.of(boxes[:, 1::2], size[0]), _Sides.of(boxes[:, ::2], size[1])
+    windows = np.stack((across.first, down.first, across.last, down.last), axis=1).tolist()
+    weights: _Weights = bilinear_weights if edge == "extend" else _fading
+    rows = down.each_weights(weights, probabilities.shape[1])
+    columns = across.each_weights(weights, probabilities.shape[2])
+    reads: Sequence[_Read | None] = [None] * len(boxes)
+    if pixels is not None:
+        reads, threshold = _readers(pixels, windows, labels), threshold * threshold
+    return [
+        _paste(high @ mask, wide.T, window, threshold, read)
+        for mask, window, high, wide, read in zip(probabilities, windows, rows, columns, reads, strict=True)
+    ]
+
+
+def _paste(
+    vertical: NDArray[np.float32],
+    horizontal: NDArray[np.float32],
+    window: tuple[int, int, int, int],
+    threshold: float,
+    read: "_Read | None",
+) -> WindowMask:
+    """Return where the product, times what `read` says of each pixel, is at least `threshold`."""
+    left, top, right, bottom = window
     if left >= right or top >= bottom:
         return EMPTY
-    rows, columns = probabilities.shape
-    weights = _fading_weights if edge == "fade" else _weights
-    vertical = weights(np.arange(top, bottom), y0, y1, rows) @ probabilities
-    horizontal = weights(np.arange(left, right), x0, x1, columns).T
-    if pixels is None:
-        return WindowMask(left, top, _compare(vertical, horizontal, np.greater_equal, threshold))
     masked = np.empty((bottom - top, right - left), bool)
     step = max(1, BLOCK_PIXELS // masked.shape[1])
     for start in range(0, len(masked), step):
         block = vertical[start : start + step] @ horizontal
-        block *= pixels.read(label, left, top + start, right, top + start + len(block))
-        np.greater_equal(block, threshold * threshold, out=masked[start : start + step])
+        if read:
+            block *= read(left, top + start, right, top + start + len(block))
+        np.greater_equal(block, threshold, out=masked[start : start + step])
     return WindowMask(left, top, masked)
 
 
-def _compare(
-    vertical: NDArray[np.float32], horizontal: NDArray[np.float32], comparison: np.ufunc, threshold: float
-) -> Bools:
-    """Return `comparison` of the product with the threshold, a block of rows at a time."""
-    pixels = np.empty((vertical.shape[0], horizontal.shape[1]), bool)
-    step = max(1, BLOCK_PIXELS // pixels.shape[1])
-    for start in range(0, len(pixels), step):
-        comparison(vertical[start : start + step] @ horizontal, threshold, out=pixels[start : start + step])
-    return pixels
+def _readers(
+    pixels: PixelProbabilities, windows: Sequence[tuple[int, int, int, int]], labels: Sequence[int]
+) -> list[_Read]:
+    """Return for each instance what reads the probability of its class in a window.
+
+    Where it is less work, those of all pixels of the tile have been read at once.
+    """
+    left, top, right, bottom = pixels.window
+    tile = (right - left) * (bottom - top)
+    work = dict.fromkeys(labels, 0)
+    for (x0, y0, x1, y1), label in zip(windows, labels, strict=True):
+        work[label] += (x1 - x0) * (y1 - y0) + _WORTH_OF_A_READING
+    worth = [label for label, area in work.items() if area > tile]
+    maps = {label: pixels.read(label, *pixels.window) for label in worth if len(worth) * tile <= _MAP_PIXELS}
+
+    def reader(label: int) -> _Read:
+        whole = maps.get(label)
+
+        def read(x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
+            if whole is None or x0 < left or y0 < top or x1 > right or y1 > bottom:
+                return pixels.read(label, x0, y0, x1, y1)
+            return whole[y0 - top : y1 - top, x0 - left : x1 - left]
+
+        return read
+
+    readers = {label: reader(label) for label in work}
+    return [readers[label] for label in labels]
 
 
-def _span(low: float, high: float, size: int) -> tuple[int, int]:
-    """Return the pixels [first, last) of 0..size whose centres lie in [low, high)."""
-    first, last = np.clip(np.ceil([low - 0.5, high - 0.5]), 0, size)
-    return int(first), int(last)
+def _check(probabilities: NDArray[np.float32], boxes: NDArray[np.float64]) -> None:
+    finite = np.isfinite(boxes).all(1) & np.isfinite(probabilities).all((1, 2))
+    if not finite.all():
+        box = tuple(boxes[int(np.argmin(finite))].tolist())
+        raise InferenceFailed(f"the network gave a box or a mask that is not finite (box {box})")
 
 
-def _weights(pixels: NDArray[np.int_], low: float, high: float, size: int) -> NDArray[np.float32]:
-    """Return [len(pixels), size]: how much each of `size` cells between low and high adds to each pixel."""
-    position = np.clip((pixels + 0.5 - low) / (high - low) * size - 0.5, 0, size - 1)
-    before = np.minimum(position.astype(np.intp), max(size - 2, 0))
-    share = (position - before).astype(np.float32)
-    weights = np.zeros((len(pixels), size), np.float32)
-    index = np.arange(len(pixels))
-    weights[index, np.minimum(before + 1, size - 1)] = share
-    weights[index, before] = 1 - share
-    return weights
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """Where boxes lie along one axis: from `low` to `high`, over the pixels from `first` up to `last`; each [N]."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    first: NDArray[np.intp]
+    last: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, ends: NDArray[np.float64], size: int) -> "_Sides":
+        """Return boxes that go from ends[:, 0] to ends[:, 1], over the pixels of 0..size with centres in between."""
+        pixels = np.clip(np.ceil(ends - 0.5), 0, size).astype(np.intp)
+        return cls(ends[:, 0], ends[:, 1], pixels[:, 0], np.maximum(pixels[:, 0], pixels[:, 1]))
+
+    def each_weights(self, weights: _Weights, cells: int) -> Iterator[NDArray[np.float32]]:
+        """Yield for each box [last - first, cells]: how much each cell adds to each pixel."""
+        lengths = self.last - self.first
+        start = 0
+        while start < len(lengths):
+            sums = np.cumsum(lengths[start:])
+            end = start + max(1, int(np.searchsorted(sums, _ROWS_AT_ONCE, side="right")))
+            ends, counts = sums[: end - start], lengths[start:end]
+            of = np.repeat(np.arange(start, end), counts)
+            pixels = np.arange(len(of)) - np.repeat(ends - counts, counts) + self.first[of]
+            yield from np.split(weights(pixels, self.low[of], self.high[of], cells), ends[:-1])
+            start = end
 
 
-def _fading_weights(pixels: NDArray[np.int_], low: float, high: float, size: int) -> NDArray[np.float32]:
-    """Return what `_weights` does, with cells of zeros around the grid."""
+def _fading(
+    pixels: NDArray[np.intp], low: NDArray[np.float64], high: NDArray[np.float64], size: int
+) -> NDArray[np.float32]:
+    """Return what `bilinear_weights` does, with cells of zeros around the grid."""
     position = (pixels + 0.5 - low) / (high - low) * size - 0.5
     distance = np.abs(position[:, None] - np.arange(size))
     weights: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)

@@ -1,11 +1,14 @@
 """What a network says of each pixel, whichever object it belongs to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.masks.window import BLOCK_PIXELS, WindowMask
+
+_Neighbours = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +33,17 @@ class PixelProbabilities:
         above, below, down = self._neighbours(1, top, bottom)
         c0, r0 = int(before[0]), int(above[0])
         part = self.values[index, r0 : int(below[-1]) + 1, c0 : int(after[-1]) + 1]
-        rows = part[above - r0]
-        rows += (part[below - r0] - rows) * down[:, None]
-        pixels = rows[:, before - c0]
-        pixels += (rows[:, after - c0] - pixels) * across
+        # `take` is several times faster than an index, and nothing is made that is not needed.
+        rows = np.take(part, above - r0, axis=0)
+        step = np.take(part, below - r0, axis=0)
+        step -= rows
+        step *= down[:, None]
+        rows += step
+        pixels: NDArray[np.float32] = np.take(rows, before - c0, axis=1)
+        step = np.take(rows, after - c0, axis=1)
+        step -= pixels
+        step *= across
+        pixels += step
         return pixels
 
     def mean(self) -> NDArray[np.float64]:
@@ -60,10 +70,22 @@ class PixelProbabilities:
         first = round(self.first[axis])
         return slice(first, max(first + 1, round(first + cells)))
 
-    def _neighbours(
-        self, axis: int, start: int, end: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    @cached_property
+    def _in_tile(self) -> tuple[_Neighbours, _Neighbours]:
+        """The neighbours of all pixels of the tile, along each axis."""
+        left, top, right, bottom = self.window
+        return self._find_neighbours(0, left, right), self._find_neighbours(1, top, bottom)
+
+    def _neighbours(self, axis: int, start: int, end: int) -> _Neighbours:
         """Return the two cells around the centre of each pixel from `start` up to `end`, and the second's share."""
+        origin = self.window[axis]
+        if start < origin or end > self.window[axis + 2]:
+            return self._find_neighbours(axis, start, end)
+        before, after, share = self._in_tile[axis]
+        part = slice(start - origin, end - origin)
+        return before[part], after[part], share[part]
+
+    def _find_neighbours(self, axis: int, start: int, end: int) -> _Neighbours:
         last = self.values.shape[2 - axis] - 1
         position = (
             (np.arange(start, end) - self.window[axis] + 0.5) * self.cells[axis] + self.first[axis] - 0.5

@@ -1,49 +1,104 @@
 """COCO's compressed run-length encoding of masks, and back."""
 
-from typing import Any, cast
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
 from planimeter.errors import InvalidOption
 from planimeter.masks.union import union_mask
-from planimeter.masks.window import EMPTY, Bools, WindowMask
+from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Bools, WindowMask
 from planimeter.measurement import Rle
 
 
 def rle_encode(mask: WindowMask, height: int, width: int) -> Rle:
     """Return the mask on a picture of `height` x `width` as COCO's compressed RLE, as pycocotools does."""
-    starts, ends = _runs(mask, height)
-    edges = np.empty(2 * len(starts) + 2, np.int64)
-    edges[0], edges[-1] = 0, height * width
-    edges[1:-1:2], edges[2:-1:2] = starts, ends
-    counts = np.diff(edges)
-    if len(counts) > 1 and counts[-1] == 0:
-        counts = counts[:-1]
-    packed = cast(
-        "dict[str, Any]",
-        coco.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width),
-    )
-    return Rle(size=(height, width), counts=packed["counts"].decode("ascii"))
+    return rle_encode_all([mask], height, width)[0]
 
 
-def _runs(mask: WindowMask, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the starts and ends of the runs of ones, as column-major positions in the whole picture."""
-    columns = np.zeros((mask.pixels.shape[1], mask.pixels.shape[0] + 2), np.int8)
-    columns[:, 1:-1] = mask.pixels.T
-    steps = np.diff(columns, axis=1)
-    origin = mask.x * height + mask.y
-    column, row = np.nonzero(steps == 1)
-    starts = origin + column * height + row
-    column, row = np.nonzero(steps == -1)
-    ends = origin + column * height + row
+def rle_encode_all(masks: Sequence[WindowMask], height: int, width: int) -> list[Rle]:
+    """Return what `rle_encode` does for many masks of one picture, in a fraction of the time."""
+    found: list[Rle] = []
+    start = 0
+    while start < len(masks):
+        end, pixels = start + 1, masks[start].pixels.size
+        while end < len(masks) and pixels + masks[end].pixels.size <= BLOCK_PIXELS:
+            pixels += masks[end].pixels.size
+            end += 1
+        counts = _all_counts(masks[start:end], height, width)
+        found += [Rle(size=(height, width), counts=text) for text in _write_counts(*counts)]
+        start = end
+    return found
+
+
+def _all_counts(
+    masks: Sequence[WindowMask], height: int, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return the run lengths of all masks one after the other, and how many each has."""
+    starts, ends, of = _runs(masks, height)
+    runs = np.bincount(of, minlength=len(masks))
+    # The edges of a mask: 0, start and end of each run, and the end of the picture.
+    sizes = 2 * runs + 2
+    last = np.cumsum(sizes) - 1
+    edges = np.zeros(int(sizes.sum()), np.int64)
+    place = 2 * np.arange(len(starts)) + 2 * of + 1
+    edges[place], edges[place + 1], edges[last] = starts, ends, height * width
+    kept = np.ones(len(edges), bool)
+    kept[last - sizes + 1] = False
+    # Ones that reach the picture's end are not followed by a run of no zeros; a mask always has one run.
+    ended = (sizes > 2) & (edges[last] == edges[last - 1])
+    kept[last[ended]] = False
+    counts = np.diff(edges, prepend=0)[kept]
+    return counts, sizes - 1 - ended
+
+
+def _runs(
+    masks: Sequence[WindowMask], height: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp]]:
+    """Return the runs of ones: first position, position after the last, and of which mask.
+
+    Positions count down the columns of the whole picture.
+    """
+    shapes = np.array([mask.pixels.shape for mask in masks], np.int64)
+    tall = shapes[:, 0] + 1  # a zero after each column keeps runs apart
+    offsets = np.concatenate(([0], np.cumsum(tall * shapes[:, 1])))
+    columns = np.zeros(int(offsets[-1]) + 1, np.int8)
+    for mask, (rows, across), offset in zip(masks, shapes.tolist(), (offsets[:-1] + 1).tolist(), strict=True):
+        part = columns[offset : offset + (rows + 1) * across].reshape(across, rows + 1)
+        part[:, :rows] = mask.pixels.T
+    edges = np.flatnonzero(columns[1:] != columns[:-1])
+    first, after = edges[::2], edges[1::2]
+    of = np.searchsorted(offsets, first, side="right") - 1
+    column, row = np.divmod(first - offsets[of], tall[of])
+    corners = np.array([(mask.x, mask.y) for mask in masks], np.int64)
+    starts = (corners[of, 0] + column) * height + corners[of, 1] + row
+    ends = starts + (after - first)
     # A run that leaves a column at the picture's bottom and goes on at the next one's top is one run.
-    apart = starts[1:] != ends[:-1]
-    return (
-        starts[np.concatenate([[True], apart])[: len(starts)]].astype(np.int64),
-        ends[np.concatenate([apart, [True]])[: len(ends)]].astype(np.int64),
-    )
+    apart = (starts[1:] != ends[:-1]) | (of[1:] != of[:-1])
+    begins, stops = np.append(True, apart)[: len(of)], np.append(apart, True)[: len(of)]
+    return starts[begins], ends[stops], of[begins]
+
+
+def _write_counts(counts: NDArray[np.int64], numbers: NDArray[np.intp]) -> list[str]:
+    """Return the run lengths of each mask as COCO's compressed string; what `_counts` reads back."""
+    ends = np.cumsum(numbers)
+    place = np.arange(len(counts)) - np.repeat(ends - numbers, numbers)
+    later = np.flatnonzero(place > 2)
+    values = counts.copy()
+    values[later] -= counts[later - 2]
+    characters, more = [], np.ones(len(values), bool)
+    used = []
+    while more.any():
+        used.append(more)
+        code = values & 0x1F
+        values = values >> 5
+        follows = more & np.where(code & 0x10, values != -1, values != 0)
+        characters.append((code | np.where(follows, 0x20, 0)) + 48)
+        more = follows
+    written = np.stack(used, axis=1)
+    text = np.stack(characters, axis=1)[written].astype(np.uint8).tobytes().decode("ascii")
+    stops = np.cumsum(written.sum(axis=1))[ends - 1].tolist()
+    return [text[begin:stop] for begin, stop in zip([0, *stops[:-1]], stops, strict=True)]
 
 
 def rle_decode(rle: Rle) -> Bools:

@@ -36,35 +36,75 @@ def count_coverage(
     if any(not 1 <= label <= classes for label in labels):
         raise InvalidOption(f"a label is not a class id from 1 to {classes}: {sorted(set(labels))}")
     masked, overlapping = _count_union(masks)
-    by_class = [
-        _count_union([mask for mask, label in zip(masks, labels, strict=True) if label == class_id])[0]
-        for class_id in range(1, classes + 1)
-    ]
-    return CoverageCounts(masked, overlapping, tuple(by_class))
+    return CoverageCounts(masked, overlapping, _count_classes(masks, labels, classes, masked))
 
 
 def cover_percents(
     masks: Sequence[WindowMask], labels: Sequence[int], counted: Counted, classes: int
 ) -> NDArray[np.float64]:
     """Return the percent covered by the union of all masks, then by that of each class: [1 + classes]."""
-    counts = count_coverage(masks, labels, *counted.size, classes)
-    return np.array([percent(pixels, counted.pixels) for pixels in (counts.masked, *counts.by_class)])
+    masked = _count_masked(masks)
+    counts = (masked, *_count_classes(masks, labels, classes, masked))
+    return np.array([percent(pixels, counted.pixels) for pixels in counts])
+
+
+def _count_classes(
+    masks: Sequence[WindowMask], labels: Sequence[int], classes: int, masked: int
+) -> tuple[int, ...]:
+    """Return the pixels under the masks of each class, where `masked` are under those of all."""
+    present = set(labels)
+    of_class = {
+        class_id: masked
+        if len(present) == 1
+        else _count_masked([mask for mask, label in zip(masks, labels, strict=True) if label == class_id])
+        for class_id in present
+    }
+    return tuple(of_class.get(class_id, 0) for class_id in range(1, classes + 1))
+
+
+def _count_masked(masks: Sequence[WindowMask]) -> int:
+    """Return the pixels under any mask."""
+    frame = _frame(masks)
+    if frame is None:
+        return 0
+    x, y, right, bottom = frame
+    union = np.zeros((bottom - y, right - x), bool)
+    for mask in masks:
+        height, width = mask.pixels.shape
+        top, left = mask.y - y, mask.x - x
+        if mask.pixels.size:
+            union[top : top + height, left : left + width] |= mask.pixels
+    return int(np.count_nonzero(union))
 
 
 def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:
     """Return the pixels under one mask or more, and under two or more."""
-    windows = [mask for mask in masks if mask.pixels.size]
-    if not windows:
+    frame = _frame(masks)
+    if frame is None:
         return 0, 0
-    x, y = min(mask.x for mask in windows), min(mask.y for mask in windows)
-    right = max(mask.x + mask.pixels.shape[1] for mask in windows)
-    bottom = max(mask.y + mask.pixels.shape[0] for mask in windows)
+    x, y, right, bottom = frame
     union, again = np.zeros((2, bottom - y, right - x), bool)
-    for mask in windows:
-        here = WindowMask(mask.x - x, mask.y - y, mask.pixels).window
-        again[here] |= union[here] & mask.pixels
-        union[here] |= mask.pixels
+    for mask in masks:
+        height, width = mask.pixels.shape
+        top, left = mask.y - y, mask.x - x
+        if mask.pixels.size:
+            here = slice(top, top + height), slice(left, left + width)
+            again[here] |= union[here] & mask.pixels
+            union[here] |= mask.pixels
     return int(np.count_nonzero(union)), int(np.count_nonzero(again))
+
+
+def _frame(masks: Sequence[WindowMask]) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of the region that holds all windows; None where there is no pixel."""
+    windows = [(mask.x, mask.y, *mask.pixels.shape) for mask in masks if mask.pixels.size]
+    if not windows:
+        return None
+    return (
+        min(x for x, _, _, _ in windows),
+        min(y for _, y, _, _ in windows),
+        max(x + width for x, _, _, width in windows),
+        max(y + height for _, y, height, _ in windows),
+    )
 
 
 def count_common(one: WindowMask, other: WindowMask) -> int:

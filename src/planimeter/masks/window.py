@@ -1,6 +1,7 @@
 """A mask as the window that holds it: an instance covers a small part of a picture."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class WindowMask:
     pixels: Bools
     """[h, w]"""
 
-    @property
+    @cached_property
     def area(self) -> int:
         """Pixels of the mask."""
         return int(np.count_nonzero(self.pixels))
@@ -39,8 +40,13 @@ EMPTY = WindowMask(0, 0, np.zeros((0, 0), bool))
 
 def trim(mask: WindowMask) -> WindowMask:
     """Return the same mask in the smallest window that holds it."""
-    rows, columns = np.flatnonzero(mask.pixels.any(1)), np.flatnonzero(mask.pixels.any(0))
-    if len(rows) == 0:
+    pixels = mask.pixels
+    height, width = pixels.shape
+    if not pixels.size:
         return EMPTY
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    return WindowMask(mask.x + int(left), mask.y + int(top), mask.pixels[top:bottom, left:right])
+    rows, columns = np.any(pixels, axis=1), np.any(pixels, axis=0)
+    top, left = int(rows.argmax()), int(columns.argmax())
+    if not rows[top]:
+        return EMPTY
+    bottom, right = height - int(rows[::-1].argmax()), width - int(columns[::-1].argmax())
+    return WindowMask(mask.x + left, mask.y + top, pixels[top:bottom, left:right])

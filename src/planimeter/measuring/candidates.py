@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -36,6 +37,8 @@ class Candidate:
     duplicates: tuple[int, ...] = ()
     """Indices of earlier candidates, seen in another tile: where one of them counts, it is this object, and this
     one does not count."""
+    encoded: Rle | None = None
+    """The mask as it is kept and answered, where it was made already."""
 
     @cached_property
     def mask(self) -> WindowMask:
@@ -44,7 +47,9 @@ class Candidate:
 
     def rle(self, counted: Counted) -> Rle:
         """Return the mask as it is kept and answered."""
-        return self.shape if isinstance(self.shape, Rle) else rle_encode(self.shape, *counted.size)
+        if isinstance(self.shape, Rle):
+            return self.shape
+        return self.encoded or rle_encode(self.shape, *counted.size)
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class PackedCandidates(Part):
 
     def pack(self) -> bytes:
         """Return all of it as gzipped JSON."""
-        return gzip.compress(self.model_dump_json().encode(), 6, mtime=0)
+        return igzip.compress(self.model_dump_json().encode(), mtime=0)
 
     @classmethod
     def unpack(cls, data: bytes) -> "PackedCandidates":

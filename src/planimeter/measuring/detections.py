@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.masks.counted import Counted
-from planimeter.masks.paste import FrameMasks, MaskEdge, paste
+from planimeter.masks.frames import FrameMasks
+from planimeter.masks.paste import MaskEdge, paste_all
 from planimeter.masks.pixels import PixelProbabilities
+from planimeter.masks.rle import rle_encode_all
 from planimeter.masks.window import Box, trim
 from planimeter.measurement import Note
 from planimeter.measuring.candidates import Candidate, Candidates
@@ -47,30 +49,28 @@ class Detections:
             masks=self.masks[:kept],
         )
 
-    def paste(self, height: int, width: int, mask_threshold: float) -> list[Candidate]:
-        """Return the candidates, masked where the probability is at least `mask_threshold`."""
-        answered = self.boxes.round(3)
-        # Box-space masks are pasted as exactly as the network says; a frame is cut where the answer says.
-        places = answered if isinstance(self.masks, FrameMasks) else self.boxes
-        found = [
-            Candidate(
-                as_box(answered[index]),
-                label,
-                self.scores[index],
-                trim(
-                    paste(
-                        self.masks[index],
-                        as_box(places[index]),
-                        height,
-                        width,
-                        mask_threshold,
-                        edge=self.mask_edge,
-                        pixels=self.pixels,
-                        label=label,
-                    )
-                ),
+    def paste(self, height: int, width: int, mask_threshold: float, *, tile: int = 0) -> list[Candidate]:
+        """Return the candidates of tile number `tile`, masked where the probability is at least `mask_threshold`."""
+        answered = [as_box(row) for row in self.boxes.round(3)]
+        if isinstance(self.masks, FrameMasks):
+            # A frame is cut where the answer says; box-space masks are pasted as exactly as the network says.
+            pasted = [mask.paste(box, mask_threshold) for mask, box in zip(self.masks, answered, strict=True)]
+        else:
+            pasted = paste_all(
+                self.masks,
+                self.boxes,
+                (height, width),
+                mask_threshold,
+                edge=self.mask_edge,
+                pixels=self.pixels,
+                labels=self.labels,
             )
-            for index, label in enumerate(self.labels)
+        masks = [trim(mask) for mask in pasted]
+        found = [
+            Candidate(box, label, score, mask, tile, encoded=rle)
+            for box, label, score, mask, rle in zip(
+                answered, self.labels, self.scores, masks, rle_encode_all(masks, height, width), strict=True
+            )
         ]
         # Ultralytics drops what its cut leaves nothing of; where the pixels deny a box, nothing was found there.
         if self.pixels is not None or (isinstance(self.masks, FrameMasks) and self.masks.cut):
@@ -102,8 +102,8 @@ def make_candidates(
     foreground: NDArray[np.bool_] | None = None
     said: list[tuple[NDArray[np.float64], int]] = []
     textures: list[Texture] = []
-    for found in tiles:
-        parts.append((found.tile, found.paste(height, width, mask_threshold)))
+    for number, found in enumerate(tiles):
+        parts.append((found.tile, found.paste(height, width, mask_threshold, tile=number)))
         if found.texture is not None:
             textures.append(found.texture)
         if found.pixels is not None:

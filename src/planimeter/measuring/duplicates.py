@@ -4,7 +4,7 @@ An object that a tile's edge cuts is found whole in the neighbouring tile where 
 the cut part of it is then dropped. A larger object stays in parts: their union is still its area.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,8 @@ from planimeter.pictures.tiles import Tile
 
 # A part that lies this much inside an instance already kept is the same object, seen twice.
 SAME_OBJECT = 0.5
+_ROWS_AT_ONCE = 256
+"""Candidates that are compared with all others at a time."""
 
 
 def line_up(parts: Sequence[tuple[Tile, Sequence[Candidate]]], height: int, width: int) -> list[Candidate]:
@@ -28,12 +30,16 @@ def line_up(parts: Sequence[tuple[Tile, Sequence[Candidate]]], height: int, widt
     for number, (tile, found) in enumerate(parts):
         for entry in found:
             is_cut = len(parts) > 1 and _is_cut(entry.box, tile, height, width)
-            (cut if is_cut else whole).append(replace(entry, tile=number))
+            placed = entry if entry.tile == number else replace(entry, tile=number)
+            (cut if is_cut else whole).append(placed)
     ordered = [*sorted(whole, key=lambda entry: -entry.score), *sorted(cut, key=lambda entry: -entry.score)]
     if len(parts) == 1:
         return ordered
     duplicates = _find_duplicates(ordered, [tile for tile, _ in parts])
-    return [replace(entry, duplicates=others) for entry, others in zip(ordered, duplicates, strict=True)]
+    return [
+        replace(entry, duplicates=others) if others else entry
+        for entry, others in zip(ordered, duplicates, strict=True)
+    ]
 
 
 def _find_duplicates(ordered: Sequence[Candidate], tiles: Sequence[Tile]) -> list[tuple[int, ...]]:
@@ -46,18 +52,43 @@ def _find_duplicates(ordered: Sequence[Candidate], tiles: Sequence[Tile]) -> lis
     ]
     if not shared:
         return duplicates
-    boxes = np.array([ordered[index].box for index in shared])
-    labels = np.array([ordered[index].label for index in shared])
-    for place, index in enumerate(shared):
-        x0, y0, x1, y1 = boxes[place]
-        earlier = boxes[:place]
-        meet = (x0 < earlier[:, 2]) & (x1 > earlier[:, 0]) & (y0 < earlier[:, 3]) & (y1 > earlier[:, 1])
-        near = np.flatnonzero(meet & (labels[:place] == labels[place])).tolist()
-        mask = ordered[index].mask
-        duplicates[index] = tuple(
-            shared[other] for other in near if _is_same(mask, ordered[shared[other]].mask)
-        )
+    masks = [ordered[index].mask for index in shared]
+    found: dict[int, list[int]] = {}
+    for later, earlier, most in _pairs([ordered[index] for index in shared]):
+        one, other = masks[later], masks[earlier]
+        enough = SAME_OBJECT * min(one.area, other.area)
+        if most > enough and count_common(one, other) > enough:
+            found.setdefault(shared[later], []).append(shared[earlier])
+    for index, others in found.items():
+        duplicates[index] = tuple(others)
     return duplicates
+
+
+def _pairs(entries: Sequence[Candidate]) -> Iterator[tuple[int, int, int]]:
+    """Yield each two candidates of one class whose boxes meet, and the most pixels that they can share.
+
+    The later one comes first, and rises; then the earlier one rises.
+    """
+    boxes = np.array([entry.box for entry in entries])
+    windows = np.array([_window(entry.mask) for entry in entries])
+    labels = np.array([entry.label for entry in entries])
+    for start in range(0, len(entries), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        meet = labels[rows, None] == labels
+        for low, high in ((0, 2), (1, 3)):
+            meet &= (boxes[rows, low, None] < boxes[:, high]) & (boxes[rows, high, None] > boxes[:, low])
+        meet &= np.arange(len(entries))[rows, None] > np.arange(len(entries))
+        later, earlier = np.nonzero(meet)
+        later += start
+        # What two masks share lies in what their windows share.
+        ends = np.minimum(windows[later, 2:], windows[earlier, 2:])
+        most = (ends - np.maximum(windows[later, :2], windows[earlier, :2])).clip(0).prod(axis=1)
+        yield from zip(later.tolist(), earlier.tolist(), most.tolist(), strict=True)
+
+
+def _window(mask: WindowMask) -> tuple[int, int, int, int]:
+    height, width = mask.pixels.shape
+    return mask.x, mask.y, mask.x + width, mask.y + height
 
 
 def _meets(box: Box, tile: Tile) -> bool:
@@ -73,8 +104,3 @@ def _is_cut(box: Box, tile: Tile, height: int, width: int) -> bool:
         or (tile.x1 < width and box[2] > tile.x1 - near)
         or (tile.y1 < height and box[3] > tile.y1 - near)
     )
-
-
-def _is_same(one: WindowMask, other: WindowMask) -> bool:
-    smaller = min(one.area, other.area)
-    return smaller > 0 and count_common(one, other) > SAME_OBJECT * smaller

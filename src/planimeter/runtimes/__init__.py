@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed
-from planimeter.masks.paste import Axis, FrameMasks
+from planimeter.masks.frames import Axis, FrameMasks
 from planimeter.packs.outputs import OUTPUTS, PIXELS, TEXTURE
 from planimeter.pictures.preprocessing import Placement
 

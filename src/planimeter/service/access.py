@@ -15,6 +15,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import NotReady
+from planimeter.service.caller import remember_caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.origin import from_other_site
@@ -88,6 +89,7 @@ class _Guard:
             raise Unauthorized(
                 "this service asks for a key: send it as Authorization: Bearer … or as X-API-Key"
             )
+        remember_caller(key)
         g.key = key
         if not key.may(needed):
             raise Forbidden(f"the key of {key.name!r} has the role {key.role}, and this needs {needed}")

@@ -25,7 +25,9 @@ from planimeter.service.pages import (
     report,
     scales,
     site,
+    slash,
     thresholds,
+    trash,
     words,
 )
 from planimeter.service.probes import probes
@@ -36,7 +38,19 @@ from planimeter.store import Store
 FORM_OVERHEAD = 2**20
 """Bytes that a multipart form may need beside the picture."""
 
-PAGES = (home, measurement, thresholds, scales, pictures, history, report, models, compare, words)
+PAGES = (
+    home,
+    measurement,
+    thresholds,
+    scales,
+    pictures,
+    history,
+    report,
+    models,
+    compare,
+    trash,
+    words,
+)
 """The modules whose routes and filters belong to the pages; importing them is what makes those known."""
 
 PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/svg+xml"}
@@ -44,7 +58,7 @@ PACKED_KINDS = {"text/css", "text/javascript", "application/javascript", "image/
 HEADERS = {
     # Nothing is loaded from elsewhere.
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; "
+        f"default-src 'self'; script-src 'self' {slash.POLICY}; img-src 'self' data: blob:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; "
         f"frame-ancestors {frame_ancestors()}"
     ),

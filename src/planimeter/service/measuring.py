@@ -15,10 +15,12 @@ from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
 from planimeter.scale import Scale
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
+from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
+from planimeter.service.room import refuse_without_room
 from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
@@ -76,6 +78,7 @@ def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) 
 
 
 def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
+    refuse_without_room(parts)
     options = asked.options
     segmenter = parts.models.get(options.model)
     threshold = options.score_threshold
@@ -109,6 +112,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
         candidates=result.candidates,
         batch=options.batch,
         request=asked.request,
+        by=caller(),
     )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from planimeter.measurement import Timing
 from planimeter.service.queue import Queue
+from planimeter.store.retention import REASONS, Reason
 
 STEPS = tuple(Timing.model_fields)
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -27,6 +28,25 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._removed = Counter(
+            "planimeter_removed_measurements",
+            "Measurements that the service removed for good by itself, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in REASONS:
+            self._removed.labels(reason)  # 0 from the beginning
+        self._bytes = Gauge(
+            "planimeter_stored_bytes",
+            "Bytes of all files and records, the trash too, a minute ago at most.",
+            registry=self.registry,
+        )
+        self._stored = Gauge(
+            "planimeter_stored_measurements",
+            "Measurements, listed or in the trash, a minute ago at most.",
+            ("where",),
+            registry=self.registry,
+        )
         waiting = Gauge(
             "planimeter_queue_length", "Pictures that wait for the model now.", registry=self.registry
         )
@@ -40,6 +60,16 @@ class Metrics:
         """Take in the durations of one successful measurement."""
         for step in STEPS:
             self._seconds.labels(step).observe(getattr(timing, step) / 1000)
+
+    def count_removed(self, reason: Reason, count: int) -> None:
+        """Count measurements that were removed by themselves."""
+        self._removed.labels(reason).inc(count)
+
+    def tell_stored(self, stored: int, measurements: int, trashed: int) -> None:
+        """Take in how much is stored."""
+        self._bytes.set(stored)
+        self._stored.labels("listed").set(measurements)
+        self._stored.labels("trash").set(trashed)
 
     def render(self) -> bytes:
         """Return all of it in Prometheus' text format."""

@@ -35,6 +35,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.TooManyRequests: 429,
     errors.NotReady: 503,
     errors.StoreFailed: 503,
+    errors.NoRoom: 507,
     errors.RuntimeUnavailable: 503,
     errors.DeadlineExceeded: 504,
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from planimeter.measurement import Measurement, Verdict, classes_found, judge
 from planimeter.store.distribution import distribution, histogram
-from planimeter.store.trend import ClassTotal, Statistics
+from planimeter.store.sums import ClassTotal, Statistics
 
 
 def sum_up(measurements: Sequence[Measurement], limit_percent: float | None) -> Statistics:

@@ -9,9 +9,11 @@ from planimeter.store.files import FileKind
 from planimeter.store.filters import EVERYTHING, Filter
 from planimeter.store.lines import Line
 from planimeter.store.order import NEWEST, Order
+from planimeter.store.reading import Around
 from planimeter.store.record import Record
 from planimeter.store.requests import RequestKey
-from planimeter.store.store import Around, Store
+from planimeter.store.store import Store
+from planimeter.store.trash import Trash, Trashed
 
 __all__ = [
     "EVERYTHING",
@@ -24,4 +26,6 @@ __all__ = [
     "Record",
     "RequestKey",
     "Store",
+    "Trash",
+    "Trashed",
 ]

@@ -48,6 +48,11 @@ class FileNames:
         return FileNames(self.image, f"{self.stem}{kept}_overlay.png", f"{self.stem}{kept}_mask.png")
 
     @property
+    def drawn(self) -> tuple[str, str]:
+        """The names of what is made of the upload."""
+        return self.overlay, self.mask
+
+    @property
     def stem(self) -> str:
         """What the names of files that are made of them begin with."""
         return self.image.rpartition(".")[0]

@@ -16,6 +16,7 @@ from planimeter.store.engine import engine_of, is_new
 from planimeter.store.files import INCOMING
 from planimeter.store.ids import is_id
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
+from planimeter.store.trashed import TRASHED
 
 _OURS = re.compile(r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_overlay|_mask))?\.[a-z0-9]+$")
 """The end of the names of a measurement's files."""
@@ -59,6 +60,7 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
                 return 0, [*_without_records(upload_folder, output_folder)]
             findings = [*_check_file(connection)]
             rows = [*_rows(connection)]
+            trashed = [*_rows_of_trash(connection)]
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise StoreFailed(
@@ -68,7 +70,8 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
     finally:
         engine.dispose()
     findings += _check_records(rows, upload_folder, output_folder)
-    recorded = {str(row[0]) for row in rows}
+    findings += _check_records(trashed, upload_folder, output_folder)
+    recorded = {str(row[0]) for row in (*rows, *trashed)}
     strays = [path for path in stray_files(upload_folder, output_folder) if _id_in(path) not in recorded]
     if strays:
         findings.append(
@@ -120,6 +123,17 @@ def _rows(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
     )
     for *names, measured, kept in connection.execute(query):
         yield (*names, _readable(measured) and (kept is None or _readable(kept)))
+
+
+def _rows_of_trash(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
+    """Yield the same of what is in the trash; whether its documents can be read shows when it is brought back."""
+    if not sa.inspect(connection).has_table(TRASHED.name):
+        return  # of a version before there was one
+    own = sa.type_coerce(TRASHED.c.id, sa.String())
+    for row in connection.execute(
+        sa.select(own, TRASHED.c.upload_name, TRASHED.c.overlay_name, TRASHED.c.mask_name)
+    ):
+        yield (*row, True)
 
 
 def _readable(document: Any) -> bool:

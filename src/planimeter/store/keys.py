@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from planimeter.errors import InvalidOption
-from planimeter.store.records import Records
+from planimeter.store.database import Database
 from planimeter.store.tables import AccessKeyRow
 
 Role = Literal["read", "measure", "admin"]
@@ -38,8 +38,8 @@ class AccessKey:
 class Keys:
     """The keys in a record database."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, name: str, role: Role) -> str:
         """Make a key and return it: it is not kept, and cannot be shown again."""
@@ -54,7 +54,7 @@ class Keys:
             "hash": _hash(key),
             "created_at": datetime.now(timezone.utc),
         }
-        with self._records.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(sa.insert(AccessKeyRow).values(row))
             connection.commit()
         return key
@@ -62,13 +62,13 @@ class Keys:
     def list(self) -> "list[AccessKey]":
         """Return all keys, the oldest first, revoked ones too."""
         columns = sa.select(*_COLUMNS).order_by(AccessKeyRow.created_at)
-        with self._records.reading() as connection:
+        with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(columns)]
 
     def revoke(self, id_: str) -> AccessKey:
         """Make a key worthless from now on."""
         change = sa.update(AccessKeyRow).where(AccessKeyRow.id == id_, AccessKeyRow.revoked_at.is_(None))
-        with self._records.writing() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(change.values(revoked_at=datetime.now(timezone.utc))).rowcount
             connection.commit()
         if not changed:
@@ -87,7 +87,7 @@ class Keys:
         if len(parts) != 3 or parts[0] != _PREFIX:
             return None
         query = sa.select(*_COLUMNS, AccessKeyRow.hash).where(AccessKeyRow.id == parts[1])
-        with self._records.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None or not hmac.compare_digest(row[-1], _hash(key)):
             return None

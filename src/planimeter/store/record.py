@@ -27,6 +27,10 @@ class Record:
     """The score threshold that the picture was measured with."""
     kept_threshold: float | None = None
     """The one that a user keeps for it instead: then `measurement` is what counts at that."""
+    measured_by: str | None = None
+    """The name of the key; None where nobody was asked for one."""
+    pinned: bool = False
+    """Whether retention leaves it alone."""
 
     @property
     def line(self) -> Line:
@@ -60,6 +64,24 @@ def measurement_of(row: Row) -> Measurement:
         return Measurement.model_validate_json(row.document)
     except ValidationError as error:
         raise damaged(row.columns.id) from error
+
+
+def record_of(row: Row) -> Record:
+    """Return a row as a record; raises StoreFailed for a damaged one."""
+    columns = row.columns
+    return Record(
+        id=columns.id,
+        created_at=columns.created_at,
+        measurement=measurement_of(row),
+        batch=columns.batch,
+        files=FileNames(columns.upload_name, columns.overlay_name, columns.mask_name),
+        measured_threshold=columns.measured_threshold,
+        kept_threshold=(
+            columns.score_threshold if columns.score_threshold != columns.measured_threshold else None
+        ),
+        measured_by=columns.measured_by,
+        pinned=columns.pinned,
+    )
 
 
 def damaged(id_: str) -> StoreFailed:
@@ -102,3 +124,17 @@ def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
 def unknown(id_: str) -> UnknownMeasurement:
     """Return the error for an id that is not recorded."""
     return UnknownMeasurement(f"There is no measurement {id_[:64]!r}: it may have been deleted.")
+
+
+def thrown_away(id_: str) -> UnknownMeasurement:
+    """Return the error for a measurement that is in the trash."""
+    return UnknownMeasurement(
+        f"There is no measurement {id_!r} any more: it is in the trash, from which it can be brought back."
+    )
+
+
+def not_in_trash(id_: str) -> UnknownMeasurement:
+    """Return the error for an id that is not in the trash."""
+    return UnknownMeasurement(
+        f"There is no measurement {id_[:64]!r} in the trash: it may have been brought back, or deleted for good."
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Float,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -56,6 +58,7 @@ class MeasurementRow(Table):
     __table_args__ = (
         Index("measurements_by_model", "model", "id"),
         Index("measurements_by_batch", "batch", "id"),
+        Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )
 
@@ -82,6 +85,12 @@ class MeasurementRow(Table):
     upload_name: Mapped[str] = mapped_column(String(255))
     overlay_name: Mapped[str] = mapped_column(String(255))
     mask_name: Mapped[str] = mapped_column(String(255))
+    measured_by: Mapped[str | None] = mapped_column(String(100))
+    """The name of the key; none where nobody was asked for one."""
+    pinned: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
+    """Whether retention leaves it alone."""
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of its files; none until they were looked at, see `planimeter.store.sizes`."""
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)

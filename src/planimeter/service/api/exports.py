@@ -29,6 +29,7 @@ def _row(record: Record) -> dict[str, Cell]:
         "id": record.id,
         "created_at": record.created_at.isoformat(),
         "batch": record.batch or "",
+        "measured_by": record.measured_by or "",
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,
     }

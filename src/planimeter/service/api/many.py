@@ -30,6 +30,7 @@ from planimeter.service.api.options.many import (
 )
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
+from planimeter.service.deleting import delete_many
 from planimeter.store import Filter
 
 
@@ -136,14 +137,15 @@ def statistics(options: StatisticsOptions) -> Response:
     "DELETE",
     "/measurements",
     "Delete many measurements with their pictures",
-    answer_of("They are gone.", Deleted),
+    answer_of("They are in the trash, or gone for good.", Deleted),
     role="admin",
     options=DeleteOptions,
-    errors=(400, 403, 409, 503),
+    errors=(400, 403, 409, 503, 507),
 )
 def delete_measurements(options: DeleteOptions) -> Response:
     """Delete the matching measurements with their pictures, if there are as many as `count` says."""
-    return json_answer(Deleted(deleted=context().store.delete_many(options.filter, count=options.count)))
+    deleted, deletion = delete_many(options.filter, options.count, for_good=options.for_good)
+    return json_answer(Deleted(deleted=deleted, deletion=deletion))
 
 
 def refuse_too_many(wanted: Filter) -> None:

@@ -16,11 +16,12 @@ from planimeter.service.api.many import csv_answer
 from planimeter.service.api.options.filters import OrderOptions
 from planimeter.service.api.options.many import ListOptions
 from planimeter.service.api.options.measurements import OverlayOptions, ReadOptions
-from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.trash import DeletingOptions
 from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.service.api.pictures import drawn_picture
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
+from planimeter.service.deleting import delete
 from planimeter.service.links import link
 from planimeter.service.measuring import measure_upload, record_at, stored_upload
 from planimeter.service.pictures import admitted
@@ -64,7 +65,7 @@ _HOW_TO_SEND = (
     role="measure",
     options=UploadOptions,
     status=201,
-    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504),
+    errors=(400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504, 507),
     uploads=True,
     description=_HOW_TO_SEND,
 )
@@ -161,14 +162,16 @@ def neighbours(options: OrderOptions, id: str) -> Response:  # noqa: A002  the U
     "DELETE",
     "/measurements/<id>",
     "Delete a measurement with its pictures",
-    {"description": "It is gone."},
+    {"description": "It is in the trash, or gone for good."},
     role="admin",
+    options=DeletingOptions,
     status=204,
-    errors=(400, 403, 404, 503),
+    errors=(400, 403, 404, 503, 507),
+    description="For the days of --keep-trash-days, POST /trash/ID/restore brings it back.",
 )
-def delete_measurement(_: NoOptions, id: str) -> Response:  # noqa: A002
+def delete_measurement(options: DeletingOptions, id: str) -> Response:  # noqa: A002
     """Delete a measurement with its pictures."""
     if any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):  # csv, zip, … are no ids
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
-    context().store.delete(id)
+    delete(id, for_good=options.for_good)
     return Response(status=204)

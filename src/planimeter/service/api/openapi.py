@@ -17,8 +17,10 @@ from planimeter.service.api import (
     measurements,
     models,
     pictures,
+    pins,
     scale,
     thresholds,
+    trash,
 )
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
@@ -41,7 +43,19 @@ from planimeter.service.uploads import FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
-RESOURCES = (measurements, pictures, instances, thresholds, scale, many, for_programs, comparisons, models)
+RESOURCES = (
+    measurements,
+    pictures,
+    instances,
+    thresholds,
+    scale,
+    many,
+    for_programs,
+    comparisons,
+    models,
+    pins,
+    trash,
+)
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
     ErrorAnswer,
@@ -58,6 +72,8 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     TrendAnswer,
     NeighboursAnswer,
     LineList,
+    trash.TrashList,
+    trash.Restored,
 )
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
@@ -75,6 +91,7 @@ SENTENCES = {
     429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",
     503: "The service is not ready, or cannot store.",
     504: "The picture waited longer than the deadline.",
+    507: "There is no room left: what is stored has reached its limit, or the disk is full.",
 }
 SECURITY: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key of planimeter keys add."},

@@ -6,7 +6,7 @@ from dataclasses import replace
 from flask import redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from planimeter.errors import InvalidOption
+from planimeter.errors import InvalidOption, NoRoom
 from planimeter.exports.formats import FORMATS
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.service.api.options.filters import FilterOptions, query_of
@@ -14,6 +14,7 @@ from planimeter.service.api.options.many import MOST_AT_ONCE, DeleteOptions
 from planimeter.service.api.options.pages import HistoryOptions
 from planimeter.service.api.options.parsing import option_names, parse
 from planimeter.service.context import context
+from planimeter.service.deleting import delete_many as delete_measurements
 from planimeter.service.links import link
 from planimeter.service.pages.known import known
 from planimeter.service.pages.measurement import colors_of
@@ -46,6 +47,8 @@ COLUMNS = (
     ("measured", "Measured", "created_at", False),
 )
 """Of the table, those that it can be sorted by: name, title, what to sort by, whether it is a number."""
+JUST_NOW = {"deleted", "undo", "restored"}
+"""What the page tells once of what happened before it."""
 FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percent")
 """Of the form, in its order."""
 
@@ -73,7 +76,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
     given = {
         name: value for name, value in request.args.items() if value and name in option_names(HistoryOptions)
     }
-    kept = {name: value for name, value in given.items() if name not in {"before", "deleted"}}
+    kept = {name: value for name, value in given.items() if name not in JUST_NOW | {"before"}}
     return render_template(
         "history.html",
         problem=problem,
@@ -98,6 +101,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
+        in_trash=parts.store.trash.count(),
         models=parts.store.models(),
         classes=parts.store.classes(),
         most_at_once=MOST_AT_ONCE,
@@ -159,6 +163,7 @@ def confirm_deleting() -> str:
         records=store.list(wanted, limit=SHOWN_BEFORE_DELETING),
         most_at_once=MOST_AT_ONCE,
         everything=wanted == EVERYTHING,
+        full="full" in request.args,
     )
 
 
@@ -168,9 +173,13 @@ def delete_many() -> Response:
     """Delete what was asked about, where it is still as many, and lead back to the history."""
     options = parse(DeleteOptions, known(DeleteOptions, request.form))
     wanted = options.filter
-    deleted = context().store.delete_many(wanted, count=options.count)
-    left = {name: value for name, value in query_of(wanted).items() if name != "ids"}
-    return redirect(link("pages.history", deleted=deleted, **left), 303)
+    query = query_of(wanted)
+    try:
+        deleted, deletion = delete_measurements(wanted, options.count, for_good=options.for_good)
+    except NoRoom:  # nothing is left but to delete for good
+        return redirect(link("pages.confirm_deleting", full=1, **query), 303)
+    left = {name: value for name, value in query.items() if name != "ids"}
+    return redirect(link("pages.history", deleted=deleted, undo=deletion, **left), 303)
 
 
 def _exports() -> list[tuple[str, str, str, str]]:

@@ -10,8 +10,10 @@ from planimeter.scale import METRES, symbol_of
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.measuring import UploadOptions, measure_upload, parse_options
+from planimeter.service.pages import slash
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
+from planimeter.service.pages.words import write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
 from planimeter.service.roles import needs
@@ -30,6 +32,7 @@ def home() -> str:
 
 
 def _home(problem: PlanimeterError | None = None) -> str:
+    """Show the page, with what went wrong with the picture of a form."""
     parts = context()
     packs = parts.models.packs()
     chosen = request.form.get("model") or request.args.get("model")
@@ -42,6 +45,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
     in_batch = parts.store.list(wanted, limit=SHOWN_OF_BATCH, order="created_at") if batch else []
     return render_template(
         "home.html",
+        slash_script=slash.SCRIPT if request.path == "/" else None,
         batch=batch if in_batch else None,
         batch_count=parts.store.count(wanted) if in_batch else 0,
         named_batch=is_named(batch),
@@ -59,7 +63,7 @@ def _home(problem: PlanimeterError | None = None) -> str:
         units=[(unit, symbol_of(unit)) for unit in METRES],
         thresholds=thresholds,
         default_threshold=f"{thresholds[default.name]:g}" if default else "",
-        error=str(problem) if problem else None,
+        error=_in_words(problem) if problem else None,
         error_in_options=isinstance(problem, (InvalidOption, UnknownModel)),
     )
 
@@ -94,6 +98,13 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
             "No picture was chosen. Choose a file, or one of the samples, and press Measure."
         )
     return upload.read(), upload.filename, parse_options(fields)
+
+
+def _in_words(problem: PlanimeterError) -> str:
+    """Return what is wrong, and with which file."""
+    upload = request.files.get("image")
+    reason = write_sentence(str(problem))
+    return f"{upload.filename} was not measured. {reason}" if upload and upload.filename else reason
 
 
 def _limits_in_words() -> str:

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.drawing.colours import shades
+from planimeter.errors import NoRoom
 from planimeter.exports.formats import FORMATS
 from planimeter.measurement import Measurement, Timing, classes_found
 from planimeter.measuring.table import EXCEL_STYLES
@@ -18,6 +19,7 @@ from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
+from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
 from planimeter.service.pages.review import review_of
@@ -74,6 +76,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         default_threshold=own if saved is None else saved,
         threshold_saved=saved is not None,
         undo_threshold=_undone(),
+        undo=request.args.get("undo"),
         most_rows=MOST_ROWS,
         known=accuracy_of(pack, measured.model.version),
         pictures=_pictures(record, asked),
@@ -106,11 +109,25 @@ def headline(measured: Measurement, below: int = 0) -> str:
 @needs("admin")
 def delete(id: str) -> AnyResponse:  # noqa: A002
     """Delete a measurement with its pictures, and lead to the next one of the review, or back to the history."""
-    store = context().store
-    review = review_of(store.get(id))
-    store.delete(id)
-    after = review and (review.next or review.previous)
-    return redirect(after or link("pages.history", **(review.query if review else {})), 303)
+    review = review_of(context().store.get(id))
+    try:
+        deletion = delete_measurement(id, for_good="for_good" in request.form)
+    except NoRoom:  # nothing is left but to delete for good
+        return redirect(link("pages.confirm_deleting", full=1, ids=id), 303)
+    after = review and (review.later or review.earlier[::-1])
+    if review and after:
+        return redirect(review.link_to(after[0].id, undo=deletion), 303)
+    query = review.query if review else {}
+    return redirect(link("pages.history", deleted=1, undo=deletion, **query), 303)
+
+
+@blueprint.post("/measurements/<id>/pin")
+@needs("measure")
+def pin(id: str) -> AnyResponse:  # noqa: A002
+    """Pin a measurement, or take its pin away, and lead back to it."""
+    record = context().store.pin(id, pinned="pinned" in request.form)
+    review = review_of(record)
+    return redirect(link("pages.measurement", id=id, **(review.query if review else {})), 303)
 
 
 def _below(stored: Record, measured: Measurement) -> int:

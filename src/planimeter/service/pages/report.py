@@ -23,7 +23,7 @@ from planimeter.service.pages.site import blueprint
 from planimeter.service.roles import needs
 from planimeter.service.summing import sum_up
 from planimeter.store import Filter, Record
-from planimeter.store.trend import Statistics
+from planimeter.store.sums import Statistics
 
 MOST_ROWS = 200
 MOST_REPEATS = 10_000

@@ -51,9 +51,9 @@ class Review:
         """Return those that are listed, the record itself among them."""
         return [*self.earlier, record.line, *self.later]
 
-    def link_to(self, id_: str) -> str:
-        """Return the link to another one of them."""
-        return link("pages.measurement", id=id_, **self.query)
+    def link_to(self, id_: str, *, undo: str | None = None) -> str:
+        """Return the link to another one of them; `undo` is what brings back what was just deleted."""
+        return link("pages.measurement", id=id_, undo=undo, **self.query)
 
 
 def review_query(options: OrderOptions) -> dict[str, str]:

@@ -61,6 +61,7 @@ def for_every_page() -> dict[str, Any]:
         "title_of": title_of,
         "thumbnail_of": thumbnail_of,
         "page_token": PAGE_TOKEN,
+        "keep_trash_days": context().settings.keep_trash_days,
         "api": link("api.create_measurement"),
         "docs_endpoint": "docs",
     }

@@ -44,6 +44,12 @@ def write_short(value: float) -> str:
     return f"{value:g}"
 
 
+@blueprint.app_template_filter("days")
+def write_days(days: float) -> str:
+    """Write how long something takes: 30 days."""
+    return "1 day" if days == 1 else f"{days:,g} days"
+
+
 @blueprint.app_template_filter("iso")
 def write_iso(moment: datetime) -> str:
     """Write a moment for machines."""

@@ -134,7 +134,12 @@ export class BatchList {
       const link = element("a", "", `${percent(entry.percent)} %`);
       link.href = this.address("review", entry);
       link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
-      status.replaceChildren(link, ` ${entry.instances} instance${entry.instances === 1 ? "" : "s"}`);
+      const instances = `${entry.instances} instance${entry.instances === 1 ? "" : "s"}`;
+      const { interval } = entry;
+      status.replaceChildren(
+        link,
+        interval ? ` ${percent(interval.low)} to ${percent(interval.high)} %, ${instances}` : ` ${instances}`,
+      );
     } else if (entry.state !== "done") {
       status.textContent = entry.message || phrase(entry);
     }

@@ -95,7 +95,7 @@ class PictureDrop extends HTMLElement {
     if (entry.state === "done") {
       this.say("Done", 1);
       location.assign((this.form.dataset.result ?? "").replace("ID", entry.id));
-    } else if (entry.state === "failed") this.fail(entry.message);
+    } else if (entry.state === "failed") this.fail(`${entry.file.name} was not measured. ${entry.message}`);
     else if (entry.state !== "cancelled") this.say(entry.message || phrase(entry), entry.progress);
   }
 

@@ -3,10 +3,12 @@
 import { sentence } from "./sentence.js";
 
 /**
- * One picture on its way. `progress` is 0 to 1, or null where it cannot be known; `percent` is what was measured.
+ * One picture on its way. `progress` is 0 to 1, or null where it cannot be known; `percent` is what was measured, and
+ * `interval` where the truth lies, as far as it is known.
+ * @typedef {{low: number, high: number}} Interval
  * @typedef {"waiting" | "uploading" | "measuring" | "done" | "failed" | "cancelled"} State
  * @typedef {{file: File, state: State, progress: number | null, message: string, id: string, percent: number,
- *   instances: number, tries: number, request: XMLHttpRequest | null}} Sent
+ *   interval: Interval | null, instances: number, tries: number, request: XMLHttpRequest | null}} Sent
  */
 
 const AT_ONCE = 3;
@@ -46,6 +48,7 @@ export class Sending {
         message: "",
         id: "",
         percent: 0,
+        interval: null,
         instances: 0,
         tries: MOST_TRIES,
         request: null,
@@ -100,7 +103,8 @@ export class Sending {
    * @param {XMLHttpRequest} request
    */
   finish(entry, request) {
-    /** @type {{id?: string, coverage?: {percent_masked: number, by_class: Array<{count: number}>}, error?: {message: string}}} */
+    /** @type {{id?: string, coverage?: {percent_masked: number,
+     *   interval: import("./sending.js").Interval | null, by_class: Array<{count: number}>}, error?: {message: string}}} */
     let answer = {};
     try {
       answer = JSON.parse(request.responseText);
@@ -110,6 +114,7 @@ export class Sending {
     if (answer.id) {
       entry.id = answer.id;
       entry.percent = answer.coverage?.percent_masked ?? 0;
+      entry.interval = answer.coverage?.interval ?? null;
       entry.instances = answer.coverage?.by_class.reduce((sum, each) => sum + each.count, 0) ?? 0;
       this.end(entry, "done", "");
       return;

@@ -10,7 +10,7 @@ from planimeter.measurement import percent
 from planimeter.service.api.answers.base import Answer, ClassPercent, Moment, percents
 from planimeter.store import Line
 from planimeter.store.distribution import Distribution
-from planimeter.store.trend import Statistics
+from planimeter.store.sums import Statistics
 
 
 class LineAnswer(Answer):
@@ -92,6 +92,9 @@ class Deleted(Answer):
     """What was deleted."""
 
     deleted: int = Field(description="How many measurements.")
+    deletion: str | None = Field(
+        description="POST /trash/restore?deletion=… brings them back; null where they are gone for good."
+    )
 
 
 def line_answer(line: Line) -> LineAnswer:

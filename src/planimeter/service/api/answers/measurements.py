@@ -25,6 +25,7 @@ class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
     batch: str | None = Field(description="The name under which pictures were sent together.")
+    measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     url: Link
     image: ImageAnswer
     model: ModelInfo
@@ -35,6 +36,7 @@ class _Head(Answer):
     kept_threshold: float | None = Field(
         description="The score threshold that a user keeps for this measurement instead; null without one."
     )
+    pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
     coverage: Coverage
 
 
@@ -159,11 +161,13 @@ def _head(record: Record) -> dict[str, Any]:
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
+        "measured_by": record.measured_by,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
         "model": measurement.model,
         "options": measurement.options,
         "measured_threshold": record.measured_threshold,
         "kept_threshold": record.kept_threshold,
+        "pinned": record.pinned,
         "coverage": measurement.coverage,
     }

@@ -11,6 +11,7 @@ from planimeter.service.api.options.parsing import LISTS, RequestOptions
 from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
+ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 

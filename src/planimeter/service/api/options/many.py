@@ -6,12 +6,12 @@ from pydantic import Field
 
 from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.table import CsvStyle
-from planimeter.service.api.options.filters import MOST_LISTED, FilterOptions, OrderOptions
+from planimeter.service.api.options.filters import ID_PATTERN, MOST_LISTED, FilterOptions, OrderOptions
 from planimeter.service.api.options.measurements import FORMATS_DESCRIBED, STYLES_DESCRIBED
+from planimeter.service.api.options.trash import FOR_GOOD, Flag
 
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
-ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
 class ListOptions(OrderOptions):
@@ -56,6 +56,7 @@ class DeleteOptions(FilterOptions):
         description="How many they are: where it is not so, nothing is deleted (409). At most "
         f"{MOST_AT_ONCE:,} at once.",
     )
+    for_good: Flag = Field(default=False, description=FOR_GOOD)
 
 
 class ArchiveOptions(FilterOptions):

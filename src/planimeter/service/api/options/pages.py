@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from planimeter.service.api.options.filters import OrderOptions
+from planimeter.service.api.options.filters import ID_PATTERN, OrderOptions
 from planimeter.service.api.options.many import StatisticsOptions
 from planimeter.store import Filter
 
@@ -22,6 +22,8 @@ class HistoryOptions(OrderOptions):
     view: Literal["gallery", "table"] = "gallery"
     before: str | None = None
     deleted: int | None = Field(None, description="How many were deleted just now.")
+    undo: str | None = Field(None, pattern=ID_PATTERN, description="What brings them back.")
+    restored: int | None = Field(None, description="How many were brought back just now.")
 
     @property
     def filter(self) -> Filter:

@@ -1,0 +1,76 @@
+"""What a service does by itself, beside its requests: it empties the trash in time, and removes what is too much."""
+
+import logging
+import threading
+from collections import Counter
+
+from planimeter.errors import StoreFailed
+from planimeter.service.context import Context
+from planimeter.store.retention import Keeping, Reason
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+BETWEEN_STEPS_SECONDS = 0.1
+"""So that those who ask for something come first."""
+WHY: dict[Reason, str] = {
+    "trash": "were in the trash for --keep-trash-days",
+    "age": "were older than --keep-days",
+    "count": "were more than --keep-measurements",
+    "bytes": "were more than --keep-gb",
+}
+
+
+class Housekeeper:
+    """A thread that keeps house, in small steps."""
+
+    def __init__(self, parts: Context, every: float = EVERY_SECONDS) -> None:
+        self._parts = parts
+        self._every = every
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step that is under way."""
+        self._ended.set()
+        self._thread.join()
+
+    def round(self) -> Counter[Reason]:
+        """Remove all that is too much by now; return how many, by reason. Raises StoreFailed."""
+        store, removed = self._parts.store, Counter[Reason]()
+        while store.retention.weigh() and not self._ended.wait(BETWEEN_STEPS_SECONDS):
+            pass
+        keeping = keeping_of(self._parts)
+        while (step := store.retention.step(keeping)) and not self._ended.wait(BETWEEN_STEPS_SECONDS):
+            removed[step[0]] += step[1]
+            self._parts.metrics.count_removed(*step)
+        self._parts.metrics.tell_stored(store.stored_bytes(), store.count(), store.trash.count())
+        return removed
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                removed = self.round()
+            except StoreFailed as error:
+                log.warning("nothing could be removed: %s", error)
+            except Exception:
+                log.exception("housekeeping failed; it is tried again")
+            else:
+                for reason, count in removed.items():
+                    log.info("removed %d measurements for good, which %s", count, WHY[reason])
+            self._ended.wait(self._every)
+
+
+def keeping_of(parts: Context) -> Keeping:
+    """Return what the settings say is to be kept."""
+    settings = parts.settings
+    return Keeping(
+        trash_days=settings.keep_trash_days,
+        days=settings.keep_days,
+        measurements=settings.keep_measurements,
+        bytes=None if settings.keep_gb is None else round(settings.keep_gb * 1e9),
+    )

@@ -1,0 +1,135 @@
+"""The record database: opened, migrated, read, written, checked; what it says, as sentences."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from planimeter.errors import StoreFailed
+from planimeter.store import migrations
+from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
+from planimeter.store.tables import StoreRow
+
+_CHECKED_WHOLE = 32 * 2**20
+"""Bytes up to which a probe checks the whole database."""
+_DAMAGE = ("malformed", "not a database", "disk image")
+"""What SQLite says of a damaged file."""
+_CHECK_SECONDS = 0.5
+"""How long the check of a probe does."""
+
+
+class Database:
+    """The record database; from any thread."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = engine_of(url)
+        self._name = self._engine.url.render_as_string(hide_password=True)
+        self.damage = ""
+        """What is known to be wrong with the file."""
+        self.patience = BUSY_SECONDS
+        """How long writing waits for other writers, in this process and beside it, all in all."""
+        self._writing = threading.Lock()  # SQLite takes one writer; waiting here is fair, its own wait is not
+        try:
+            self.store_id = self._migrate()
+        except StoreFailed:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Yield a connection for queries."""
+        with self.failing(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, patience: float | None = None, *, locked: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds.
+
+        With `locked` nobody writes from the first thing that is read by it on, in no other process either.
+        """
+        patience = self.patience if patience is None else patience
+        end = time.monotonic() + patience
+        if not self._writing.acquire(timeout=patience):
+            raise StoreFailed(
+                f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."
+            )
+        try:
+            with self.failing(), self._engine.connect() as connection:
+                self._wait_at_most(connection, end - time.monotonic())
+                if locked:
+                    self._lock(connection)
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
+                    self._wait_at_most(connection, self.patience)
+        finally:
+            self._writing.release()
+
+    @staticmethod
+    def _lock(connection: sa.Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(StoreRow.id).with_for_update())
+
+    def _wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
+            connection.rollback()
+
+    def check(self) -> None:
+        """Raise StoreFailed when the database cannot be written, or is known to be damaged."""
+        if self.damage:
+            raise StoreFailed(self.damage)
+        with self.writing(_CHECK_SECONDS) as connection:
+            connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
+            connection.rollback()
+            if connection.dialect.name == "sqlite" and file_bytes(self._engine) <= _CHECKED_WHOLE:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                connection.rollback()
+                if found != "ok":
+                    raise StoreFailed(self._note_damage(found))
+
+    def _note_damage(self, reason: object) -> str:
+        self.damage = (
+            f"The database {self._name} is damaged: {reason}. Stop the service, run planimeter doctor, and bring back "
+            "a copy of it from before."
+        )
+        return self.damage
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _migrate(self) -> str:
+        try:
+            with self.failing(), self._engine.begin() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # two starts at once: one waits
+                migrations.upgrade(connection)
+                return connection.scalars(sa.select(StoreRow.id)).one()
+        except CommandError as error:
+            message = (
+                f"The database {self._name} was written by a newer Planimeter ({error}). Install that one."
+            )
+            raise StoreFailed(message) from error
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Turn what the database says into a sentence with its name and a remedy."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            if any(words in str(reason) for words in _DAMAGE):
+                raise StoreFailed(self._note_damage(reason)) from error
+            message = (
+                f"The database {self._name} cannot be used: {reason}. "
+                "Check that its disk has space and that this user may write to it, or choose another one."
+            )
+            raise StoreFailed(message) from error

@@ -1,0 +1,99 @@
+"""Databases of earlier versions, and first starts."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+
+from planimeter.errors import StoreFailed
+from planimeter.store import Filter, Store, migrations
+from planimeter.store.tables import Table
+from stored import add, measurement, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+class TestMigrations:
+    def test_measurements_of_an_earlier_version_are_all_there_with_their_new_columns(
+        self, tmp_path: Path
+    ) -> None:
+        """More than are copied at once, one of them damaged."""
+        (tmp_path / "records").mkdir()
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0002")
+        engine.dispose()
+        document = measurement("Ärger.PNG").model_dump_json(by_alias=True)
+        names = [f"0000{number:022}" for number in range(450)]
+        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
+        with database:
+            database.executemany(
+                "INSERT INTO measurements VALUES "
+                "(?, '2020-01-01 00:00:00.000000', 'steel', 2, 'Ärger.PNG', 'a', 'b', 'c', ?)",
+                [(id_, "not JSON" if id_ == names[0] else document) for id_ in names],
+            )
+            database.executemany(
+                "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 2, 2)", [(id_,) for id_ in names]
+            )
+            database.executemany(
+                "INSERT INTO measurement_candidates VALUES (?, ?)", [(id_, id_.encode()) for id_ in names]
+            )
+        database.close()
+
+        store = open_store(tmp_path)
+        try:
+            assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
+            assert store.get(names[-1]).measurement == measurement("Ärger.PNG")
+            assert store.get(names[-1]).batch is None
+            (line,) = store.lines(limit=1)
+            assert (line.score_threshold, line.measured_threshold, line.kept_threshold) == (0.5, 0.5, None)
+            assert [store.candidates(id_) for id_ in names] == [id_.encode() for id_ in names]
+            total = store.statistics()
+            # Each: 2 instances, 800 of 40,000 pixels in its coverage, no instances listed in its document.
+            assert (total.pixels_masked, total.pixels_counted) == (449 * 800, 449 * 40000)
+            assert [(entry.name, entry.instances) for entry in total.by_class] == [("scratches", 900)]
+            with pytest.raises(StoreFailed, match="damaged"):
+                store.get(names[0])
+            assert store.delete_many(Filter(), count=450) == 450
+        finally:
+            store.close()
+
+    def test_the_migrated_database_has_exactly_the_tables_of_the_code(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        add(store)
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+        engine.dispose()
+
+    def test_two_first_starts_at_once_both_succeed(self, tmp_path: Path) -> None:
+        start = threading.Barrier(4)
+
+        def one(_: int) -> Store:
+            start.wait()
+            return open_store(tmp_path)
+
+        with ThreadPoolExecutor(4) as threads:
+            stores = list(threads.map(one, range(4)))
+        for store in stores:
+            add(store)
+        assert [store.count() for store in stores] == [4, 4, 4, 4]
+        for store in stores:
+            store.close()
