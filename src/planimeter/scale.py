@@ -9,8 +9,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -143,14 +141,6 @@ class GivenScale(BaseModel):
         None, description="The unit of pixel_size. Lengths are answered in it, areas in its square."
     )
 
-    @field_validator("unit")
-    @classmethod
-    def _pixel_has_a_size(cls, value: str | None, info: ValidationInfo) -> str | None:
-        size = info.data.get("pixel_size")
-        if value is not None and size is not None:
-            given_scale(size, value)
-        return value
-
     @model_validator(mode="after")
     def _belong_together(self) -> "GivenScale":
         self.given_scale()
@@ -182,10 +172,10 @@ def given_scale(pixel_size: float | None, unit: str | None, source: Source = "gi
     return square(pixel_size, known, source)
 
 
-def checked_scale(pixel_size: float | None, unit: str | None, source: Source = "given") -> Scale | None:
+def checked_scale(pixel_size: float | None, unit: str | None) -> Scale | None:
     """Return what `given_scale` does; raises `InvalidOption`."""
     try:
-        return given_scale(pixel_size, unit, source)
+        return given_scale(pixel_size, unit)
     except ValueError as error:
         raise InvalidOption(str(error)) from None
 
