@@ -226,3 +226,21 @@ def test_labelled_pictures_carry_the_size_of_their_pixels(tmp_path: Path) -> Non
     Image.fromarray((PIXELS[..., 0] > 0).astype(np.uint8) * 255).save(tmp_path / "masks" / "a.png")
     (picture,) = read_labels(tmp_path).pictures
     assert picture.scale == square(0.5, "um", "OME")
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_a_training_that_is_given_the_size_makes_a_pack_that_scales(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the train extra")
+    from test_training import train, write_dataset  # noqa: PLC0415
+
+    data = write_dataset(tmp_path / "data", pictures=6)
+    output = train(tmp_path, data, "--epochs", "1", "--scale", "1", "--pixel-size", "0.4", "--unit", "um")
+    assert "a pixel measures 0.4 µm" in " ".join(output.split())
+    pack = find_pack("blobs", tmp_path / "packs")
+    assert pack.manifest.training_data.pixel_size_um == 0.4
+    assert "0.4 µm" in (pack.folder / "CARD.md").read_text("utf-8")
+    segmenter = open_segmenter(pack, Inference(infer_with_cpu=True))
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    assert SCALED in codes(segmenter.measure(pixels, pixel_size=0.2, unit="um"))
+    assert SCALED not in codes(segmenter.measure(pixels))
