@@ -159,7 +159,8 @@ def unfinished_work(home: Path) -> tuple[Folder, set[str]]:
     folder = Folder(home / "uploads", "upload")
     whole, half = f"a_{A_FOREIGN_ID}.png", f"a_{A_FOREIGN_ID}_half.png"
     write_note(folder, Note(store=store_id(home), id=A_FOREIGN_ID, files=(whole, half)))
-    folder.write(whole, b"whole")
+    folder.write_aside(whole, b"whole").close()
+    folder.move_in_place(whole)
     (folder.incoming / half).write_bytes(b"ha")
     names = (whole, f".incoming/{half}", f".incoming/{A_FOREIGN_ID}.json")
     return folder, {f"uploads/{name}" for name in names}

@@ -8,8 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from planimeter.store import Store
 
 MOUNT = ("unshare", "--map-root-user", "--mount", "sh", "-c")
 
@@ -42,23 +46,57 @@ def test_a_full_disk_stores_nothing_more_but_starts_reads_and_deletes(tmp_path: 
     assert found["left"] == int(str(found["stored"])) - 11
     assert found["stores_again"] is True
     assert found["whole"] is True
+    # What went to the trash on the full disk is there, what had no room stayed where it was, and both could be removed.
+    assert found["discarded_or_refused"] == found["asked_to_discard"]
+    assert found["emptied"] == found["discarded"]
+    assert found["lost"] == 0
+
+
+def fill(store: "Store") -> bool:
+    """Store until it is refused, first large pictures, then small ones."""
+    from planimeter.errors import StoreFailed  # noqa: PLC0415 - only in the process of the script
+    from stored import add  # noqa: PLC0415
+
+    refused = False
+    for size in (300_000, 30_000, 1):
+        try:
+            for _ in range(1000):
+                add(store, picture=bytes(size))
+        except StoreFailed:
+            refused = True
+    return refused
+
+
+def throw_away(store: "Store", asked: list[str]) -> dict[str, int]:
+    """Throw away on a full disk, bring back what went, and delete all of it for good."""
+    from planimeter.errors import NoRoom  # noqa: PLC0415 - only in the process of the script
+
+    refused = []
+    for id_ in asked:
+        try:
+            store.discard(id_)
+        except NoRoom:
+            refused.append(id_)
+    in_trash = [entry.id for entry in store.trash.list()]
+    lost = sum(store.get(id_).id != id_ for id_ in refused)
+    for id_ in in_trash:
+        store.trash.restore(id_)
+        store.discard(id_)
+        store.trash.delete(id_)
+    for id_ in refused:
+        store.delete(id_)
+    left = store.trash.count()
+    return {
+        "discarded_or_refused": len(in_trash) + len(refused),
+        "discarded": len(in_trash),
+        "emptied": len(in_trash) - left,
+        "lost": lost,
+    }
 
 
 def main(folder: Path) -> None:
-    from planimeter.errors import StoreFailed  # noqa: PLC0415 - only in the process of the script
-    from planimeter.store import Filter, Store  # noqa: PLC0415
+    from planimeter.store import Filter  # noqa: PLC0415 - only in the process of the script
     from stored import add, open_store  # noqa: PLC0415
-
-    def fill(store: Store) -> bool:
-        """Store until it is refused, first large pictures, then small ones."""
-        refused = False
-        for size in (300_000, 30_000, 1):
-            try:
-                for _ in range(1000):
-                    add(store, picture=bytes(size))
-            except StoreFailed:
-                refused = True
-        return refused
 
     store = open_store(folder)
     refused = fill(store)
@@ -73,6 +111,11 @@ def main(folder: Path) -> None:
     store.close()
     store = open_store(folder)  # as after a restart
     opened_again = store.count()
+    # Into the trash: its documents move inside the database, for which there may be no room.
+    asked = [record.id for record in store.list(limit=40)][-5:]
+    thrown_away = throw_away(store, asked)
+    stored -= len(asked)
+    opened_again -= len(asked)
     records = store.list(limit=11)
     store.delete(records[0].id)
     ids = tuple(record.id for record in records[1:])
@@ -94,6 +137,8 @@ def main(folder: Path) -> None:
                 "left": left,
                 "stores_again": stores_again,
                 "whole": whole,
+                "asked_to_discard": len(asked),
+                **thrown_away,
             }
         )
     )

@@ -271,6 +271,21 @@ def test_deleting_a_selection_asks_and_then_they_are_gone(site: Site, watched: W
     assert [record.id for record in site.store.list(Filter(batch="mistake"))] == [ids[1]]
     assert page.locator("input[name=ids][type=checkbox]").count() == 1
 
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(re.compile("restored=2"))
+    settle(page)
+    assert page.url.startswith(urljoin(site.url, "measurements?"))
+    assert "batch=mistake" in page.url
+    assert [record.id for record in site.store.list(Filter(batch="mistake"))] == ids[::-1]
+    site.store.discard(ids[0], by="line 3")
+    page.goto(urljoin(site.url, "trash"))
+    settle(page)
+    expect(page.get_by_role("row", name="wrong 0.png")).to_contain_text("by line 3")
+    page.get_by_role("button", name="Bring wrong 0.png back").click()
+    page.wait_for_url(re.compile(ids[0]))
+    settle(page)
+    assert site.store.count(Filter(batch="mistake")) == 3
+
 
 def test_without_script_the_filter_the_files_and_the_report_work(
     site: Site, coils: list[str], watched: Watched
@@ -379,7 +394,11 @@ def test_pages_fit_and_an_accessibility_scan_finds_nothing_serious(
     scan = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = watched.open(site.url, viewport=viewport, color_scheme=scheme)
     measured = post(site, PICTURE, "plate 10.png")
+    deletion = site.store.discard(site.add(measurement("thrown away.png")), by="line 3")
     paths = (
+        "trash",
+        f"measurements?deleted=1&undo={deletion}",
+        f"measurements/{measured['id']}?undo={deletion}",
         "measurements?batch=shift-7",
         "measurements?batch=shift-7&view=table",
         "measurements/delete?batch=shift-7",

@@ -152,7 +152,7 @@ def test_a_failure_on_the_way_leaves_what_was(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("planimeter.store.files.Folder.sync", fail)
+        patched.setattr("os.fsync", fail)
         answer = client.put(f"{API}/{measured}/threshold?score_threshold=0.8")
     assert answer.status_code == 503
     assert json.loads(answer.text)["error"]["code"] == "store_failed"
@@ -163,7 +163,7 @@ def test_a_failure_on_the_way_leaves_what_was(
 
 def test_deleting_takes_all_files(client: FlaskClient, measured: str, settings: Settings) -> None:
     keep(client, measured, 0.8)
-    assert client.delete(f"{API}/{measured}").status_code == 204
+    assert client.delete(f"{API}/{measured}?for_good=true").status_code == 204
     assert files(settings.output_folder) == {}
     assert files(settings.upload_folder) == {}
 

@@ -222,7 +222,7 @@ def test_a_full_disk_offers_to_delete_for_good(
 
 def _fields(page: str) -> dict[str, Any]:
     """Return the fields of the form that undoes."""
-    form = re.search(r'<form class="note undo".*?</form>', page, re.DOTALL)
+    form = re.search(r'<form class="undo".*?</form>', page, re.DOTALL)
     assert form
     return dict(_hidden(form[0]))
 

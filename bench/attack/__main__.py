@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import rounds
+from kills import kills
 from running import Running
+from verdict import Verdict
 
+ROUNDS = ("hostile", "unread", "gone", "soak", "kills")
 MOST_MIB = 1_536 + 512
 
 
@@ -18,6 +21,7 @@ def main() -> int:
     """Run the rounds; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a minute or two instead of half an hour")
+    parser.add_argument("--only", choices=ROUNDS, action="append", help="only this round; may be repeated")
     parser.add_argument("--kills", type=int, help="how often the service is killed (500; 5)")
     parser.add_argument("--soak", type=float, help="seconds at twice the capacity (600; 20)")
     parser.add_argument(
@@ -29,7 +33,7 @@ def main() -> int:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
-    kills = given.kills if given.kills is not None else (5 if given.short else 500)
+    count = given.kills if given.kills is not None else (5 if given.short else 500)
     seconds = given.soak if given.soak is not None else (20 if given.short else 600)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
@@ -38,17 +42,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="planimeter-attack-") as folder:
         running = Running(Path(folder), "--model", given.model)
         running.start()
-        attacks: tuple[Callable[[], rounds.Verdict], ...] = (
-            lambda: rounds.hostile(running),
-            lambda: rounds.unread(running),
-            lambda: rounds.gone(running),
-            lambda: rounds.soak(running, seconds, given.most_mib),
-            lambda: rounds.kills(running, kills),
-        )
+        attacks: dict[str, Callable[[], Verdict]] = {
+            "hostile": lambda: rounds.hostile(running),
+            "unread": lambda: rounds.unread(running),
+            "gone": lambda: rounds.gone(running),
+            "soak": lambda: rounds.soak(running, seconds, given.most_mib),
+            "kills": lambda: kills(Path(folder) / "kills", count, say),
+        }
         try:
-            for attack in attacks:
+            for name in given.only or ROUNDS:
                 started = time.monotonic()
-                verdict = attack()
+                verdict = attacks[name]()
                 verdict.expect("the service still runs", held=running.status == "running")
                 say(f"{verdict.title} ({time.monotonic() - started:.0f} s)")
                 for line in verdict.seen:

@@ -2,37 +2,18 @@
 
 import json
 import random
-import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from hostile import hostile_pictures
 from running import MEASUREMENTS, Running
+from verdict import SAMPLE, Verdict
 
 HEALTH_SECONDS = 1.0
-ANSWER_SECONDS = 20.0
-"""How long a round of kills waits for one answer more."""
-FINE = {200, 201, 400, 404, 408, 409, 413, 415, 422, 429, 503, 504}
-SAMPLE = Path(__file__).parents[2] / "src/planimeter/samples/pictures/nuclei-culture.png"
-
-
-@dataclass
-class Verdict:
-    """What a round saw, and what broke."""
-
-    title: str
-    seen: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-
-    def expect(self, promise: str, *, held: bool) -> None:
-        """Note a promise that did not hold."""
-        if not held:
-            self.broken.append(promise)
+FINE = {200, 201, 400, 404, 408, 409, 413, 415, 422, 429, 503, 504, 507}
 
 
 class Probes:
@@ -187,63 +168,6 @@ def soak(running: Running, seconds: float, most_mib: float) -> Verdict:
     verdict.expect("good answers stay the same", held=not wrong)
     verdict.expect(f"memory below {most_mib:,.0f} MiB", held=probes.main <= most_mib)
     return verdict
-
-
-def kills(running: Running, count: int) -> Verdict:
-    """Kill the service again and again while it measures and deletes; what it answered must be there."""
-    verdict = Verdict(f"{count} kills under load")
-    good = SAMPLE.read_bytes()
-    chance = random.Random(7)  # noqa: S311 - not for secrets
-    answered: set[str] = set()
-    deleted: set[str] = set()
-    lock, over = threading.Lock(), threading.Event()
-
-    def load(_: int) -> None:
-        while not over.is_set():
-            status, id_ = running.measure(good, seconds=30)[:2]
-            with lock:
-                victim = answered.pop() if len(answered) > 5 and chance.random() < 0.2 else None
-                if status == 201:
-                    answered.add(id_)
-            if victim and running.ask("DELETE", f"{MEASUREMENTS}/{victim}", seconds=30)[0] in {204, 404}:
-                deleted.add(victim)
-            if not status:
-                time.sleep(0.05)
-
-    threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(count):
-        before = made = len(answered) + len(deleted)
-        waited = time.monotonic()
-        while (
-            made == before and time.monotonic() - waited < ANSWER_SECONDS
-        ):  # a slow machine has answered nothing yet
-            time.sleep(0.05)
-            made = len(answered) + len(deleted)
-        time.sleep(chance.uniform(0.0, 2.0))
-        running.kill()
-        running.start()
-    over.set()
-    for thread in threads:
-        thread.join()
-    lost = [id_ for id_ in answered if not _is_whole(running, id_)]
-    back = [id_ for id_ in deleted if running.ask("GET", f"{MEASUREMENTS}/{id_}")[0] != 404]
-    database = sqlite3.connect(running.folder / "planimeter-data" / "planimeter.db")
-    sound = database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    verdict.seen.append(
-        f"{len(answered)} answered and kept, {len(deleted)} deleted; lost {len(lost)}, back {len(back)}"
-    )
-    verdict.expect("nothing that was answered is lost", held=not lost)
-    verdict.expect("nothing that was deleted comes back", held=not back)
-    verdict.expect("the database is sound", held=sound)
-    return verdict
-
-
-def _is_whole(running: Running, id_: str) -> bool:
-    paths = ("", "/image", "/overlay", "/mask")
-    return all(running.ask("GET", f"{MEASUREMENTS}/{id_}{path}")[0] == 200 for path in paths)
 
 
 def _percent(running: Running, picture: bytes) -> float:

@@ -24,9 +24,8 @@ class Running:
             self.port: int = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 120) -> float:
-        """Start it and wait until it is ready; returns the seconds that took."""
-        started = time.monotonic()
+    def launch(self) -> None:
+        """Start it, and do not wait until it is ready."""
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "planimeter", "serve", "--port", str(self.port), *self._options],
@@ -34,6 +33,11 @@ class Running:
                 stdout=log,
                 stderr=log,
             )
+
+    def start(self, seconds: float = 120) -> float:
+        """Start it and wait until it is ready; returns the seconds that took."""
+        started = time.monotonic()
+        self.launch()
         while time.monotonic() - started < seconds:
             if self.status != "running":
                 raise RuntimeError(f"the service did not start; {self.folder}/log.txt says why")
@@ -66,13 +70,19 @@ class Running:
             return -9
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, *, seconds: float = 120
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        seconds: float = 120,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, float]:
         """Return status (0 where there was no answer), body and seconds."""
         started = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
-            connection.request(method, path, body, HEADERS if body else {})
+            connection.request(method, path, body, headers or (HEADERS if body else {}))
             answer = connection.getresponse()
             return answer.status, answer.read(), time.monotonic() - started
         except (OSError, http.client.HTTPException):

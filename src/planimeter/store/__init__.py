@@ -3,6 +3,9 @@
 A measurement is stored whole or not at all: its files are written aside, moved, and only then recorded. A
 journal names the files before they are written, so that the next start removes what a kill left behind, and
 nothing else.
+
+What is deleted goes to the trash: its record moves to tables that nothing else reads, and its files stay until it is
+deleted for good.
 """
 
 from planimeter.store.files import FileKind

@@ -98,14 +98,20 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.incoming.mkdir(exist_ok=True)
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file aside, make sure that it reached the disk, and move it in place."""
-        aside = self.incoming / name
-        with aside.open("xb") as file:
+    def write_aside(self, name: str, data: bytes) -> BinaryIO:
+        """Write a new file aside, and return it, still open: nothing makes sure yet that it reached the disk."""
+        file = (self.incoming / name).open("xb")
+        try:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self.path / name)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def move_in_place(self, name: str) -> None:
+        """Let a file that was written aside appear."""
+        (self.incoming / name).replace(self.path / name)
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
@@ -119,16 +125,6 @@ class Folder:
         """Remove a file, wherever on its way it is."""
         (self.incoming / name).unlink(missing_ok=True)
         (self.path / name).unlink(missing_ok=True)
-
-    def sync(self) -> None:
-        """Make sure that the moved files stay moved when the power goes."""
-        if os.name == "nt":
-            return  # Windows cannot sync a folder
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def check(self) -> None:
         """Raise StoreFailed when nothing can be written here."""

@@ -1,8 +1,9 @@
 """What is about to be written or removed, noted before it happens.
 
 A note lists files of one measurement in one folder and means: without the record, these files are leftovers.
-That holds before an add is recorded and after a delete is, so that one rule cleans up after a kill at any
-moment of both: keep the files of a record, remove the others, then remove the note.
+That holds before an add is recorded and after a delete for good is (what is in the trash has a record still), so
+that one rule cleans up after a kill at any moment of both: keep the files of a record, remove the others, then
+remove the note.
 
 Notes are not synced to the disk: after a power cut, unlike a kill, files without a record may remain, but
 never a record without its files.

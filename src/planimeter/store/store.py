@@ -80,12 +80,23 @@ class Store(Reading):
                 if not only_to_delete:
                     raise
                 _log.warning("nothing can be stored until measurements are deleted: %s", error)
+            store._tell_new_folders()
             store._unfinished.sweep()
             folders.hold_reserve()
         except BaseException:
             store.close()
             raise
         return store
+
+    def _tell_new_folders(self) -> None:
+        """Tell where a folder had to be made although there are measurements: it may be elsewhere."""
+        recorded = self.count() if self._folders.new else 0
+        for folder in self._folders.new if recorded else ():
+            _log.warning(
+                "The folder %s is new, but %s recorded: if their files are elsewhere, stop, and name that folder.",
+                folder.path,
+                "1 measurement is" if recorded == 1 else f"{recorded:,} measurements are",
+            )
 
     def add(
         self,
@@ -110,14 +121,7 @@ class Store(Reading):
         notes = self._unfinished.notes(id_, names)
         try:
             self._unfinished.begin(notes)
-            with self._folders.uploads.failing("write to"):
-                self._folders.uploads.write(names.image, picture)
-            with self._folders.outputs.failing("write to"):
-                self._folders.outputs.write(names.overlay, overlay_png)
-                self._folders.outputs.write(names.mask, mask_png)
-            for folder in notes:
-                with folder.failing("write to"):
-                    folder.sync()
+            self._folders.write(names, {"image": picture, "overlay": overlay_png, "mask": mask_png})
             self._records.insert(
                 id_,
                 created_at,
@@ -153,10 +157,7 @@ class Store(Reading):
             notes = {outputs: self._unfinished.note(record.id, sorted(files))}
             try:
                 self._unfinished.begin(notes)
-                with outputs.failing("write to"):
-                    outputs.write(names.overlay, overlay_png)
-                    outputs.write(names.mask, mask_png)
-                    outputs.sync()
+                self._folders.write(names, {"overlay": overlay_png, "mask": mask_png})
                 self._records.keep(
                     record.id,
                     measurement,
