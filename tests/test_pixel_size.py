@@ -219,6 +219,15 @@ def test_imagej_may_have_another_unit_down() -> None:
     assert scale_of(data) == square(0.5, "um", "ImageJ")
 
 
+def test_two_units_for_one_resolution_are_noted_and_neither_is_used() -> None:
+    """As some libraries write it for ImageJ: pixels a centimetre in the tag, micrometres in the description."""
+    data = tiff(b"ImageJ=1.51d\nunit=um\n", resolution=(15314.0, 15314.0), resolutionunit="CENTIMETER")
+    picture = decode(data)
+    assert (picture.info.scale, codes(picture)) == (None, [UNUSED])
+    same = tiff(b"ImageJ=1.51d\nunit=cm\n", resolution=(5000.0, 5000.0), resolutionunit="CENTIMETER")
+    assert scale_of(same) == square(0.0002, "cm", "ImageJ")
+
+
 @pytest.mark.parametrize(
     ("unit", "ratio"), [("parsec", (1, 1)), ("um", (0, 1)), ("um", (1, 0)), ("um", (0, 0)), ("km", (1, 1))]
 )

@@ -173,6 +173,11 @@ def _of_imagej(page: Page) -> Found:
         return None, (_unused(f"ImageJ wrote the unit {texts[0][:40]!r} into the file"),)
     if across is None or down is None:
         return NOTHING
+    stated = {_INCH: "in", _CENTIMETRE: "cm"}.get(page.one(tags.RESOLUTION_UNIT, 1), unit)
+    if stated != unit:  # ImageJ states none in the tag, or the same
+        return None, (
+            _unused(f"the file's pixels are counted for each {stated} in one place and {unit} in another"),
+        )
     if min(across, down) <= 0:
         return None, (_unused(f"ImageJ wrote {min(across, down):g} pixels a unit into the file"),)
     dots = across * METRES["in"] / METRES[unit]
