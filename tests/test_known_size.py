@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import BlockRuntime, block_pack, blocks
+from labelled import write_dataset
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import UNLIKE_TRAINING
@@ -232,7 +233,7 @@ def test_labelled_pictures_carry_the_size_of_their_pixels(tmp_path: Path) -> Non
 @pytest.mark.training
 def test_a_training_that_is_given_the_size_makes_a_pack_that_scales(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the train extra")
-    from test_training import train, write_dataset  # noqa: PLC0415
+    from test_training import train  # noqa: PLC0415
 
     data = write_dataset(tmp_path / "data", pictures=6)
     output = train(tmp_path, data, "--epochs", "1", "--scale", "1", "--pixel-size", "0.4", "--unit", "um")
