@@ -14,7 +14,7 @@ from PIL import Image
 
 from planimeter.pictures.decode import Picture, decode
 from planimeter.pictures.pixel_size import tidy
-from planimeter.scale import Scale, rectangular, square, write_quantity
+from planimeter.scale import LARGEST, SMALLEST, Scale, rectangular, square, write_quantity
 
 PIXELS = np.full((20, 30), 90, np.uint8)
 UNUSED = "pixel_size_unused"
@@ -219,6 +219,15 @@ def test_imagej_may_have_another_unit_down() -> None:
     assert scale_of(data) == square(0.5, "um", "ImageJ")
 
 
+def test_two_units_for_one_resolution_are_noted_and_neither_is_used() -> None:
+    """As some libraries write it for ImageJ: pixels a centimetre in the tag, micrometres in the description."""
+    data = tiff(b"ImageJ=1.51d\nunit=um\n", resolution=(15314.0, 15314.0), resolutionunit="CENTIMETER")
+    picture = decode(data)
+    assert (picture.info.scale, codes(picture)) == (None, [UNUSED])
+    same = tiff(b"ImageJ=1.51d\nunit=cm\n", resolution=(5000.0, 5000.0), resolutionunit="CENTIMETER")
+    assert scale_of(same) == square(0.0002, "cm", "ImageJ")
+
+
 @pytest.mark.parametrize(
     ("unit", "ratio"), [("parsec", (1, 1)), ("um", (0, 1)), ("um", (1, 0)), ("um", (0, 0)), ("km", (1, 1))]
 )
@@ -286,6 +295,50 @@ def test_a_broken_resolution_costs_no_picture() -> None:
     for kind in (1, 2, 3, 4, 7, 11, 12, 99):
         data[at + 2 : at + 4] = struct.pack("<H", kind)
         decode(bytes(data))
+
+
+NUMBERS = st.one_of(
+    st.floats().map(repr),
+    st.from_regex(r"[-+]?[0-9]{0,30}\.?[0-9]{0,30}([eE][-+]?[0-9]{1,4})?", fullmatch=True),
+)
+UNITS = st.sampled_from(["nm", "µm", "mm", "km", "pm", "Å", "in", "ft", "pixel", "", "reference frame"])
+
+
+@given(NUMBERS, NUMBERS, UNITS, UNITS)
+def test_whatever_ome_states_is_a_size_that_can_be_or_none(
+    across: str, down: str, unit: str, other: str
+) -> None:
+    sides = f'PhysicalSizeX="{across}" PhysicalSizeXUnit="{unit}" PhysicalSizeY="{down}" PhysicalSizeYUnit="{other}"'
+    check_possible(decode(ome(f"Pixels {sides}")))
+
+
+@given(
+    st.tuples(*[st.integers(0, 2**32 - 1)] * 2), st.sampled_from(["um", "nm", "inch", "cm", "m", "pixel", ""])
+)
+def test_whatever_ratio_a_tiff_holds_is_a_size_that_can_be_or_none(ratio: tuple[int, int], unit: str) -> None:
+    check_possible(decode(with_ratio(FROM_IMAGEJ[unit], ratio)))
+    check_possible(decode(with_ratio(FROM_OTHERS, ratio)))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_whatever_a_png_says_is_a_size_that_can_be_or_none(across: int, down: int) -> None:
+    check_possible(decode(png(phys=phys(across, down))))
+
+
+FROM_IMAGEJ = {
+    unit: tiff(f"ImageJ=1.54\nunit={unit}\n".encode(), resolution=(2, 2), resolutionunit="NONE")
+    for unit in ("um", "nm", "inch", "cm", "m", "pixel", "")
+}
+FROM_OTHERS = tiff(resolution=(2, 2), resolutionunit="CENTIMETER")
+
+
+def check_possible(picture: Picture) -> None:
+    scale = picture.info.scale
+    assert picture.pixels[0, 0].tolist() == [90, 90, 90]
+    if scale is not None:
+        assert all(SMALLEST <= side <= LARGEST for side in scale.sides_in_metres)
+        assert Scale.model_validate_json(scale.model_dump_json()) == scale
+        assert scale.area(1e9) > 0
 
 
 # ---- Turned pictures

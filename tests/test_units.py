@@ -153,7 +153,8 @@ def test_pixels_that_are_not_square_have_areas_and_no_lengths(client: FlaskClien
     ],
 )
 def test_what_is_no_size_is_refused_by_its_name(client: FlaskClient, query: str, words: list[str]) -> None:
-    status = 409 if words[-1].endswith(("missing", "kilometres")) else 400
+    together = words[-1].endswith("missing") or "10 kilometres" in words
+    status = 409 if together else 400
     message = post(client, query=query, status=status)["error"]["message"]
     assert all(word in message for word in words), message
     assert len(message) < 600
@@ -207,6 +208,21 @@ def test_the_table_of_many_has_areas_in_fixed_units(client: FlaskClient) -> None
     assert [rows[name]["area_masked_mm2"] for name in "abc"] == ["0.000384", "15.36", ""]
     assert [rows[name]["area_masked_mm2[green]"] for name in "abc"] == ["0.000128", "5.12", ""]
     assert float(rows["b"]["instances_per_mm2"]) == pytest.approx(2 / 40.96)
+
+
+def test_a_comparison_has_areas_where_both_know_the_same_size(client: FlaskClient) -> None:
+    first = post(client, query="pixel_size=0.5&unit=um")["id"]
+    same = post(client, query="pixel_size=500&unit=nm&score_threshold=0.8")["id"]
+    other = post(client, query="pixel_size=0.6&unit=um")["id"]
+    overlap = read(client, f"/api/v1/comparisons?first={first}&second={same}")["overlap"]
+    assert (overlap["area_both"], overlap["area_only_first"], overlap["area_only_second"]) == (256, 128, 0)
+    assert read(client, f"/api/v1/comparisons?first={first}&second={other}")["overlap"]["area_both"] is None
+
+
+def test_qupath_gets_areas_by_a_name_that_says_the_unit(client: FlaskClient) -> None:
+    id_ = post(client, query="pixel_size=0.5&unit=um")["id"]
+    features = read(client, f"{API}/{id_}/export?format=geojson")["features"]
+    assert [entry["properties"]["measurements"]["area_um2"] for entry in features] == [256, 128]
 
 
 # ---- Python
@@ -345,10 +361,10 @@ def test_a_picture_measured_again_takes_the_drawn_scale_along(client: FlaskClien
         ("length=5&unit=um", 409, ["line is missing"]),
         ("line=0,0,9,0&length=5&pixel_size=1&unit=um", 409, ["both"]),
         ("line=0,0,9&length=5&unit=um", 400, ["line", "x0,y0,x1,y1"]),
-        ("line=0,0,9,nan&length=5&unit=um", 400, ["line", "finite"]),
+        ("line=0,0,9,nan&length=5&unit=um", 400, ["line", "four numbers"]),
         ("line=0,0,9,x&length=5&unit=um", 400, ["line"]),
         ("line=0,0,65,0&length=5&unit=um", 409, ["0,0,65,0", "64 x 64"]),
-        ("line=-1,0,9,0&length=5&unit=um", 409, ["leaves the picture"]),
+        ("line=-1,0,9,0&length=5&unit=um", 400, ["line is", "-1,0,9,0"]),
         ("line=5,5,5,5&length=5&unit=um", 409, ["0 pixels long"]),
         ("line=0,0,9,0&length=inf&unit=um", 400, ["length"]),
         ("line=0,0,9,0&length=1e-300&unit=um", 409, ["picometre"]),

@@ -170,6 +170,21 @@ def test_the_home_page_sends_the_size_of_a_pixel(service: str, watched: Watched)
     expect(page.locator(".reading-area")).to_contain_text("0.25 mm a pixel, given with the picture")
 
 
+def test_the_legend_of_the_view_is_a_round_length(service: str, watched: Watched) -> None:
+    page = opened(watched, service, measure(service, "pixel_size=0.325&unit=um"))
+    legends = page.evaluate(
+        """async () => {
+          const { legendOf } = await import(new URL("../static/scale-bar.js", location.href));
+          return [[0.325, 0.53], [0.325, 40], [2, 1], [0.001, 0.01]].map(([side, zoom]) => legendOf(side, zoom));
+        }"""
+    )
+    assert [entry["length"] for entry in legends] == pytest.approx([50, 0.5, 200, 10])
+    assert [entry["width"] for entry in legends] == pytest.approx([81.54, 61.54, 100, 100], abs=0.01)
+    pixel = "(at) => [...document.querySelector('.viewer-canvas').getContext('2d').getImageData(20, at, 1, 1).data]"
+    height = page.evaluate("document.querySelector('.viewer-canvas').height")
+    assert page.evaluate(pixel, height - 16) == [255, 255, 255, 255], "the bar itself"
+
+
 def test_quantities_are_written_alike_in_python_and_in_the_browser(service: str, watched: Watched) -> None:
     values = [
         0,

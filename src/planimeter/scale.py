@@ -1,7 +1,7 @@
 """How large a pixel is in the world: its units, what can be one, and how people read it."""
 
 from collections.abc import Mapping
-from math import floor, isfinite, log10, sqrt
+from math import floor, isclose, isfinite, log10, sqrt
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -92,6 +92,17 @@ class Scale(BaseModel):
         """Whether a person said so after the picture was measured."""
         return self.source in SET_LATER
 
+    def equals(self, other: "Scale") -> bool:
+        """Whether pixels are as large as another scale says, in whichever unit."""
+        sides = zip(self.sides_in_metres, other.sides_in_metres, strict=True)
+        return all(isclose(one, another, rel_tol=1e-9) for one, another in sides)
+
+    @property
+    def sides_in_metres(self) -> tuple[float, float]:
+        """Width and height of a pixel."""
+        factor = METRES[self.unit]
+        return self.pixel_width * factor, self.pixel_height * factor
+
     def area(self, pixels: float) -> float:
         """Return an area of so many pixels in the square of the unit, without the noise of floats."""
         return clean(pixels * self.pixel_area)
@@ -161,10 +172,10 @@ def given_scale(pixel_size: float | None, unit: str | None, source: Source = "gi
     return square(pixel_size, known, source)
 
 
-def checked_scale(pixel_size: float | None, unit: str | None, source: Source = "given") -> Scale | None:
+def checked_scale(pixel_size: float | None, unit: str | None) -> Scale | None:
     """Return what `given_scale` does; raises `InvalidOption`."""
     try:
-        return given_scale(pixel_size, unit, source)
+        return given_scale(pixel_size, unit)
     except ValueError as error:
         raise InvalidOption(str(error)) from None
 

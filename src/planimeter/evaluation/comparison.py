@@ -56,7 +56,7 @@ def _compare(segmenter: Segmenter, picture: LabelledPicture) -> Compared:
     thresholds = segmenter.pack.manifest.thresholds
     height, width = picture.pixels.shape[:2]
     counted, watch = Counted(height, width), Stopwatch()
-    detections = segmenter.detect(picture.pixels, watch)
+    detections = segmenter.detect(picture.pixels, watch, picture.scale)
     make_candidates((tile.above(thresholds.score) for tile in detections), counted, thresholds.mask)
     timing = watch.timing()
     candidates = make_candidates(detections, counted, thresholds.mask)

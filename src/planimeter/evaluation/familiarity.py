@@ -44,7 +44,8 @@ def look_at(segmenter: Segmenter, data: LabelledPictures) -> list[Texture]:
     chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), PICTURES_LOOKED_AT)).round().astype(int)
     textures = []
     for index in chosen.tolist():
-        found = [tile.texture for tile in segmenter.detect(pictures[index].pixels)]
+        picture = pictures[index]
+        found = [tile.texture for tile in segmenter.detect(picture.pixels, scale=picture.scale)]
         texture = typical_texture([entry for entry in found if entry is not None])
         if texture is not None:
             textures.append(texture)

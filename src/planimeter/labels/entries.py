@@ -114,14 +114,14 @@ def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report)
             if isinstance(entry.source, Path)
             else entry.source
         )
-        pixels = decode(data, filename=entry.name, limits=Limits()).pixels
+        picture = decode(data, filename=entry.name, limits=Limits())
     except OSError as error:
         report.broken(entry.labels, f"picture {entry.name}: {error.strerror}")
         return None
     except PlanimeterError as error:
         report.broken(entry.labels, f"picture {entry.name}: {error}")
         return None
-    height, width = pixels.shape[:2]
+    height, width = picture.pixels.shape[:2]
     if entry.size not in (None, (height, width)):
         report.broken(entry.labels, f"picture {entry.name} {_compare(entry.size, (height, width))}")
         return None
@@ -138,7 +138,7 @@ def _read_picture(entry: PictureEntry, label_of: dict[str, int], report: Report)
         seen.setdefault(key, item.name)
         labels.append(label_of[item.class_name])
         masks.append(mask)
-    return LabelledPicture(entry.name, pixels, tuple(labels), tuple(masks))
+    return LabelledPicture(entry.name, picture.pixels, tuple(labels), tuple(masks), picture.info.scale)
 
 
 def _compare(stated: tuple[int, int] | None, size: tuple[int, int]) -> str:

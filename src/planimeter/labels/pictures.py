@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import DataError
 from planimeter.masks.window import WindowMask
+from planimeter.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class LabelledPicture:
     pixels: NDArray[np.uint8]
     labels: tuple[int, ...]
     masks: tuple[WindowMask, ...]
+    scale: Scale | None = None
+    """How large a pixel is, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class LabelledPictures:
     def instances(self) -> int:
         """How many instances all pictures have."""
         return sum(len(picture.labels) for picture in self.pictures)
+
+    def with_scale(self, scale: Scale | None) -> "LabelledPictures":
+        """Return the same with pixels as large as somebody says; None leaves what the files say."""
+        if scale is None:
+            return self
+        return replace(self, pictures=tuple(replace(picture, scale=scale) for picture in self.pictures))
 
     def with_classes(self, classes: tuple[str, ...]) -> "LabelledPictures":
         """Return the same with the class ids of a model, whose list may be longer or in another order."""

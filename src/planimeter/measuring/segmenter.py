@@ -31,6 +31,7 @@ from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
+from planimeter.measuring.known_size import network_scale, note_scaled
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
@@ -41,7 +42,7 @@ from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.runtimes.thorough import ThoroughRuntime
-from planimeter.scale import checked_scale
+from planimeter.scale import Scale, checked_scale
 from planimeter.settings import Inference, Limits, Precision, RuntimeName
 
 Turn = Callable[[], AbstractContextManager[object]]
@@ -140,7 +141,7 @@ class Segmenter:
         picture = with_scale(picture, checked_scale(pixel_size, unit))
         if not isinstance(source, Picture):
             watch.lap("decode")
-        candidates = self._find(picture.pixels, watch, picture.notes, turn)
+        candidates = self._find(picture.pixels, watch, picture.notes, turn, picture.info.scale)
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
@@ -156,16 +157,21 @@ class Segmenter:
         )
         return measured.with_picture(picture.pixels, self.colors, candidates)
 
-    def detect(self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None) -> tuple[Detections, ...]:
+    def detect(
+        self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None, scale: Scale | None = None
+    ) -> tuple[Detections, ...]:
         """Return what `segment` starts from, tile by tile, with masks still as probabilities.
 
-        Thresholds can then be tried without the network. `watch` receives the time that the network took.
+        Thresholds can then be tried without the network. `watch` receives the time that the network took; `scale` is
+        how large a pixel is, where that is known.
         """
-        return tuple(self._detect(pixels, self.pack.manifest.limits.score_floor, watch or Stopwatch()))
+        floor = self.pack.manifest.limits.score_floor
+        return tuple(self._detect(pixels, floor, watch or Stopwatch(), scale))
 
-    def tiles(self, height: int, width: int) -> int:
+    def tiles(self, height: int, width: int, scale: Scale | None = None) -> int:
         """Return in how many pieces a picture of that size is shown to the network."""
-        return len(choose_tiles(height, width, self.pack.manifest.preprocessing)[0])
+        manifest = self.pack.manifest
+        return len(choose_tiles(height, width, manifest.preprocessing, network_scale(manifest, scale))[0])
 
     def _find(
         self,
@@ -173,11 +179,12 @@ class Segmenter:
         watch: "Stopwatch",
         picture_notes: Sequence[Note] = (),
         turn: Turn | None = None,
+        scale: Scale | None = None,
     ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
         candidates = make_candidates(
-            self._detect(pixels, 0.0, watch, turn),
+            self._detect(pixels, 0.0, watch, scale, turn),
             Counted(height, width),
             manifest.thresholds.mask,
             most_instances=manifest.limits.detections,
@@ -185,15 +192,22 @@ class Segmenter:
             picture_notes=picture_notes,
         )
         unlike = note_unlike(self._trust.familiarity, candidates.texture)
-        return replace(candidates, picture_notes=[*picture_notes, *unlike])
+        scaled = note_scaled(manifest, scale)
+        return replace(candidates, picture_notes=[*picture_notes, *scaled, *unlike])
 
     def _detect(
-        self, pixels: NDArray[np.uint8], threshold: float, watch: "Stopwatch", turn: Turn | None = None
+        self,
+        pixels: NDArray[np.uint8],
+        threshold: float,
+        watch: "Stopwatch",
+        known: Scale | None = None,
+        turn: Turn | None = None,
     ) -> Iterator[Detections]:
         """Yield what the network finds in one tile after the other."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        tiles, scale = choose_tiles(height, width, manifest.preprocessing)
+        wanted = network_scale(manifest, known)
+        tiles, scale = choose_tiles(height, width, manifest.preprocessing, wanted)
         for tile in tiles:
             image, placement = preprocess(
                 pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale

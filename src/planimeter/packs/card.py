@@ -70,6 +70,9 @@ def _network(manifest: Manifest) -> str:
             f"a picture's shorter side is scaled to {scaling.shortest_edge} px, its longer side to "
             f"{scaling.longest_edge} px at most"
         )
+    size = manifest.training_data.pixel_size_um
+    if size is not None:
+        how += f"; pixels measured {size:g} µm in the training, and a picture whose pixel size is known is scaled so"
     return f"{kind}; {how}"
 
 

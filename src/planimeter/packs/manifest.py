@@ -87,6 +87,11 @@ class Preprocessing(_Manifest):
     mean: tuple[Number, Number, Number] = (123.675, 116.28, 103.53)
     std: tuple[Number, Number, Number] = (58.395, 57.12, 57.375)
 
+    @property
+    def usual_scale(self) -> float:
+        """The scale at which the network knows its objects."""
+        return self.scale or self.tile_scale
+
     @model_validator(mode="after")
     def _size_fits(self) -> "Preprocessing":
         if (self.size is None) == (self.fit in {"letterbox", "rectangle", "stretch"}):
@@ -206,6 +211,12 @@ class TrainingData(_Manifest):
     pictures: int = Field(ge=0)
     instances: int = Field(ge=0)
     started_from: str = Field(default="", description="The model whose weights training started from.")
+    pixel_size_um: float | None = Field(
+        default=None,
+        gt=0,
+        description="Side of a pixel of the pictures, in micrometres, at the scale that the network knows; absent "
+        "where it is not known. A picture whose own is known is scaled by what the two differ.",
+    )
 
 
 class Manifest(_Manifest):

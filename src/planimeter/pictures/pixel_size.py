@@ -169,17 +169,27 @@ def _of_imagej(page: Page) -> Found:
         return NOTHING
     unit, other = (_imagej_unit(text) for text in texts)
     across, down = _per_unit(page, tags.X_RESOLUTION), _per_unit(page, tags.Y_RESOLUTION)
-    if unit is None or other is None:
-        return None, (_unused(f"ImageJ wrote the unit {texts[0][:40]!r} into the file"),)
     if across is None or down is None:
         return NOTHING
-    if min(across, down) <= 0:
-        return None, (_unused(f"ImageJ wrote {min(across, down):g} pixels a unit into the file"),)
+    if unit is None or other is None:
+        return None, (_unused(f"ImageJ wrote the unit {texts[0][:40]!r} into the file"),)
+    if wrong := _contradiction(page, unit, min(across, down)):
+        return None, (_unused(wrong),)
     dots = across * METRES["in"] / METRES[unit]
     if unit in {"in", "cm"} and any(abs(dots - usual) < usual * 1e-3 for usual in PRINTING):
         return NOTHING
     factor = METRES[other] / METRES[unit]
     return _made((tidy(1 / across), tidy(factor / down)), unit, "ImageJ")
+
+
+def _contradiction(page: Page, unit: Unit, resolution: float) -> str:
+    """Return what is wrong with a resolution in pixels a unit; nothing where it can be."""
+    if resolution <= 0:
+        return f"ImageJ wrote {resolution:g} pixels a unit into the file"
+    stated = {_INCH: "in", _CENTIMETRE: "cm"}.get(page.one(tags.RESOLUTION_UNIT, 1), unit)
+    if stated != unit:  # ImageJ states none in the tag, or the same
+        return f"the file's pixels are counted for each {stated} in one place and for each {unit} in another"
+    return ""
 
 
 def _imagej_unit(text: str) -> Unit | None:

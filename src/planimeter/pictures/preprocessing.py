@@ -76,12 +76,17 @@ def _round_half_up(height: int, width: int, preprocessing: Preprocessing) -> tup
     return rows, columns
 
 
-def choose_tiles(height: int, width: int, preprocessing: Preprocessing) -> tuple[list[Tile], float | None]:
+def choose_tiles(
+    height: int, width: int, preprocessing: Preprocessing, wanted: float | None = None
+) -> tuple[list[Tile], float | None]:
     """Return the windows in which a picture is measured, and their scale where it is not the pack's usual one.
 
-    That is the whole picture, or tiles where its objects would otherwise become too small for the network.
+    That is the whole picture, or tiles where its objects would otherwise become too small for the network. `wanted` is
+    a scale that the picture asks for, because it is known how large its pixels are.
     """
-    if preprocessing.scale is not None:
+    if wanted is not None:
+        scale = wanted
+    elif preprocessing.scale is not None:
         scale = preprocessing.scale
     elif network_size(height, width, preprocessing)[0] / height >= preprocessing.least_scale:
         return [Tile(0, 0, width, height)], None

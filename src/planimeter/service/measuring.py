@@ -86,11 +86,12 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     threshold = options.score_threshold
     if threshold is None:
         threshold = parts.store.thresholds().get(segmenter.pack.name)
+    scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
     place.model, place.patient = segmenter.pack.name, options.batch is not None
     if room:
-        further = segmenter.tiles(header.height, header.width) - 1
+        further = segmenter.tiles(header.height, header.width, scale) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
     with parts.memory.reserved(room, place.deadline):
         place.check_client()
@@ -99,7 +100,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             data,
             filename=asked.filename,
             score_threshold=threshold,
-            scale=_scale_of(parts, options),
+            scale=scale,
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,

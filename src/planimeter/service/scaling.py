@@ -20,26 +20,31 @@ def set_scale(id_: str, options: ScaleOptions) -> Record:
 
     Raises `UnknownMeasurement`, `ContradictoryOptions` and `StoreFailed`; nothing has changed then.
     """
-    image = context().store.get(id_).measurement.image
     size = options.pixel_size
     if options.line is not None and options.length is not None:
-        x0, y0, x1, y1 = options.ends
-        if not all(0 <= x <= image.width and 0 <= y <= image.height for x, y in ((x0, y0), (x1, y1))):
-            raise ContradictoryOptions(
-                f"line is {options.line!r}: it leaves the picture of {image.width:,} x {image.height:,} pixels; "
-                "both its ends must lie in it"
-            )
-        pixels = dist((x0, y0), (x1, y1))
-        if pixels < SHORTEST:
-            raise ContradictoryOptions(
-                f"line is {options.line!r}, which is {pixels:.2g} pixels long: draw a scale bar of {SHORTEST} or more"
-            )
-        size = clean(options.length / pixels)
+        size = clean(options.length / _length_of(id_, options))
     try:
         scale = given_scale(size, options.unit, "set" if options.line is None else "drawn")
     except ValueError as error:
         raise ContradictoryOptions(str(error)) from None
     return _change(id_, scale)
+
+
+def _length_of(id_: str, options: ScaleOptions) -> float:
+    """Return how many pixels long the line is; refuses one that is no scale bar in the picture."""
+    image = context().store.get(id_).measurement.image
+    ends = options.ends
+    if not all(x <= image.width and y <= image.height for x, y in ends):
+        raise ContradictoryOptions(
+            f"line is {options.line!r}: it leaves the picture of {image.width:,} x {image.height:,} pixels; "
+            "both its ends must lie in it"
+        )
+    pixels = dist(*ends)
+    if pixels < SHORTEST:
+        raise ContradictoryOptions(
+            f"line is {options.line!r}, which is {pixels:.2g} pixels long: draw a scale bar of {SHORTEST} or more"
+        )
+    return pixels
 
 
 def reset_scale(id_: str) -> Record:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
-from planimeter.store.record import unknown
+from planimeter.store.record import damaged, unknown
 from planimeter.store.tables import DocumentRow, KeptDocumentRow
 
 Change = Callable[[Measurement], Measurement]
@@ -19,15 +20,25 @@ class Scales:
         self._database = database
 
     def change(self, id_: str, change: Change) -> None:
-        """Change the documents of a measurement in one transaction; raises UnknownMeasurement where it is gone."""
+        """Change the documents of a measurement in one transaction.
+
+        Raises UnknownMeasurement where it is gone, and StoreFailed for a damaged record; nothing has changed then.
+        """
         with self._database.writing(locked=True) as connection:  # what is read here is written below
             found = 0
             for table in (DocumentRow, KeptDocumentRow):
                 its_own = table.measurement_id == id_
                 for document in connection.scalars(sa.select(table.document).where(its_own)).all():
-                    changed = change(Measurement.model_validate_json(document)).model_dump_json(by_alias=True)
+                    changed = change(_read(id_, document)).model_dump_json(by_alias=True)
                     connection.execute(sa.update(table).where(its_own).values(document=changed))
                     found += 1
             if not found:
                 raise unknown(id_)
             connection.commit()
+
+
+def _read(id_: str, document: str) -> Measurement:
+    try:
+        return Measurement.model_validate_json(document)
+    except ValidationError as error:
+        raise damaged(id_) from error

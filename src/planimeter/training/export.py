@@ -40,6 +40,7 @@ from planimeter.packs.packing import (
 from planimeter.packs.trust import Trust
 from planimeter.pictures.preprocessing import network_size
 from planimeter.training.anchors import keep_or_match, match_anchors
+from planimeter.training.pixel_size import known_pixel_size
 from planimeter.training.plan import PackPlan
 
 CROWDED, PROPOSALS_WHERE_CROWDED = 60, 1000
@@ -85,6 +86,7 @@ def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPict
             pictures=len(everything),
             instances=train.instances + validation.instances,
             started_from="" if start is None else f"{start.name} {start.manifest.version}",
+            pixel_size_um=known_pixel_size(everything, preprocessing),
         ),
     )
     return Pack(plan.packs_folder / plan.name, manifest)

@@ -11,6 +11,7 @@ from planimeter.evaluation import Metrics
 from planimeter.packs.manifest import NAME_PATTERN, Backbone
 from planimeter.packs.pack import bundled_names
 from planimeter.packs.packing import NewPack
+from planimeter.scale import GivenScale
 from planimeter.training.recipe import Recipe, Status
 
 WORK_FOLDER = Path("planimeter-data/training")
@@ -18,7 +19,7 @@ WORK_FOLDER = Path("planimeter-data/training")
 IMAGENET, SCRATCH = "imagenet", "none"
 
 
-class PackPlan(NewPack):
+class PackPlan(NewPack, GivenScale):
     """What the pack will be called, its network, and the size at which that sees a picture."""
 
     name: str = Field("mine", pattern=NAME_PATTERN, description="Name of the new model.")

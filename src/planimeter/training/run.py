@@ -34,6 +34,7 @@ from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import draft_pack, write_pack
 from planimeter.training.finish import finish
 from planimeter.training.history import HISTORY, History
+from planimeter.training.pixel_size import describe_pixel_size
 from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
 from planimeter.training.recipe import Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
@@ -49,6 +50,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     The same job again goes on from where it was. Raises `Stopped` where the watcher wants it.
     """
     torch.manual_seed(job.recipe.seed)
+    labelled = labelled.with_scale(job.plan.given_scale())
     if job.plan.start_from is None and job.backbone_weights == SCRATCH:
         # Layers that know nothing are not worth keeping.
         job = replace(job, recipe=job.recipe.model_copy(update={"freeze": False}))
@@ -64,6 +66,8 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
         f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on{aside}; "
         f"on {trainer.device}"
     )
+    if told := describe_pixel_size(trainer.pack.manifest, (*learn.pictures, *held_out.pictures)):
+        watcher.say(told)
     # Nothing is written before the first step: a training that cannot begin leaves nothing behind.
     _train(trainer, learn, validate, watcher, lambda: _keep_parts(job, learn, held_out))
     watcher.say("choosing the thresholds on the validation pictures")
@@ -233,7 +237,7 @@ def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, Labe
     recipe = job.recipe
     if job.validation is not None:
         held = read_labels(job.validation, job.validation_images, leave_out_broken=job.leave_out_broken)
-        return labelled, held.with_classes(labelled.classes)
+        return labelled, held.with_classes(labelled.classes).with_scale(job.plan.given_scale())
     kept = job.work_folder / SPLIT
     if kept.is_file():
         return read_split(kept, labelled)

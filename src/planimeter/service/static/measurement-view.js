@@ -95,7 +95,7 @@ export class MeasurementView extends HTMLElement {
     this.counted = Number(this.dataset.counted);
     this.scale = scaleOf(this);
     await Promise.all(["picture-viewer", "instance-table"].map((name) => customElements.whenDefined(name)));
-    this.table.scale = this.scale;
+    this.table.scale = this.viewer.scale = this.scale;
     const [found] = await Promise.all([fetch(this.dataset.candidates ?? ""), this.viewer.prepare()]);
     if (!found.ok) throw new Error(`the candidates cannot be loaded: status ${found.status}`);
     const answer = /** @type {Answer} */ (await found.json());

@@ -6,7 +6,7 @@ import { Gestures } from "./gestures.js";
 import { InstanceLayers } from "./instance-layers.js";
 import { penOf } from "./pens.js";
 import { PictureLevels } from "./picture-levels.js";
-import { drawBar } from "./scale-bar.js";
+import { drawBar, drawLegend } from "./scale-bar.js";
 import { ZoomableCanvas } from "./zoomable-canvas.js";
 
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
@@ -40,6 +40,8 @@ export class PictureViewer extends ZoomableCanvas {
   find = () => null;
   /** @type {Placing | null} takes the points that hands mean, in place of the instances */
   placing = null;
+  /** @type {import("./units.js").Scale | null} how large a pixel is, where that is known */
+  scale = null;
   /** @type {Line | null} a scale bar that is being drawn */
   bar = null;
 
@@ -145,6 +147,7 @@ export class PictureViewer extends ZoomableCanvas {
       const marked = index === null ? undefined : instances[index];
       if (marked) drawMark(pen, marked, view, ratio);
     }
+    if (this.scale) drawLegend(pen, this.scale, view, ratio);
     if (this.bar) drawBar(pen, this.bar, view, ratio);
   }
 

@@ -1,8 +1,11 @@
 // @ts-check
 // A line in the picture whose length is known.
 
+import { grouped } from "./numbers.js";
 import { toPicture } from "./pens.js";
+import { niceStep } from "./steps.js";
 
+/** @typedef {import("./units.js").Scale} Scale */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
 /** @typedef {import("./zoomable-canvas.js").View} View */
 /** @typedef {{from: Point, to: Point}} Line in pixels of the picture */
@@ -53,5 +56,44 @@ export function drawBar(pen, { from, to }, view, ratio) {
     }
     pen.stroke();
   }
+  pen.restore();
+}
+
+const SHORTEST_LEGEND = 60;
+const MARGIN = 14;
+
+/**
+ * The round length that a legend shows: in the unit, and in pixels of the page.
+ * @param {number} side of a pixel, in the unit
+ * @param {number} zoom pixels of the page for one of the picture's
+ */
+export function legendOf(side, zoom) {
+  const length = niceStep((SHORTEST_LEGEND / zoom) * side, [1, 2, 5, 10]);
+  return { length, width: (length / side) * zoom };
+}
+
+/**
+ * Draw how long a round length is in the view, at the bottom left.
+ * @param {CanvasRenderingContext2D} pen
+ * @param {Scale} scale
+ * @param {View} view
+ * @param {number} ratio
+ */
+export function drawLegend(pen, { side, symbol }, view, ratio) {
+  if (side === null) return;
+  const { length, width } = legendOf(side, view.zoom / ratio);
+  const text = `${length < 1000 ? Number(length.toPrecision(3)) : grouped(length)} ${symbol}`;
+  const [left, bottom] = [MARGIN * ratio, pen.canvas.height - MARGIN * ratio];
+  const room = 6 * ratio;
+  pen.save();
+  pen.font = `500 ${12 * ratio}px ${getComputedStyle(pen.canvas).fontFamily}`;
+  const box = Math.max(width * ratio, pen.measureText(text).width) + 2 * room;
+  pen.fillStyle = "rgb(11 15 14 / 72%)";
+  pen.beginPath();
+  pen.roundRect(left - room, bottom - 24 * ratio, box, 24 * ratio + room, 4 * ratio);
+  pen.fill();
+  pen.fillStyle = "#fff";
+  pen.fillText(text, left, bottom - 8 * ratio);
+  pen.fillRect(left, bottom - 3 * ratio, width * ratio, 3 * ratio);
   pen.restore();
 }

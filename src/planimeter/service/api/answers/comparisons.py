@@ -7,6 +7,7 @@ from pydantic import Field
 
 from planimeter.measurement import percent
 from planimeter.measuring.difference import ONLY_FIRST, ONLY_SECOND, Overlap, difference
+from planimeter.scale import Scale
 from planimeter.service.api.answers.base import Answer, Link
 from planimeter.service.api.answers.measurements import MeasurementSummary, measurement_summary
 from planimeter.service.links import link
@@ -24,6 +25,11 @@ class OverlapAnswer(Answer):
     percent_only_second: float
     percent_disagreement: float = Field(description="What exactly one of the two masks.")
     iou: float | None = Field(description="Intersection over union; null where neither masks anything.")
+    area_both: float | None = Field(
+        description="In the square of the first scale's unit; null unless both say that pixels are as large."
+    )
+    area_only_first: float | None
+    area_only_second: float | None
 
 
 class ClassOverlap(OverlapAnswer):
@@ -49,21 +55,27 @@ class ComparisonAnswer(Answer):
 def comparison_answer(first: Record, second: Record, colors: Mapping[str, str]) -> ComparisonAnswer:
     """Compare two records; `colors` by class name. Raises `DifferentPictures`."""
     found = difference(first.measurement, second.measurement)
-    counted = found.pixels_counted
+    counted, scale = found.pixels_counted, _common_scale(first, second)
     return ComparisonAnswer(
         first=measurement_summary(first),
         second=measurement_summary(second),
         pixels_counted=counted,
-        overlap=OverlapAnswer(**_overlap(found.overlap, counted)),
+        overlap=OverlapAnswer(**_overlap(found.overlap, counted, scale)),
         by_class=[
-            ClassOverlap(class_name=name, color=colors[name], **_overlap(entry, counted))
+            ClassOverlap(class_name=name, color=colors[name], **_overlap(entry, counted, scale))
             for name, entry in found.by_class.items()
         ],
         picture_url=link("api.show_difference", first=first.id, second=second.id),
     )
 
 
-def _overlap(overlap: Overlap, counted: int) -> dict[str, Any]:
+def _common_scale(first: Record, second: Record) -> Scale | None:
+    """Return the scale of the first where the second has pixels of the same size."""
+    one, other = (record.measurement.image.scale for record in (first, second))
+    return one if one is not None and other is not None and one.equals(other) else None
+
+
+def _overlap(overlap: Overlap, counted: int, scale: Scale | None) -> dict[str, Any]:
     return {
         "pixels_both": overlap.both,
         "pixels_only_first": overlap.only_first,
@@ -73,4 +85,7 @@ def _overlap(overlap: Overlap, counted: int) -> dict[str, Any]:
         "percent_only_second": percent(overlap.only_second, counted),
         "percent_disagreement": percent(overlap.only_first + overlap.only_second, counted),
         "iou": overlap.iou,
+        "area_both": scale and scale.area(overlap.both),
+        "area_only_first": scale and scale.area(overlap.only_first),
+        "area_only_second": scale and scale.area(overlap.only_second),
     }

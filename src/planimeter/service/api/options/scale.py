@@ -7,8 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from planimeter.scale import GivenUnit
 from planimeter.service.api.options.parsing import RequestOptions
 
-_NUMBER = r"-?[0-9]{1,9}([.][0-9]{0,20})?(e-[0-9]{1,2})?"
-LINE_PATTERN = rf"^{_NUMBER}(,{_NUMBER}){{3}}$"
+_NUMBER = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+LINE_PATTERN = rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$"
 
 
 class ScaleOptions(RequestOptions):
@@ -20,20 +20,20 @@ class ScaleOptions(RequestOptions):
     unit: GivenUnit = Field(description="The unit of pixel_size or of length.")
     line: str | None = Field(
         None,
-        min_length=1,
-        max_length=200,
-        json_schema_extra={"pattern": LINE_PATTERN},
+        pattern=LINE_PATTERN,
         description="A scale bar in the picture, as x0,y0,x1,y1 in its pixels.",
     )
     length: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="How long that bar is, in the unit."
     )
 
-    @field_validator("line")
+    @field_validator("line", mode="before")
     @classmethod
-    def _has_two_ends(cls, value: str | None) -> str | None:
-        if value is not None:
-            _ends(value)
+    def _has_two_ends(cls, value: object) -> object:
+        if isinstance(value, str) and not re.match(LINE_PATTERN, value):
+            raise ValueError(
+                "it should be the two ends as four numbers, x0,y0,x1,y1, in pixels of the picture"
+            )
         return value
 
     @model_validator(mode="after")
@@ -47,13 +47,7 @@ class ScaleOptions(RequestOptions):
         return self
 
     @property
-    def ends(self) -> tuple[float, float, float, float]:
-        """Where the line begins and ends: x0, y0, x1, y1."""
-        return _ends(self.line or "")
-
-
-def _ends(text: str) -> tuple[float, float, float, float]:
-    if not re.fullmatch(LINE_PATTERN, text):
-        raise ValueError("it should be four finite numbers, x0,y0,x1,y1")
-    x0, y0, x1, y1 = (float(part) for part in text.split(","))
-    return x0, y0, x1, y1
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where the line begins and ends, each as x, y."""
+        x0, y0, x1, y1 = map(float, (self.line or "").split(","))
+        return (x0, y0), (x1, y1)
