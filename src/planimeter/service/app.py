@@ -17,6 +17,7 @@ from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
     compare,
+    details,
     history,
     home,
     measurement,
@@ -43,6 +44,7 @@ PAGES = (
     measurement,
     thresholds,
     scales,
+    details,
     pictures,
     history,
     report,

@@ -11,6 +11,7 @@ from planimeter.measuring.candidates import PackedCandidates
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
     comparisons,
+    details,
     for_programs,
     instances,
     many,
@@ -49,6 +50,7 @@ RESOURCES = (
     instances,
     thresholds,
     scale,
+    details,
     many,
     for_programs,
     comparisons,

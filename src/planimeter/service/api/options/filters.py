@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from planimeter.details import LotName, Name, SomeTags
 from planimeter.service.api.options.parsing import LISTS, RequestOptions
 from planimeter.store import NEWEST, Filter, Order
 
@@ -34,6 +35,13 @@ class FilterOptions(RequestOptions):
         description=f"Only these: ids with commas between them, at most {MOST_LISTED:,}; may be repeated.",
     )
     batch: str | None = Field(None, description="Only those sent under this name.")
+    lot: LotName = Field(None, description="Only those of this lot.")
+    sample: Name = Field(None, description="Only those of this sample.")
+    operator: Name = Field(None, description="Only those of this operator.")
+    tag: SomeTags = Field(
+        None,
+        description="Only those with this tag; several, with commas between them or repeated: with all of them.",
+    )
     model: str | None = Field(None, description="Only those of this model.")
     class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
     filename: str | None = Field(
