@@ -11,11 +11,9 @@ LONGEST_NAME = 100
 LONGEST_NOTE = 2000
 LONGEST_TAG = 50
 MOST_TAGS = 20
-_UNSEEN = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-"""Control characters, ends of lines, what turns the direction of writing, halves of characters."""
-_UNSEEN_IN_NOTES = (
-    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-)
+_UNSEEN = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+"""Control characters, ends of lines, what turns the direction of writing."""
+_UNSEEN_IN_NOTES = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069"
 NAME_PATTERN = rf"^[^{_UNSEEN}]*$"
 NOTE_PATTERN = rf"^[^{_UNSEEN_IN_NOTES}]*$"
 _PART = rf"[^{_UNSEEN}/.\s][^{_UNSEEN}/]*"
@@ -33,11 +31,18 @@ def _text(pattern: str, longest: int, problem: str) -> Callable[[object], object
             return value
         if len(value) > longest:
             raise ValueError(f"it has {len(value):,} characters and may have {longest:,}")
-        if not form.fullmatch(value):
-            raise ValueError(problem if re.fullmatch(NAME_PATTERN, value) else _SEEN)
+        if not form.fullmatch(value) or _has_halves(value):
+            raise ValueError(
+                _SEEN if _has_halves(value) or not re.fullmatch(NAME_PATTERN, value) else problem
+            )
         return tidied(value) or None
 
     return check
+
+
+def _has_halves(text: str) -> bool:
+    """Return whether there are halves of characters, which JSON can carry and no database keeps."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def tidied(text: str) -> str:
@@ -49,18 +54,15 @@ def _each_tag(value: object) -> object:
     """Return tags, tidied, each once, in the order of the alphabet."""
     if not isinstance(value, (list, tuple)):
         return value
-    found = dict.fromkeys(
-        tidied(tag) for entry in value if isinstance(entry, str) for tag in entry.split(",")
-    )
-    for tag in found:
+    given = [tag for entry in value if isinstance(entry, str) for tag in entry.split(",") if tag]
+    if len(given) > MOST_TAGS:
+        raise ValueError(f"there are {len(given)} tags and may be {MOST_TAGS}")
+    for tag in given:
         if len(tag) > LONGEST_TAG:
             raise ValueError(f"the tag {tag[:20]!r}… has {len(tag):,} characters and may have {LONGEST_TAG}")
-        if not re.fullmatch(NAME_PATTERN, tag):
+        if not re.fullmatch(NAME_PATTERN, tag) or _has_halves(tag):
             raise ValueError(f"in the tag {tag!r}, {_SEEN}")
-    tags = sorted(filter(None, found))
-    if len(tags) > MOST_TAGS:
-        raise ValueError(f"there are {len(tags)} tags and may be {MOST_TAGS}")
-    return tuple(tags)
+    return tuple(sorted({tidied(tag) for tag in given} - {""}))
 
 
 def _said(pattern: str, longest: int) -> dict[str, Any]:
@@ -89,9 +91,9 @@ NoteText = Annotated[
     BeforeValidator(_text(NOTE_PATTERN, LONGEST_NOTE, _SEEN)),
     Field(json_schema_extra=_said(NOTE_PATTERN, LONGEST_NOTE)),
 ]
-Tags = Annotated[tuple[str, ...], BeforeValidator(_each_tag)]
-_TAG_SCHEMA = {"items": {"type": "string", **_said(NAME_PATTERN, LONGEST_TAG)}}
-SomeTags = Annotated[tuple[str, ...] | None, BeforeValidator(_each_tag), Field(json_schema_extra=_TAG_SCHEMA)]
+_Tag = Annotated[str, Field(json_schema_extra=_said(NAME_PATTERN, LONGEST_TAG))]
+Tags = Annotated[tuple[_Tag, ...], BeforeValidator(_each_tag)]
+SomeTags = Annotated[tuple[_Tag, ...] | None, BeforeValidator(_each_tag)]
 
 
 class Details(BaseModel):
@@ -109,7 +111,7 @@ class Details(BaseModel):
     note: NoteText = Field(None, description=f"Anything else; at most {LONGEST_NOTE:,} characters.")
     tags: Tags = Field(
         (),
-        json_schema_extra={**_TAG_SCHEMA, "maxItems": MOST_TAGS},
+        json_schema_extra={"maxItems": MOST_TAGS},
         description=f"Words to find it by, with commas between them: at most {MOST_TAGS}, of {LONGEST_TAG} characters "
         "each; may be repeated.",
     )

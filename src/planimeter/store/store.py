@@ -17,6 +17,7 @@ from planimeter.store.folders import Folders
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.keys import Keys
+from planimeter.store.lots import Lots
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
@@ -52,6 +53,8 @@ class Store(Reading):
         """How large the pixels of measurements are, where people set it."""
         self.details = DetailsOfMeasurements(database)
         """What people say of measurements."""
+        self.lots = Lots(database)
+        """What belongs together by what they say."""
         self._keeping = threading.Lock()
 
     @classmethod

@@ -100,6 +100,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
+        lots=parts.store.lots.count(),
         in_trash=parts.store.trash.count(),
         models=parts.store.models(),
         classes=parts.store.classes(),
