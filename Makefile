@@ -18,7 +18,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint lint-scripts bench bench-history attack fuzz fuzz-headers architectures notebook train-extra lock audit sbom clean
+.PHONY: serve test test-fast lint lint-scripts bench bench-stages bench-compare bench-history attack fuzz fuzz-headers architectures notebook train-extra lock audit sbom clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -43,6 +43,13 @@ lint-scripts: node_modules/installed  ## Style and types of the scripts, style o
 
 bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its network alone
 	$(BIN)/python bench/post.py
+
+bench-stages: $(VENV)/serve.installed  ## Milliseconds of each stage between the bytes of a picture and its stored measurement
+	$(BIN)/python bench/stages.py
+
+bench-compare: $(VENV)/train.installed  ## Beside Flask with PyTorch and FastAPI with OpenVINO, in turns
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
+	$(BIN)/python bench/compare.py
 
 bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements
 	$(BIN)/python bench/history.py

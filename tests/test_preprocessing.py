@@ -1,10 +1,12 @@
 """From a picture to a network's input, in each way that imported networks want it, and back."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
 from planimeter.packs.manifest import Preprocessing
-from planimeter.pictures.preprocessing import choose_tiles, network_size, preprocess
+from planimeter.pictures.preprocessing import choose_tiles, network_size, normalise, preprocess
 
 PLAIN = {"mean": (0, 0, 0), "std": (255, 255, 255)}
 WHITE = np.full((50, 100, 3), 255, np.uint8)
@@ -66,6 +68,20 @@ def test_channels_can_be_swapped_with_their_means() -> None:
     red = np.zeros((32, 32, 3), np.uint8) + np.array([200, 0, 0], np.uint8)
     swapped = Preprocessing(fit="native", channels="bgr", mean=(1, 2, 3), std=(1, 1, 1))
     assert preprocess(red, swapped)[0][0, :, 0, 0].tolist() == [-1, -2, 197]
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+def test_a_table_of_values_gives_what_the_arithmetic_gives(channels: Literal["rgb", "bgr"]) -> None:
+    how = Preprocessing(
+        fit="stretch",
+        size=(40, 60),
+        channels=channels,
+        mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375),
+    )
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    image, _ = preprocess(picture, how)
+    assert np.array_equal(image[0], normalise(picture, how).transpose(2, 0, 1))
 
 
 def test_without_antialiasing_four_pixels_are_read_as_opencv_does() -> None:

@@ -4,6 +4,7 @@ The command line makes its options and its `PLANIMETER_…` environment variable
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +71,6 @@ class Settings(Inference):
     )
     limit: str = Field(
         "6000/minute",
-        pattern=r"^(none|[1-9][0-9]{0,8}/(second|minute|hour|day))$",
         description="Requests that one key, or one address without a key, may send where others than the people of "
         "this machine reach the service; none for no limit.",
     )
@@ -162,12 +162,22 @@ class Settings(Inference):
             )
         return most
 
+    @field_validator("limit")
+    @classmethod
+    def _is_limit(cls, value: str) -> str:
+        if not re.fullmatch(r"none|[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
+            raise ValueError(
+                "write a number of requests and a time, as 600/minute, 20/second or 5000/day, or none"
+            )
+        return value
+
     @field_validator("trusted_proxy")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        if value:
-            ipaddress.ip_address(value)
-        return value
+        try:
+            return str(ipaddress.ip_address(value)) if value else value
+        except ValueError:
+            raise ValueError("write an address in numbers, as 127.0.0.1 or ::1") from None
 
     @property
     def public_hosts(self) -> tuple[str, ...]:

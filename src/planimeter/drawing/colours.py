@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,7 @@ def paint_instances(
     return paints
 
 
+@cache
 def _shade(color: str, turn: float, lift: float) -> Pixels:
     """Return "#rrggbb" as RGB [3], its hue turned and its lightness changed as the eye counts them."""
     srgb = np.array([int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)])
@@ -74,6 +76,7 @@ def _shade(color: str, turn: float, lift: float) -> Pixels:
     linear = np.linalg.solve(_RGB_TO_LMS, np.linalg.solve(_LMS_TO_LAB, lab) ** 3).clip(0, 1)
     srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     shaded: Pixels = np.rint(255 * srgb).astype(np.uint8)
+    shaded.flags.writeable = False  # shared by all pictures
     return shaded
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def preprocess(
         new_height, new_width = network_size(height, width, preprocessing)
     else:
         new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    scaled = normalise(_resize(pixels, new_height, new_width, preprocessing), preprocessing)
+    scaled = _resize(pixels, new_height, new_width, preprocessing)
     boxed = preprocessing.fit in {"letterbox", "rectangle"}
     if preprocessing.size is None or preprocessing.fit == "rectangle":
         step = preprocessing.multiple
@@ -121,8 +122,20 @@ def preprocess(
         # The odd pixel goes to the bottom and the right, as in Ultralytics' LetterBox.
         top, left = (rows - new_height) // 2, (columns - new_width) // 2
         image[:] = normalise(np.full((1, 1, 3), preprocessing.fill, np.float32), preprocessing)[0, 0, 0]
-    image[0, :, top : top + new_height, left : left + new_width] = scaled.transpose(2, 0, 1)
+    room = image[0, :, top : top + new_height, left : left + new_width]
+    if scaled.dtype == np.uint8:
+        _fill(room, scaled, preprocessing)
+    else:
+        room[:] = normalise(scaled, preprocessing).transpose(2, 0, 1)
     return image, Placement(height, width, new_height, new_width, left, top, rows, columns)
+
+
+def _fill(room: NDArray[np.float32], pixels: NDArray[Any], preprocessing: Preprocessing) -> None:
+    """Write RGB `pixels`, uint8 [H, W, 3], to `room` [3, H, W] as `normalise` says, by a table of all values."""
+    values = normalise(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1), preprocessing)
+    order = (2, 1, 0) if preprocessing.channels == "bgr" else (0, 1, 2)
+    for channel, source in enumerate(order):
+        room[channel] = np.take(values[:, channel], pixels[..., source])
 
 
 def normalise(

@@ -8,40 +8,33 @@ from typing import Any
 
 import torch
 
-from planimeter.errors import DataError, TrainingError
+from planimeter.errors import TrainingError
 from planimeter.evaluation import (
-    Calibration,
     Compared,
     Metrics,
     calibrate,
     calibrate_intervals,
     compare,
-    summarise,
     with_mask_threshold,
 )
-from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.evaluation.familiarity import learn_familiarity, look_at
-from planimeter.labels import LabelledPictures, fold, read_labels, read_split, split, write_split
-from planimeter.measuring.segmenter import open_segmenter
+from planimeter.labels import LabelledPictures, fold
 from planimeter.networks.own import build_network
 from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.packs.trust import Trust
 from planimeter.reports.studying import list_findings
 from planimeter.reports.training_report import report_folds, report_training
-from planimeter.settings import Inference
+from planimeter.training.choice import compare_with_start, describe_calibration, describe_choice
 from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import draft_pack, write_pack
 from planimeter.training.finish import finish
 from planimeter.training.history import HISTORY, History
+from planimeter.training.parts import keep_parts, parts_of, put_aside
 from planimeter.training.pixel_size import describe_pixel_size
 from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
 from planimeter.training.recipe import Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
-
-SPLIT = "split.json"
-ENOUGH_FOR_BOTH = 100
-"""Validation pictures from which on half of them are put aside to make intervals, and choose nothing."""
 
 
 def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
@@ -58,8 +51,8 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     findings = list_findings(job.data, job.images, job.validation, job.validation_images)
     if job.recipe.folds is not None:
         return _run_folds(job, labelled, findings, watcher)
-    learn, held_out = _parts(job, labelled)
-    validate, apart = _put_aside(job, held_out)
+    learn, held_out = parts_of(job, labelled)
+    validate, apart = put_aside(job, held_out)
     trainer = _trainer(job, learn, held_out, job.work_folder, watcher)
     aside = f", {len(apart.pictures)} for intervals" if apart else ""
     watcher.say(
@@ -69,7 +62,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     if told := describe_pixel_size(trainer.pack.manifest, (*learn.pictures, *held_out.pictures)):
         watcher.say(told)
     # Nothing is written before the first step: a training that cannot begin leaves nothing behind.
-    _train(trainer, learn, validate, watcher, lambda: _keep_parts(job, learn, held_out))
+    _train(trainer, learn, validate, watcher, lambda: keep_parts(job, learn, held_out))
     watcher.say("choosing the thresholds on the validation pictures")
     start = None if job.plan.start_from is None else find_pack(job.plan.start_from, job.plan.packs_folder)
     written, calibration = finish(
@@ -232,39 +225,6 @@ def _train(
     trainer.load_best()
 
 
-def _parts(job: Job, labelled: LabelledPictures) -> tuple[LabelledPictures, LabelledPictures]:
-    """Return what to learn from and what to validate on; a training that goes on keeps its parts."""
-    recipe = job.recipe
-    if job.validation is not None:
-        held = read_labels(job.validation, job.validation_images, leave_out_broken=job.leave_out_broken)
-        return labelled, held.with_classes(labelled.classes).with_scale(job.plan.given_scale())
-    kept = job.work_folder / SPLIT
-    if kept.is_file():
-        return read_split(kept, labelled)
-    return split(labelled, recipe.validation_fraction, recipe.seed, recipe.keep_together)
-
-
-def _put_aside(job: Job, held_out: LabelledPictures) -> tuple[LabelledPictures, LabelledPictures | None]:
-    """Return the pictures that choose checkpoint and thresholds, and those that make intervals, where both suffice."""
-    if len(held_out.pictures) < ENOUGH_FOR_BOTH:
-        return held_out, None
-    try:
-        apart, validate = split(held_out, 0.5, job.recipe.seed, job.recipe.keep_together)
-    except DataError:  # all are copies of one picture, or kept together
-        return held_out, None
-    return validate, apart
-
-
-def _keep_parts(job: Job, learn: LabelledPictures, validate: LabelledPictures) -> None:
-    kept = job.work_folder / SPLIT
-    if job.validation is not None or kept.is_file():
-        return
-    try:
-        write_split(kept, learn, validate)
-    except OSError as error:
-        raise TrainingError(f"{kept} cannot be written: {error}; choose another --work-folder") from error
-
-
 def _configuration(job: Job, written: Pack) -> dict[str, Any]:
     """Return what the report shows of how the model was made."""
     start = written.manifest.training_data.started_from or Path(job.backbone_weights).name
@@ -275,50 +235,3 @@ def _configuration(job: Job, written: Pack) -> dict[str, Any]:
         | {"started from": start},
         "recipe": job.recipe.model_dump(exclude_none=True),
     }
-
-
-def describe_choice(calibration: Calibration, written: Pack, start: Pack | None) -> str:
-    """Return which thresholds the model has, and why."""
-    if calibration.pictures >= LEAST_PICTURES:
-        return describe_calibration(calibration, "validation")
-    thresholds = written.manifest.thresholds
-    kept = "the defaults" if start is None else f"those of {start.name}"
-    return (
-        f"{calibration.pictures} validation pictures are too few to choose thresholds by ({LEAST_PICTURES} at least): "
-        f"{kept} are kept, score {thresholds.score:g}, mask {thresholds.mask:g}"
-    )
-
-
-def compare_with_start(written: Pack, start: Pack, validate: LabelledPictures) -> str:
-    """Return whether the new model is better than the one it started from, on the same pictures, plainly."""
-    known = {entry.name for entry in start.manifest.classes}
-    if missing := sorted(set(validate.classes) - known):
-        return f"{start.name} does not know {', '.join(missing)}: the two are not compared"
-    how = Inference(infer_with_cpu=True)
-    segmenter = open_segmenter(start, how)
-    found = summarise(
-        compare(segmenter, validate.with_classes(segmenter.classes)),
-        segmenter.classes,
-        segmenter.default_threshold,
-    )
-    figures = written.manifest.metrics["validation"]
-    now, before = figures["coverage"]["mean_absolute_error"], found.coverage.mean_absolute_error
-    verdict = (
-        "the new model is better"
-        if now < before
-        else "the new model is NOT better: think twice before you use it"
-    )
-    return (
-        f"on the same {len(validate.pictures)} validation pictures: {written.name} {now:.2f} points and F1 "
-        f"{figures['f1']:.3f}, {start.name} {before:.2f} points and F1 {found.f1:.3f}; by the percentage, {verdict}"
-    )
-
-
-def describe_calibration(calibration: Calibration, where: str) -> str:
-    """Return the thresholds that were chosen, and what they changed."""
-    before, after = calibration.before, calibration.after
-    return (
-        f"thresholds: score {calibration.score}, mask {calibration.mask}; percent masked on {where}: "
-        f"bias {after.bias:+.2f}, mean absolute error {after.mean_absolute_error:.2f} points "
-        f"({before.bias:+.2f} and {before.mean_absolute_error:.2f} at 0.5 and 0.5)"
-    )
