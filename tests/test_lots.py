@@ -142,6 +142,29 @@ def test_models_are_never_mixed(client: FlaskClient, store: Store) -> None:
     assert "2 models measured in this lot" in shown(client.get(f"/lots/{quote(NAME)}"))
 
 
+def test_a_model_that_was_trained_again_under_its_name_is_another_one(
+    client: FlaskClient, store: Store
+) -> None:
+    put(store, "a.png", 10)
+    before = measurement("b.png", classes={"scratches": 50})
+    model = before.model.model_copy(update={"sha256": "2" * 64, "version": "2"})
+    store.add(
+        before.model_copy(update={"model": model}),
+        picture=PICTURE,
+        overlay_png=PICTURE,
+        mask_png=PICTURE,
+        details=Details(lot=NAME),
+    )
+    lot = lot_of(client)
+    found = {entry["model_sha256"]: entry["mean_percent"] for entry in lot["by_model"]}
+    assert found == {"1" * 64: 10.0, "2" * 64: 50.0}
+    assert {entry["statistics"]["count"] for entry in lot["by_model"]} == {1}
+    assert [note["code"] for note in lot["notes"]] == ["several_models"]
+    page = shown(client.get(f"/lots/{quote(NAME)}"))
+    assert "steel version 1, 1 picture" in page
+    assert "steel version 2, 1 picture" in page
+
+
 def test_different_thresholds_are_told(client: FlaskClient, store: Store, five: list[str]) -> None:
     record = store.get(five[0])
     options = record.measurement.options.model_copy(update={"score_threshold": 0.25})

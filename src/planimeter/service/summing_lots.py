@@ -73,5 +73,7 @@ def notes_of_lot(lot: LotInSum) -> list[Note]:
     """Return what must be known of all of a lot."""
     if len(lot.by_model) < 2:
         return []
-    message = f"{len(lot.by_model)} models measured in this lot: each is summed up by itself."
+    names = {found.model for found in lot.by_model}
+    what = "models" if len(names) == len(lot.by_model) else "models, or versions of one,"
+    message = f"{len(lot.by_model)} {what} measured in this lot: each is summed up by itself."
     return [Note(code="several_models", message=message)]

@@ -23,6 +23,8 @@ class Filter:
     tag: tuple[str, ...] | None = None
     """Each of these tags."""
     model: str | None = None
+    model_sha256: str | None = None
+    """Not by name alone, but the same to the byte."""
     class_name: str | None = None
     """At least one instance of this class was found."""
     filename: str | None = None
@@ -99,6 +101,8 @@ def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.model is not None:
         found.append(MeasurementRow.model == wanted.model)
+    if wanted.model_sha256 is not None:
+        found.append(MeasurementRow.model_sha256 == wanted.model_sha256)
     if wanted.batch is not None:
         found.append(MeasurementRow.batch == wanted.batch)
     if wanted.lot is not None:

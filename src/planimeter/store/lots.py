@@ -35,6 +35,7 @@ class ModelInLot:
     """What one model measured in a lot: each picture once, as it was measured last."""
 
     model: str
+    sha256: str
     wanted: Filter
     """The measurements that count."""
     repeated: int
@@ -107,11 +108,17 @@ class Lots:
             first, last = connection.execute(
                 sa.select(sa.func.min(row.created_at), sa.func.max(row.created_at)).where(*of_lot)
             ).one()
-            models = _distinct(connection, row.model, of_lot)
+            models = connection.execute(
+                sa.select(row.model, row.model_sha256).distinct().where(*of_lot).order_by(row.model)
+            ).all()
             by_model = [
                 found
-                for model in models
-                if (found := _of_model(connection, replace(wanted, model=model), limit_percent))
+                for model, sha256 in models
+                if (
+                    found := _of_model(
+                        connection, replace(wanted, model=model, model_sha256=sha256), limit_percent
+                    )
+                )
             ]
             return LotInSum(
                 lot=Lot(name, count, first, last),
@@ -144,6 +151,7 @@ def _of_model(connection: sa.Connection, wanted: Filter, limit_percent: float | 
         return None  # its records are damaged, or were deleted just now
     return ModelInLot(
         model=wanted.model or "",
+        sha256=wanted.model_sha256 or "",
         wanted=counted,
         repeated=len(repeated),
         fields=fields,

@@ -57,6 +57,7 @@ class Records:
             "id": id_,
             "created_at": created_at,
             "model": measurement.model.name,
+            "model_sha256": measurement.model.sha256,
             "batch": batch,
             "measured_by": measured_by,
             "stored_bytes": stored_bytes,

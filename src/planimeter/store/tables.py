@@ -99,6 +99,8 @@ class MeasurementRow(Table):
     sample: Mapped[str | None] = mapped_column(Text)
     operator: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)
+    model_sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Of the model: one that was trained again under its name is another one."""
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)

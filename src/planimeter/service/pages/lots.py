@@ -1,8 +1,11 @@
 """Lots as pages: which there are, and one of them summed up."""
 
+from dataclasses import replace
+
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption
+from planimeter.service.api.answers.lots import LotOfModel
 from planimeter.service.api.lots import sum_up_lot
 from planimeter.service.api.options.lots import LotListOptions, LotOptions
 from planimeter.service.api.options.parsing import parse
@@ -52,7 +55,15 @@ def _lot(name: str, options: LotOptions, problem: str | None = None) -> str:
         lot=found,
         options=options,
         problem=problem,
-        bars={entry.model: bars_of(entry.statistics.histogram) for entry in found.by_model},
+        bars=[bars_of(entry.statistics.histogram) for entry in found.by_model],
+        versions=[_version(wanted, entry) for entry in found.by_model],
         records=store.list(wanted, limit=SHOWN, order=_ORDER),
         review={"lot": found.name, "order": _ORDER},
     )
+
+
+def _version(of_lot: Filter, entry: LotOfModel) -> str:
+    """Return the version of a model as its newest measurement in the lot tells it."""
+    wanted = replace(of_lot, model=entry.model, model_sha256=entry.model_sha256)
+    newest = context().store.list(wanted, limit=1)
+    return newest[0].measurement.model.version if newest else ""

@@ -46,6 +46,7 @@ class LotOfModel(Answer):
     """What one model measured in a lot: each picture once, as it was measured last."""
 
     model: str
+    model_sha256: str = Field(description="One that was trained again under its name is another one.")
     n: int = Field(description="How many pictures: the fields of ASTM E562.")
     mean_percent: float = Field(description="Of the pictures' percentages, each weighing the same.")
     standard_deviation: float | None = Field(description="Of the sample (n - 1); null for one picture.")
@@ -111,6 +112,7 @@ def _of_model(found: ModelInLot, colors: Mapping[str, str], options: LotOptions)
     aim = aim_of(fields, options.within)
     return LotOfModel(
         model=found.model,
+        model_sha256=found.sha256,
         n=fields.n,
         mean_percent=fields.mean,
         standard_deviation=fields.standard_deviation,

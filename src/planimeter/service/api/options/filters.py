@@ -13,6 +13,8 @@ from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+_OF_THE_SERVICE = {"without", "model_sha256"}
+"""Conditions that no client gives."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -72,7 +74,11 @@ class FilterOptions(RequestOptions):
     @property
     def filter(self) -> Filter:
         """The conditions, as the store takes them."""
-        given = {field.name: getattr(self, field.name) for field in fields(Filter) if field.name != "without"}
+        given = {
+            field.name: getattr(self, field.name)
+            for field in fields(Filter)
+            if field.name not in _OF_THE_SERVICE
+        }
         return Filter(**given)
 
 
