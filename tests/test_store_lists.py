@@ -156,7 +156,7 @@ class TestListing:
         finally:
             sa.event.remove(sa.Engine, "before_cursor_execute", remember)
 
-        assert len(statements) == 2, "one for the ids of the page, one for its rows"
+        assert len(statements) == 3, "one for the ids of the page, one for their tags, one for its rows"
         with sqlite3.connect(tmp_path / "records" / "planimeter.db") as database:
             plan = [
                 row[3]

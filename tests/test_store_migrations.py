@@ -68,6 +68,7 @@ class TestMigrations:
             # Each: 2 instances, 800 of 40,000 pixels in its coverage, no instances listed in its document.
             assert (total.pixels_masked, total.pixels_counted) == (449 * 800, 449 * 40000)
             assert [(entry.name, entry.instances) for entry in total.by_class] == [("scratches", 900)]
+            assert store.count(Filter(model_sha256="1" * 64)) == 449
             with pytest.raises(StoreFailed, match="damaged"):
                 store.get(names[0])
             for id_ in (names[0], names[-1]):  # also the damaged one

@@ -71,6 +71,12 @@ class UnknownMeasurement(PlanimeterError):
     code = "unknown_measurement"
 
 
+class UnknownLot(PlanimeterError):
+    """No measurement belongs to that lot."""
+
+    code = "unknown_lot"
+
+
 class ScoresNotKept(PlanimeterError):
     """A measurement has no record of what scored below its threshold."""
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from planimeter.commands.measure_exports import exporting
 from planimeter.commands.options import options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
+from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
@@ -103,6 +104,7 @@ MOST_NAMED = 8
     help="Folder of the export.",
 )
 @options_of(GivenScale, "given")
+@options_of(Details, "details")
 @options_of(Settings, "settings", only=SETTINGS)
 def measure(
     pictures: tuple[Path, ...],
@@ -114,6 +116,7 @@ def measure(
     export_format: ExportFormat | None,
     export_folder: Path | None,
     given: GivenScale,
+    details: Details,
     settings: Settings,
 ) -> None:
     """Measure pictures, or all pictures in folders, and print how much of each is covered.
@@ -145,7 +148,7 @@ def measure(
         for path in _with_progress(todo, console):
             if stopping.is_set():
                 break
-            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path), given)
+            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path), given, details)
             finished.append(result)
             write_export(result)
             keep(result)
@@ -229,6 +232,7 @@ def measure_file(
     limits: Limits,
     drawn: Path | None,
     given: GivenScale,
+    details: Details = NOTHING_SAID,
 ) -> Result:
     """Measure one file and write the drawn picture to `drawn`."""
     try:
@@ -245,7 +249,7 @@ def measure_file(
         raise
     except PlanimeterError as error:
         return Result(path, error=error)
-    return Result(path, measured, drawn=drawn)
+    return Result(path, measured, drawn=drawn, details=details)
 
 
 def name_drawings(paths: Iterable[Path], folder: Path | None) -> dict[Path, Path]:

@@ -75,6 +75,7 @@ def _make(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    many = get_origin(field.annotation) is tuple
     open_ended = field.annotation == (bool | None)
     is_flag = field.annotation is bool or open_ended
     off = flag(f"no_{name}")
@@ -83,8 +84,9 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Ca
         name,
         type=None if is_flag else _parameter_type(field.annotation),
         is_flag=is_flag,
+        multiple=many,
         default=field.default,
-        show_default=field.default is not False and field.default not in {None, ""},
+        show_default=field.default is not False and field.default not in {None, "", ()},
         envvar=variable(name) if name in Settings.model_fields else None,
         show_envvar=True,
         help=field.description,
@@ -96,6 +98,8 @@ def _parameter_type(annotation: Any) -> Any:
         annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
+    if get_origin(annotation) is tuple:
+        return str
     if get_origin(annotation) is Literal:
         return click.Choice([str(choice) for choice in get_args(annotation)])
     return click.Path(path_type=Path) if annotation is Path else annotation

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import click
 
+from planimeter.details import NOTHING_SAID, Details
+from planimeter.details import columns_of as said_in
 from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import UNKNOWN, Interval, Measurement
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
@@ -32,6 +34,8 @@ class Result:
     measurement: Measurement | None = None
     error: PlanimeterError | None = None
     drawn: Path | None = None
+    details: Details = NOTHING_SAID
+    """What is said of the picture."""
 
 
 Writer = Callable[[Result], None]
@@ -89,7 +93,7 @@ def _check_columns(path: Path, classes: Sequence[str]) -> None:
 
 
 def _columns(classes: Sequence[str]) -> list[str]:
-    return ["path", "error", *columns_of(classes)]
+    return ["path", "error", *said_in(NOTHING_SAID), *columns_of(classes)]
 
 
 def read_done(path: Path | None) -> set[str]:
@@ -149,7 +153,8 @@ def _csv(
 
 def _row(result: Result) -> dict[str, Cell]:
     measured = row(result.measurement) if result.measurement else {}
-    return {"path": str(result.path), "error": str(result.error or ""), **measured}
+    said = said_in(result.details)
+    return {"path": str(result.path), "error": str(result.error or ""), **said, **measured}
 
 
 @contextmanager
@@ -168,7 +173,7 @@ def _json() -> Iterator[Writer]:
 
 
 def _entry(result: Result) -> dict[str, Any]:
-    entry: dict[str, Any] = {"path": str(result.path)}
+    entry: dict[str, Any] = {"path": str(result.path), **result.details.model_dump(mode="json")}
     if result.measurement:
         entry |= result.measurement.model_dump(by_alias=True)
     if result.error:

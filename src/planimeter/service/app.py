@@ -17,8 +17,10 @@ from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
     compare,
+    details,
     history,
     home,
+    lots,
     measurement,
     models,
     pictures,
@@ -43,9 +45,11 @@ PAGES = (
     measurement,
     thresholds,
     scales,
+    details,
     pictures,
     history,
     report,
+    lots,
     models,
     compare,
     trash,

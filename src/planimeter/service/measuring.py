@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
+from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
 from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
@@ -117,6 +118,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             batch=options.batch,
             request=asked.request,
             by=caller(),
+            details=_details_of(parts, options),
         )
     storing = 1000 * (perf_counter() - started)
     timing = result.measurement.timing_ms
@@ -140,6 +142,13 @@ def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:
         return scale
     before = parts.store.get(options.from_).measurement.image.scale
     return before if before is not None and before.by_person else None
+
+
+def _details_of(parts: Context, options: UploadOptions) -> Details:
+    """Return what is said of the picture; for a stored one, what was said of it before where nothing else is."""
+    if options.from_ is None:
+        return options.details
+    return options.details.or_else(parts.store.get(options.from_).details)
 
 
 def record_at(record: Record, score_threshold: float | None) -> Record:

@@ -20,6 +20,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownModel: 404,
     errors.UnknownMeasurement: 404,
     errors.UnknownSample: 404,
+    errors.UnknownLot: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
     errors.CursorGone: 409,

@@ -19,7 +19,7 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.service.api.options.parsing import parse
+from planimeter.service.api.options.parsing import LISTS, parse
 from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.service.problems import too_many_bytes
 
@@ -162,6 +162,9 @@ def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
     options: MultiDict[str, str] = MultiDict()
     for name, value in fields.items():
         if name == FIELD or value is None:
+            continue
+        if name in LISTS and isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            options.setlist(name, value)
             continue
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise InvalidOption(

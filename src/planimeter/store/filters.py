@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import sqlalchemy.orm
 
 from planimeter.store.ids import first_id_at
-from planimeter.store.tables import ClassRow, MeasurementRow
+from planimeter.store.tables import ClassRow, MeasurementRow, TagRow
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,14 @@ class Filter:
 
     ids: tuple[str, ...] | None = None
     batch: str | None = None
+    lot: str | None = None
+    sample: str | None = None
+    operator: str | None = None
+    tag: tuple[str, ...] | None = None
+    """Each of these tags."""
     model: str | None = None
+    model_sha256: str | None = None
+    """Not by name alone, but the same to the byte."""
     class_name: str | None = None
     """At least one instance of this class was found."""
     filename: str | None = None
@@ -94,8 +101,20 @@ def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.model is not None:
         found.append(MeasurementRow.model == wanted.model)
+    if wanted.model_sha256 is not None:
+        found.append(MeasurementRow.model_sha256 == wanted.model_sha256)
     if wanted.batch is not None:
         found.append(MeasurementRow.batch == wanted.batch)
+    if wanted.lot is not None:
+        found.append(MeasurementRow.lot == wanted.lot)
+    if wanted.sample is not None:
+        found.append(MeasurementRow.sample == wanted.sample)
+    if wanted.operator is not None:
+        found.append(MeasurementRow.operator == wanted.operator)
+    found += [
+        MeasurementRow.id.in_(sa.select(TagRow.measurement_id).where(TagRow.tag == tag))
+        for tag in wanted.tag or ()
+    ]
     if wanted.filename is not None:
         found.append(MeasurementRow.folded_name.contains(folded(wanted.filename), autoescape=True))
     if wanted.min_percent is not None:

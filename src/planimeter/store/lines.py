@@ -4,17 +4,21 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from planimeter.store.tables import ClassRow, MeasurementRow
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     MeasurementRow.id,
     MeasurementRow.created_at,
     MeasurementRow.filename,
     MeasurementRow.model,
     MeasurementRow.batch,
+    MeasurementRow.lot,
+    MeasurementRow.sample,
+    MeasurementRow.operator,
     MeasurementRow.percent_masked,
     MeasurementRow.instances,
     MeasurementRow.score_threshold,
@@ -34,6 +38,9 @@ class Line:
     filename: str
     model: str
     batch: str | None
+    lot: str | None
+    sample: str | None
+    operator: str | None
     percent_masked: float
     instances: int
     score_threshold: float
@@ -56,9 +63,9 @@ def read_lines(connection: sa.Connection, ids: Sequence[str]) -> list[Line]:
             _log.warning("left out: the record of measurement %s is damaged", ids[0])
             return []
         return [line for id_ in ids for line in read_lines(connection, [id_])]
-    found = {row.id: row for row in rows if isinstance(row.percent_masked, float)}
+    found: dict[str, Any] = {row.id: row for row in rows if isinstance(row.percent_masked, float)}
     by_class: dict[str, dict[str, float]] = {}
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
-    return [Line(*found[id_], by_class.get(id_, {})) for id_ in ids if id_ in found]
+    return [Line(**found[id_]._asdict(), by_class=by_class.get(id_, {})) for id_ in ids if id_ in found]

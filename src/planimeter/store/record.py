@@ -1,11 +1,13 @@
 """One stored measurement: as it is read, and as columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found, truth_span
 from planimeter.store.files import FileNames
@@ -31,6 +33,8 @@ class Record:
     """The name of the key; None where nobody was asked for one."""
     pinned: bool = False
     """Whether retention leaves it alone."""
+    details: Details = NOTHING_SAID
+    """What a person says of it."""
 
     @property
     def line(self) -> Line:
@@ -42,6 +46,9 @@ class Record:
             filename=measurement.image.filename,
             model=measurement.model.name,
             batch=self.batch,
+            lot=self.details.lot,
+            sample=self.details.sample,
+            operator=self.details.operator,
             percent_masked=measurement.coverage.percent_masked,
             instances=len(measurement.instances),
             score_threshold=measurement.options.score_threshold,
@@ -56,6 +63,7 @@ class Row:
 
     columns: MeasurementRow
     document: str
+    tags: Sequence[str] = ()
 
 
 def measurement_of(row: Row) -> Measurement:
@@ -81,6 +89,13 @@ def record_of(row: Row) -> Record:
         ),
         measured_by=columns.measured_by,
         pinned=columns.pinned,
+        details=Details.model_construct(
+            lot=columns.lot,
+            sample=columns.sample,
+            operator=columns.operator,
+            note=columns.note,
+            tags=tuple(row.tags),
+        ),
     )
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
+from planimeter.store.details import details_columns, read_tags, tag_rows
 from planimeter.store.files import FileNames
 from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
@@ -22,6 +24,7 @@ from planimeter.store.tables import (
     KeptDocumentRow,
     MeasurementRow,
     RequestKeyRow,
+    TagRow,
 )
 from planimeter.store.trashed import recorded_names
 
@@ -46,6 +49,7 @@ class Records:
         request: RequestKey | None = None,
         measured_by: str | None = None,
         stored_bytes: int | None = None,
+        details: Details = NOTHING_SAID,
     ) -> None:
         """Record a measurement whose files are in place."""
         filename = measurement.image.filename
@@ -53,6 +57,7 @@ class Records:
             "id": id_,
             "created_at": created_at,
             "model": measurement.model.name,
+            "model_sha256": measurement.model.sha256,
             "batch": batch,
             "measured_by": measured_by,
             "stored_bytes": stored_bytes,
@@ -61,6 +66,7 @@ class Records:
             "filename": filename,
             "folded_name": folded(filename),
             "upload_name": names.image,
+            **details_columns(details),
             **figures_of(measurement, names),
         }
         document = measurement.model_dump_json(by_alias=True)
@@ -73,6 +79,8 @@ class Records:
                 connection.execute(sa.insert(ClassRow), classes)
             if candidates is not None:
                 connection.execute(sa.insert(CandidatesRow), {"measurement_id": id_, "packed": candidates})
+            if tags := tag_rows(id_, details):
+                connection.execute(sa.insert(TagRow), tags)
             if request is not None:
                 asked = {"key": request.key, "request": request.request, "measurement_id": id_}
                 connection.execute(sa.insert(RequestKeyRow), asked)
@@ -186,7 +194,11 @@ class Records:
         )
         try:
             with self._database.reading() as connection, Session(connection) as session:
-                rows = {columns.id: Row(columns, document) for columns, document in session.execute(query)}
+                tags = read_tags(connection, ids)
+                rows = {
+                    columns.id: Row(columns, document, tags.get(columns.id, ()))
+                    for columns, document in session.execute(query)
+                }
         except (ValueError, TypeError) as error:  # a value that its column cannot have, in one of the rows
             if len(ids) == 1:
                 raise damaged(ids[0]) from error

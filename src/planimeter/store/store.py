@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import CountDiffers, NoRoom, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
+from planimeter.store.details import DetailsOfMeasurements
 from planimeter.store.files import FileKind, file_names
 from planimeter.store.filters import Filter
 from planimeter.store.folders import Folders
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.keys import Keys
+from planimeter.store.lots import Lots
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
@@ -48,6 +51,10 @@ class Store(Reading):
         """Who may use a service with this store."""
         self.scales = Scales(database)
         """How large the pixels of measurements are, where people set it."""
+        self.details = DetailsOfMeasurements(database)
+        """What people say of measurements."""
+        self.lots = Lots(database)
+        """What belongs together by what they say."""
         self._keeping = threading.Lock()
 
     @classmethod
@@ -110,11 +117,13 @@ class Store(Reading):
         batch: str | None = None,
         request: RequestKey | None = None,
         by: str | None = None,
+        details: Details = NOTHING_SAID,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
-        which pictures were sent together, `request` what a client tells a repeated request by, and `by` who measured.
+        which pictures were sent together, `request` what a client tells a repeated request by, `by` who measured, and
+        `details` what is said of the picture.
         """
         # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
         id_, created_at = self._ids.next_and_moment()
@@ -133,13 +142,14 @@ class Store(Reading):
                 request=request,
                 measured_by=by,
                 stored_bytes=len(picture) + len(overlay_png) + len(mask_png),
+                details=details,
             )
         except BaseException:
             self._unfinished.take_back(notes)
             raise
         self._unfinished.end(notes)
         threshold = measurement.options.score_threshold
-        return Record(id_, created_at, measurement, batch, names, threshold, measured_by=by)
+        return Record(id_, created_at, measurement, batch, names, threshold, measured_by=by, details=details)
 
     def keep(
         self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes

@@ -58,6 +58,9 @@ class MeasurementRow(Table):
     __table_args__ = (
         Index("measurements_by_model", "model", "id"),
         Index("measurements_by_batch", "batch", "id"),
+        Index("measurements_by_lot", "lot", "id"),
+        Index("measurements_by_sample", "sample", "id"),
+        Index("measurements_by_operator", "operator", "id"),
         Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )
@@ -91,6 +94,13 @@ class MeasurementRow(Table):
     """Whether retention leaves it alone."""
     stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Of its files; none until they were looked at, see `planimeter.store.sizes`."""
+    lot: Mapped[str | None] = mapped_column(Text)
+    """This and the next three are what a person says of the picture; see `planimeter.details`."""
+    sample: Mapped[str | None] = mapped_column(Text)
+    operator: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    model_sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Of the model: one that was trained again under its name is another one."""
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)
@@ -135,6 +145,18 @@ class ClassRow(Table):
     class_name: Mapped[str] = mapped_column(Text)
     count: Mapped[int] = mapped_column(Integer)
     percent_masked: Mapped[float] = mapped_column(Float)
+
+
+class TagRow(Table):
+    """One tag of one measurement."""
+
+    __tablename__ = "measurement_tags"
+    __table_args__ = (Index("measurement_tags_by_tag", "tag", "measurement_id"),)
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    tag: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class CandidatesRow(Table):

@@ -19,11 +19,12 @@ from planimeter.store.tables import (
     KeptDocumentRow,
     MeasurementRow,
     Table,
+    TagRow,
     UtcDateTime,
 )
 
 _PREFIX = "trashed_"
-_PARTS = (DocumentRow, KeptDocumentRow, ClassRow, CandidatesRow)
+_PARTS = (DocumentRow, KeptDocumentRow, ClassRow, CandidatesRow, TagRow)
 """What goes with a measurement; the key of the request that made it does not: that one sent again measures anew."""
 
 

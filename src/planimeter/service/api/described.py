@@ -4,6 +4,7 @@ The checks of requests and `/openapi.json` are made of what is said.
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,7 @@ class DescribedBlueprint:
         With `options` None there are none to check; with `uploads` the view reads them with the upload. `role` is
         what a key must allow.
         """
-        path = self._prefix + rule.replace("<", "{").replace(">", "}")
+        path = self._prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
         self.operations.append(
             Operation(
                 method, path, summary, options, answer, role, status, tuple(errors), description, uploads

@@ -5,6 +5,7 @@ All are written while they are sent, a few measurements in memory at a time.
 
 from collections.abc import Iterable, Iterator
 
+from planimeter.details import columns_of
 from planimeter.errors import StoreFailed
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
@@ -29,6 +30,7 @@ def _row(record: Record) -> dict[str, Cell]:
         "id": record.id,
         "created_at": record.created_at.isoformat(),
         "batch": record.batch or "",
+        **columns_of(record.details),
         "measured_by": record.measured_by or "",
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,

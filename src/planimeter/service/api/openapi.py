@@ -11,8 +11,10 @@ from planimeter.measuring.candidates import PackedCandidates
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
     comparisons,
+    details,
     for_programs,
     instances,
+    lots,
     many,
     measurements,
     models,
@@ -25,6 +27,7 @@ from planimeter.service.api import (
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
 from planimeter.service.api.answers.measurements import (
     InstanceList,
@@ -49,9 +52,11 @@ RESOURCES = (
     instances,
     thresholds,
     scale,
+    details,
     many,
     for_programs,
     comparisons,
+    lots,
     models,
     pins,
     trash,
@@ -72,6 +77,8 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     TrendAnswer,
     NeighboursAnswer,
     LineList,
+    LotAnswer,
+    LotList,
     trash.TrashList,
     trash.Restored,
 )

@@ -49,8 +49,6 @@ COLUMNS = (
 """Of the table, those that it can be sorted by: name, title, what to sort by, whether it is a number."""
 JUST_NOW = {"deleted", "undo", "restored"}
 """What the page tells once of what happened before it."""
-FIELDS = ("filename", "model", "class", "from", "to", "min_percent", "max_percent")
-"""Of the form, in its order."""
 
 
 @blueprint.get("/measurements")
@@ -82,6 +80,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         problem=problem,
         options=options,
         given=given,
+        given_tags=", ".join(filter(None, request.args.getlist("tag"))),
         filtered=wanted != EVERYTHING,
         # What the fields of the form do not show: it came by a link, from the chart or from a report.
         silent=query_of(_silent(options)),
@@ -101,6 +100,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
+        lots=parts.store.lots.count(),
         in_trash=parts.store.trash.count(),
         models=parts.store.models(),
         classes=parts.store.classes(),

@@ -58,6 +58,8 @@ def _home(problem: PlanimeterError | None = None) -> str:
         total=parts.store.count(),
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),
+        chosen_lot=request.form.get("lot", ""),
+        chosen_sample=request.form.get("of_sample", ""),
         chosen_size=request.form.get("pixel_size", ""),
         chosen_unit=request.form.get("unit", "um"),
         units=[(unit, symbol_of(unit)) for unit in METRES],
@@ -84,6 +86,8 @@ def measure() -> AnyResponse:
 def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     """Return what the form asks to measure: bytes, file name and options."""
     fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    # Of the form, sample is the button of one of our own pictures.
+    said = {"lot": request.form.get("lot", "").strip(), "sample": request.form.get("of_sample", "").strip()}
     size = request.form.get("pixel_size", "").strip()
     if size:  # the form always has a unit
         fields |= {"pixel_size": size, "unit": request.form.get("unit", "").strip()}
@@ -97,7 +101,7 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
         raise MissingPicture(
             "No picture was chosen. Choose a file, or one of the samples, and press Measure."
         )
-    return upload.read(), upload.filename, parse_options(fields)
+    return upload.read(), upload.filename, parse_options(fields | said)
 
 
 def _in_words(problem: PlanimeterError) -> str:

@@ -9,12 +9,13 @@ from flask import render_template, request
 from planimeter.errors import InvalidOption, ScoresNotKept
 from planimeter.measurement import Verdict, judge
 from planimeter.service.accuracy import Accuracy, accuracy_of
-from planimeter.service.api.answers.many import StatisticsAnswer, statistics_answer
+from planimeter.service.api.answers.many import statistics_answer
 from planimeter.service.api.options.filters import query_of
 from planimeter.service.api.options.pages import ReportOptions
 from planimeter.service.api.options.parsing import parse
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
+from planimeter.service.pages.bars import bars_of
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.history import round_percent
 from planimeter.service.pages.known import known
@@ -29,7 +30,6 @@ MOST_ROWS = 200
 MOST_REPEATS = 10_000
 MOST_SHEETS = 50
 """Each shows its picture large: a browser must be able to print them."""
-BAR_HEIGHT = 100
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         review={**query_of(wanted), "order": "-percent_masked"},
         repeated=len(repeated),
         total=total,
-        bars=_bars(total),
+        bars=bars_of(total.histogram),
         sheets=sheets,
         full=round_percent(sheet.record.measurement.coverage.percent_masked for sheet in sheets),
         detailed=sheets[:MOST_SHEETS] if options.sheets or total.count == 1 else [],
@@ -121,20 +121,3 @@ def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:
 def _span(sheets: list[Sheet]) -> tuple[datetime, datetime] | None:
     moments = [sheet.record.created_at for sheet in sheets]
     return (min(moments), max(moments)) if moments else None
-
-
-def _bars(total: StatisticsAnswer) -> list[dict[str, float]]:
-    """Return the bars of the histogram on a canvas of 100 by 100."""
-    most = max((entry.count for entry in total.histogram), default=1)
-    width = 100 / max(1, len(total.histogram))
-    return [
-        {
-            "x": index * width,
-            "width": width,
-            "height": BAR_HEIGHT * entry.count / max(1, most),
-            "count": entry.count,
-            "from": entry.from_percent,
-            "to": entry.to_percent,
-        }
-        for index, entry in enumerate(total.histogram)
-    ]

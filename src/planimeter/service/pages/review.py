@@ -30,6 +30,7 @@ class Review:
     earlier: Sequence[Line]
     later: Sequence[Line]
     batch: str | None
+    lot: str | None
     filtered: bool
 
     @property
@@ -78,5 +79,6 @@ def review_of(record: Record) -> Review | None:
         earlier=around.earlier,
         later=around.later,
         batch=options.batch,
+        lot=options.lot,
         filtered=options.filter != EVERYTHING,
     )

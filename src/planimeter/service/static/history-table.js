@@ -7,7 +7,8 @@ import { keepColumns, offerColumns } from "./table-columns.js";
 
 /**
  * A measurement in short, as the API lists it.
- * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, percent_masked: number,
+ * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, lot: string | null,
+ *   sample: string | null, operator: string | null, percent_masked: number,
  *   instance_count: number, score_threshold: number, kept_threshold: number | null,
  *   by_class: {class: string, percent_masked: number}[]}} Line
  */
@@ -135,6 +136,9 @@ export class HistoryTable extends HTMLElement {
       element("td", "history-date", MOMENT.format(new Date(line.created_at))),
       element("td", "number", `${short(line.score_threshold)}${line.kept_threshold === null ? "" : " kept"}`),
       element("td", "", line.batch ?? ""),
+      element("td", "", line.lot ?? ""),
+      element("td", "", line.sample ?? ""),
+      element("td", "", line.operator ?? ""),
       ...[...this.colors.keys()].map((name) => {
         const found = line.by_class.find((entry) => entry.class === name);
         return element("td", "number", found ? percent(found.percent_masked) : "");

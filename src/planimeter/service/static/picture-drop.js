@@ -3,6 +3,7 @@
 import { BatchList } from "./batch-list.js";
 import { takeDrops } from "./drops.js";
 import { one } from "./elements.js";
+import { rememberLot } from "./lot-choice.js";
 import { rememberModel } from "./model-choice.js";
 import { chosenFiles, isPicture } from "./picture-files.js";
 import { paintPreview } from "./preview.js";
@@ -34,6 +35,7 @@ class PictureDrop extends HTMLElement {
     this.one("[data-batch-more]").addEventListener("click", () => this.rest());
     this.form.addEventListener("submit", (event) => this.submit(event));
     rememberModel(this.form);
+    rememberLot(this.form);
     this.one(".choice-scale").addEventListener("input", () => this.sayScale());
     this.sayScale(); // a browser may have kept what was in the form
     takeDrops((files) => this.take(files));
@@ -186,6 +188,8 @@ class PictureDrop extends HTMLElement {
     const text = (/** @type {string} */ name) => String(given.get(name) ?? "");
     /** @type {Record<string, string>} */
     const fields = { model: text("model"), score_threshold: text("score_threshold") };
+    if (text("lot").trim()) fields.lot = text("lot").trim();
+    if (text("of_sample").trim()) fields.sample = text("of_sample").trim();
     return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;
   }
 

@@ -21,6 +21,9 @@ class LineAnswer(Answer):
     filename: str
     model: str
     batch: str | None
+    lot: str | None
+    sample: str | None
+    operator: str | None
     percent_masked: float
     instance_count: int
     score_threshold: float
@@ -105,6 +108,9 @@ def line_answer(line: Line) -> LineAnswer:
         filename=line.filename,
         model=line.model,
         batch=line.batch,
+        lot=line.lot,
+        sample=line.sample,
+        operator=line.operator,
         percent_masked=line.percent_masked,
         instance_count=line.instances,
         score_threshold=line.score_threshold,

@@ -25,6 +25,11 @@ class _Head(Answer):
     id: str = Field(description="ULID: sorts by time.")
     created_at: Moment
     batch: str | None = Field(description="The name under which pictures were sent together.")
+    lot: str | None = Field(description="What a person says of the picture, here and in the next four.")
+    sample: str | None
+    operator: str | None
+    note: str | None
+    tags: list[str] = Field(description="In the order of the alphabet.")
     measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     url: Link
     image: ImageAnswer
@@ -161,6 +166,7 @@ def _head(record: Record) -> dict[str, Any]:
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
+        **dict(record.details),
         "measured_by": record.measured_by,
         "url": link("api.get_measurement", id=record.id),
         "image": ImageAnswer(**image, url=link("api.image", id=record.id)),

@@ -7,11 +7,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from planimeter.details import LotName, Name, SomeTags
 from planimeter.service.api.options.parsing import LISTS, RequestOptions
 from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+_OF_THE_SERVICE = {"without", "model_sha256"}
+"""Conditions that no client gives."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -34,6 +37,13 @@ class FilterOptions(RequestOptions):
         description=f"Only these: ids with commas between them, at most {MOST_LISTED:,}; may be repeated.",
     )
     batch: str | None = Field(None, description="Only those sent under this name.")
+    lot: LotName = Field(None, description="Only those of this lot.")
+    sample: Name = Field(None, description="Only those of this sample.")
+    operator: Name = Field(None, description="Only those of this operator.")
+    tag: SomeTags = Field(
+        None,
+        description="Only those with this tag; several, with commas between them or repeated: with all of them.",
+    )
     model: str | None = Field(None, description="Only those of this model.")
     class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
     filename: str | None = Field(
@@ -64,7 +74,11 @@ class FilterOptions(RequestOptions):
     @property
     def filter(self) -> Filter:
         """The conditions, as the store takes them."""
-        given = {field.name: getattr(self, field.name) for field in fields(Filter) if field.name != "without"}
+        given = {
+            field.name: getattr(self, field.name)
+            for field in fields(Filter)
+            if field.name not in _OF_THE_SERVICE
+        }
         return Filter(**given)
 
 

@@ -26,7 +26,7 @@ class NoOptions(RequestOptions):
 _LONGEST_SHOWN = 200
 _LIBRARY_WORDS = re.compile(r", unable to .*|, got .*")
 """What pydantic adds to a message about its own inner life."""
-LISTS = frozenset({"ids"})
+LISTS = frozenset({"ids", "tags", "tag"})
 """Options that may be repeated; each may also hold several values with commas between them."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
+from planimeter.details import Details
 from planimeter.measurement import MaskFormat
 from planimeter.scale import GivenScale
 from planimeter.service.api.options.parsing import RequestOptions, parse
@@ -20,7 +21,7 @@ class AnswerOptions(RequestOptions):
     )
 
 
-class UploadOptions(AnswerOptions, GivenScale):
+class UploadOptions(AnswerOptions, GivenScale, Details):
     """Options of measuring a picture."""
 
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
