@@ -47,6 +47,12 @@ def check_polygon(corners: Corners, name: str, height: int, width: int) -> None:
         raise InvalidOption(
             f"{name} has {len(points)} corners; a polygon has three or more, each another point"
         )
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    straight = before[:, 0] * after[:, 1] == before[:, 1] * after[:, 0]
+    folds = straight & ((before * after).sum(axis=1) < 0)
+    if folds.any():
+        x, y = points[int(np.argmax(folds))].tolist()
+        raise InvalidOption(f"{name} folds back on itself at ({x:g}, {y:g}); leave that corner out")
     crossing = _crossing(points)
     if crossing is not None:
         one, other = (f"({x:g}, {y:g})" for x, y in points[list(crossing)].tolist())

@@ -26,7 +26,7 @@ def find_ignored(
         if kind in wanted:
             here = _find(pixels, transparent, kind)
             found[kind] = here & ~taken
-            taken |= here
+            taken = taken | here
     return found
 
 
@@ -41,8 +41,9 @@ def _black_border(pixels: NDArray[np.uint8]) -> Bools:
     black: Bools = (pixels <= BLACK).all(axis=2)
     border = np.zeros_like(black)
     for axis in (0, 1):
-        border |= np.logical_and.accumulate(black, axis=axis)
-        border |= np.flip(np.logical_and.accumulate(np.flip(black, axis), axis=axis), axis)
+        from_start: Bools = np.logical_and.accumulate(black, axis=axis)
+        from_end: Bools = np.flip(np.logical_and.accumulate(np.flip(black, axis), axis=axis), axis)
+        border = border | from_start | from_end
     return border
 
 
