@@ -38,7 +38,7 @@ def _find(pixels: NDArray[np.uint8], transparent: Bools | None, kind: Ignored) -
 
 def _black_border(pixels: NDArray[np.uint8]) -> Bools:
     """Return the black pixels with nothing but black between them and an edge, along their row or their column."""
-    black: Bools = (pixels <= BLACK).all(axis=2)
+    black: Bools = np.all(pixels <= BLACK, axis=2)
     border = np.zeros_like(black)
     for axis in (0, 1):
         from_start: Bools = np.logical_and.accumulate(black, axis=axis)
@@ -48,5 +48,5 @@ def _black_border(pixels: NDArray[np.uint8]) -> Bools:
 
 
 def _white(pixels: NDArray[np.uint8]) -> Bools:
-    white: Bools = (pixels == WHITE).all(axis=2)
+    white: Bools = np.all(pixels == WHITE, axis=2)
     return white
