@@ -242,3 +242,16 @@ def test_the_page_says_what_the_api_answers(client: FlaskClient, five: list[str]
     assert refused.status_code == 400
     assert "Within is '0'" in shown(refused)
     assert "13.00 ± 1.96 %" in shown(refused)
+
+
+def test_the_report_of_a_lot_is_of_that_lot_also_where_an_option_is_wrong(
+    client: FlaskClient, five: list[str]
+) -> None:
+    assert five
+    for query, status in ({"lot": NAME}, 200), ({"lot": NAME, "limit_percent": "none"}, 400):
+        answer = client.get("/report", query_string=query)
+        assert answer.status_code == status
+        page = shown(answer)
+        assert f"Lot {NAME}" in page
+        assert "5 measurements" in page
+        assert "other.png" not in page

@@ -13,10 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.store import Filter, Store, migrations
 from planimeter.store.tables import Table
-from stored import add, measurement, open_store
+from stored import add, execute_sql, measurement, open_store
 
 
 @pytest.fixture
@@ -78,6 +79,47 @@ class TestMigrations:
             assert (store.get(names[-1]).measured_by, store.get(names[-1]).pinned) == (None, False)
             assert store.count(Filter(filename="ärger.png", class_name="scratches")) == 450
             assert store.delete_many(Filter(), count=450) == 450
+        finally:
+            store.close()
+
+    def test_what_an_earlier_version_has_in_its_trash_comes_back_with_the_new_columns(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "records").mkdir()
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0008")
+        engine.dispose()
+        document = measurement().model_dump_json(by_alias=True)
+        here, thrown = f"{1:026}", f"{2:026}"
+        execute_sql(
+            tmp_path,
+            *(
+                f"INSERT INTO {prefix}measurements (id, created_at, model, percent_masked, "  # noqa: S608
+                "pixels_masked, pixels_counted, instances, filename, folded_name, score_threshold, measured_threshold, "
+                f"upload_name, overlay_name, mask_name) VALUES ('{id_}', '2020-01-01 00:00:00', 'steel', 2, 800, "
+                "40000, 2, 'a', 'a', 0.5, 0.5, 'a', 'b', 'c')"
+                for prefix, id_ in (("", here), ("trashed_", thrown))
+            ),
+            f"INSERT INTO measurement_documents VALUES ('{here}', '{document}')",  # noqa: S608
+            f"INSERT INTO trashed_measurement_documents VALUES ('{thrown}', '{document}')",  # noqa: S608
+            f"INSERT INTO trash VALUES ('{thrown}', '2020-01-01 00:00:00', NULL, '{thrown}')",  # noqa: S608
+        )
+        store = open_store(tmp_path)
+        try:
+            store.trash.restore(thrown)
+            assert store.count(Filter(model_sha256="1" * 64)) == 2
+            for id_ in (here, thrown):
+                assert store.get(id_).details == NOTHING_SAID
+                store.details.change(id_, Details(lot="A", tags=("worn",)))
+            assert store.count(Filter(lot="A", tag=("worn",))) == 2
+            (model,) = store.lots.get("A").by_model
+            assert (model.fields.n, model.repeated) == (2, 0), (
+                "no hash of a picture tells that it is the same"
+            )
         finally:
             store.close()
 

@@ -54,7 +54,7 @@ def _each_tag(value: object) -> object:
     """Return tags, tidied, each once, in the order of the alphabet."""
     if not isinstance(value, (list, tuple)):
         return value
-    given = [tag for entry in value if isinstance(entry, str) for tag in entry.split(",") if tag]
+    given = [tag for entry in value if isinstance(entry, str) for tag in entry.split(",")]
     if len(given) > MOST_TAGS:
         raise ValueError(f"there are {len(given)} tags and may be {MOST_TAGS}")
     for tag in given:
@@ -93,7 +93,10 @@ NoteText = Annotated[
 ]
 _Tag = Annotated[str, Field(json_schema_extra=_said(NAME_PATTERN, LONGEST_TAG))]
 Tags = Annotated[tuple[_Tag, ...], BeforeValidator(_each_tag)]
-SomeTags = Annotated[tuple[_Tag, ...] | None, BeforeValidator(_each_tag)]
+SomeTags = Annotated[
+    Annotated[tuple[_Tag, ...], Field(json_schema_extra={"maxItems": MOST_TAGS})] | None,
+    BeforeValidator(_each_tag),
+]
 
 
 class Details(BaseModel):

@@ -50,7 +50,7 @@ def report() -> str | tuple[str, int]:
         options = parse(ReportOptions, known(ReportOptions, request.args))
         return _report(options)
     except (InvalidOption, ScoresNotKept) as problem:
-        plain = parse(ReportOptions, known(ReportOptions, request.args, only={"ids", "batch"}))
+        plain = parse(ReportOptions, known(ReportOptions, request.args, only={"ids", "batch", "lot"}))
         return _report(plain, str(problem)), 400
 
 

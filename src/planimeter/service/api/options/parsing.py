@@ -43,7 +43,9 @@ def parse(
     for number, source in enumerate(sources):
         for name, value in source.items(multi=True):
             if name in LISTS:
-                values[name] = [*values.get(name, ()), *filter(None, value.split(","))]
+                # Of a program, what is empty counts too: the limit is that of how often the option is given.
+                each = value.split(",")
+                values[name] = [*values.get(name, ()), *(each if from_program else filter(None, each))]
                 continue
             if values.get(name, value) != value:
                 raise (ContradictoryOptions if number else InvalidOption)(
