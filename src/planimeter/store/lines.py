@@ -4,9 +4,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.store.files import region_in
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 _COLUMNS = (
@@ -19,6 +21,7 @@ _COLUMNS = (
     MeasurementRow.instances,
     MeasurementRow.score_threshold,
     MeasurementRow.measured_threshold,
+    MeasurementRow.overlay_name,
 )
 
 
@@ -38,8 +41,14 @@ class Line:
     instances: int
     score_threshold: float
     measured_threshold: float
+    overlay_name: str
     by_class: Mapping[str, float]
     """Percent masked of each class found."""
+
+    @property
+    def region(self) -> str | None:
+        """What tells the region that a user keeps from others; None without one."""
+        return region_in(self.overlay_name)
 
     @property
     def kept_threshold(self) -> float | None:
@@ -61,4 +70,5 @@ def read_lines(connection: sa.Connection, ids: Sequence[str]) -> list[Line]:
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
-    return [Line(*found[id_], by_class.get(id_, {})) for id_ in ids if id_ in found]
+    values: dict[str, tuple[Any, ...]] = {id_: tuple(row) for id_, row in found.items()}
+    return [Line(*values[id_], by_class.get(id_, {})) for id_ in ids if id_ in found]

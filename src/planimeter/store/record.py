@@ -33,6 +33,11 @@ class Record:
     """Whether retention leaves it alone."""
 
     @property
+    def region(self) -> str | None:
+        """What tells the region that a user keeps from others; None without one."""
+        return self.files.region
+
+    @property
     def line(self) -> Line:
         """The same as a line of a list."""
         measurement = self.measurement
@@ -46,6 +51,7 @@ class Record:
             instances=len(measurement.instances),
             score_threshold=measurement.options.score_threshold,
             measured_threshold=self.measured_threshold,
+            overlay_name=self.files.overlay,
             by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
         )
 

@@ -18,6 +18,7 @@ from planimeter.service.api import (
     models,
     pictures,
     pins,
+    region,
     scale,
     thresholds,
     trash,
@@ -39,7 +40,7 @@ from planimeter.service.api.options.parsing import RequestOptions, can_contradic
 from planimeter.service.api.routes import api
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
-from planimeter.service.uploads import FIELD
+from planimeter.service.uploads import FIELD, MASK_FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -49,6 +50,7 @@ RESOURCES = (
     instances,
     thresholds,
     scale,
+    region,
     many,
     for_programs,
     comparisons,
@@ -210,7 +212,10 @@ def _failures(operation: Operation) -> list[int]:
 def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
     form = _object_of(kind, leave_out="filename")
-    form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
+    binary = {"type": "string", "format": "binary"}
+    form["properties"] = {FIELD: binary, **form["properties"]}
+    if MASK_FIELD in form["properties"]:
+        form["properties"][MASK_FIELD] |= {"format": "binary"}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
     in_json = _object_of(kind)
     in_json["properties"] = {FIELD: _BASE64, **in_json["properties"]}
