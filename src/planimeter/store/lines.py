@@ -70,5 +70,5 @@ def read_lines(connection: sa.Connection, ids: Sequence[str]) -> list[Line]:
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
-    values: dict[str, tuple[Any, ...]] = {id_: tuple(row) for id_, row in found.items()}
-    return [Line(*values[id_], by_class.get(id_, {})) for id_ in ids if id_ in found]
+    values: list[tuple[Any, ...]] = [(*found[id_], by_class.get(id_, {})) for id_ in ids if id_ in found]
+    return [Line(*each) for each in values]
