@@ -232,5 +232,5 @@ def test_a_default_outlives_a_restart(
     client.put(DEFAULTS, query_string={"score_threshold": "0.9"})
     store.close()
     again = Store.open(settings.database, settings.upload_folder, settings.output_folder)
-    assert post(create_app(settings, again, models).test_client())["options"] == {"score_threshold": 0.9}
+    assert post(create_app(settings, again, models).test_client())["options"]["score_threshold"] == 0.9
     again.close()

@@ -54,7 +54,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     return render_template(
         "measurement.html",
         record=record,
-        sample=sample,
+        sample=None if measured.options.counting else sample,  # its truth is of the whole picture
         stem=Path(measured.image.filename).stem,
         of=counted_part(measured),
         headline=headline(measured, _below(stored, measured)),
