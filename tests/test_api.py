@@ -110,7 +110,7 @@ def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     ]
     assert answer["image"]["filename"] == "strip 17.png"
     assert answer["created_at"].endswith("Z")
-    assert answer["options"] == {"score_threshold": 0.5}
+    assert answer["options"] == {"score_threshold": 0.5, "counting": None}
     first = answer["instances"][0]
     assert first["bbox"] == [0, 0, 32, 32]
     assert first["area_px"] == 1024
@@ -683,10 +683,18 @@ def test_the_coco_file_is_read_by_pycocotools(client: FlaskClient, url: str, tmp
     assert found[1]["bbox"] == [16, 0, 32, 32]
 
 
+def test_what_never_changes_may_be_kept_by_the_client(client: FlaskClient, url: str) -> None:
+    answer = client.get(f"{url}/image")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert "private" in answer.headers["Cache-Control"]
+    again = client.get(f"{url}/image", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    assert again.data == b""
+
+
 @pytest.mark.parametrize(
     "part",
     [
-        "image",
         "overlay?score_threshold=0.5",
         "overlay?style=outline&score_threshold=0.7",
         "mask?score_threshold=0.5",
@@ -694,13 +702,15 @@ def test_the_coco_file_is_read_by_pycocotools(client: FlaskClient, url: str, tmp
         "candidates",
     ],
 )
-def test_what_never_changes_may_be_kept_by_the_client(client: FlaskClient, url: str, part: str) -> None:
+def test_what_follows_the_region_is_asked_for_again(client: FlaskClient, url: str, part: str) -> None:
     answer = client.get(f"{url}/{part}")
-    assert "immutable" in answer.headers["Cache-Control"]
-    assert "private" in answer.headers["Cache-Control"]
-    again = client.get(f"{url}/{part}", headers={"If-None-Match": answer.headers["ETag"]})
-    assert again.status_code == 304
-    assert again.data == b""
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    tag = {"If-None-Match": answer.headers["ETag"]}
+    again = client.get(f"{url}/{part}", headers=tag)
+    assert (again.status_code, again.data) == (304, b"")
+    region = '{"include": [[[0, 0], [20, 0], [20, 20], [0, 20]]]}'
+    assert client.put(f"{url}/region", data={"region": region}).status_code == 200
+    assert client.get(f"{url}/{part}", headers=tag).status_code == 200
 
 
 def test_two_styles_have_two_etags(client: FlaskClient, url: str) -> None:

@@ -135,7 +135,7 @@ def test_a_record_from_before_candidates_were_kept_is_cut_higher_but_not_lower(
 def test_all_that_the_network_found_can_be_had_at_once(client: FlaskClient) -> None:
     stored = post(client, score_threshold="0.9")
     answer = client.get(f"/api/v1/{stored['candidates_url']}")
-    assert "immutable" in answer.headers["Cache-Control"]
+    assert "no-cache" in answer.headers["Cache-Control"], "the region may change"
     all_of_it = body(client.get(f"{MEASUREMENTS}/{stored['id']}?score_threshold=0"))["instances"]
     assert [entry["counts"] for entry in body(answer)["candidates"]] == [
         entry["mask"]["counts"] for entry in all_of_it
@@ -182,9 +182,9 @@ def test_without_javascript_a_form_saves_and_resets_the_default(client: FlaskCli
     assert answer.status_code == 303
     page = client.get(urljoin(f"/models/{MODEL}/defaults", answer.location))
     assert "Default of Blocks: 0.65, saved here" in page.text
-    assert post(client)["options"] == {"score_threshold": 0.65}
+    assert post(client)["options"]["score_threshold"] == 0.65
     client.post(f"/models/{MODEL}/defaults", data=form | {"reset": "1"})
-    assert post(client)["options"] == {"score_threshold": 0.5}
+    assert post(client)["options"]["score_threshold"] == 0.5
 
 
 # ---- The thresholds saved for models
@@ -197,7 +197,7 @@ def test_a_saved_threshold_is_what_a_request_without_one_gets(client: FlaskClien
     assert answer["thresholds"]["score"] == 0.5
     listed = body(client.get("/api/v1/models"))["models"][0]
     assert (listed["score_threshold"], listed["score_threshold_saved"]) == (0.8, True)
-    assert post(client)["options"] == {"score_threshold": 0.8}
+    assert post(client)["options"]["score_threshold"] == 0.8
     assert comparable(post(client, score_threshold="0.5")) == comparable(own)
 
     answer = body(client.delete(DEFAULTS))
@@ -232,5 +232,5 @@ def test_a_default_outlives_a_restart(
     client.put(DEFAULTS, query_string={"score_threshold": "0.9"})
     store.close()
     again = Store.open(settings.database, settings.upload_folder, settings.output_folder)
-    assert post(create_app(settings, again, models).test_client())["options"] == {"score_threshold": 0.9}
+    assert post(create_app(settings, again, models).test_client())["options"]["score_threshold"] == 0.9
     again.close()

@@ -20,6 +20,8 @@ from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
+from planimeter.measurement import Counting
+from planimeter.measuring.asked import GivenFilters
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
@@ -103,6 +105,17 @@ MOST_NAMED = 8
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the export.",
 )
+@click.option(
+    "--region",
+    metavar="FILE|JSON",
+    help='What counts, as JSON or a file of it: {"include": [[[x, y], ...], ...], "exclude": [...]}.',
+)
+@click.option(
+    "--region-mask",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A picture of the same size whose pixels count where they are not black.",
+)
+@options_of(GivenFilters, "filters")
 @options_of(GivenScale, "given")
 @options_of(Details, "details")
 @options_of(Settings, "settings", only=SETTINGS)
@@ -115,6 +128,9 @@ def measure(
     csv_style: CsvStyle,
     export_format: ExportFormat | None,
     export_folder: Path | None,
+    region: str | None,
+    region_mask: Path | None,
+    filters: GivenFilters,
     given: GivenScale,
     details: Details,
     settings: Settings,
@@ -130,6 +146,7 @@ def measure(
         console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
         _create(output_folder)
+    counting = filters.counting(None if region is None else _json_of(region), region_mask)
     segmenter = open_segmenter(find_pack(settings.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)
@@ -148,7 +165,9 @@ def measure(
         for path in _with_progress(todo, console):
             if stopping.is_set():
                 break
-            result = measure_file(segmenter, path, score_threshold, limits, drawn.get(path), given, details)
+            result = measure_file(
+                segmenter, path, score_threshold, limits, drawn.get(path), given, details, counting
+            )
             finished.append(result)
             write_export(result)
             keep(result)
@@ -163,6 +182,18 @@ def measure(
         sys.exit(130)
     if any(result.error for result in finished):
         sys.exit(1)
+
+
+def _json_of(region: str) -> str:
+    """Return the JSON of a region: the text itself, or what the file of this name holds."""
+    if region.lstrip().startswith("{"):
+        return region
+    try:
+        return Path(region).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidOption(
+            f"--region {region[:100]!r} is neither JSON nor a file that can be read: {error}"
+        ) from error
 
 
 @contextmanager
@@ -233,6 +264,7 @@ def measure_file(
     drawn: Path | None,
     given: GivenScale,
     details: Details = NOTHING_SAID,
+    counting: Counting | None = None,
 ) -> Result:
     """Measure one file and write the drawn picture to `drawn`."""
     try:
@@ -242,6 +274,7 @@ def measure_file(
             limits=limits,
             pixel_size=given.pixel_size,
             unit=given.unit,
+            counting=counting,
         )
         if drawn:
             _write(drawn, measured)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import DifferentPictures, StoreFailed
-from planimeter.masks.rle import rle_window
+from planimeter.masks.rle import rle_decode, rle_window
 from planimeter.masks.union import union_mask
 from planimeter.masks.window import Bools
 from planimeter.measurement import Instance, Measurement, Rle
@@ -48,23 +48,37 @@ class Difference:
 
 
 def difference(first: Measurement, second: Measurement) -> Difference:
-    """Compare two measurements of the same picture, exactly, by their RLE masks.
+    """Compare two measurements of the same picture, exactly, by their RLE masks, in the pixels that count in both.
 
-    Raises `DifferentPictures` where the files differ.
+    Raises `DifferentPictures` where the files differ, or no pixel counts in both.
     """
     if first.image.sha256 != second.image.sha256:
         raise DifferentPictures(
             f"{first.image.filename!r} and {second.image.filename!r} are different files: only measurements of the "
             "same picture can be compared; measure it again with the other model"
         )
+    counted = _counted_by_both(first, second)
+    if not counted.any():
+        raise DifferentPictures("no pixel counts in both measurements: their regions have nothing in common")
     names = dict.fromkeys(
         entry.class_name for measured in (first, second) for entry in measured.coverage.by_class
     )
     return Difference(
-        pixels_counted=first.coverage.pixels_counted,
-        overlap=_overlap(union(first), union(second)),
-        by_class={name: _overlap(union(first, name), union(second, name)) for name in names},
+        pixels_counted=int(np.count_nonzero(counted)),
+        overlap=_overlap(union(first) & counted, union(second) & counted),
+        by_class={
+            name: _overlap(union(first, name) & counted, union(second, name) & counted) for name in names
+        },
     )
+
+
+def _counted_by_both(first: Measurement, second: Measurement) -> Bools:
+    """Return [H, W]: the pixels that count in both."""
+    counted = np.ones((first.image.height, first.image.width), bool)
+    for measured in (first, second):
+        if measured.coverage.counted is not None:
+            counted &= rle_decode(measured.coverage.counted)
+    return counted
 
 
 def union(measured: Measurement, class_name: str | None = None) -> Bools:

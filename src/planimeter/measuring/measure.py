@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
-from planimeter.measurement import Measurement
+from planimeter.measurement import Counting, Measurement
 from planimeter.measuring.physical import with_scale
 from planimeter.measuring.segmenter import Segmenter, Stopwatch
 from planimeter.pictures.decode import Picture, decode
@@ -32,6 +32,7 @@ def measure_picture(
     filename: str = "picture",
     score_threshold: float | None = None,
     scale: Scale | None = None,
+    counting: Counting | None = None,
     limits: Limits | None = None,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
     decode: Callable[..., Picture] = decode,
@@ -39,7 +40,8 @@ def measure_picture(
 ) -> Result:
     """Decode, measure and draw a picture given as the bytes of a file.
 
-    `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size. `turn` is
+    `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size;
+    `counting` is what of it counts. `turn` is
     entered each time that the network is needed, once for each tile; what it waits for that is timed as the queue.
     `decode` is called as the decoder of this name is. `step` is entered while the picture is decoded, and while it is
     drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
@@ -48,7 +50,9 @@ def measure_picture(
     with step("decode"):
         picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
     watch.lap("decode")
-    measured = segmenter.measure(picture, score_threshold=score_threshold, watch=watch, turn=turn)
+    measured = segmenter.measure(
+        picture, score_threshold=score_threshold, counting=counting, watch=watch, turn=turn
+    )
     with step("draw"):
         overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()

@@ -38,7 +38,7 @@ def _find(pixels: NDArray[np.uint8], transparent: Bools | None, kind: Ignored) -
 
 def _black_border(pixels: NDArray[np.uint8]) -> Bools:
     """Return the black pixels with nothing but black between them and an edge, along their row or their column."""
-    black: Bools = np.all(pixels <= BLACK, axis=2)
+    black: Bools = pixels.max(axis=2) <= BLACK
     border = np.zeros_like(black)
     for axis in (0, 1):
         from_start: Bools = np.logical_and.accumulate(black, axis=axis)

@@ -9,25 +9,30 @@ from time import perf_counter
 
 from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
-from planimeter.measurement import Measurement
+from planimeter.measurement import Counting, Measurement, Options
 from planimeter.measuring.candidates import PackedCandidates, candidates_above
+from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
-from planimeter.pictures.decode import read_size
+from planimeter.pictures.decode import Picture, read_size
 from planimeter.scale import Scale
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
+from planimeter.service.deadline import Deadline
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
 from planimeter.service.room import refuse_without_room
+from planimeter.service.uploads import MASK_FIELD, mask_bytes
 from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
 
+MASKS = 8
+"""Bytes a pixel that a region and what is ignored may take."""
 log = logging.getLogger(__name__)
 
 
@@ -90,10 +95,13 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
+    counting = counting_of(parts, options)
     place.model, place.patient = segmenter.pack.name, options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
+    if counting is not None and room:
+        room += MASKS * header.pixels
     with parts.memory.reserved(room, place.deadline):
         place.check_client()
         result = measure_picture(
@@ -102,6 +110,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             filename=asked.filename,
             score_threshold=threshold,
             scale=scale,
+            counting=counting,
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,
@@ -151,6 +160,23 @@ def _details_of(parts: Context, options: UploadOptions) -> Details:
     return options.details.or_else(parts.store.get(options.from_).details)
 
 
+def counting_of(parts: Context, options: UploadOptions) -> Counting | None:
+    """Return what counts of a picture that was sent; a mask is decoded in a process of its own."""
+    mask: Picture | None = None
+    if options.region_mask is not None:
+        data = mask_bytes(options.region_mask, parts.limits.max_bytes)
+        deadline = Deadline(parts.settings.deadline)
+        try:
+            room = room_for(read_size(data, parts.limits), parts.limits)
+            with parts.memory.reserved(room, deadline):
+                mask = parts.decoders.decode(
+                    data, filename=MASK_FIELD, limits=parts.limits, deadline=deadline
+                )
+        except PlanimeterError as error:
+            raise type(error)(f"{MASK_FIELD}: {error}") from error
+    return options.counting(options.region, mask)
+
+
 def record_at(record: Record, score_threshold: float | None) -> Record:
     """Return a record as it would be, had it been measured with another score threshold; None changes nothing.
 
@@ -159,15 +185,30 @@ def record_at(record: Record, score_threshold: float | None) -> Record:
     """
     if score_threshold is None or score_threshold == record.measurement.options.score_threshold:
         return record
+    return record_with(record, score_threshold, record.measurement.options.counting)
+
+
+def record_with(record: Record, score_threshold: float, counting: Counting | None) -> Record:
+    """Return a record as it would be with another threshold, and another part of the picture that counts.
+
+    Raises `ScoresNotKept`, and what `count_within` raises.
+    """
     store = context().store
-    measured = record.measurement if record.kept_threshold is None else store.measured(record.id)
-    if score_threshold == record.measured_threshold:
+    measured = store.measured(record.id) if is_changed(record) else record.measurement
+    if measured.options == Options(score_threshold=score_threshold, counting=counting):
         return replace(record, measurement=measured)
     packed = store.candidates(record.id)
     kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
     # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
     intervals = _intervals_of(measured) if packed else None
-    return replace(record, measurement=at_threshold(measured, kept.opened(), score_threshold, intervals))
+    counted = at_threshold(measured, kept.opened(), score_threshold, intervals, counting)
+    return replace(record, measurement=counted)
+
+
+def is_changed(record: Record) -> bool:
+    """Return whether a user keeps another threshold or another region than was measured with."""
+    counting = record.measurement.options.counting
+    return record.kept_threshold is not None or (counting is not None and counting.set_afterwards)
 
 
 def _intervals_of(measurement: Measurement) -> Intervals | None:
@@ -189,7 +230,12 @@ def candidates_of(record: Record) -> PackedCandidates:
     """Return all that the network found in a measurement, or, where only that was kept, what counted."""
     store = context().store
     packed = store.candidates(record.id)
-    return candidates_above(store.measured(record.id)) if packed is None else PackedCandidates.unpack(packed)
+    found = candidates_above(store.measured(record.id)) if packed is None else PackedCandidates.unpack(packed)
+    counting = record.measurement.options.counting
+    if counting is None:
+        return found
+    classes = [entry.class_name for entry in record.measurement.coverage.by_class]
+    return count_within(found.opened(), counting, classes).packed_as_cut()
 
 
 def _those_kept(id_: str, measured: Measurement, score_threshold: float) -> PackedCandidates:

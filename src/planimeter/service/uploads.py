@@ -24,6 +24,7 @@ from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.service.problems import too_many_bytes
 
 FIELD = "image"
+MASK_FIELD = "region_mask"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
 LONGEST_NAME = 255
@@ -64,11 +65,11 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if request.args.get("from") or request.form.get("from"):
         if FIELD in request.files or kind.startswith("image/"):
             raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
-        options = parse(UploadOptions, request.args, request.form, from_program=True)
+        options = parse(UploadOptions, request.args, _with_mask(request, max_bytes), from_program=True)
         return *stored(options.from_ or ""), options
     if kind == "multipart/form-data":
         file = _field(request)
-        options = parse(UploadOptions, request.args, request.form, from_program=True)
+        options = parse(UploadOptions, request.args, _with_mask(request, max_bytes), from_program=True)
         return file.stream.read(max_bytes + 1), _short_enough(file.filename or "picture"), options
     if kind.startswith("image/") or kind == "application/octet-stream":
         options = parse(UploadOptions, request.args, from_program=True)
@@ -232,6 +233,27 @@ def _short_enough(name: str) -> str:
             "under a shorter one"
         )
     return name
+
+
+def _with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
+    """Return the fields of a form, with the file of the mask as base64 among them."""
+    file = request.files.get(MASK_FIELD)
+    if file is None or not _size(file):
+        return request.form
+    data = file.stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise TooManyBytes(f"{MASK_FIELD}: {too_many_bytes(max_bytes)}")
+    fields = MultiDict(request.form)
+    fields.add(MASK_FIELD, base64.b64encode(data).decode())
+    return fields
+
+
+def mask_bytes(text: str, max_bytes: int) -> bytes:
+    """Return the file of a mask that came as base64; raises `InvalidOption` and `TooManyBytes`."""
+    try:
+        return _from_base64(text, max_bytes)
+    except InvalidOption as error:
+        raise InvalidOption(f"{MASK_FIELD}: {error}") from error
 
 
 def _size(file: FileStorage) -> int:

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -29,6 +31,9 @@ _REMEDIES = {
 _DEFAULT_REMEDY = "Choose a folder that this user may write to."
 
 
+REGION_DIGITS = 12
+REGION = re.compile(rf"_region_([0-9a-f]{{{REGION_DIGITS}}})_overlay\.png$")
+"""What the name of a drawing says of the region that a user keeps."""
 FileKind = Literal["image", "overlay", "mask"]
 """The picture as it was uploaded, the drawn one, and the mask."""
 
@@ -42,10 +47,20 @@ class FileNames:
     overlay: str
     mask: str
 
-    def at(self, threshold: float | None) -> "FileNames":
-        """Return the names where a user keeps this score threshold; None is the one that was measured with."""
+    def at(self, threshold: float | None, counting: str = "") -> "FileNames":
+        """Return the names where a user keeps this score threshold; None is the one that was measured with.
+
+        `counting` tells what was chosen to count afterwards, where something was.
+        """
         kept = "" if threshold is None else f"_at_{threshold:g}".replace(".", "_")
+        if counting:
+            kept += f"_region_{sha256(counting.encode()).hexdigest()[:REGION_DIGITS]}"
         return FileNames(self.image, f"{self.stem}{kept}_overlay.png", f"{self.stem}{kept}_mask.png")
+
+    @property
+    def region(self) -> str | None:
+        """What tells the region that a user keeps from others; None without one."""
+        return region_in(self.overlay)
 
     @property
     def drawn(self) -> tuple[str, str]:
@@ -56,6 +71,12 @@ class FileNames:
     def stem(self) -> str:
         """What the names of files that are made of them begin with."""
         return self.image.rpartition(".")[0]
+
+
+def region_in(overlay: str) -> str | None:
+    """Return what the name of a drawing says of a region that a user keeps."""
+    found = REGION.search(overlay)
+    return found and found[1]
 
 
 def file_names(filename: str, format_: str, id_: str) -> FileNames:

@@ -18,7 +18,9 @@ from planimeter.store.ids import is_id
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
 from planimeter.store.trashed import TRASHED
 
-_OURS = re.compile(r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_overlay|_mask))?\.[a-z0-9]+$")
+_OURS = re.compile(
+    r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_region_[0-9a-f]+)?(?:_overlay|_mask))?\.[a-z0-9]+$"
+)
 """The end of the names of a measurement's files."""
 
 

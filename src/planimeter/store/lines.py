@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.store.files import region_in
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 _COLUMNS: tuple[Any, ...] = (
@@ -23,6 +24,7 @@ _COLUMNS: tuple[Any, ...] = (
     MeasurementRow.instances,
     MeasurementRow.score_threshold,
     MeasurementRow.measured_threshold,
+    MeasurementRow.overlay_name,
 )
 
 
@@ -45,8 +47,14 @@ class Line:
     instances: int
     score_threshold: float
     measured_threshold: float
+    overlay_name: str
     by_class: Mapping[str, float]
     """Percent masked of each class found."""
+
+    @property
+    def region(self) -> str | None:
+        """What tells the region that a user keeps from others; None without one."""
+        return region_in(self.overlay_name)
 
     @property
     def kept_threshold(self) -> float | None:

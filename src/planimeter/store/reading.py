@@ -145,14 +145,19 @@ class Reading:
         id_ = self._records.asked_before(request)
         return None if id_ is None else self.get(id_)
 
-    def kept_threshold(self, id_: str) -> float | None:
-        """Return the score threshold that a user keeps for a measurement; None is the measured one.
+    def kept(self, id_: str) -> tuple[float | None, str | None]:
+        """Return the score threshold that a user keeps for a measurement, and what tells the region; None as measured.
 
         Raises UnknownMeasurement, and StoreFailed for a damaged record.
         """
         with self._database.reading() as connection:
             lines = read_lines(connection, [id_])
-        return lines[0].kept_threshold if lines else self.get(id_).kept_threshold
+        entry = lines[0] if lines else self.get(id_)
+        return entry.kept_threshold, entry.region
+
+    def kept_threshold(self, id_: str) -> float | None:
+        """Return the first of `kept`."""
+        return self.kept(id_)[0]
 
     def measured(self, id_: str) -> Measurement:
         """Return a measurement as it was made, whatever is kept for it; raises UnknownMeasurement."""

@@ -37,6 +37,11 @@ class Record:
     """What a person says of it."""
 
     @property
+    def region(self) -> str | None:
+        """What tells the region that a user keeps from others; None without one."""
+        return self.files.region
+
+    @property
     def line(self) -> Line:
         """The same as a line of a list."""
         measurement = self.measurement
@@ -53,6 +58,7 @@ class Record:
             instances=len(measurement.instances),
             score_threshold=measurement.options.score_threshold,
             measured_threshold=self.measured_threshold,
+            overlay_name=self.files.overlay,
             by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
         )
 

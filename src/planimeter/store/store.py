@@ -154,14 +154,18 @@ class Store(Reading):
     def keep(
         self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes
     ) -> Record:
-        """Let a stored measurement count at another score threshold from now on, in numbers and pictures.
+        """Let a stored measurement count at another threshold or in another region from now on, in all figures.
 
         `measurement` is what counts there; that of `measured` takes it back. All of it happens, or, on StoreFailed or
         UnknownMeasurement, nothing.
         """
         threshold = measurement.options.score_threshold
-        as_measured = threshold == record.measured_threshold
-        names = record.files.at(None if as_measured else threshold)
+        counting = measurement.options.counting
+        as_measured = measurement.options == self.measured(record.id).options
+        names = record.files.at(
+            None if threshold == record.measured_threshold else threshold,
+            counting.model_dump_json() if counting is not None and counting.set_afterwards else "",
+        )
         outputs = self._folders.outputs
         with self._keeping:
             files = {*names.drawn, *self.get(record.id).files.drawn}

@@ -13,7 +13,6 @@ from werkzeug.wsgi import wrap_file
 
 from planimeter.pictures.decode import Picture
 from planimeter.pictures.formats import PICTURE_FORMATS
-from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.context import context
 from planimeter.service.pictures import opened
 from planimeter.settings import Limits
@@ -60,8 +59,8 @@ def unchanging(
     whether it has. What `make` returns as an open file is sent from the disk: in no thread, and never in memory as a
     whole.
     """
-    thresholds = [each.measurement.options.score_threshold for each in follows]
-    what = f"{record.id} {request.full_path} {thresholds} {version('planimeter')}"
+    options = [each.measurement.options.model_dump_json() for each in follows]
+    what = f"{record.id} {request.full_path} {options} {version('planimeter')}"
     answer = Response(content_type=content_type)
     answer.set_etag(sha256(what.encode()).hexdigest()[:32])
     answer.cache_control.private = True
@@ -76,11 +75,6 @@ def unchanging(
         return answer
     send(answer, make())
     return answer
-
-
-def following(options: ThresholdOptions, record: Record) -> Sequence[Record]:
-    """Return the records whose kept threshold an answer follows: none where the request names a threshold."""
-    return () if options.score_threshold is not None else (record,)
 
 
 def send(answer: Response, content: bytes | BinaryIO) -> None:

@@ -4,7 +4,7 @@ from flask import Response, jsonify
 
 from planimeter.exports.coco import of_one
 from planimeter.exports.files import name_of_many, write_one
-from planimeter.service.api.answering import file_answer, following, unchanging
+from planimeter.service.api.answering import file_answer, unchanging
 from planimeter.service.api.described import PICTURE, coco_file
 from planimeter.service.api.exports import export_all, sources
 from planimeter.service.api.many import refuse_too_many
@@ -34,7 +34,7 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
         "application/json",
         name,
         lambda: jsonify(of_one(next(sources([record])))).data,
-        follows=following(options, record),
+        follows=(record,),
     )
 
 
@@ -63,9 +63,7 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
     """Answer the measurement as a file for another program."""
     record = record_at(context().store.get(id), options.score_threshold)
     file = write_one(options.format, next(sources([record])))
-    answer = unchanging(
-        record, file.media_type, file.name, lambda: file.data, follows=following(options, record)
-    )
+    answer = unchanging(record, file.media_type, file.name, lambda: file.data, follows=(record,))
     answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
     return answer
 

@@ -65,5 +65,9 @@ def candidates(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own 
     record = context().store.get(id)
     name = f"{record.files.stem}_candidates.json"
     return unchanging(
-        record, "application/json", name, lambda: candidates_of(record).model_dump_json().encode()
+        record,
+        "application/json",
+        name,
+        lambda: candidates_of(record).model_dump_json().encode(),
+        follows=(record,),
     )

@@ -20,6 +20,7 @@ from planimeter.service.api import (
     models,
     pictures,
     pins,
+    region,
     scale,
     thresholds,
     trash,
@@ -42,7 +43,7 @@ from planimeter.service.api.options.parsing import RequestOptions, can_contradic
 from planimeter.service.api.routes import api
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
-from planimeter.service.uploads import FIELD
+from planimeter.service.uploads import FIELD, MASK_FIELD
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -53,6 +54,7 @@ RESOURCES = (
     thresholds,
     scale,
     details,
+    region,
     many,
     for_programs,
     comparisons,
@@ -217,7 +219,10 @@ def _failures(operation: Operation) -> list[int]:
 def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
     form = _object_of(kind, leave_out="filename")
-    form["properties"] = {FIELD: {"type": "string", "format": "binary"}, **form["properties"]}
+    binary = {"type": "string", "format": "binary"}
+    form["properties"] = {FIELD: binary, **form["properties"]}
+    if MASK_FIELD in form["properties"]:
+        form["properties"][MASK_FIELD] |= {"format": "binary"}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
     in_json = _object_of(kind)
     in_json["properties"] = {FIELD: _BASE64, **in_json["properties"]}

@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 from flask import Response
 
-from planimeter.service.api.answering import MEDIA_TYPES, following, unchanging
+from planimeter.service.api.answering import MEDIA_TYPES, unchanging
 from planimeter.service.api.described import pictures
 from planimeter.service.api.options.measurements import MaskOptions, OverlayOptions
 from planimeter.service.api.options.parsing import NoOptions
@@ -47,7 +47,7 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
         f"image/{options.format}",
         name,
         lambda: drawn_picture(record, options, as_stored=record is stored),
-        follows=following(options, record),
+        follows=(record,),
     )
 
 
@@ -69,7 +69,7 @@ def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's ow
         "image/png",
         name,
         lambda: _mask(record, options, as_stored=record is stored),
-        follows=following(options, record),
+        follows=(record,),
     )
 
 

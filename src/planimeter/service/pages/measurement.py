@@ -54,8 +54,9 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     return render_template(
         "measurement.html",
         record=record,
-        sample=sample,
+        sample=None if measured.options.counting else sample,  # its truth is of the whole picture
         stem=Path(measured.image.filename).stem,
+        of=counted_part(measured),
         headline=headline(measured, _below(stored, measured)),
         classes=[
             *classes_found(measured),
@@ -94,15 +95,23 @@ def headline(measured: Measurement, below: int = 0) -> str:
 
     `below` is how many candidates score less than the threshold: nothing found is then not all that is to be said.
     """
-    found = classes_found(measured)
+    found, part = classes_found(measured), counted_part(measured)
     if not found and below:
         candidates = "1 candidate scores" if below == 1 else f"{below:,} candidates score"
-        return f"of the picture: nothing scores high enough, but {candidates} below the threshold"
+        return f"of the {part}: nothing scores high enough, but {candidates} below the threshold"
     if not found:
-        return "of the picture: nothing was found"
+        return f"of the {part}: nothing was found"
     if len(measured.coverage.by_class) == 1 or len(found) == 1:
-        return f"of the picture is masked as {found[0].class_name}"
-    return f"of the picture is masked, most as {found[0].class_name}"
+        return f"of the {part} is masked as {found[0].class_name}"
+    return f"of the {part} is masked, most as {found[0].class_name}"
+
+
+def counted_part(measured: Measurement) -> str:
+    """Return what the percentages are of, in a word."""
+    counting = measured.options.counting
+    if counting is None or measured.coverage.counted is None:
+        return "picture"
+    return "region" if counting.region or counting.region_mask else "part that counts"
 
 
 @blueprint.post("/measurements/<id>/delete")
@@ -135,7 +144,7 @@ def _below(stored: Record, measured: Measurement) -> int:
     if measured.instances:
         return 0
     threshold = measured.options.score_threshold
-    return sum(entry.score < threshold for entry in candidates_of(stored).candidates)
+    return sum(entry.score < threshold and not entry.left_out for entry in candidates_of(stored).candidates)
 
 
 def _timings(timing: Timing) -> list[tuple[str, float]]:

@@ -41,15 +41,15 @@ def thumbnail(id: str) -> AnyResponse:  # noqa: A002
     Where another threshold than the measured one counts, the address says which (`at`), so that a browser may keep it.
     """
     parts = context()
-    kept = parts.store.kept_threshold(id)
+    kept, region = parts.store.kept(id)
     asked = request.args.get("at")
     at = (
         kept
         if asked is None
         else parse(ThresholdOptions, MultiDict({"score_threshold": asked})).score_threshold
     )
-    response = _picture_response(_drawn_small(parts.store, parts.models, id, at), "image/jpeg")
-    if asked is None and kept is not None:
+    response = _picture_response(_drawn_small(parts.store, parts.models, id, at, region), "image/jpeg")
+    if region != request.args.get("region") or (asked is None and kept is not None):
         response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -79,7 +79,10 @@ def sample_thumbnail(name: str) -> AnyResponse:
 
 
 @lru_cache(maxsize=512)
-def _drawn_small(store: Store, models: Models, id_: str, threshold: float | None) -> bytes:
+def _drawn_small(
+    store: Store, models: Models, id_: str, threshold: float | None, _region: str | None
+) -> bytes:
+    """Return the small picture; the region is what tells the one that is kept from others."""
     record = store.get(id_)
     record = record_at(record, record.measured_threshold if threshold is None else threshold)
     coverage, instances = record.measurement.coverage, record.measurement.instances

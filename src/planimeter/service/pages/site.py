@@ -54,7 +54,10 @@ def for_every_page() -> dict[str, Any]:
     def thumbnail_of(entry: Record | Line, threshold: float | None = None) -> str:
         """Return the link to the small picture of a measurement, at a threshold or at the one that is kept for it."""
         return link(
-            "pages.thumbnail", id=entry.id, at=entry.kept_threshold if threshold is None else threshold
+            "pages.thumbnail",
+            id=entry.id,
+            at=entry.kept_threshold if threshold is None else threshold,
+            region=entry.region,
         )
 
     return {

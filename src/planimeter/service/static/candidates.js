@@ -7,11 +7,12 @@ import { measureShape } from "./shapes.js";
 
 /** @typedef {import("./coverage.js").Candidate} Candidate */
 /** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean, shape?: Shape}} Entry */
-/** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[]}} Found */
+/** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[],
+ *   left_out: boolean}} Found */
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
 /** @typedef {import("./instance-row.js").Row} Row */
 /** @typedef {import("./shapes.js").Shape} Shape */
-/** @typedef {{size: [number, number], score_floor: number, candidates: Found[]}} Answer */
+/** @typedef {{size: [number, number], score_floor: number, candidates: Found[], counted: string | null}} Answer */
 
 /**
  * @param {Answer} answer
@@ -22,6 +23,7 @@ export function entriesOf(answer) {
     classId: found.class_id,
     score: found.score,
     rivals: found.rivals,
+    leftOut: found.left_out,
     box: found.bbox,
     mask: decode(found.counts, answer.size[0]),
     color: "",

@@ -2,12 +2,13 @@
 // What counts at a score threshold, and how much of the picture that covers: as the service counts it.
 
 /** @typedef {import("./rle.js").Mask} Mask */
-/** @typedef {{classId: number, score: number, mask: Mask, rivals: number[]}} Candidate */
+/** @typedef {{classId: number, score: number, mask: Mask, rivals: number[], leftOut?: boolean}} Candidate */
 /** @typedef {{masked: number, overlapping: number}} Counts */
 
 /**
  * The indices of what counts at `threshold`, by falling score. First come, first chosen: a candidate counts unless
- * a rival before it does (the same object, seen in another tile of a large picture).
+ * a rival before it does (the same object, seen in another tile of a large picture). What is left out for good, outside
+ * the region or by its class or size, is never among them.
  * @param {Candidate[]} candidates in the order in which the service chooses
  * @param {number} threshold
  */
@@ -17,7 +18,7 @@ export function choose(candidates, threshold) {
   const chosen = [];
   for (const [index, candidate] of candidates.entries()) {
     counts[index] = candidate.score >= threshold && !candidate.rivals.some((rival) => counts[rival]);
-    if (counts[index]) chosen.push(index);
+    if (counts[index] && !candidate.leftOut) chosen.push(index);
   }
   return chosen.sort((one, other) => candidates[other].score - candidates[one].score);
 }

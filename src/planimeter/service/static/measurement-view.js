@@ -9,6 +9,8 @@ import { choose } from "./coverage.js";
 import { one } from "./elements.js";
 import { decimals, grouped, short } from "./numbers.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
+import { outlineOf } from "./region.js";
+import { connectRegionTool } from "./region-tool.js";
 import { connectScaleTool } from "./scale-tool.js";
 import { ScoreStrip } from "./score-strip.js";
 import { giveShades } from "./shades.js";
@@ -101,6 +103,7 @@ export class MeasurementView extends HTMLElement {
     const answer = /** @type {Answer} */ (await found.json());
     this.height = answer.size[0];
     this.entries = entriesOf(answer);
+    if (answer.counted) this.viewer.counted = outlineOf(answer.counted, this.height);
     giveShades(this.entries, this.classes);
     return answer;
   }
@@ -110,7 +113,7 @@ export class MeasurementView extends HTMLElement {
     const floor = Math.floor(Math.min(answer.score_floor, this.threshold) * 100) / 100;
     this.slider.min = String(floor);
     this.slider.hidden = false;
-    const scores = this.entries.map((entry) => entry.score);
+    const scores = this.entries.filter((entry) => !entry.leftOut).map((entry) => entry.score);
     this.scores = new ScoreStrip(one(this, ".threshold-scores"), scores, floor);
   }
 
@@ -130,6 +133,7 @@ export class MeasurementView extends HTMLElement {
     if (!this.predrawn) applyTools(this, viewer);
     connectTools(this, viewer);
     connectScaleTool(this, viewer);
+    connectRegionTool(this, viewer);
     this.instance.listen();
     table.addEventListener("instance-hidden", (event) => this.hide(/** @type {CustomEvent} */ (event).detail));
   }
@@ -164,9 +168,10 @@ export class MeasurementView extends HTMLElement {
   write() {
     const { threshold, counted, dataset } = this;
     const entries = this.chosen.map((index) => this.entries[index]);
-    const below = this.entries.filter((entry) => entry.score < threshold).length;
+    const below = this.entries.filter((entry) => entry.score < threshold && !entry.leftOut).length;
     const truth = dataset.true ? Number(dataset.true) : null;
-    const reading = { entries, counted, threshold, below, truth, scale: this.scale };
+    const of = dataset.of ?? "picture";
+    const reading = { entries, counted, threshold, below, truth, of, scale: this.scale };
     writeCoverage(this, reading);
     writeClasses(this, reading, this.classes);
     writeAreas(this, reading, (least, most) => {

@@ -6,6 +6,7 @@ import { Gestures } from "./gestures.js";
 import { InstanceLayers } from "./instance-layers.js";
 import { penOf } from "./pens.js";
 import { PictureLevels } from "./picture-levels.js";
+import { drawCounted, drawSketch } from "./region.js";
 import { drawBar, drawLegend } from "./scale-bar.js";
 import { ZoomableCanvas } from "./zoomable-canvas.js";
 
@@ -44,6 +45,10 @@ export class PictureViewer extends ZoomableCanvas {
   scale = null;
   /** @type {Line | null} a scale bar that is being drawn */
   bar = null;
+  /** @type {Path2D | null} around the pixels that count, where not all do */
+  counted = null;
+  /** @type {import("./region.js").Sketch | null} a region that is being drawn */
+  sketch = null;
 
   /** @type {Promise<HTMLImageElement> | undefined} */
   loading;
@@ -131,6 +136,7 @@ export class PictureViewer extends ZoomableCanvas {
     pen.fillStyle = STAGE;
     pen.fillRect(0, 0, width, height);
     this.picture.draw(pen, view, width, height);
+    if (this.counted) drawCounted(pen, this.counted, this, view, ratio);
     if (this.style_ !== "original") {
       const { picture, style_: style, opacity } = this;
       const from = Math.round(this.split * width);
@@ -149,6 +155,7 @@ export class PictureViewer extends ZoomableCanvas {
     }
     if (this.scale) drawLegend(pen, this.scale, view, ratio);
     if (this.bar) drawBar(pen, this.bar, view, ratio);
+    if (this.sketch) drawSketch(pen, this.sketch, view, ratio);
   }
 
   /** @param {Point | null} point of the picture */

@@ -11,10 +11,10 @@ import { grouped, percent, quantity, short, signed } from "./numbers.js";
 /** @typedef {import("./units.js").Scale} Scale */
 
 /**
- * What counts: `counted` are the pixels of the picture, `truth` is its true percentage where that is known, and
+ * What counts: `counted` are the pixels of the picture, `truth` is its true percentage where that is known, `of` what they are called, and
  * `below` how many candidates the threshold leaves out.
  * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number,
- *   scale: Scale | null}} Reading
+ *   of: string, scale: Scale | null}} Reading
  */
 
 const NONE_BELOW = "If you expected something, it may be the wrong model for this picture.";
@@ -54,7 +54,7 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below,
  * @param {Reading} reading
  * @param {ClassEntry[]} classes
  */
-export function writeClasses(page, { entries, counted, below, scale }, classes) {
+export function writeClasses(page, { entries, counted, below, of, scale }, classes) {
   const found = [];
   for (const { id, name } of classes) {
     const masks = entries.filter((entry) => entry.classId === id).map((entry) => entry.mask);
@@ -69,7 +69,11 @@ export function writeClasses(page, { entries, counted, below, scale }, classes) 
     one(row, ".bar-value").setAttribute("width", `${value}%`);
   }
   found.sort((one, other) => other.masked - one.masked);
-  one(page, ".reading-what").textContent = headline(found[0]?.name, classes.length === 1 || found.length === 1, below);
+  one(page, ".reading-what").textContent = headline(found[0]?.name, {
+    alone: classes.length === 1 || found.length === 1,
+    below,
+    of,
+  });
 }
 
 /** @param {number} count */
@@ -79,16 +83,15 @@ function belowInWords(count) {
 
 /**
  * @param {string | undefined} most the class that masks most
- * @param {boolean} alone
- * @param {number} below how many candidates the threshold leaves out
+ * @param {{alone: boolean, below: number, of: string}} said `below` is how many candidates the threshold leaves out
  */
-function headline(most, alone, below) {
+function headline(most, { alone, below, of }) {
   if (most === undefined) {
     return below
-      ? `of the picture: nothing scores high enough, but ${belowInWords(below)} below the threshold`
-      : "of the picture: nothing was found";
+      ? `of the ${of}: nothing scores high enough, but ${belowInWords(below)} below the threshold`
+      : `of the ${of}: nothing was found`;
   }
-  return alone ? `of the picture is masked as ${most}` : `of the picture is masked, most as ${most}`;
+  return alone ? `of the ${of} is masked as ${most}` : `of the ${of} is masked, most as ${most}`;
 }
 
 /**

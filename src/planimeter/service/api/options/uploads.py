@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from planimeter.details import Details
 from planimeter.measurement import MaskFormat
+from planimeter.measuring.asked import GivenCounting
 from planimeter.scale import GivenScale
 from planimeter.service.api.options.parsing import RequestOptions, parse
 
@@ -21,7 +22,7 @@ class AnswerOptions(RequestOptions):
     )
 
 
-class UploadOptions(AnswerOptions, GivenScale, Details):
+class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
     """Options of measuring a picture."""
 
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
@@ -48,6 +49,12 @@ class UploadOptions(AnswerOptions, GivenScale, Details):
         None,
         pattern=BATCH_PATTERN,
         description="A name for pictures that belong together: up to 64 letters, digits, dots, - and _.",
+    )
+    region_mask: str | None = Field(
+        None,
+        min_length=1,
+        description="A picture of the same size whose pixels count where they are not black: a second file in a form, "
+        "else its base64.",
     )
 
 

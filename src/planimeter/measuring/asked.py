@@ -1,0 +1,72 @@
+"""The options by which what counts is given, for the API and the command line."""
+
+from pydantic import BaseModel, Field, field_validator
+
+from planimeter.errors import InvalidOption
+from planimeter.measurement import IGNORED, Counting, Ignored
+from planimeter.measuring.parts import make_counting, read_region
+from planimeter.pictures.sources import Source
+
+REGION_DESCRIBED = (
+    'What of the picture counts: {"include": [[[x, y], …], …], "exclude": […]}, polygons in its pixels. A pixel is in '
+    "a polygon where its centre lies inside or on its edge; polygons lie in the picture and do not cross themselves."
+)
+
+
+class GivenFilters(BaseModel):
+    """What is left out beside a region."""
+
+    ignore: str | None = Field(
+        None,
+        max_length=100,
+        description="Pixels that do not count, with commas between: transparent (less than half opaque), black_border "
+        "(8 or darker from an edge inwards), saturated (white in every channel).",
+    )
+    classes: str | None = Field(
+        None,
+        max_length=4000,
+        description="Names of the classes whose instances count, with commas between; without it, all.",
+    )
+    least_area: int = Field(
+        0, ge=0, le=2**40, description="Instances with fewer pixels that count are left out."
+    )
+
+    @field_validator("ignore")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        unknown = [kind for kind in _split(value) if kind not in IGNORED]
+        if unknown:
+            raise ValueError(f"it can name {', '.join(IGNORED)}")
+        return value
+
+    def counting(self, region: str | None, region_mask: Source | None) -> Counting | None:
+        """Return what counts of a picture; raises what `make_counting` raises."""
+        ignore: list[Ignored] = [kind for kind in IGNORED if kind in _split(self.ignore)]
+        classes = None if self.classes is None else _split(self.classes)
+        return make_counting(region, region_mask, ignore, classes, self.least_area)
+
+
+class GivenCounting(GivenFilters):
+    """What of a picture counts."""
+
+    region: str | None = Field(None, max_length=1_000_000, description=REGION_DESCRIBED)
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, value: str | None) -> str | None:
+        if value is not None:
+            checked_region(value)
+        return value
+
+
+def checked_region(value: str) -> str:
+    """Return a text that is a region; raises `ValueError` for another."""
+    try:
+        read_region(value)
+    except InvalidOption as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

@@ -1,0 +1,17 @@
+"""Options of letting only a region of a stored picture count."""
+
+from pydantic import Field, field_validator
+
+from planimeter.measuring.asked import REGION_DESCRIBED, checked_region
+from planimeter.service.api.options.parsing import RequestOptions
+
+
+class RegionOptions(RequestOptions):
+    """What counts."""
+
+    region: str = Field(max_length=1_000_000, description=REGION_DESCRIBED)
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, value: str) -> str:
+        return checked_region(value)
