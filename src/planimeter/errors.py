@@ -23,6 +23,12 @@ class ContradictoryOptions(InvalidOption):
     """Options that are each possible, but not together."""
 
 
+class NothingToCount(InvalidOption):
+    """No pixel of a picture is left that counts."""
+
+    code = "nothing_to_count"
+
+
 class CursorGone(PlanimeterError):
     """A list is to go on after a measurement that is gone, in an order of which only that one could tell the place."""
 

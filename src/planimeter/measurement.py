@@ -6,7 +6,7 @@ masks are COCO run-length encoding (RLE), column-major, at the picture's own res
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -96,6 +96,17 @@ class ClassCoverage(Part):
     interval: Interval | None = None
 
 
+class LeftOut(Part):
+    """What does not count though it was found, or though it is a pixel of the region."""
+
+    outside: int = Field(0, ge=0, description="Instances wholly outside what counts.")
+    other_classes: int = Field(0, ge=0, description="Instances of classes that were not asked for.")
+    smaller: int = Field(0, ge=0, description="Instances with fewer pixels than least_area.")
+    transparent: int = Field(0, ge=0, description="Pixels that are less than half opaque.")
+    black_border: int = Field(0, ge=0, description="Pixels of a black border.")
+    saturated: int = Field(0, ge=0, description="Pixels that are white in every channel.")
+
+
 class Coverage(Part):
     """How much of the picture is covered, by the exact union of all masks."""
 
@@ -105,7 +116,13 @@ class Coverage(Part):
         description="Where the true percentage lies; null where it is withheld, and then a note says why.",
     )
     pixels_masked: int = Field(ge=0, description="Pixels of the union: each counted once.")
-    pixels_counted: int = Field(gt=0, description="The denominator: all pixels of the picture.")
+    pixels_counted: int = Field(
+        gt=0, description="The denominator: all pixels of the picture, or those that counted tells."
+    )
+    counted: Rle | None = Field(None, description="The pixels that count; null where all do.")
+    left_out: LeftOut | None = Field(
+        None, description="What does not count; null where nothing was left out on purpose."
+    )
     pixels_overlapping: int = Field(ge=0, description="Pixels under two masks or more.")
     pixels_unclaimed: int | None = Field(
         None,
@@ -152,10 +169,45 @@ class ModelInfo(Part):
     )
 
 
+Coordinate = Annotated[float, Field(allow_inf_nan=False)]
+Corner = tuple[Coordinate, Coordinate]
+Ignored = Literal["transparent", "black_border", "saturated"]
+IGNORED: tuple[Ignored, ...] = get_args(Ignored)
+"""In the order in which a pixel that is of several kinds is told."""
+
+
+class Region(Part):
+    """A part of a picture: polygons in its pixels, each a list of corners [x, y].
+
+    A pixel is in a polygon where its centre lies inside or on its edge. What is excluded is so wherever it lies.
+    """
+
+    include: list[list[Corner]] = Field(
+        default_factory=list, description="What counts; without any polygon here, all but what is excluded."
+    )
+    exclude: list[list[Corner]] = Field(default_factory=list, description="What does not.")
+
+
+class Counting(Part):
+    """What of a picture counts, where that is not all of it."""
+
+    region: Region | None = None
+    region_mask: Rle | None = Field(None, description="The pixels of the picture that was given as a mask.")
+    ignore: tuple[Ignored, ...] = Field((), description="Kinds of pixels that do not count.")
+    classes: tuple[str, ...] | None = Field(
+        None, description="Names of the classes whose instances count; null for all."
+    )
+    least_area: int = Field(0, ge=0, description="Pixels: instances with fewer do not count.")
+    set_afterwards: bool = Field(
+        default=False, description="Whether the region was set after the picture was measured."
+    )
+
+
 class Options(Part):
     """The options that shaped the answer."""
 
     score_threshold: float = Field(ge=0, le=1)
+    counting: Counting | None = Field(None, description="What counts; null where all of the picture does.")
 
 
 class Timing(Part):

@@ -9,7 +9,7 @@ import numpy as np
 from planimeter.drawing.colours import Pixels, dimmed, paint_instances
 from planimeter.drawing.labels import Area, Named, font_of, list_texts, place_tags, write_tags
 from planimeter.errors import InvalidOption
-from planimeter.masks.rle import rle_window
+from planimeter.masks.rle import rle_decode, rle_window
 from planimeter.masks.union import union_mask
 from planimeter.masks.window import Bools, WindowMask
 from planimeter.measurement import Measurement, Rle
@@ -17,6 +17,8 @@ from planimeter.measurement import Measurement, Rle
 Style = Literal["fill", "outline", "splash"]
 FILL_OPACITY = 0.45
 HALO_OPACITY = 0.35
+UNCOUNTED_BRIGHTNESS = 0.35
+REGION_COLOR = (255, 213, 74)
 MOST_LABELS = 40
 """With more instances than this, labels would hide what they name."""
 MOST_BARE_SCORES = 20
@@ -82,6 +84,8 @@ def draw_measurement(
 ) -> Pixels:
     """Return the picture of a measurement drawn; the masks are its own RLE ones where none are given."""
     instances = measurement.instances
+    if measurement.coverage.counted is not None:
+        pixels = _without_the_rest(pixels, rle_decode(measurement.coverage.counted))
     if masks is None:
         masks = [_window(instance.mask) for instance in instances]
     return draw(
@@ -95,6 +99,15 @@ def draw_measurement(
         show_labels=show_labels,
         show_boxes=show_boxes,
     )
+
+
+def _without_the_rest(pixels: Pixels, counted: Bools) -> Pixels:
+    """Return the picture with all that does not count dimmed, and a bright line inside the rim of what does."""
+    canvas: Pixels = pixels.copy()
+    canvas[~counted] = (pixels[~counted].astype(np.uint16) * round(256 * UNCOUNTED_BRIGHTNESS)) >> 8
+    rim = _outline(WindowMask(0, 0, counted), _line_width(counted.shape, ()), counted.shape)
+    canvas[rim] = REGION_COLOR
+    return canvas
 
 
 def _window(mask: object) -> WindowMask:

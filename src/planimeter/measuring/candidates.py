@@ -6,9 +6,10 @@ measurement would.
 
 import gzip
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from isal import igzip
@@ -19,7 +20,20 @@ from planimeter.errors import StoreFailed
 from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
 from planimeter.masks.window import Box, WindowMask
-from planimeter.measurement import UNKNOWN, WITHHELD, Instance, Measurement, Note, Notes, Part, Rle
+from planimeter.measurement import (
+    UNKNOWN,
+    WITHHELD,
+    Counting,
+    Ignored,
+    Instance,
+    Measurement,
+    Note,
+    Notes,
+    Part,
+    Rle,
+)
+
+Why = Literal["outside", "other_classes", "smaller"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,8 @@ class Candidate:
     one does not count."""
     encoded: Rle | None = None
     """The mask as it is kept and answered, where it was made already."""
+    left_out: Why | None = None
+    """Why it does not count, whatever it scores."""
 
     @cached_property
     def mask(self) -> WindowMask:
@@ -73,6 +89,12 @@ class Candidates:
     """[1 + classes]: the percentages that the network's pixels alone would say, of all classes and of each."""
     texture: NDArray[np.float64] | None = None
     """What the network's first layers see in the picture, where it says so; not kept."""
+    ignored: Mapping[Ignored, NDArray[np.bool_]] = field(default_factory=dict)
+    """[H, W] for each kind of pixel that was looked for and may be left out."""
+    counting: Counting | None = None
+    """What of the picture counts, where `counted` and `entries` were cut to it."""
+    whole: "Candidates | None" = None
+    """What they were cut from."""
 
     def above(self, threshold: float) -> list[Candidate]:
         """Return what counts at a score threshold, by falling score.
@@ -80,6 +102,13 @@ class Candidates:
         First come, first chosen: a candidate counts unless one before it that counts is the same object. So the same
         ones count whether those below the threshold were there or not.
         """
+        return [entry for entry in self._found(threshold) if entry.left_out is None]
+
+    def left_out(self, threshold: float) -> Counter[Why]:
+        """Return how many score enough and do not count, by the reason."""
+        return Counter(entry.left_out for entry in self._found(threshold) if entry.left_out is not None)
+
+    def _found(self, threshold: float) -> list[Candidate]:
         counts = [False] * len(self.entries)
         for index, entry in enumerate(self.entries):
             counts[index] = entry.score >= threshold and not any(counts[other] for other in entry.duplicates)
@@ -92,7 +121,11 @@ class Candidates:
         return any(count >= self.most_instances for count in counts.values())
 
     def packed(self) -> "PackedCandidates":
-        """Return all of it in the form that is kept."""
+        """Return all of it in the form that is kept: what counts is cut out of it again when it is asked for."""
+        return self.whole.packed() if self.whole else self.packed_as_cut()
+
+    def packed_as_cut(self) -> "PackedCandidates":
+        """Return what counts of it, in the same form; what is left out for good stands there without pixels."""
         height, width = self.counted.size
         return PackedCandidates(
             size=(height, width),
@@ -108,12 +141,13 @@ class Candidates:
                     counts=entry.rle(self.counted).counts,
                     tile=entry.tile,
                     rivals=entry.duplicates,
+                    left_out=entry.left_out is not None,
                 )
                 for entry in self.entries
             ],
-            foreground=None
-            if self.foreground is None
-            else rle_encode(WindowMask(0, 0, self.foreground), height, width).counts,
+            counted=None if self.counted.mask is None else _counts(self.counted.mask),
+            ignored={kind: _counts(mask) for kind, mask in self.ignored.items()},
+            foreground=None if self.foreground is None else _counts(self.foreground),
             shown=None if self.shown is None else tuple(self.shown),
         )
 
@@ -130,6 +164,10 @@ class PackedCandidate(Part):
         (),
         description="Indices of earlier candidates, seen in another tile: where one of them counts, it is this "
         "object, and this one does not count.",
+    )
+    left_out: bool = Field(
+        default=False,
+        description="Whether it never counts: outside the region, or kept out by classes or least_area.",
     )
 
 
@@ -150,6 +188,15 @@ class PackedCandidates(Part):
     shown: tuple[float, ...] | None = Field(
         None,
         description="The percentages that those pixels alone would say: of all classes together, then of each.",
+    )
+
+    counted: str | None = Field(
+        None,
+        description="The pixels that count: `counts` of an RLE; null where all do. Masks are cut to them.",
+    )
+    ignored: dict[Ignored, str] = Field(
+        default_factory=dict,
+        description="The pixels of each kind that was looked for to leave it out: `counts` of an RLE.",
     )
 
     def pack(self) -> bytes:
@@ -179,6 +226,9 @@ class PackedCandidates(Part):
             if self.foreground is None
             else rle_decode(Rle(size=self.size, counts=self.foreground)),
             shown=self.shown,
+            ignored={
+                kind: rle_decode(Rle(size=self.size, counts=text)) for kind, text in self.ignored.items()
+            },
         )
 
     def _open(self, entry: PackedCandidate) -> Candidate:
@@ -204,6 +254,10 @@ def candidates_above(measurement: Measurement) -> PackedCandidates:
             for entry in measurement.instances
         ],
     )
+
+
+def _counts(mask: NDArray[np.bool_]) -> str:
+    return rle_encode(WindowMask(0, 0, mask), *mask.shape).counts
 
 
 def exact_mask(instance: Instance) -> Rle:

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from planimeter.masks.counted import Counted
 from planimeter.masks.polygons import polygons
-from planimeter.masks.rle import rle_window
+from planimeter.masks.rle import rle_encode, rle_window
 from planimeter.masks.union import count_coverage
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import (
     ClassCoverage,
+    Counting,
     Coverage,
     Instance,
     MaskFormat,
@@ -23,6 +24,7 @@ from planimeter.measurement import (
     percent,
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
+from planimeter.measuring.counting import count_within, left_out_at, note_counting
 from planimeter.measuring.interval import with_intervals
 from planimeter.measuring.physical import in_units
 from planimeter.numbers import write_percent
@@ -33,24 +35,30 @@ UNCLAIMED_WORTH_TELLING = 1.0
 
 
 def at_threshold(
-    measurement: Measurement, candidates: Candidates, threshold: float, intervals: Intervals | None = None
+    measurement: Measurement,
+    candidates: Candidates,
+    threshold: float,
+    intervals: Intervals | None = None,
+    counting: Counting | None = None,
 ) -> Measurement:
     """Return what measuring the same picture with another score threshold answers, without the network.
 
-    `intervals` are those of the model that measured.
+    `intervals` are those of the model that measured; `counting` is what of the picture counts, which `candidates` do
+    not know yet. Raises what `count_within` raises.
     """
     classes = [entry.class_name for entry in measurement.coverage.by_class]
+    candidates = count_within(candidates, counting, classes)
     found = candidates.above(threshold)
     coverage, notes = measure_at(candidates, threshold, classes, intervals)
-    counting = measurement.model_copy(
+    counted = measurement.model_copy(
         update={
-            "options": Options(score_threshold=threshold),
+            "options": Options(score_threshold=threshold, counting=counting),
             "coverage": coverage,
             "instances": list_instances(found, classes, candidates.counted, "rle"),
             "notes": notes,
         }
     )
-    return in_units(counting)
+    return in_units(counted)
 
 
 def measure_at(
@@ -59,7 +67,13 @@ def measure_at(
     """Return how much of the picture is covered at a score threshold, with intervals, and all notes."""
     found = candidates.above(threshold)
     coverage = measure_coverage(found, classes, candidates.counted, candidates.foreground)
-    notes = [*candidates.picture_notes, *list_notes(candidates, threshold, coverage)]
+    left_out = left_out_at(candidates, threshold)
+    coverage = coverage.model_copy(update={"left_out": left_out})
+    notes = [
+        *candidates.picture_notes,
+        *list_notes(candidates, threshold, coverage),
+        *note_counting(candidates, left_out),
+    ]
     coverage, withheld = with_intervals(coverage, candidates, threshold, intervals)
     return coverage, [*notes, *withheld]
 
@@ -110,6 +124,7 @@ def measure_coverage(
         percent_masked=percent(counts.masked, counted.pixels),
         pixels_masked=counts.masked,
         pixels_counted=counted.pixels,
+        counted=None if counted.mask is None else rle_encode(WindowMask(0, 0, counted.mask), *counted.size),
         pixels_overlapping=counts.overlapping,
         pixels_unclaimed=None if foreground is None else _count_unclaimed(foreground, masks),
         by_class=[

@@ -22,6 +22,10 @@ _UNKNOWN = (
     "no interval: how far this model's percentage can be trusted is not known; planimeter evaluate --calibrate finds "
     "it out with labelled pictures"
 )
+_PARTS = (
+    "no interval: the model's errors are known for whole pictures with all that it finds, and here only a part of that "
+    "counts"
+)
 LEAST_WIDTH = 0.1
 """Percentage points: no interval is narrower."""
 LEAST_PICTURES = 9
@@ -34,6 +38,8 @@ def with_intervals(
     """Return the coverage with an interval for each percentage, and the note that says why one is withheld."""
     if any(note.code == UNLIKE_TRAINING for note in candidates.picture_notes):
         return coverage, []
+    if candidates.counting is not None:
+        return coverage, [Note(code=WITHHELD, message=_PARTS)]
     if intervals is None:
         return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
     lowest, highest = intervals.thresholds[0].score, intervals.thresholds[-1].score

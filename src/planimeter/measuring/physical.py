@@ -1,6 +1,7 @@
 """Areas in units: what the counts of a measurement are where it is known how large a pixel is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from planimeter.measurement import Coverage, Instance, Measurement
@@ -16,7 +17,7 @@ def with_scale(picture: Picture, scale: Scale | None) -> Picture:
         return picture
     if scale.kept:
         scale = scale.model_copy(update={"measured": picture.info.scale})
-    return Picture(picture.pixels, picture.info.model_copy(update={"scale": scale}), picture.notes)
+    return replace(picture, info=picture.info.model_copy(update={"scale": scale}))
 
 
 def in_units(measurement: Of) -> Of:

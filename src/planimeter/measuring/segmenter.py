@@ -20,6 +20,8 @@ from planimeter.masks.pixels import PixelProbabilities
 from planimeter.masks.union import union_mask
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import (
+    Counting,
+    Ignored,
     MaskFormat,
     Measurement,
     ModelInfo,
@@ -28,14 +30,17 @@ from planimeter.measurement import (
     Timing,
 )
 from planimeter.measuring.candidates import Candidate, Candidates
+from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
 from planimeter.measuring.known_size import network_scale, note_scaled
+from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.decode import Picture
+from planimeter.pictures.left_out import find_ignored
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
 from planimeter.pictures.sources import Source, read_source
 from planimeter.pictures.tiles import Tile
@@ -121,6 +126,12 @@ class Segmenter:
         limits: Limits | None = None,
         pixel_size: float | None = None,
         unit: str | None = None,
+        counting: Counting | None = None,
+        region: RegionSource | None = None,
+        region_mask: Source | None = None,
+        ignore: Sequence[Ignored] = (),
+        classes: Sequence[str] | None = None,
+        least_area: int = 0,
         watch: "Stopwatch | None" = None,
         turn: Turn | None = None,
     ) -> Measured:
@@ -129,7 +140,14 @@ class Segmenter:
         `source` is a path, the bytes of a picture file, a binary file that is open (also `BytesIO`), an array (uint8
         [H, W] or [H, W, 3 or 4] RGB(A), uint16 [H, W]), a `PIL.Image.Image`, or a `Picture` already decoded; anything
         else raises `InvalidOption`. `score_threshold` in [0, 1] replaces the pack's own. `pixel_size`
-        is the side of a pixel in `unit` (nm, um, mm, cm, m or in), in place of what the file says of it. A `watch`
+        is the side of a pixel in `unit` (nm, um, mm, cm, m or in), in place of what the file says of it.
+
+        `region` is what counts, as `{"include": [[[x, y], …], …], "exclude": […]}`, `region_mask` a picture or an
+        array of the same size whose non-zero pixels count; `ignore` leaves out pixels ("transparent", "black_border",
+        "saturated"), `classes` all instances but those of the classes that it names, `least_area` those with fewer
+        pixels. `counting` is all of these as one value. What was left out is in the notes and in `coverage.left_out`.
+
+        A `watch`
         that already runs goes on; its time so far is in the measurement's. `turn` is entered for each use of the
         network.
         """
@@ -141,13 +159,21 @@ class Segmenter:
         picture = with_scale(picture, checked_scale(pixel_size, unit))
         if not isinstance(source, Picture):
             watch.lap("decode")
+        counting = counting or make_counting(region, region_mask, ignore, classes, least_area)
+        height, width = picture.pixels.shape[:2]
+        whole = Candidates(Counted(height, width), ())
+        if counting is not None:
+            ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
+            whole = replace(whole, ignored=ignored)
+            count_within(whole, counting, self.classes)  # what cannot be is refused before the network runs
         candidates = self._find(picture.pixels, watch, picture.notes, turn, picture.info.scale)
+        candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes)
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
             image=picture.info,
             model=self.info,
-            options=Options(score_threshold=threshold),
+            options=Options(score_threshold=threshold, counting=counting),
             coverage=coverage_in_units(coverage, picture.info.scale),
             instances=instances_in_units(
                 list_instances(found, self.classes, counted, mask_format), picture.info.scale

@@ -36,6 +36,7 @@ from planimeter.pictures.jpeg import read_jpeg
 from planimeter.pictures.limits import check_single, check_size
 from planimeter.pictures.pixel_size import NOTHING, of_png
 from planimeter.pictures.rgb import (
+    OPAQUE,
     QUARTER_TURNS,
     grey_to_rgb,
     note_alpha,
@@ -86,6 +87,8 @@ class Picture:
     info: ImageInfo
     notes: tuple[Note, ...] = ()
     """What was done to the pixels that a careful reader must know."""
+    transparent: NDArray[np.bool_] | None = None
+    """[H, W]: the pixels that are less than half opaque; None where there are none."""
 
 
 def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_LIMITS) -> Picture:
@@ -102,9 +105,11 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         notes = [*stored.notes]
         orientation = orientation_of(stored.image, notes)
         scale = stored.scale.turned() if stored.scale and orientation in QUARTER_TURNS else stored.scale
-        pixels = to_rgb(stored.image, stored, notes)
+        alpha: list[NDArray[np.bool_]] = []
+        pixels = to_rgb(stored.image, stored, notes, alpha)
         del stored  # a picture that is turned is in memory twice: not three times
         pixels = upright(pixels, orientation)
+        transparent = upright(alpha[0], orientation) if alpha else None
     height, width = pixels.shape[:2]
     info = ImageInfo(
         filename=filename or "picture",
@@ -114,7 +119,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         sha256=hashlib.sha256(data).hexdigest(),
         scale=scale,
     )
-    return Picture(pixels, info, tuple(notes))
+    return Picture(pixels, info, tuple(notes), transparent)
 
 
 def read_size(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
@@ -147,6 +152,7 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
             "[H, W, 3] RGB or [H, W, 4] RGBA with values from 0 to 255, or uint16 grey [H, W]"
         )
     notes: list[Note] = []
+    transparent: NDArray[np.bool_] | None = None
     if pixels.dtype == np.uint16:
         rgb = grey_to_rgb(scale_to_8_bits(pixels, notes))
     elif pixels.ndim == 2:
@@ -156,6 +162,7 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
         if channels == 4:
             alpha = pixels[..., 3]
             note_alpha(int(np.count_nonzero(alpha != 255)), alpha.size, notes)
+            transparent = alpha < OPAQUE if (alpha < OPAQUE).any() else None
     info = ImageInfo(
         filename=filename or "array",
         format="ARRAY",
@@ -163,7 +170,7 @@ def from_array(pixels: NDArray[Any], *, filename: str = "array") -> Picture:
         height=rgb.shape[0],
         sha256=hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
     )
-    return Picture(rgb, info, tuple(notes))
+    return Picture(rgb, info, tuple(notes), transparent)
 
 
 def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits = DEFAULT_LIMITS) -> Picture:
@@ -180,11 +187,13 @@ def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits 
         image.load()
         notes: list[Note] = []
         orientation = orientation_of(image, notes)
-        pixels = upright(to_rgb(image, stored, notes), orientation)
+        alpha: list[NDArray[np.bool_]] = []
+        pixels = upright(to_rgb(image, stored, notes, alpha), orientation)
+        transparent = upright(alpha[0], orientation) if alpha else None
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
     info = ImageInfo(filename=filename, format="ARRAY", width=width, height=height, sha256=digest)
-    return Picture(pixels, info, tuple(notes))
+    return Picture(pixels, info, tuple(notes), transparent)
 
 
 def _pillows_tiff(image: TiffImageFile) -> StoredImage:

@@ -4,6 +4,7 @@ What each step does to the numbers stands in `docs/pictures.md`.
 """
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,15 @@ from planimeter.errors import UndecodablePicture
 from planimeter.measurement import Note
 from planimeter.pictures.stored import StoredImage
 
+Kind = TypeVar("Kind", bound=np.generic)
+Bools = NDArray[np.bool_]
+OPAQUE = 128
+"""The lowest alpha of a pixel that is not transparent."""
 EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras deliver inside 16-bit files."""
 
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
     4: lambda pixels: pixels[::-1],
@@ -42,14 +47,19 @@ def orientation_of(image: Image.Image, notes: list[Note]) -> object:
         return 1
 
 
-def upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[Kind], orientation: object) -> NDArray[Kind]:
     """Return pixels turned as the EXIF orientation says."""
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
-def to_rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArray[np.uint8]:
-    """Return [H, W, 3] uint8 from an image of any of Pillow's modes."""
+def to_rgb(
+    image: Image.Image, stored: StoredImage, notes: list[Note], transparent: list[Bools] | None = None
+) -> NDArray[np.uint8]:
+    """Return [H, W, 3] uint8 from an image of any of Pillow's modes.
+
+    Where pixels are transparent, [H, W] of those is appended to `transparent`.
+    """
     mode = image.mode
     if mode == "F":
         raise UndecodablePicture(
@@ -66,19 +76,23 @@ def to_rgb(image: Image.Image, stored: StoredImage, notes: list[Note]) -> NDArra
     if mode == "CMYK":
         notes.append(Note(code="colours_converted", message="CMYK converted to RGB without a colour profile"))
     if mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
-        return _without_alpha(image, notes)
+        return _without_alpha(image, notes, [] if transparent is None else transparent)
     return _in_strips(image, "RGB", lambda strip: strip)
 
 
-def _without_alpha(image: Image.Image, notes: list[Note]) -> NDArray[np.uint8]:
+def _without_alpha(image: Image.Image, notes: list[Note], transparent: list[Bools]) -> NDArray[np.uint8]:
     see_through = 0
+    parts: list[Bools] = []
 
     def colours(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
         nonlocal see_through
         see_through += int(np.count_nonzero(strip[..., 3] != 255))
+        parts.append(strip[..., 3] < OPAQUE)
         return strip[..., :3]
 
     pixels = _in_strips(image, "RGBA", colours)
+    if any(part.any() for part in parts):
+        transparent.append(np.concatenate(parts))
     note_alpha(see_through, image.width * image.height, notes)
     return pixels
 

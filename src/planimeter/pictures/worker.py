@@ -44,6 +44,8 @@ class Answer(BaseModel):
 
     info: ImageInfo | None = None
     notes: tuple[Note, ...] = ()
+    transparent: bool = False
+    """Whether the transparent pixels follow the picture's, eight in a byte."""
     error: str = ""
     """The name of the error's class."""
     message: str = ""
@@ -75,17 +77,20 @@ def main() -> None:
             request = Request.model_validate_json(text)
             data = requests.read(request.size)
             limit_memory(request.memory + 2 * request.size + _SPARE_BYTES)
-            answer, pixels = _decode(request, data)
-            send(answers, answer, pixels)
+            answer, parts = _decode(request, data)
+            send(answers, answer, *parts)
 
 
-def _decode(request: Request, data: bytes) -> tuple[Answer, NDArray[np.uint8]]:
+def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint8]]]:
     limits = Limits(request.max_bytes, request.max_pixels, request.max_side)
     try:
         picture: Picture = decode(data, filename=request.filename, limits=limits)
     except PlanimeterError as error:
-        return Answer(error=type(error).__name__, message=str(error)), np.empty(0, np.uint8)
-    return Answer(info=picture.info, notes=picture.notes), picture.pixels
+        return Answer(error=type(error).__name__, message=str(error)), []
+    parts = [picture.pixels]
+    if picture.transparent is not None:
+        parts.append(np.packbits(picture.transparent))
+    return Answer(info=picture.info, notes=picture.notes, transparent=len(parts) > 1), parts
 
 
 def _memory_limiter() -> Callable[[int], None]:

@@ -200,14 +200,23 @@ class _Decoder:
         answer = Answer.model_validate_json(text)
         if answer.info is None:
             return _error(answer)
-        pixels: NDArray[np.uint8] = np.empty((answer.info.height, answer.info.width, 3), np.uint8)
-        room = pixels.data.cast("B")
-        while room:
-            count = answers.readinto(room)  # type: ignore[attr-defined]
-            if not count:
-                raise EOFError
-            room = room[count:]
-        return Picture(pixels, answer.info, answer.notes)
+        height, width = answer.info.height, answer.info.width
+        pixels = _read_into(np.empty((height, width, 3), np.uint8), answers)
+        transparent = None
+        if answer.transparent:
+            bits = _read_into(np.empty((height * width + 7) // 8, np.uint8), answers)
+            transparent = np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
+        return Picture(pixels, answer.info, answer.notes, transparent)
+
+
+def _read_into(array: NDArray[np.uint8], answers: BinaryIO) -> NDArray[np.uint8]:
+    room = array.data.cast("B")
+    while room:
+        count = answers.readinto(room)  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError
+        room = room[count:]
+    return array
 
 
 def _error(answer: Answer) -> PlanimeterError:

@@ -1,0 +1,175 @@
+"""What of a picture counts: a region, without pixels that say nothing, and which instances."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from planimeter.errors import InvalidOption, NothingToCount
+from planimeter.masks.counted import Counted
+from planimeter.masks.region import check_polygon, polygons_mask
+from planimeter.masks.rle import rle_decode
+from planimeter.masks.window import EMPTY, Bools
+from planimeter.measurement import Counting, LeftOut, Note, Region, percent
+from planimeter.measuring.candidates import Candidate, Candidates, Why
+from planimeter.numbers import write_percent
+
+MOST_POLYGONS = 200
+
+
+def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
+    """Return [H, W]: the pixels of the region, whatever of them is ignored; None where there is no region.
+
+    Raises `InvalidOption` where a polygon leaves the picture or crosses itself, or the mask has another size.
+    """
+    found: Bools | None = None
+    if counting.region_mask is not None:
+        rows, columns = counting.region_mask.size
+        if (rows, columns) != (height, width):
+            raise InvalidOption(
+                f"region_mask has {columns:,} x {rows:,} pixels and the picture {width:,} x {height:,}; both must be "
+                "of one size"
+            )
+        found = rle_decode(counting.region_mask)
+    if counting.region is not None:
+        drawn = _drawn(counting.region, height, width)
+        found = drawn if found is None else found & drawn
+    return found
+
+
+def _drawn(region: Region, height: int, width: int) -> Bools:
+    polygons = {"include": region.include, "exclude": region.exclude}
+    if not any(polygons.values()):
+        raise InvalidOption("region has no polygon; give one in include or in exclude")
+    if sum(map(len, polygons.values())) > MOST_POLYGONS:
+        raise InvalidOption(f"region has more than {MOST_POLYGONS} polygons; give a region_mask instead")
+    for part, those in polygons.items():
+        for number, corners in enumerate(those, start=1):
+            check_polygon(corners, f"polygon {number} of region.{part}", height, width)
+    inside = (
+        polygons_mask(region.include, height, width) if region.include else np.ones((height, width), bool)
+    )
+    return inside & ~polygons_mask(region.exclude, height, width)
+
+
+def check_classes(counting: Counting, classes: Sequence[str]) -> None:
+    """Refuse a class that the model lacks."""
+    unknown = [name for name in counting.classes or () if name not in classes]
+    if unknown or counting.classes == ():
+        said = f"classes names {unknown[0]!r}, which the model lacks" if unknown else "classes names none"
+        raise InvalidOption(f"{said}; it knows {', '.join(classes)}")
+
+
+def count_within(candidates: Candidates, counting: Counting | None, classes: Sequence[str]) -> Candidates:
+    """Return the candidates cut to what counts; those that never count say why.
+
+    `candidates` are whole, and hold the pixels of each kind that is to be ignored. Raises what `region_pixels` and
+    `check_classes` raise, and `NothingToCount` where no pixel is left.
+    """
+    if counting is None:
+        return candidates
+    check_classes(counting, classes)
+    counted = counted_of(candidates, counting)
+    wanted = {classes.index(name) + 1 for name in counting.classes or classes}
+    foreground = candidates.foreground
+    return replace(
+        candidates,
+        counted=counted,
+        entries=[_cut(entry, counted, wanted, counting.least_area) for entry in candidates.entries],
+        foreground=foreground if foreground is None or counted.mask is None else foreground & counted.mask,
+        # Known of the whole picture only: no interval is made of it.
+        shown=None,
+        counting=counting,
+        whole=candidates,
+    )
+
+
+def counted_of(candidates: Candidates, counting: Counting) -> Counted:
+    """Return the pixels that count."""
+    height, width = candidates.counted.size
+    mask = region_pixels(counting, height, width)
+    before = height * width if mask is None else int(np.count_nonzero(mask))
+    for kind in counting.ignore:
+        if kind in candidates.ignored:
+            mask = np.ones((height, width), bool) if mask is None else mask
+            mask &= ~candidates.ignored[kind]
+    counted = Counted(height, width, mask)
+    if not counted.pixels:
+        why = (
+            f"all {before:,} pixels of it are {' or '.join(counting.ignore)}"
+            if before
+            else "the region holds the centre of no pixel"
+        )
+        raise NothingToCount(f"nothing of the picture is left to count: {why}; count more of it")
+    return counted
+
+
+def _cut(entry: Candidate, counted: Counted, wanted: set[int], least_area: int) -> Candidate:
+    if entry.label not in wanted:
+        return _without_pixels(entry, "other_classes")
+    mask = counted.clip(entry.mask)
+    if counted.mask is not None and not mask.area:
+        return _without_pixels(entry, "outside")
+    if mask.area < least_area:
+        return _without_pixels(entry, "smaller")
+    if mask is entry.mask:
+        return entry
+    height, width = mask.pixels.shape
+    box = (float(mask.x), float(mask.y), float(mask.x + width), float(mask.y + height))
+    return replace(entry, box=box, shape=mask, encoded=None)
+
+
+def _without_pixels(entry: Candidate, why: Why) -> Candidate:
+    return replace(entry, shape=EMPTY, encoded=None, left_out=why)
+
+
+def left_out_at(candidates: Candidates, threshold: float) -> LeftOut | None:
+    """Return what does not count though it scores enough, and the pixels of the region that were ignored."""
+    counting = candidates.counting
+    if counting is None:
+        return None
+    region = region_pixels(counting, *candidates.counted.size)
+    pixels: dict[str, int] = {
+        kind: int(np.count_nonzero(mask if region is None else mask & region))
+        for kind, mask in candidates.ignored.items()
+        if kind in counting.ignore
+    }
+    reasons: dict[str, int] = {str(why): count for why, count in candidates.left_out(threshold).items()}
+    return LeftOut(**reasons, **pixels)
+
+
+def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note]:
+    """Return what a careful reader must know of what was left out."""
+    counting = candidates.counting
+    if counting is None or left_out is None:
+        return []
+    notes: list[Note] = []
+    height, width = candidates.counted.size
+    counted, whole = candidates.counted.pixels, height * width
+    if counting.region or counting.region_mask:
+        message = (
+            f"a region counts: {counted:,} of {whole:,} pixels ({write_percent(percent(counted, whole))} %); all "
+            "percentages are of it"
+        )
+        notes.append(Note(code="region_counts", message=message))
+    if counting.ignore:
+        each = ", ".join(f"{kind.replace('_', ' ')} {getattr(left_out, kind):,}" for kind in counting.ignore)
+        notes.append(Note(code="pixels_ignored", message=f"pixels left out of what counts: {each}"))
+    if left_out.outside:
+        message = f"{_instances(left_out.outside)} wholly outside what counts, and not listed"
+        notes.append(Note(code="outside_region", message=message))
+    if counting.classes is not None:
+        message = (
+            f"only {', '.join(counting.classes)} was asked for: {_instances(left_out.other_classes)} of another class, "
+            "and neither listed nor counted; their percentages of zero say nothing"
+        )
+        notes.append(Note(code="classes_left_out", message=message))
+    if counting.least_area:
+        least = f"{counting.least_area:,} pixels"
+        message = f"{_instances(left_out.smaller)} smaller than {least}, and neither listed nor counted"
+        notes.append(Note(code="small_left_out", message=message))
+    return notes
+
+
+def _instances(count: int) -> str:
+    return "1 instance is" if count == 1 else f"{count:,} instances are"
