@@ -104,7 +104,8 @@ def test_overlapping_instances_count_once(client: FlaskClient) -> None:
 def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     answer = body(post(client, OVERLAPPING, "strip 17.png"))
     assert list(answer) == [
-        *("id", "created_at", "batch", "measured_by", "url", "image", "model", "options"),
+        *("id", "created_at", "batch", "lot", "sample", "operator", "note", "tags", "measured_by"),
+        *("url", "image", "model", "options"),
         *("measured_threshold", "kept_threshold", "pinned", "coverage", "instances", "notes"),
         *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
