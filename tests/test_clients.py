@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -215,7 +216,8 @@ def test_a_key_that_is_being_worked_on_is_told_so(settings: Settings, store: Sto
     body: dict[str, Any] = {"data": OVERLAPPING, "content_type": "image/png", "headers": KEY}
 
     def during() -> None:
-        answers.append(app.test_client().post(MEASUREMENTS, **body))
+        with ThreadPoolExecutor(1) as other:  # as any other request comes
+            answers.append(other.submit(lambda: app.test_client().post(MEASUREMENTS, **body)).result())
 
     models.get()._runtime = BlockRuntime(during)
     app = create_app(settings, store, models)
