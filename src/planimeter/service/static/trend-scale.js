@@ -18,6 +18,8 @@ import { niceStep } from "./steps.js";
  * @typedef {{x: number, at: number}} Tick where, and which moment
  */
 
+/** Pixels of a letter of the chart, on average and rounded up. */
+const LETTER = 6;
 export const HEIGHT = 220;
 export const MARGIN = { left: 44, right: 10, top: 12, bottom: 26 };
 const MOST_STRETCH = 2.5;
@@ -160,17 +162,20 @@ export function drawTimes(canvas, { left, right }, ticks) {
   const precise = { hour: "2-digit", minute: "2-digit", ...(short ? { second: "2-digit" } : {}) };
   const base = HEIGHT - MARGIN.bottom;
   let day = "";
+  let free = Number.NEGATIVE_INFINITY; // where the next text may begin
   for (const { x, at } of ticks) {
     const here = new Date(at);
     const name = here.toLocaleDateString(undefined, { day: "numeric", month: "short" });
     const clock = here.toLocaleTimeString(undefined, precise);
     const onlyDay = name === day ? "" : name;
     const text = long ? onlyDay : [onlyDay, clock].filter(Boolean).join(", ");
-    day = name;
     const anchor = x < left + 30 ? "start" : x > right - 30 ? "end" : "middle";
-    canvas.append(
-      svg("line", { class: "chart-axis", x1: x, x2: x, y1: base, y2: base + 4 }),
-      svg("text", { class: "chart-text", x, y: HEIGHT - 6, "text-anchor": anchor }, text),
-    );
+    canvas.append(svg("line", { class: "chart-axis", x1: x, x2: x, y1: base, y2: base + 4 }));
+    const width = LETTER * text.length;
+    const begin = anchor === "start" ? x : anchor === "end" ? x - width : x - width / 2;
+    if (begin < free) continue;
+    day = name;
+    free = begin + width + LETTER;
+    canvas.append(svg("text", { class: "chart-text", x, y: HEIGHT - 6, "text-anchor": anchor }, text));
   }
 }
