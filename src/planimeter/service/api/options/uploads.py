@@ -54,6 +54,7 @@ class UploadOptions(AnswerOptions, GivenScale, GivenCounting):
         min_length=1,
         description="A picture of the same size whose pixels count where they are not black: a second file in a form, "
         "else its base64.",
+        json_schema_extra={"format": "byte"},
     )
 
 
