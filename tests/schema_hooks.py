@@ -25,3 +25,6 @@ for media_type in PICTURE_TYPES:
     schemathesis.openapi.media_type(media_type, pictures)
 schemathesis.openapi.format("binary", pictures)
 schemathesis.openapi.format("byte", pictures.map(lambda data: base64.b64encode(data).decode()))
+
+_REGIONS = ['{"include": [[[0, 0], [20, 0], [20, 20]]]}', '{"exclude": [[[4, 4], [20, 4], [20, 20]]]}']
+schemathesis.openapi.format("region", strategies.sampled_from(_REGIONS))

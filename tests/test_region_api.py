@@ -91,33 +91,44 @@ def test_transparent_pixels_go_through_the_decoding_process(client: FlaskClient)
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "what"),
+    ("fields", "status", "code", "what"),
     [
-        ({"region": "[1"}, "invalid_option", "region is"),
-        ({"region": json.dumps(region((0, 0, 65, 9)))}, "invalid_option", "outside the picture of 64 x 64"),
+        ({"region": "[1"}, 400, "invalid_option", "region is"),
+        (
+            {"region": json.dumps(region((0, 0, 65, 9)))},
+            409,
+            "invalid_option",
+            "outside the picture of 64 x 64",
+        ),
         (
             {"region": '{"include": [[[0,0],[9,9],[9,0],[0,9]]]}'},
+            400,
             "invalid_option",
             "crosses or touches itself",
         ),
-        ({"region": '{"include": [[[0.6,0.6],[0.9,0.6],[0.9,0.9]]]}'}, "nothing_to_count", "left to count"),
-        ({"ignore": "dust"}, "invalid_option", "transparent, black_border, saturated"),
-        ({"classes": "blue"}, "invalid_option", "which the model lacks"),
-        ({"least_area": "-3"}, "invalid_option", "least_area"),
-        ({"region_mask": "not base64!"}, "invalid_option", "region_mask"),
+        (
+            {"region": '{"include": [[[0.6,0.6],[0.9,0.6],[0.9,0.9]]]}'},
+            409,
+            "nothing_to_count",
+            "left to count",
+        ),
+        ({"ignore": "dust"}, 400, "invalid_option", "transparent, black_border, saturated"),
+        ({"classes": "blue"}, 409, "invalid_option", "which the model lacks"),
+        ({"least_area": "-3"}, 400, "invalid_option", "least_area"),
+        ({"region_mask": "not base64!"}, 400, "invalid_option", "region_mask"),
     ],
 )
 def test_what_cannot_be_is_a_sentence_and_nothing_is_stored(
-    client: FlaskClient, fields: dict[str, str], code: str, what: str
+    client: FlaskClient, fields: dict[str, str], status: int, code: str, what: str
 ) -> None:
-    answer = post(client, 400, PICTURE, **fields)
+    answer = post(client, status, PICTURE, **fields)
     assert answer["error"]["code"] == code
     assert what in answer["error"]["message"]
     assert read(client, API)["count"] == 0
 
 
 def test_a_mask_of_another_size_is_named(client: FlaskClient) -> None:
-    answer = post(client, 400, region_mask=mask_file(32))
+    answer = post(client, 409, region_mask=mask_file(32))
     assert "region_mask has 64 x 32 pixels and the picture 64 x 64" in answer["error"]["message"]
 
 
@@ -159,7 +170,7 @@ def test_a_region_that_is_none_changes_nothing(client: FlaskClient) -> None:
     before = post(client)
     url = f"{API}/{before['id']}"
     answer = client.put(f"{url}/region", data={"region": json.dumps(region((0, 0, 900, 9)))})
-    assert answer.status_code == 400
+    assert answer.status_code == 409
     assert read(client, url)["coverage"] == before["coverage"]
 
 

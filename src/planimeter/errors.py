@@ -23,7 +23,7 @@ class ContradictoryOptions(InvalidOption):
     """Options that are each possible, but not together."""
 
 
-class NothingToCount(InvalidOption):
+class NothingToCount(ContradictoryOptions):
     """No pixel of a picture is left that counts."""
 
     code = "nothing_to_count"

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.errors import InvalidOption
+from planimeter.errors import ContradictoryOptions, InvalidOption
 from planimeter.masks.window import BLOCK_PIXELS, Bools
 
 Corners = Sequence[tuple[float, float]]
@@ -38,7 +38,7 @@ def check_polygon(corners: Corners, name: str, height: int, width: int) -> None:
         raise InvalidOption(f"{name} has {len(corners):,} corners and may have {MOST_CORNERS:,}")
     for x, y in corners:
         if not (0 <= x <= width and 0 <= y <= height):
-            raise InvalidOption(
+            raise ContradictoryOptions(
                 f"{name} has a corner at ({x:g}, {y:g}), outside the picture of {width:,} x {height:,} pixels; "
                 "all its corners must lie in it"
             )

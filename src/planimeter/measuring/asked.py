@@ -1,6 +1,7 @@
 """The options by which what counts is given, for the API and the command line."""
 
 from pydantic import BaseModel, Field, field_validator
+from pydantic.config import JsonDict
 
 from planimeter.errors import InvalidOption
 from planimeter.measurement import IGNORED, Counting, Ignored
@@ -13,12 +14,18 @@ REGION_DESCRIBED = (
 )
 
 
+_KINDS = "|".join(IGNORED)
+LONGEST = 1_000_000
+REGION_FORMAT: JsonDict = {"format": "region"}
+"""Of the text of a region, in the document of the API."""
+
+
 class GivenFilters(BaseModel):
     """What is left out beside a region."""
 
     ignore: str | None = Field(
         None,
-        max_length=100,
+        pattern=rf"^({_KINDS})(,({_KINDS}))*$",
         description="Pixels that do not count, with commas between: transparent (less than half opaque), black_border "
         "(8 or darker from an edge inwards), saturated (white in every channel).",
     )
@@ -31,13 +38,13 @@ class GivenFilters(BaseModel):
         0, ge=0, le=2**40, description="Instances with fewer pixels that count are left out."
     )
 
-    @field_validator("ignore")
+    @field_validator("ignore", mode="before")
     @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        unknown = [kind for kind in _split(value) if kind not in IGNORED]
+    def _known(cls, value: object) -> object:
+        unknown = [kind for kind in _split(value) if kind not in IGNORED] if isinstance(value, str) else []
         if unknown:
-            raise ValueError(f"it can name {', '.join(IGNORED)}")
-        return value
+            raise ValueError(f"it can name {', '.join(IGNORED)}, with commas between them")
+        return ",".join(_split(value)) if isinstance(value, str) else value
 
     def counting(self, region: str | None, region_mask: Source | None) -> Counting | None:
         """Return what counts of a picture; raises what `make_counting` raises."""
@@ -49,7 +56,7 @@ class GivenFilters(BaseModel):
 class GivenCounting(GivenFilters):
     """What of a picture counts."""
 
-    region: str | None = Field(None, max_length=1_000_000, description=REGION_DESCRIBED)
+    region: str | None = Field(None, description=REGION_DESCRIBED, json_schema_extra=REGION_FORMAT)
 
     @field_validator("region")
     @classmethod
@@ -61,6 +68,8 @@ class GivenCounting(GivenFilters):
 
 def checked_region(value: str) -> str:
     """Return a text that is a region; raises `ValueError` for another."""
+    if len(value) > LONGEST:
+        raise ValueError(f"region has {len(value):,} characters and may have {LONGEST:,}; give a region_mask")
     try:
         read_region(value)
     except InvalidOption as error:

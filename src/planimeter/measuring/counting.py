@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from planimeter.errors import InvalidOption, NothingToCount
+from planimeter.errors import ContradictoryOptions, InvalidOption, NothingToCount
 from planimeter.masks.counted import Counted
 from planimeter.masks.region import check_polygon, polygons_mask
 from planimeter.masks.rle import rle_decode
@@ -20,13 +20,13 @@ MOST_POLYGONS = 200
 def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
     """Return [H, W]: the pixels of the region, whatever of them is ignored; None where there is no region.
 
-    Raises `InvalidOption` where a polygon leaves the picture or crosses itself, or the mask has another size.
+    Raises `ContradictoryOptions` where a polygon leaves the picture or crosses itself, or the mask has another size.
     """
     found: Bools | None = None
     if counting.region_mask is not None:
         rows, columns = counting.region_mask.size
         if (rows, columns) != (height, width):
-            raise InvalidOption(
+            raise ContradictoryOptions(
                 f"region_mask has {columns:,} x {rows:,} pixels and the picture {width:,} x {height:,}; both must be "
                 "of one size"
             )
@@ -57,7 +57,7 @@ def check_classes(counting: Counting, classes: Sequence[str]) -> None:
     unknown = [name for name in counting.classes or () if name not in classes]
     if unknown or counting.classes == ():
         said = f"classes names {unknown[0]!r}, which the model lacks" if unknown else "classes names none"
-        raise InvalidOption(f"{said}; it knows {', '.join(classes)}")
+        raise ContradictoryOptions(f"{said}; it knows {', '.join(classes)}")
 
 
 def count_within(candidates: Candidates, counting: Counting | None, classes: Sequence[str]) -> Candidates:

@@ -2,14 +2,14 @@
 
 from pydantic import Field, field_validator
 
-from planimeter.measuring.asked import REGION_DESCRIBED, checked_region
+from planimeter.measuring.asked import REGION_DESCRIBED, REGION_FORMAT, checked_region
 from planimeter.service.api.options.parsing import RequestOptions
 
 
 class RegionOptions(RequestOptions):
     """What counts."""
 
-    region: str = Field(max_length=1_000_000, description=REGION_DESCRIBED)
+    region: str = Field(description=REGION_DESCRIBED, json_schema_extra=REGION_FORMAT)
 
     @field_validator("region")
     @classmethod

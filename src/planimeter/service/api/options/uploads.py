@@ -55,6 +55,7 @@ class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
         min_length=1,
         description="A picture of the same size whose pixels count where they are not black: a second file in a form, "
         "else its base64.",
+        json_schema_extra={"format": "byte"},
     )
 
 
