@@ -166,7 +166,7 @@ def measure(address: str, width: int, height: int, batch: str = "") -> str:
     pixels = chance.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     stream = BytesIO()
     Image.fromarray(pixels).resize((width, height)).save(stream, "JPEG", quality=90)
-    url = urljoin(address, f"api/v1/measurements?score_threshold=0.05&mask_format=none")
+    url = urljoin(address, "api/v1/measurements?score_threshold=0.05&mask_format=none")
     url += f"&batch={batch}" if batch else ""
     request = Request(url, stream.getvalue(), {"Content-Type": "image/jpeg"})
     with urlopen(request, timeout=120) as answer:
