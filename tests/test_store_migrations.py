@@ -27,19 +27,24 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def make_database(home: Path, version: str) -> None:
+    """Make the record database of an earlier version."""
+    (home / "records").mkdir()
+    engine = sa.create_engine(f"sqlite:///{home}/records/planimeter.db")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    engine.dispose()
+
+
 class TestMigrations:
     def test_measurements_of_an_earlier_version_are_all_there_with_their_new_columns(
         self, tmp_path: Path
     ) -> None:
         """More than are copied at once, one of them damaged."""
-        (tmp_path / "records").mkdir()
-        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
-        config = Config()
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0002")
-        engine.dispose()
+        make_database(tmp_path, "0002")
         document = measurement("Ärger.PNG").model_dump_json(by_alias=True)
         names = [f"0000{number:022}" for number in range(450)]
         database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
@@ -85,14 +90,7 @@ class TestMigrations:
     def test_what_an_earlier_version_has_in_its_trash_comes_back_with_the_new_columns(
         self, tmp_path: Path
     ) -> None:
-        (tmp_path / "records").mkdir()
-        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
-        config = Config()
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0008")
-        engine.dispose()
+        make_database(tmp_path, "0008")
         document = measurement().model_dump_json(by_alias=True)
         here, thrown = f"{1:026}", f"{2:026}"
         execute_sql(

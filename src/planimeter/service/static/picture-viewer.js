@@ -104,6 +104,17 @@ export class PictureViewer extends ZoomableCanvas {
     return this.picture.levels;
   }
 
+  /**
+   * The point of the picture that is nearest, to a tenth of a pixel.
+   * @param {Point} at
+   * @returns {Point}
+   */
+  nearest({ x, y }) {
+    const round = (/** @type {number} */ value, /** @type {number} */ most) =>
+      Math.round(Math.min(Math.max(value, 0), most) * 10) / 10;
+    return { x: round(x, this.width), y: round(y, this.height) };
+  }
+
   /** Show other instances, or the same in another way. */
   change() {
     this.layers.forget();

@@ -70,13 +70,13 @@ class RegionTool {
   /** @param {Point | null} at */
   point(at) {
     if (!this.open.length || !at) return;
-    this.viewer.sketch = { polygons: this.polygons, open: [...this.open, this.within(at)] };
+    this.viewer.sketch = { polygons: this.polygons, open: [...this.open, this.viewer.nearest(at)] };
     this.viewer.invalidate();
   }
 
   /** @param {Point} at */
   place(at) {
-    const corner = this.within(at);
+    const corner = this.viewer.nearest(at);
     const { open, viewer } = this;
     const near = (NEAR * viewer.ratio) / viewer.view.zoom;
     const isNear = (/** @type {Point | undefined} */ other) =>
@@ -92,17 +92,6 @@ class RegionTool {
     this.polygons.push(this.open);
     this.open = [];
     this.write();
-  }
-
-  /**
-   * The point of the picture that is nearest, to a tenth of a pixel.
-   * @param {Point} at
-   * @returns {Point}
-   */
-  within({ x, y }) {
-    const round = (/** @type {number} */ value, /** @type {number} */ most) =>
-      Math.round(Math.min(Math.max(value, 0), most) * 10) / 10;
-    return { x: round(x, this.viewer.width), y: round(y, this.viewer.height) };
   }
 
   /** Let the form say what is drawn, and ask for what is missing. */

@@ -62,29 +62,18 @@ class ScaleTool {
   /** @param {Point | null} at */
   point(at) {
     if (!this.first || this.line || !at) return;
-    this.viewer.bar = { from: this.first, to: this.within(at) };
+    this.viewer.bar = { from: this.first, to: this.viewer.nearest(at) };
     this.viewer.invalidate();
   }
 
   /** @param {Point} at */
   place(at) {
-    const end = this.within(at);
+    const end = this.viewer.nearest(at);
     if (this.line) this.line = withNearerEnd(this.line, end);
     else if (!this.first) this.first = end;
     else if (lengthOf({ from: this.first, to: end }) >= SHORTEST) this.line = { from: this.first, to: end };
     this.viewer.bar = this.line ?? (this.first && { from: this.first, to: this.first });
     this.write();
-  }
-
-  /**
-   * The point of the picture that is nearest, to a tenth of a pixel.
-   * @param {Point} at
-   * @returns {Point}
-   */
-  within({ x, y }) {
-    const round = (/** @type {number} */ value, /** @type {number} */ most) =>
-      Math.round(Math.min(Math.max(value, 0), most) * 10) / 10;
-    return { x: round(x, this.viewer.width), y: round(y, this.viewer.height) };
   }
 
   /** Let the form say what is drawn, and ask for what is missing. */
