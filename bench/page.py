@@ -109,6 +109,7 @@ class DiscRuntime:
     name = "discs"
     precision = "f32"
     device = "cpu"
+    streams = 1
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Return the discs, whatever the picture shows."""

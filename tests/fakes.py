@@ -45,6 +45,7 @@ class BlockRuntime:
     name = "blocks"
     precision = "f32"
     device = "cpu"
+    streams = 1
 
     def __init__(
         self, during: Callable[[], None] = lambda: None, mask: NDArray[np.float32] | None = None
@@ -89,6 +90,7 @@ class DotRuntime:
     name = "dots"
     precision = "f32"
     device = "cpu"
+    streams = 1
     cell = 32
 
     def __init__(self) -> None:

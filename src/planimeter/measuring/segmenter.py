@@ -90,12 +90,13 @@ class Measured(Measurement):
 
 
 class Segmenter:
-    """Finds and measures. Safe to share between threads; pictures are inferred one at a time."""
+    """Finds and measures. Safe to share between threads; up to `streams` pictures are in the network at a time."""
 
     def __init__(self, pack: Pack, runtime: Runtime) -> None:
         self.pack = pack
         self._runtime = runtime
-        self._one_at_a_time = threading.Lock()
+        self.streams = runtime.streams
+        self._at_a_time = threading.BoundedSemaphore(runtime.streams)
         manifest = pack.manifest
         self.classes = tuple(entry.name for entry in manifest.classes)
         self.colors = tuple(entry.color for entry in manifest.classes)
@@ -242,7 +243,7 @@ class Segmenter:
             with turn() if turn else nullcontext():
                 if turn:
                     watch.lap("queue")
-                with self._one_at_a_time:
+                with self._at_a_time:
                     raw = self._runtime.run(image)
                 watch.lap("inference")
             # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.

@@ -24,6 +24,7 @@ class ThoroughRuntime:
         self.name = runtime.name
         self.precision = runtime.precision
         self.device = runtime.device
+        self.streams = runtime.streams
         self.passes = PASSES
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:

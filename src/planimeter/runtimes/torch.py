@@ -41,6 +41,7 @@ class TorchRuntime:
     """A box-space network in PyTorch, in float32, or on a GPU in float16 where that keeps enough digits."""
 
     name = "torch"
+    streams = 1
 
     def __init__(
         self, network: Callable[[Tensor], tuple[Tensor, ...]], device: str, *, precision: str = "f32"

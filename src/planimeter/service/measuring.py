@@ -96,7 +96,8 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
     counting = counting_of(parts, options)
-    place.model, place.patient = segmenter.pack.name, options.batch is not None
+    place.model, place.at_a_time = segmenter.pack.name, segmenter.streams
+    place.patient = options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
