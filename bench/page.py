@@ -111,6 +111,9 @@ class DiscRuntime:
     device = "cpu"
     streams = 1
 
+    def rest(self) -> None:
+        """Hold nothing."""
+
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Return the discs, whatever the picture shows."""
         height, width = image.shape[2:]

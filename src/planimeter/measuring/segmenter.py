@@ -53,6 +53,9 @@ from planimeter.settings import Inference, Limits, Precision, RuntimeName
 Turn = Callable[[], AbstractContextManager[object]]
 """What waits until the network may be used, and is held as long as it is."""
 
+REST_PIXELS = 16_000_000
+"""From so many pixels on, the memory of the network is given back before the picture is drawn, which takes as much."""
+
 
 class Measured(Measurement):
     """A measurement that still holds its picture, so that it can be drawn."""
@@ -96,6 +99,8 @@ class Segmenter:
         self.pack = pack
         self._runtime = runtime
         self.streams = runtime.streams
+        self.used = 0
+        """How often the network ran."""
         self._at_a_time = threading.BoundedSemaphore(runtime.streams)
         manifest = pack.manifest
         self.classes = tuple(entry.name for entry in manifest.classes)
@@ -169,6 +174,8 @@ class Segmenter:
             count_within(whole, counting, self.classes)  # what cannot be is refused before the network runs
         candidates = self._find(picture.pixels, watch, picture.notes, turn, picture.info.scale)
         candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes)
+        if height * width >= REST_PIXELS:
+            self.rest()
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
@@ -194,6 +201,10 @@ class Segmenter:
         """
         floor = self.pack.manifest.limits.score_floor
         return tuple(self._detect(pixels, floor, watch or Stopwatch(), scale))
+
+    def rest(self) -> None:
+        """Give back the memory that the network took for its intermediate values; the next picture takes it anew."""
+        self._runtime.rest()
 
     def tiles(self, height: int, width: int, scale: Scale | None = None) -> int:
         """Return in how many pieces a picture of that size is shown to the network."""
@@ -245,6 +256,7 @@ class Segmenter:
                     watch.lap("queue")
                 with self._at_a_time:
                     raw = self._runtime.run(image)
+                self.used += 1
                 watch.lap("inference")
             # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
             scores = raw.scores.astype(np.float64).round(6)

@@ -158,3 +158,7 @@ class Runtime(Protocol):
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W], normalised and padded as the pack says."""
         ...
+
+    def rest(self) -> None:
+        """Give back memory that is only needed while it runs, as far as it can."""
+        ...

@@ -58,6 +58,9 @@ class OnnxRuntime:
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._reader = reader
 
+    def rest(self) -> None:
+        """Give back nothing: ONNX Runtime keeps its arena for as long as its session."""
+
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
         given = (image if len(self._input.shape) == 4 else image[0]).astype(

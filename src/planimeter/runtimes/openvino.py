@@ -47,7 +47,7 @@ class OpenVinoRuntime:
             model = core.read_model(onnx)
             # Without the hint OpenVINO picks bfloat16 by itself where the CPU has it: an unasked loss of digits.
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-            compiled = _compile(core, model, options)
+            compiled = self._compiled = _compile(core, model, options)
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
         self._whole = compiled.create_infer_request()
@@ -75,6 +75,12 @@ class OpenVinoRuntime:
                 name: request.get_output_tensor(index).data.copy() for name, index in self._outputs.items()
             }
         return self._reader(found)
+
+    def rest(self) -> None:
+        """Give back the memory of intermediate values; the next picture takes it anew."""
+        self._compiled.release_memory()
+        if self._streams is not None:
+            self._streams.rest()
 
     @contextmanager
     def _request(self, pixels: int) -> Iterator[ov.InferRequest]:
@@ -104,6 +110,7 @@ class _Streams:
             "NUM_STREAMS": str(number),
             "INFERENCE_NUM_THREADS": str(threads),
         }
+        self._compiled: ov.CompiledModel | None = None
         self._free: list[ov.InferRequest] = []
         self._lock = threading.Lock()
         self._compiling: threading.Thread | None = None
@@ -121,6 +128,11 @@ class _Streams:
         with self._lock:
             self._free.append(request)
 
+    def rest(self) -> None:
+        """Give back the memory of intermediate values."""
+        if self._compiled is not None:
+            self._compiled.release_memory()
+
     def _compile(self) -> None:
         try:
             compiled = _compile(self._core, self._model, self._options)
@@ -128,6 +140,7 @@ class _Streams:
             return
         requests = [compiled.create_infer_request() for _ in range(self._number)]
         with self._lock:
+            self._compiled = compiled
             self._free += requests
 
 

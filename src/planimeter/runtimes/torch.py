@@ -78,6 +78,9 @@ class TorchRuntime:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
         return cls(network.eval().to(device), device, precision=precision)
 
+    def rest(self) -> None:
+        """Give back nothing: PyTorch keeps what it allocated for the next picture."""
+
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
         # TF32 would round inputs to 10 bits on GPUs that have it: not the float32 that the answer names.
