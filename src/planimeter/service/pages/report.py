@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption, ScoresNotKept
-from planimeter.measurement import Verdict, judge
+from planimeter.measurement import judge
+from planimeter.rules import Verdict
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers.many import statistics_answer
 from planimeter.service.api.options.filters import query_of
