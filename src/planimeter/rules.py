@@ -1,7 +1,7 @@
 """Rules: what a figure of a measurement is allowed to be. Whether it is so is decided here, and nowhere else.
 
-A figure passes at its limit: `at_most` is ≤, `at_least` is ≥. `store.sums` says the same in SQL, and
-`service/static/verdict.js` in the browser; tests compare all three.
+A figure passes at its limit: `at_most` is ≤, `at_least` is ≥. `store.sums` says the same in SQL, and a test compares
+the two; pages ask the service and decide nothing.
 """
 
 from collections.abc import Iterable

@@ -129,6 +129,11 @@ class NamedProfile:
     profile: Profile
     version: int | None = None
 
+    @classmethod
+    def of_text(cls, name: str, text: str, version: int) -> "NamedProfile":
+        """Return a profile as it was kept."""
+        return cls(name, read_profile(json.loads(text)), version)
+
     @property
     def judging(self) -> Judging:
         """By which rules a measurement is judged."""

@@ -1,6 +1,5 @@
 """Profiles in a service: made, found, and taken by what is asked of a picture."""
 
-import json
 from typing import Any
 
 from planimeter.errors import UnknownModel
@@ -27,7 +26,7 @@ def put_profile(name: str, given: Any) -> StoredProfile:
 
 def read_stored(stored: StoredProfile) -> NamedProfile:
     """Return a profile as a version of it says."""
-    return NamedProfile(stored.name, read_profile(json.loads(stored.document)), stored.version)
+    return NamedProfile.of_text(stored.name, stored.document, stored.version)
 
 
 def by_profile(options: UploadOptions) -> tuple[UploadOptions, Judging | None]:
