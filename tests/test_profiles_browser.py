@@ -1,7 +1,6 @@
 """Profiles in Chromium: made on the page, measured by on the home page, and what they decide shown as the API says."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +119,11 @@ def test_another_threshold_leaves_no_old_verdict_standing(site: Site, watched: W
     expect(page.locator("[data-ruling-word]")).to_have_text("FAIL")
     expect(page.locator("[data-rule-value]")).to_have_text("2")
     held: list[Route] = []
-    page.route("**/measurements/*?*score_threshold=0.7*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/measurements/*?*score_threshold=0.7*", hold)
     page.locator("#threshold").fill("0.7")
     expect(page.locator("[data-ruling-word]")).to_have_text("…")
     page.wait_for_function("document.querySelector('[data-ruling]').dataset.stale === ''")
@@ -184,8 +187,3 @@ def test_the_pages_of_profiles_fit_and_have_no_errors(
         page = watched.open(urljoin(site.url, path), viewport=viewport)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], path
-        if folder := os.environ.get("SHOTS"):
-            page.screenshot(
-                path=f"{folder}/{path.replace('/', '_').replace('?', '_')[:20]}_{viewport['width']}.png",
-                full_page=True,
-            )
