@@ -34,9 +34,12 @@ from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
+from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.known_size import network_scale, note_scaled
 from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
+from planimeter.measuring.profile import NamedProfile, counting_of
+from planimeter.measuring.profile_files import ProfileSource, open_profile
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.decode import Picture
@@ -138,6 +141,8 @@ class Segmenter:
         ignore: Sequence[Ignored] = (),
         classes: Sequence[str] | None = None,
         least_area: int = 0,
+        profile: ProfileSource | None = None,
+        judging: Judging | None = None,
         watch: "Stopwatch | None" = None,
         turn: Turn | None = None,
     ) -> Measured:
@@ -153,11 +158,30 @@ class Segmenter:
         "saturated"), `classes` all instances but those of the classes that it names, `least_area` those with fewer
         pixels. `counting` is all of these as one value. What was left out is in the notes and in `coverage.left_out`.
 
+        `profile` is how a station measures: a TOML or JSON file, a mapping, or a `Profile`. What it says must not be
+        contradicted by what is given beside it; its rules make the `verdict`. `judging` is rules alone, for what was
+        filled in from a profile before.
+
         A `watch`
         that already runs goes on; its time so far is in the measurement's. `turn` is entered for each use of the
         network.
         """
         watch = watch or Stopwatch()
+        if profile is not None:
+            given = {
+                "score_threshold": score_threshold,
+                "pixel_size": pixel_size,
+                "unit": unit,
+                "region": region,
+                "region_mask": region_mask,
+                "ignore": ignore,
+                "classes": classes,
+                "least_area": least_area,
+            }
+            station = self._station(profile, counting)
+            filled = station.fill({name: value for name, value in given.items() if not _is_open(value)})
+            score_threshold, pixel_size, unit = map(filled.get, ("score_threshold", "pixel_size", "unit"))
+            counting, judging = counting_of(filled), station.judging
         threshold = self.default_threshold if score_threshold is None else score_threshold
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
@@ -167,6 +191,8 @@ class Segmenter:
             watch.lap("decode")
         counting = counting or make_counting(region, region_mask, ignore, classes, least_area)
         height, width = picture.pixels.shape[:2]
+        if judging is not None:
+            check_rules(judging.rules, self.classes, counting)
         whole = Candidates(Counted(height, width), ())
         if counting is not None:
             ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
@@ -189,7 +215,21 @@ class Segmenter:
             notes=notes,
             timing_ms=watch.timing(),
         )
+        if judging is not None:
+            measured = judging.of(measured, [entry.mask for entry in found])
         return measured.with_picture(picture.pixels, self.colors, candidates)
+
+    def _station(self, profile: ProfileSource, counting: Counting | None) -> NamedProfile:
+        """Return a profile that is given, if it is one for this model."""
+        station = open_profile(profile)
+        if counting is not None:
+            raise InvalidOption("counting and profile are given; give what counts in the profile")
+        wanted = station.profile.model
+        if wanted is not None and wanted != self.pack.name:
+            raise InvalidOption(
+                f"the profile {station.name!r} measures with the model {wanted!r}, and this is {self.pack.name!r}"
+            )
+        return station
 
     def detect(
         self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None, scale: Scale | None = None
@@ -289,6 +329,11 @@ class Segmenter:
             (placement.across * across, placement.down * down),
             (placement.left * across, placement.top * down),
         )
+
+
+def _is_open(value: object) -> bool:
+    """Return whether an option is not given."""
+    return value is None or (isinstance(value, (tuple, list, int)) and not value)
 
 
 class Stopwatch:

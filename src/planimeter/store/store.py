@@ -18,6 +18,7 @@ from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
+from planimeter.store.profiles import Profiles
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
@@ -55,6 +56,8 @@ class Store(Reading):
         """What people say of measurements."""
         self.lots = Lots(database)
         """What belongs together by what they say."""
+        self.profiles = Profiles(database)
+        """How stations measure, by names."""
         self._keeping = threading.Lock()
 
     @classmethod

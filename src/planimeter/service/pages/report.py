@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption, ScoresNotKept
-from planimeter.measurement import Verdict, judge
+from planimeter.measurement import judge
+from planimeter.rules import Verdict
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers.many import statistics_answer
 from planimeter.service.api.options.filters import query_of
@@ -39,7 +40,7 @@ class Sheet:
     record: Record
     colors: dict[int, str]
     verdict: Verdict | None
-    """None without a limit."""
+    """By the limit, or without one by the rules of its profile."""
 
 
 @blueprint.get("/report")
@@ -108,7 +109,7 @@ def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], 
 
 
 def _judge(record: Record, limit: float | None) -> Verdict | None:
-    return None if limit is None else judge(record.measurement, limit)
+    return record.measurement.verdict if limit is None else judge(record.measurement, limit)
 
 
 def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:
