@@ -1,7 +1,7 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,15 +9,18 @@ from time import perf_counter
 
 from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
-from planimeter.measurement import Counting, Measurement, Options
-from planimeter.measuring.candidates import PackedCandidates, candidates_above
+from planimeter.measurement import Counting, Measurement, Note, Options
+from planimeter.measuring.candidates import Candidates, PackedCandidates, candidates_above
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import Picture, read_size
+from planimeter.pictures.left_out import find_ignored
 from planimeter.scale import Scale
+from planimeter.service.api.answering import stored_picture
+from planimeter.service.api.options.region import RegionOptions
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
@@ -95,7 +98,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
-    counting = counting_of(parts, options)
+    counting, notes = _counting_of(parts, options, segmenter.classes)
     place.model, place.patient = segmenter.pack.name, options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
@@ -111,6 +114,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             score_threshold=threshold,
             scale=scale,
             counting=counting,
+            notes=notes,
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,
@@ -160,8 +164,8 @@ def _details_of(parts: Context, options: UploadOptions) -> Details:
     return options.details.or_else(parts.store.get(options.from_).details)
 
 
-def counting_of(parts: Context, options: UploadOptions) -> Counting | None:
-    """Return what counts of a picture that was sent; a mask is decoded in a process of its own."""
+def counting_of(parts: Context, options: UploadOptions | RegionOptions) -> Counting | None:
+    """Return what is asked to count; a mask is decoded in a process of its own."""
     mask: Picture | None = None
     if options.region_mask is not None:
         data = mask_bytes(options.region_mask, parts.limits.max_bytes)
@@ -175,6 +179,38 @@ def counting_of(parts: Context, options: UploadOptions) -> Counting | None:
         except PlanimeterError as error:
             raise type(error)(f"{MASK_FIELD}: {error}") from error
     return options.counting(options.region, mask)
+
+
+def _counting_of(
+    parts: Context, options: UploadOptions, classes: Sequence[str]
+) -> tuple[Counting | None, list[Note]]:
+    """Return what counts of a picture; of a stored one, also what counted before, where nothing else is said.
+
+    Classes that the model lacks are not kept, and a note says so.
+    """
+    given = counting_of(parts, options)
+    if options.from_ is None or options.whole:
+        return given, []
+    before = parts.store.get(options.from_).measurement.options.counting
+    if before is None:
+        return given, []
+    before, notes = _known_to(before, classes)
+    counting = (given or Counting()).or_else(before)
+    return (None if counting.all_counts else counting), notes
+
+
+def _known_to(counting: Counting, classes: Sequence[str]) -> tuple[Counting, list[Note]]:
+    """Return what counts with those of its classes only that a model has, and the note on the others."""
+    named = [*(counting.classes or ()), *([counting.of] if counting.of else [])]
+    lacking = [name for name in dict.fromkeys(named) if name not in classes]
+    kept = tuple(name for name in counting.classes or () if name in classes) or None
+    of = counting.of if counting.of in classes else None
+    later = {"classes": kept, "of": of, "set_afterwards": False}
+    counting = counting.model_copy(update=later)
+    if not lacking:
+        return counting, []
+    message = f"not kept of what counted before, as the model does not know it: {', '.join(lacking)}"
+    return counting, [Note(code="classes_not_kept", message=message)]
 
 
 def record_at(record: Record, score_threshold: float | None) -> Record:
@@ -201,8 +237,21 @@ def record_with(record: Record, score_threshold: float, counting: Counting | Non
     kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
     # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
     intervals = _intervals_of(measured) if packed else None
-    counted = at_threshold(measured, kept.opened(), score_threshold, intervals, counting)
+    candidates = _with_ignored(kept.opened(), record, counting)
+    counted = at_threshold(measured, candidates, score_threshold, intervals, counting)
     return replace(record, measurement=counted)
+
+
+def _with_ignored(candidates: Candidates, record: Record, counting: Counting | None) -> Candidates:
+    """Return the candidates with the pixels that are to be left out; those that were not looked for are looked for now.
+
+    A pixel of several kinds is in the first that was looked for, so that other kinds are looked for anew.
+    """
+    if counting is None or not counting.ignore or set(counting.ignore) == set(candidates.ignored):
+        return candidates
+    with stored_picture(record) as picture:
+        ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
+    return replace(candidates, ignored=ignored)
 
 
 def is_changed(record: Record) -> bool:
@@ -235,7 +284,8 @@ def candidates_of(record: Record) -> PackedCandidates:
     if counting is None:
         return found
     classes = [entry.class_name for entry in record.measurement.coverage.by_class]
-    return count_within(found.opened(), counting, classes).packed_as_cut()
+    candidates = _with_ignored(found.opened(), record, counting)
+    return count_within(candidates, counting, classes).packed_as_cut()
 
 
 def _those_kept(id_: str, measured: Measurement, score_threshold: float) -> PackedCandidates:

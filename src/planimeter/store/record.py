@@ -59,7 +59,9 @@ class Record:
             score_threshold=measurement.options.score_threshold,
             measured_threshold=self.measured_threshold,
             overlay_name=self.files.overlay,
-            by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
+            by_class={
+                entry["class_name"]: entry["percent_masked"] for entry in class_figures_of(measurement)
+            },
         )
 
 
@@ -136,7 +138,7 @@ def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
             "class_id": entry.class_id,
             "class_name": entry.class_name,
             "count": entry.count,
-            "percent_masked": entry.percent_masked,
+            "percent_masked": entry.percent_masked or 0.0,  # where something is found, there is one
         }
         for entry in classes_found(measurement)
     ]

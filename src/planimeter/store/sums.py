@@ -28,6 +28,9 @@ class Statistics:
     """Many measurements in sum."""
 
     spread: Distribution | None
+    """Of those that have a percentage."""
+    without_percent: int
+    """How many have none: nothing was found of the class that it would be of."""
     instances: int
     pixels_masked: int
     pixels_counted: int
@@ -58,9 +61,11 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         by_class = by_class.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
     by_class = by_class.where(*conditions(wanted)).group_by(ClassRow.class_name)
     instances, masked, counted = tuple(connection.execute(sums).one())
+    without = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
     edges, counts = histogram(percents) if spread else ([], [])
     return Statistics(
         spread=spread,
+        without_percent=connection.scalar(without) or 0,
         instances=int(instances),
         pixels_masked=int(masked),
         pixels_counted=int(counted),
@@ -77,7 +82,8 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
 def _judge(connection: sa.Connection, wanted: Filter, limit_percent: float) -> dict[Verdict, int]:
     """Count the verdicts that `planimeter.measurement.judge` gives."""
     row = MeasurementRow
-    undecided = sa.and_(row.percent_low <= limit_percent, limit_percent < row.percent_high)
+    open_ = sa.and_(row.percent_low <= limit_percent, limit_percent < row.percent_high)
+    undecided = sa.or_(row.percent_masked.is_(None), open_)
     verdict = sa.case((undecided, "undecided"), (row.percent_masked <= limit_percent, "pass"), else_="fail")
     query = sa.select(verdict, sa.func.count()).where(*conditions(wanted)).group_by(verdict)
     counts: dict[Verdict, int] = {"pass": 0, "fail": 0, "undecided": 0}

@@ -14,7 +14,10 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
+from planimeter.service.context import context
+from planimeter.service.pictures import body_in_memory
 from planimeter.service.roles import Needed, needs
+from planimeter.service.uploads import with_mask
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]
@@ -80,10 +83,12 @@ class DescribedBlueprint:
             def checked(**places: str) -> ResponseReturnValue:
                 if options is None or uploads:
                     return view(**places)
-                sources = (
-                    [request.args] if request.method in {"GET", "DELETE"} else [request.args, request.form]
-                )
-                return view(parse(options, *sources, from_program=True), **places)
+                if request.method in {"GET", "DELETE"}:
+                    return view(parse(options, request.args, from_program=True), **places)
+                with body_in_memory():
+                    form = with_mask(request, context().settings.max_bytes)
+                    given = parse(options, request.args, form, from_program=True)
+                return view(given, **places)
 
             self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
             return view

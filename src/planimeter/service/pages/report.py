@@ -103,8 +103,14 @@ def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], 
             "narrow them down, or leave the threshold out"
         )
     records = [record_at(record, threshold) for record in stored]
-    records.sort(key=lambda record: -record.measurement.coverage.percent_masked)
+    records.sort(key=lambda record: -_percent_or_least(record))
     return records, sum_up([record.measurement for record in records], options.limit_percent)
+
+
+def _percent_or_least(record: Record) -> float:
+    """Return what to sort by: what has no percentage comes after all others, as in the store."""
+    percent_masked = record.measurement.coverage.percent_masked
+    return -1.0 if percent_masked is None else percent_masked
 
 
 def _judge(record: Record, limit: float | None) -> Verdict | None:

@@ -8,7 +8,7 @@ import { keepColumns, offerColumns } from "./table-columns.js";
 /**
  * A measurement in short, as the API lists it.
  * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, lot: string | null,
- *   sample: string | null, operator: string | null, percent_masked: number,
+ *   sample: string | null, operator: string | null, percent_masked: number | null,
  *   instance_count: number, score_threshold: number, kept_threshold: number | null,
  *   by_class: {class: string, percent_masked: number}[]}} Line
  */
