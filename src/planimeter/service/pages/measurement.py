@@ -1,5 +1,6 @@
 """The page of one measurement."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.drawing.colours import shades
 from planimeter.errors import NoRoom
 from planimeter.exports.formats import FORMATS
-from planimeter.measurement import ClassCoverage, Measurement, Timing, class_counted, classes_found
+from planimeter.measurement import ClassCoverage, Counting, Measurement, Timing, class_counted, classes_found
 from planimeter.measuring.counting import counted_part
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
@@ -242,8 +243,25 @@ def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
         f"model={measured.model.name}",
         f"score_threshold={measured.options.score_threshold:g}",
         *([f"pixel_size={given!r}", f"unit={scale.unit}"] if scale is not None and given else []),
+        *_counting_parts(measured.options.counting),
     ]
     return [shlex.quote(part) for part in parts]
+
+
+def _counting_parts(counting: Counting | None) -> list[str]:
+    """Return the form fields that say what counts."""
+    if counting is None:
+        return []
+    region = counting.region
+    parts = {
+        "region": region and json.dumps(region.model_dump(mode="json")),
+        "region_mask": counting.region_mask and "@mask.png",
+        "ignore": ",".join(counting.ignore),
+        "classes": ",".join(counting.classes or ()),
+        "least_area": counting.least_area,
+        "of": counting.of,
+    }
+    return [f"{name}={value}" for name, value in parts.items() if value]
 
 
 def _quoted_for_curl(filename: str) -> str:

@@ -188,6 +188,7 @@ class PictureDrop extends HTMLElement {
     const text = (/** @type {string} */ name) => String(given.get(name) ?? "");
     /** @type {Record<string, string>} */
     const fields = { model: text("model"), score_threshold: text("score_threshold") };
+    if (text("of")) fields.of = text("of");
     if (text("lot").trim()) fields.lot = text("lot").trim();
     if (text("of_sample").trim()) fields.sample = text("of_sample").trim();
     return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;
