@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,19 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
-from fakes import BlockRuntime, block_segmenter, blocks, encoded, write_block_pack
+from fakes import MODEL, BlockRuntime, block_pack, block_segmenter, blocks, encoded, write_block_pack
 from planimeter.commands import main
 from planimeter.errors import ContradictoryOptions
 from planimeter.measurement import Ignored, Measurement
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.manifest import PackClass
 from planimeter.runtimes import RawDetections
+from planimeter.service.app import create_app
+from planimeter.service.models import Models
+from planimeter.settings import Settings
+from planimeter.store import Store
 from test_region import region
 from test_region_api import API, answered, mask_file, pixels_of, post, read
 
@@ -175,6 +182,15 @@ def test_a_class_is_all_that_counts_and_in_no_other_figure() -> None:
         in notes.values()
     )
     assert "errors of such a ratio" in notes["interval_withheld"]
+
+
+def test_the_example_of_the_page_that_tells_it() -> None:
+    pixels = blocks(red=RED, green=GREEN)
+    whole = block_segmenter().measure(pixels, of="green")
+    assert (whole.coverage.percent_masked, whole.coverage.pixels_counted) == (25, 1024)
+    assert (whole.instances[0].area_px, whole.instances[0].bbox) == (256, (16, 16, 16, 16))
+    part = block_segmenter().measure(pixels, of="green", region=region((0, 0, 24, 64)))
+    assert (part.coverage.percent_masked, part.coverage.pixels_counted) == (50, 256)
 
 
 def test_nothing_of_the_class_is_no_percentage_and_never_zero() -> None:
@@ -452,3 +468,49 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, [*given[:-1], "blue"])
     assert wrong.exit_code != 0
     assert "it knows red, green" in wrong.output
+
+
+# ---- On pages
+
+
+def test_pages_measure_again_with_what_counts_and_name_classes_that_are_not_kept(
+    settings: Settings, store: Store
+) -> None:
+    """The other model knows red and blue."""
+    other = block_pack("other")
+    classes = (other.manifest.classes[0], PackClass(name="blue", color="#0072b2"))
+    other = replace(other, manifest=other.manifest.model_copy(update={"classes": classes}))
+    models = Models(
+        settings,
+        find=lambda _: {MODEL: block_pack(), "other": other},
+        load=lambda pack, _: Segmenter(pack, BlockRuntime()),
+    )
+    client = create_app(settings, store, models).test_client()
+    before = post(client, region=json.dumps(REGION), of="green", classes="red,green", ignore="saturated")
+    again = client.post(f"/measurements/{before['id']}/again", data={"model": "other"})
+    assert again.status_code == 303, again.text
+    (made,) = [entry for entry in read(client, API)["measurements"] if entry["id"] != before["id"]]
+    counting = made["options"]["counting"]
+    assert (counting["of"], counting["classes"], counting["ignore"]) == (None, ["red"], ["saturated"])
+    assert counting["region"] == before["options"]["counting"]["region"]
+    notes = {note["code"]: note["message"] for note in read(client, f"{API}/{made['id']}")["notes"]}
+    assert notes["classes_not_kept"].endswith("does not know it: green")
+    same = client.post(f"/measurements/{before['id']}/again", data={"model": MODEL})
+    assert same.status_code == 303
+    newest = read(client, API)["measurements"][0]
+    assert newest["coverage"] == before["coverage"]
+    page = client.get(f"/measurements/{before['id']}").text
+    assert "-F of=green" in page
+    assert "-F classes=red,green" in page
+    sheet = client.get(f"/report?ids={before['id']}").text
+    assert "% of the green masked" in sheet
+
+
+def test_small_pictures_dim_what_does_not_count(client: FlaskClient) -> None:
+    answer = post(
+        client, data=encoded(np.full((64, 64, 3), 100, np.uint8)), region=json.dumps(region((32, 0, 64, 64)))
+    )
+    small = pixels_of(client, f"/measurements/{answer['id']}/thumbnail")
+    width = small.shape[1]
+    assert small[:, : width // 2 - 4].max() < 60
+    assert small[:, width // 2 + 4 :].min() > 90
