@@ -6,8 +6,9 @@ from collections.abc import Callable
 from planimeter.measurement import Counting
 from planimeter.service.api.options.region import RegionOptions
 from planimeter.service.context import context
+from planimeter.service.counting import counting_of
 from planimeter.service.drawn import mask_of, overlay_of
-from planimeter.service.measuring import counting_of, record_at, record_with
+from planimeter.service.measuring import record_at, record_with
 from planimeter.store import Record
 
 one_at_a_time = threading.Lock()

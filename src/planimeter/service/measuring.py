@@ -1,7 +1,7 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,27 +9,25 @@ from time import perf_counter
 
 from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
-from planimeter.measurement import Counting, Measurement, Note, Options
+from planimeter.measurement import Counting, Measurement, Options
 from planimeter.measuring.candidates import Candidates, PackedCandidates, candidates_above
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
-from planimeter.pictures.decode import Picture, read_size
+from planimeter.pictures.decode import read_size
 from planimeter.pictures.left_out import find_ignored
 from planimeter.scale import Scale
 from planimeter.service.api.answering import stored_picture
-from planimeter.service.api.options.region import RegionOptions
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
-from planimeter.service.deadline import Deadline
+from planimeter.service.counting import counting_kept
 from planimeter.service.decoding import room_for
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
 from planimeter.service.room import refuse_without_room
-from planimeter.service.uploads import MASK_FIELD, mask_bytes
 from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
@@ -98,7 +96,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
-    counting, notes = _counting_of(parts, options, segmenter.classes)
+    counting, notes = counting_kept(parts, options, segmenter.classes)
     place.model, place.patient = segmenter.pack.name, options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
@@ -162,55 +160,6 @@ def _details_of(parts: Context, options: UploadOptions) -> Details:
     if options.from_ is None:
         return options.details
     return options.details.or_else(parts.store.get(options.from_).details)
-
-
-def counting_of(parts: Context, options: UploadOptions | RegionOptions) -> Counting | None:
-    """Return what is asked to count; a mask is decoded in a process of its own."""
-    mask: Picture | None = None
-    if options.region_mask is not None:
-        data = mask_bytes(options.region_mask, parts.limits.max_bytes)
-        deadline = Deadline(parts.settings.deadline)
-        try:
-            room = room_for(read_size(data, parts.limits), parts.limits)
-            with parts.memory.reserved(room, deadline):
-                mask = parts.decoders.decode(
-                    data, filename=MASK_FIELD, limits=parts.limits, deadline=deadline
-                )
-        except PlanimeterError as error:
-            raise type(error)(f"{MASK_FIELD}: {error}") from error
-    return options.counting(options.region, mask)
-
-
-def _counting_of(
-    parts: Context, options: UploadOptions, classes: Sequence[str]
-) -> tuple[Counting | None, list[Note]]:
-    """Return what counts of a picture; of a stored one, also what counted before, where nothing else is said.
-
-    Classes that the model lacks are not kept, and a note says so.
-    """
-    given = counting_of(parts, options)
-    if options.from_ is None or options.whole:
-        return given, []
-    before = parts.store.get(options.from_).measurement.options.counting
-    if before is None:
-        return given, []
-    before, notes = _known_to(before, classes)
-    counting = (given or Counting()).or_else(before)
-    return (None if counting.all_counts else counting), notes
-
-
-def _known_to(counting: Counting, classes: Sequence[str]) -> tuple[Counting, list[Note]]:
-    """Return what counts with those of its classes only that a model has, and the note on the others."""
-    named = [*(counting.classes or ()), *([counting.of] if counting.of else [])]
-    lacking = [name for name in dict.fromkeys(named) if name not in classes]
-    kept = tuple(name for name in counting.classes or () if name in classes) or None
-    of = counting.of if counting.of in classes else None
-    later = {"classes": kept, "of": of, "set_afterwards": False}
-    counting = counting.model_copy(update=later)
-    if not lacking:
-        return counting, []
-    message = f"not kept of what counted before, as the model does not know it: {', '.join(lacking)}"
-    return counting, [Note(code="classes_not_kept", message=message)]
 
 
 def record_at(record: Record, score_threshold: float | None) -> Record:

@@ -9,9 +9,9 @@ from planimeter.service.api.options.filters import OrderOptions
 from planimeter.service.api.options.parsing import parse
 from planimeter.service.api.options.region import RegionOptions
 from planimeter.service.context import context
+from planimeter.service.counting import counting_of
 from planimeter.service.keeping import keep_counting
 from planimeter.service.links import link
-from planimeter.service.measuring import counting_of
 from planimeter.service.pages.known import known
 from planimeter.service.pages.site import blueprint
 from planimeter.service.pictures import body_in_memory
