@@ -215,15 +215,20 @@ def test_the_least_area_holds_for_what_is_left_in_the_class() -> None:
     assert (none.coverage.percent_masked, none.coverage.pixels_counted) == (0, 1024)
 
 
-@pytest.mark.parametrize(
-    ("options", "what"),
-    [({"of": "blue"}, "of names 'blue', which the model lacks; it knows red, green")],
-)
-def test_a_class_that_the_model_lacks_is_named(options: dict[str, Any], what: str) -> None:
+def test_a_class_that_the_model_lacks_is_named_before_the_network_runs() -> None:
     runtime = BlockRuntime()
-    with pytest.raises(ContradictoryOptions, match=what):
-        block_segmenter(runtime).measure(blocks(red=RED), **options)
+    with pytest.raises(
+        ContradictoryOptions, match="of names 'blue', which the model lacks; it knows red, green"
+    ):
+        block_segmenter(runtime).measure(blocks(red=RED), of="blue")
     assert runtime.ran == 0
+
+
+def test_nothing_is_a_percentage_of_the_only_class() -> None:
+    pack = block_pack()
+    alone = pack.manifest.model_copy(update={"classes": pack.manifest.classes[:1]})
+    with pytest.raises(ContradictoryOptions, match="of names 'red', the only class of the model"):
+        Segmenter(replace(pack, manifest=alone), BlockRuntime()).measure(blocks(red=RED), of="red")
 
 
 class PixelRuntime(BlockRuntime):
@@ -402,6 +407,8 @@ def test_a_picture_measured_again_keeps_what_counts(client: FlaskClient) -> None
     assert json.loads(other.text)["options"]["counting"] == before["options"]["counting"] | {"of": "green"}
     whole = client.post(API, data={"from": before["id"], "whole": "true"})
     assert json.loads(whole.text)["options"]["counting"] is None
+    in_json = client.post(API, json={"from": before["id"], "whole": True})
+    assert json.loads(in_json.text)["options"]["counting"] is None
     # Of a region that was set afterwards too.
     plain = post(client, data=encoded(picture()))
     client.put(f"{API}/{plain['id']}/region", data={"of": "green"})

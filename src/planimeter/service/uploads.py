@@ -167,7 +167,9 @@ def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
         if name in LISTS and isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             options.setlist(name, value)
             continue
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        field = UploadOptions.model_fields.get(name)
+        flag = isinstance(value, bool) and field is not None and field.annotation is bool
+        if (isinstance(value, bool) and not flag) or not isinstance(value, (str, int, float)):
             raise InvalidOption(
                 f"{name} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
             )

@@ -130,6 +130,17 @@ class RegionTool {
     this.write();
   }
 
+  /**
+   * @param {"undo" | "close" | "set"} name of a button
+   * @param {boolean} shown
+   * @param {boolean} possible
+   */
+  offer(name, shown, possible) {
+    const button = /** @type {HTMLButtonElement} */ (one(this.tool, `[data-region-${name}]`));
+    button.hidden = !shown;
+    button.disabled = !possible;
+  }
+
   /** Let the form say what is drawn, and ask for what is missing. */
   write() {
     const { tool, viewer, polygons, open, kind } = this;
@@ -142,13 +153,14 @@ class RegionTool {
     else if (polygons.length)
       hint.textContent = "Closed. Count only this, or click the first corner of another polygon.";
     else hint.textContent = `Click the first corner of what ${kind === "include" ? "counts" : "does not count"}.`;
+    // Nothing comes and goes between two clicks: the picture would move away under the hand.
     one(tool, "[data-region-kind]").hidden = !drawing;
     for (const box of this.kinds) box.disabled = !drawing;
-    one(tool, "[data-region-undo]").hidden = !open.length && !polygons.length;
-    one(tool, "[data-region-close]").hidden = open.length < LEAST;
-    one(tool, "[data-region-set]").hidden = drawing && (!polygons.length || open.length > 0);
+    this.offer("undo", drawing, open.length + polygons.length > 0);
+    this.offer("close", drawing, open.length >= LEAST);
+    this.offer("set", true, !drawing || (polygons.length > 0 && !open.length));
     for (const part of /** @type {NodeListOf<HTMLElement>} */ (tool.querySelectorAll("[data-region-fields]")))
-      part.hidden = drawing && !polygons.length;
+      part.hidden = drawing;
     const field = /** @type {HTMLInputElement} */ (one(tool, "[name=region]"));
     const of = (/** @type {Kind} */ wanted) =>
       polygons.filter((polygon) => polygon.kind === wanted).map(({ ring }) => ring.map(({ x, y }) => [x, y]));
