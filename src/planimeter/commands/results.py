@@ -135,8 +135,12 @@ def sum_up(results: Sequence[Result], left: int) -> str:
     if len(results) > len(measured):
         parts.append(f"{len(results) - len(measured):,} failed")
     if measured:
-        mean = sum(entry.coverage.percent_masked for entry in measured) / len(measured)
-        parts.append(f"mean {write_percent(mean)} % masked")
+        percents = [entry.coverage.percent_masked for entry in measured]
+        known = [percent for percent in percents if percent is not None]
+        if known:
+            parts.append(f"mean {write_percent(sum(known) / len(known))} % masked")
+        if len(known) < len(percents):
+            parts.append(f"{len(percents) - len(known):,} without a percentage")
         verdicts = [entry.verdict for entry in measured]
         parts += [f"{verdicts.count(name):,} {name}" for name in VERDICTS if name in verdicts]
     return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")

@@ -36,6 +36,7 @@ from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
 from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.known_size import network_scale, note_scaled
+from planimeter.measuring.of_class import within_class
 from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
 from planimeter.measuring.profile import NamedProfile, counting_of
@@ -141,6 +142,7 @@ class Segmenter:
         ignore: Sequence[Ignored] = (),
         classes: Sequence[str] | None = None,
         least_area: int = 0,
+        of: str | None = None,
         profile: ProfileSource | None = None,
         judging: Judging | None = None,
         watch: "Stopwatch | None" = None,
@@ -156,7 +158,9 @@ class Segmenter:
         `region` is what counts, as `{"include": [[[x, y], …], …], "exclude": […]}`, `region_mask` a picture or an
         array of the same size whose non-zero pixels count; `ignore` leaves out pixels ("transparent", "black_border",
         "saturated"), `classes` all instances but those of the classes that it names, `least_area` those with fewer
-        pixels. `counting` is all of these as one value. What was left out is in the notes and in `coverage.left_out`.
+        pixels. `of` names the class that all percentages are of: only pixels of its instances count then, and where
+        there are none, `coverage.percent_masked` is None. `counting` is all of these as one value. What was left out
+        is in the notes and in `coverage.left_out`.
 
         `profile` is how a station measures: a TOML or JSON file, a mapping, or a `Profile`. What it says must not be
         contradicted by what is given beside it; its rules make the `verdict`. `judging` is rules alone, for what was
@@ -189,7 +193,7 @@ class Segmenter:
         picture = with_scale(picture, checked_scale(pixel_size, unit))
         if not isinstance(source, Picture):
             watch.lap("decode")
-        counting = counting or make_counting(region, region_mask, ignore, classes, least_area)
+        counting = counting or make_counting(region, region_mask, ignore, classes, least_area, of)
         height, width = picture.pixels.shape[:2]
         if judging is not None:
             check_rules(judging.rules, self.classes, counting)
@@ -202,13 +206,16 @@ class Segmenter:
         candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes)
         if height * width >= REST_PIXELS:
             self.rest()
+        candidates = within_class(candidates, threshold)
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold, counting=counting),
-            coverage=coverage_in_units(coverage, picture.info.scale),
+            coverage=coverage_in_units(
+                coverage, picture.info.scale, None if counting is None else counting.of
+            ),
             instances=instances_in_units(
                 list_instances(found, self.classes, counted, mask_format), picture.info.scale
             ),

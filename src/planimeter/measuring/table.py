@@ -24,9 +24,12 @@ def row(measurement: Measurement) -> dict[str, Cell]:
     """Return one measurement as columns; `percent_masked[class]` and `area_masked_mm2[class]` for each class.
 
     Areas are in fixed units, so that rows can be compared, and empty where it is not known how large a pixel is.
+    Percents are empty where nothing was found of the class that they would be of.
     """
     coverage, scale, used = measurement.coverage, measurement.image.scale, measurement.profile
-    by_class = {f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class}
+    by_class: dict[str, Cell] = {
+        f"percent_masked[{entry.class_name}]": _or_empty(entry.percent_masked) for entry in coverage.by_class
+    }
     areas = {
         f"area_masked_mm2[{entry.class_name}]": scale.area_in(entry.pixels_masked, "mm") if scale else ""
         for entry in coverage.by_class
@@ -35,7 +38,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "filename": measurement.image.filename,
         "width": measurement.image.width,
         "height": measurement.image.height,
-        "percent_masked": coverage.percent_masked,
+        "percent_masked": _or_empty(coverage.percent_masked),
         "percent_low": "" if coverage.interval is None else coverage.interval.low,
         "percent_high": "" if coverage.interval is None else coverage.interval.high,
         "pixels_masked": coverage.pixels_masked,
@@ -73,8 +76,12 @@ def _in_units(coverage: Coverage, scale: Scale | None) -> dict[str, Cell]:
         "pixel_size_source": scale.source,
         "area_masked_um2": scale.area_in(coverage.pixels_masked, "um"),
         "area_masked_mm2": scale.area_in(coverage.pixels_masked, "mm"),
-        "instances_per_mm2": coverage.instances_per_mm2 or 0.0,
+        "instances_per_mm2": _or_empty(coverage.instances_per_mm2),
     }
+
+
+def _or_empty(value: float | None) -> Cell:
+    return "" if value is None else value
 
 
 def columns_of(classes: Sequence[str]) -> list[str]:

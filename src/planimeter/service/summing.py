@@ -13,13 +13,14 @@ from planimeter.store.sums import ClassTotal, Statistics
 
 def sum_up(measurements: Sequence[Measurement], limit_percent: float | None) -> Statistics:
     """Return the sums and the spread of `measurements`."""
-    percents = np.array([entry.coverage.percent_masked for entry in measurements], np.float64)
+    known = [entry.coverage.percent_masked for entry in measurements]
+    percents = np.array([percent for percent in known if percent is not None], np.float64)
     spread = distribution(percents)
     edges, counts = histogram(percents) if spread else ([], [])
     found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
     for measurement in measurements:
         for entry in classes_found(measurement):
-            found[entry.class_name].append((entry.count, entry.percent_masked))
+            found[entry.class_name].append((entry.count, entry.percent_masked or 0.0))
     totals = [
         ClassTotal(
             name,
@@ -31,6 +32,7 @@ def sum_up(measurements: Sequence[Measurement], limit_percent: float | None) -> 
     ]
     return Statistics(
         spread=spread,
+        without_percent=len(known) - len(percents),
         instances=sum(len(entry.instances) for entry in measurements),
         pixels_masked=sum(entry.coverage.pixels_masked for entry in measurements),
         pixels_counted=sum(entry.coverage.pixels_counted for entry in measurements),

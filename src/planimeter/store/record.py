@@ -61,7 +61,9 @@ class Record:
             profile=None if measurement.profile is None else measurement.profile.name,
             verdict=measurement.verdict,
             overlay_name=self.files.overlay,
-            by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
+            by_class={
+                entry["class_name"]: entry["percent_masked"] for entry in class_figures_of(measurement)
+            },
         )
 
 
@@ -148,7 +150,7 @@ def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
             "class_id": entry.class_id,
             "class_name": entry.class_name,
             "count": entry.count,
-            "percent_masked": entry.percent_masked,
+            "percent_masked": entry.percent_masked or 0.0,  # where something is found, there is one
         }
         for entry in classes_found(measurement)
     ]

@@ -29,6 +29,9 @@ class Statistics:
     """Many measurements in sum."""
 
     spread: Distribution | None
+    """Of those that have a percentage."""
+    without_percent: int
+    """How many have none: nothing was found of the class that it would be of."""
     instances: int
     pixels_masked: int
     pixels_counted: int
@@ -61,9 +64,11 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         by_class = by_class.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
     by_class = by_class.where(*conditions(wanted)).group_by(ClassRow.class_name)
     instances, masked, counted = tuple(connection.execute(sums).one())
+    without = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
     edges, counts = histogram(percents) if spread else ([], [])
     return Statistics(
         spread=spread,
+        without_percent=connection.scalar(without) or 0,
         instances=int(instances),
         pixels_masked=int(masked),
         pixels_counted=int(counted),

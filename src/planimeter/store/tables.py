@@ -70,7 +70,8 @@ class MeasurementRow(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     model: Mapped[str] = mapped_column(String(64))
     batch: Mapped[str | None] = mapped_column(String(64))
-    percent_masked: Mapped[float] = mapped_column(Float)
+    percent_masked: Mapped[float | None] = mapped_column(Float)
+    """None where nothing was found of the class that it would be of."""
     percent_low: Mapped[float | None] = mapped_column(Float)
     """Between these the truth is thought to lie, where that is known; see `planimeter.measurement.truth_span`."""
     percent_high: Mapped[float | None] = mapped_column(Float)

@@ -14,7 +14,10 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
+from planimeter.service.context import context
+from planimeter.service.pictures import body_in_memory
 from planimeter.service.roles import Needed, needs
+from planimeter.service.uploads import MASK_FIELD, with_mask
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]
@@ -97,10 +100,7 @@ class DescribedBlueprint:
             def checked(**places: str) -> ResponseReturnValue:
                 if options is None or uploads:
                     return view(**places)
-                sources = (
-                    [request.args] if request.method in {"GET", "DELETE"} else [request.args, request.form]
-                )
-                return view(parse(options, *sources, from_program=True), **places)
+                return view(_options_of(options), **places)
 
             self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
             return view
@@ -112,6 +112,17 @@ class DescribedBlueprint:
     ) -> Callable[[View], View]:
         """Route what only reads."""
         return self.route("GET", rule, summary, answer, role=role, **more)
+
+
+def _options_of(kind: type[RequestOptions]) -> RequestOptions:
+    """Return the options of the request under way: those of its query, of its form, and a mask as a file of that."""
+    if request.method in {"GET", "DELETE"}:
+        return parse(kind, request.args, from_program=True)
+    if MASK_FIELD not in kind.model_fields:
+        return parse(kind, request.args, request.form, from_program=True)
+    with body_in_memory():
+        form = with_mask(request, context().settings.max_bytes)
+        return parse(kind, request.args, form, from_program=True)
 
 
 def answer_of(description: str, model: type[BaseModel], **other_types: Json) -> Json:

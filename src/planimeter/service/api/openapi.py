@@ -212,6 +212,10 @@ def _describe(operation: Operation) -> Json:
         described["description"] = operation.description
     if operation.uploads and operation.options is not None:
         described["requestBody"] = _upload(operation.options)
+    elif operation.options is not None and MASK_FIELD in operation.options.model_fields:
+        described["requestBody"] = {
+            "content": {"multipart/form-data": {"schema": _form_of(operation.options)}}
+        }
     if operation.body is not None:
         schema = {"$ref": REFERENCE.format(model=operation.body.__name__)}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -230,11 +234,9 @@ def _failures(operation: Operation) -> list[int]:
 
 def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
-    form = _object_of(kind, leave_out="filename")
+    form = _form_of(kind)
     binary = {"type": "string", "format": "binary"}
     form["properties"] = {FIELD: binary, **form["properties"]}
-    if MASK_FIELD in form["properties"]:
-        form["properties"][MASK_FIELD] |= {"format": "binary"}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
     in_json = _object_of(kind)
     in_json["properties"] = {FIELD: _BASE64, **in_json["properties"]}
@@ -245,6 +247,14 @@ def _upload(kind: type[RequestOptions]) -> Json:
         **dict.fromkeys(PICTURE_TYPES, PICTURE),
     }
     return {"required": True, "content": content}
+
+
+def _form_of(kind: type[RequestOptions]) -> Json:
+    """Describe options in a form, in which a mask is a file."""
+    form = _object_of(kind, leave_out="filename")
+    if MASK_FIELD in form["properties"]:
+        form["properties"][MASK_FIELD] |= {"format": "binary"}
+    return form
 
 
 def _parameters(kind: type[RequestOptions]) -> list[Json]:

@@ -144,9 +144,9 @@ def _class_colors(wanted: Filter, options: HistoryOptions) -> dict[str, str]:
     return {name: colors[name] for name in names[:MOST_CLASSES]}
 
 
-def round_percent(percents: Iterable[float]) -> float:
+def round_percent(percents: Iterable[float | None]) -> float:
     """Return the end of a scale for percentages: a round number that the highest nearly fills, at most 100."""
-    return min(100.0, round_step(max([*percents, 0.01])))
+    return min(100.0, round_step(max([*filter(None, percents), 0.01])))
 
 
 def _silent(options: HistoryOptions) -> Filter:

@@ -55,6 +55,8 @@ def _home(problem: PlanimeterError | None = None) -> str:
         formats=TITLES,
         limits=_limits_in_words(),
         packs=list(packs.values()),
+        several=[pack for pack in packs.values() if len(pack.manifest.classes) > 1],
+        chosen_of=request.form.get("of", ""),
         samples=[sample for sample in list_samples() if sample.model in packs],
         records=in_batch or parts.store.list(limit=RECENT),
         total=parts.store.count(),
@@ -90,7 +92,7 @@ def measure() -> AnyResponse:
 
 def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     """Return what the form asks to measure: bytes, file name and options."""
-    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold", "of")}
     # Of the form, sample is the button of one of our own pictures.
     said = {"lot": request.form.get("lot", "").strip(), "sample": request.form.get("of_sample", "").strip()}
     size = request.form.get("pixel_size", "").strip()
@@ -104,7 +106,8 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
             del fields["model"]  # without a script one is always chosen
     if name:
         sample = find_sample(name)
-        own = {"model": sample.model, "score_threshold": fields["score_threshold"]}
+        of = fields["of"] if fields["model"] == sample.model else ""
+        own = {"model": sample.model, "score_threshold": fields["score_threshold"], "of": of}
         return sample.read(), sample.filename, parse_options(own)
     upload = request.files.get("image")
     if upload is None or not upload.filename:

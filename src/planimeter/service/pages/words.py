@@ -2,12 +2,14 @@
 
 from datetime import datetime, timezone
 
-from planimeter.measurement import Interval, RuleResult
+from planimeter.measurement import Interval, Measurement, RuleResult, classes_found
+from planimeter.measuring.counting import counted_part
 from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
 from planimeter.rules import Verdict
 from planimeter.scale import write_quantity
 from planimeter.service.pages.site import blueprint
 
+blueprint.add_app_template_filter(classes_found, "found")
 blueprint.add_app_template_filter(write_decimals, "decimals")
 blueprint.add_app_template_filter(write_percent, "percent")
 blueprint.add_app_template_filter(write_quantity, "quantity")
@@ -19,6 +21,12 @@ def write_sentence(message: str) -> str:
     """Write a message of an error or a note as a sentence of a page; a name like score_threshold stays."""
     text = message if "_" in message.partition(" ")[0] else message[:1].upper() + message[1:]
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+@blueprint.app_template_filter("part")
+def write_part(measured: Measurement) -> str:
+    """Write what percentages are of, in a word: region."""
+    return counted_part(measured.options.counting)
 
 
 @blueprint.app_template_filter("between")

@@ -10,7 +10,7 @@ import { verdictMark } from "./verdict.js";
  * A measurement in short, as the API lists it.
  * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, lot: string | null,
  *   sample: string | null, operator: string | null, profile: string | null,
- *   verdict: import("./verdict.js").Verdict | null, percent_masked: number,
+ *   verdict: import("./verdict.js").Verdict | null, percent_masked: number | null,
  *   instance_count: number, score_threshold: number, kept_threshold: number | null,
  *   by_class: {class: string, percent_masked: number}[]}} Line
  */

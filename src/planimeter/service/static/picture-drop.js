@@ -191,6 +191,7 @@ class PictureDrop extends HTMLElement {
     /** @type {Record<string, string>} */
     const fields = { model: text("model"), score_threshold: text("score_threshold") };
     if (text("profile")) fields.profile = text("profile");
+    if (text("of")) fields.of = text("of");
     if (text("lot").trim()) fields.lot = text("lot").trim();
     if (text("of_sample").trim()) fields.sample = text("of_sample").trim();
     return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;

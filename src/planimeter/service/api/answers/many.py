@@ -27,7 +27,9 @@ class LineAnswer(Answer):
     operator: str | None
     profile: str | None = Field(description="The name of what it was measured by.")
     verdict: Verdict | None
-    percent_masked: float
+    percent_masked: float | None = Field(
+        description="Null where nothing was found of the class that it would be of."
+    )
     instance_count: int
     score_threshold: float
     kept_threshold: float | None
@@ -87,6 +89,10 @@ class StatisticsAnswer(Answer):
     percent_masked: Spread | None = Field(
         description="Of the pictures' percentages; null where there are none."
     )
+    without_percent: int = Field(
+        description="How many have none, as nothing was found of the class that it would be of; they are in no mean, "
+        "and undecided at a limit."
+    )
     percent_of_pixels: float | None = Field(
         description="All masked pixels in percent of all pixels: large pictures weigh more."
     )
@@ -144,11 +150,12 @@ def statistics_answer(
 ) -> StatisticsAnswer:
     """Return statistics as they are answered; `colors` by class name."""
     spread, verdicts, own = statistics.spread, statistics.verdicts, statistics.by_profile
-    count = spread.count if spread else 0
+    count = (spread.count if spread else 0) + statistics.without_percent
     counted = statistics.pixels_counted
     return StatisticsAnswer(
         count=count,
         percent_masked=spread_answer(spread) if spread else None,
+        without_percent=statistics.without_percent,
         percent_of_pixels=percent(statistics.pixels_masked, counted) if counted else None,
         pixels_masked=statistics.pixels_masked,
         pixels_counted=counted,
