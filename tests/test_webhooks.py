@@ -79,6 +79,20 @@ def test_each_measurement_is_told_and_signed_as_the_standard_says(start: Start, 
         assert secret not in out + err
 
 
+def test_the_lines_of_the_documentation_verify_a_message(start: Start, receiver: Receiver) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "outputs.md").read_text("utf-8")
+    (lines,) = re.findall(r"```python\n(import base64.*?)```", page, re.DOTALL)
+    documented: dict[str, Any] = {}
+    exec(lines, documented)  # noqa: S102  the lines of our own page
+    with receiver.listening() as address:
+        measure(url_in(start("--webhook", address, PLANIMETER_WEBHOOK_SECRET=SECRET).message()), OVERLAPPING)
+        (message,) = receiver.wait_for(1)
+    assert documented["verify"](SECRET, message.headers, message.body)
+    assert not documented["verify"](SECRET, message.headers, message.body + b" ")
+    stale = message.headers | {"webhook-timestamp": "1600000000"}
+    assert not documented["verify"](SECRET, stale, message.body)
+
+
 def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
     with receiver.listening() as address:
         url = url_in(start("--webhook", address, PLANIMETER_WEBHOOK_SECRET=SECRET).message())

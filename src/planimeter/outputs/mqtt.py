@@ -18,6 +18,8 @@ MEASUREMENTS, STATUS = "measurements", "status"
 ONLINE, OFFLINE = "online", "offline"
 LONGEST_PREFIX = 200
 _AT_LEAST_ONCE = 1
+_CONNECTING_SECONDS = 5.0
+"""For which a message waits for a connection, beside the pauses between its attempts."""
 _ENDING_SECONDS = 2.0
 _EXAMPLE = "write it as mqtt://broker.example.org/plant/line-3"
 
@@ -100,7 +102,7 @@ class Mqtt:
 
     def send(self, message: Message) -> NotTaken | None:
         """Publish a message; it is taken when the broker says so."""
-        if not self._connected.wait(SECONDS):
+        if not self._connected.wait(_CONNECTING_SECONDS):
             return self._not_taken(self._trouble)
         told = self._client.publish(f"{self._broker.prefix}/{MEASUREMENTS}", message.body, _AT_LEAST_ONCE)
         try:

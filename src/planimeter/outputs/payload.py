@@ -7,6 +7,8 @@ from typing import Any
 from planimeter.store import Record
 from planimeter.store.outbox import Kind
 
+_TOLD = {"image", "model", "options", "coverage", "notes", "profile", "verdict", "rules"}
+
 
 def write_event(kind: Kind, moment: datetime, record: Record) -> str:
     """Return an event as JSON, in the form of Standard Webhooks: type, timestamp, data."""
@@ -19,9 +21,7 @@ def measurement_data(record: Record) -> dict[str, Any]:
     measurement = record.measurement
     # What is of many pixels grows with the picture: a receiver of events need not bear that.
     large: dict[str, Any] = {"coverage": {"counted"}, "options": {"counting": {"region_mask"}}}
-    told = measurement.model_dump(
-        mode="json", by_alias=True, include={"image", "model", "options", "coverage", "notes"}, exclude=large
-    )
+    told = measurement.model_dump(mode="json", by_alias=True, include=_TOLD, exclude=large)
     return {
         "id": record.id,
         "url": f"/api/v1/measurements/{record.id}",
@@ -29,16 +29,13 @@ def measurement_data(record: Record) -> dict[str, Any]:
         "batch": record.batch,
         **record.details.model_dump(mode="json"),
         "measured_by": record.measured_by,
-        **told,
+        "profile": None,
+        "verdict": None,
+        "rules": [],
+        **told,  # with these three, where there is a profile
         "kept_threshold": record.kept_threshold,
         "instance_count": len(measurement.instances),
-        **_judged(record),
     }
-
-
-def _judged(record: Record) -> dict[str, Any]:  # noqa: ARG001  nothing judges yet
-    """Return by which profile a picture was measured, and what its rules say."""
-    return {"profile": None, "verdict": None, "rules": []}
 
 
 def _written(moment: datetime) -> str:

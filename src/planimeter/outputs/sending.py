@@ -19,7 +19,7 @@ AT_ONCE = 16
 CLAIM_SECONDS = 60.0
 """For which they are: what a killed service had claimed is sent by the next one after that."""
 LOOK_SECONDS = 1.0
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 60.0
 """Seconds between two tries where a receiver cannot be reached."""
 LEAST_DELAY, LONGEST_DELAY = 5.0, 3600.0
 """Seconds between two tries of a message that a receiver refuses, while it gets the others."""
