@@ -139,6 +139,23 @@ class Settings(Inference):
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
     )
+    webhook: tuple[str, ...] = Field(
+        (), description="Address that is told of each measurement by POST; may be repeated."
+    )
+    webhook_secret_file: Path | None = Field(
+        None,
+        description="File with the secret that such messages are signed with; without it, the variable "
+        "PLANIMETER_WEBHOOK_SECRET.",
+    )
+    mqtt: str = Field(
+        "",
+        description="Broker and topic by which each measurement is published, as mqtt://host:1883/plant/line-3, or "
+        "mqtts://.",
+    )
+    mqtt_user: str = Field("", description="Name that the broker knows the service by.")
+    mqtt_password_file: Path | None = Field(
+        None, description="File with its password; without it, the variable PLANIMETER_MQTT_PASSWORD."
+    )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
     deadline: float = Field(

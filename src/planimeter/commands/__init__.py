@@ -10,6 +10,7 @@ from planimeter.errors import PlanimeterError
 COMMANDS = {
     "serve": "Start the service: the page and the REST API.",
     "measure": "Measure pictures, or all pictures in folders.",
+    "watch": "Have the pictures that appear in a folder measured by a running service.",
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",

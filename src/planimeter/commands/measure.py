@@ -25,7 +25,7 @@ from planimeter.measuring.asked import GivenFilters
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.formats import SUFFIXES
+from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES
 from planimeter.scale import GivenScale
 from planimeter.settings import Inference, Limits, Settings
 
@@ -36,26 +36,6 @@ SETTINGS = (
     "max_pixels",
     "max_side",
 )
-OTHER_PICTURES = {
-    *(
-        ".heic",
-        ".heif",
-        ".avif",
-        ".gif",
-        ".jp2",
-        ".j2k",
-        ".jxl",
-        ".svg",
-        ".psd",
-        ".pdf",
-        ".dng",
-        ".cr2",
-        ".cr3",
-    ),
-    *(".nef", ".arw", ".raw", ".dcm", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".oib", ".vsi", ".lsm"),
-}
-"""Endings of pictures that are not read; a folder that holds some says so."""
-LITTER = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 MOST_NAMED = 8
 
 

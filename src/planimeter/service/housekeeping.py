@@ -44,6 +44,11 @@ class Housekeeper:
     def round(self) -> Counter[Reason]:
         """Remove all that is too much by now; return how many, by reason. Raises StoreFailed."""
         store, removed = self._parts.store, Counter[Reason]()
+        for messages in store.outbox.give_up():
+            self._parts.metrics.count_given_up(messages.receiver, messages.count)
+            log.error(
+                "%d messages to %s are given up: %s", messages.count, messages.receiver, messages.reason
+            )
         while store.retention.weigh() and not self._ended.wait(BETWEEN_STEPS_SECONDS):
             pass
         keeping = keeping_of(self._parts)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
+from planimeter.store.outbox import Outbox
 from planimeter.store.record import damaged, unknown
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
 
@@ -16,8 +17,9 @@ Change = Callable[[Measurement], Measurement]
 class Scales:
     """What was measured in pixels, in units: changes documents and the verdict, and no figure that is summed up."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     def change(self, id_: str, change: Change) -> None:
         """Change the documents of a measurement in one transaction.
@@ -37,6 +39,7 @@ class Scales:
             # The last one is what counts: rules on lengths and areas follow the scale.
             judged = sa.update(MeasurementRow).where(MeasurementRow.id == id_)
             connection.execute(judged.values(verdict=changed.verdict))
+            self._outbox.put(connection, "measurement.changed", id_)
             connection.commit()
 
 
