@@ -98,7 +98,12 @@ def test_what_was_measured_stays_whatever_becomes_of_the_profile(client: FlaskCl
 
 
 def test_a_profile_gives_what_the_request_leaves_out(client: FlaskClient, runtime: BlockRuntime) -> None:
-    said = {"model": "blocks", "score_threshold": 0.3, "region": SMALL, "ignore": ["saturated"]}
+    said: dict[str, Any] = {
+        "model": "blocks",
+        "score_threshold": 0.3,
+        "region": SMALL,
+        "ignore": ["saturated"],
+    }
     put(client, "full", **said, classes=["red"], least_area=9, pixel_size=0.5, unit="mm")
     answer = post(client, profile="full", lot="7", operator="Ada")
     counting = answer["options"]["counting"]
@@ -107,7 +112,13 @@ def test_a_profile_gives_what_the_request_leaves_out(client: FlaskClient, runtim
     assert (counting["ignore"], counting["classes"], counting["least_area"]) == (["saturated"], ["red"], 9)
     assert (answer["image"]["scale"]["pixel_size"], answer["image"]["scale"]["unit"]) == (0.5, "mm")
     assert (answer["lot"], answer["operator"], answer["verdict"], answer["rules"]) == ("7", "Ada", None, [])
-    same = {"score_threshold": "0.3", "classes": "red", "pixel_size": "500", "unit": "um", "model": "blocks"}
+    same: dict[str, Any] = {
+        "score_threshold": "0.3",
+        "classes": "red",
+        "pixel_size": "500",
+        "unit": "um",
+        "model": "blocks",
+    }
     again = post(client, profile="full", region=json.dumps(SMALL), **same)
     assert again["coverage"] == answer["coverage"]
     ran = runtime.ran
@@ -189,7 +200,7 @@ def test_a_body_that_is_no_profile_is_a_sentence(client: FlaskClient) -> None:
 def test_a_profile_whose_model_is_gone_and_one_that_never_was(client: FlaskClient, models: Models) -> None:
     put(client, "strip", model="blocks", rules=[at_most(5)])
     assert post(client, 404, profile="nowhere")["error"]["code"] == "unknown_profile"
-    models._find = lambda _: {}  # type: ignore[attr-defined]
+    models._find = lambda _: {}
     error = post(client, 404, profile="strip")["error"]
     assert (error["code"], "'strip' measures with the model 'blocks'" in error["message"]) == (
         "unknown_model",
