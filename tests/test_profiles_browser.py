@@ -63,7 +63,7 @@ def test_a_profile_is_made_on_the_page_and_measured_by(site: Site, watched: Watc
     settle(page)
     page.get_by_label("Name", exact=True).fill("strip-3")
     page.get_by_label("Title").fill("Strip, line 3")
-    page.get_by_label("Model", exact=True).select_option(label="Blocks")
+    page.locator("select[name=model]").select_option("blocks")
     page.get_by_label("Score threshold", exact=True).fill("0.5")
     expect(page.locator("[data-rule]")).to_have_count(1)
     fill_rule(page, 0, "percent masked", "25", of="of red")
@@ -87,7 +87,7 @@ def test_a_profile_is_made_on_the_page_and_measured_by(site: Site, watched: Watc
 
     page.get_by_role("link", name="Measure by it").click()
     settle(page)
-    expect(page.get_by_label("Profile")).to_have_value("strip-3")
+    expect(page.locator("select[name=profile]")).to_have_value("strip-3")
     expect(page.locator("input[name=model]").first).to_be_disabled()
     expect(page.locator("[data-profile-says]")).to_contain_text("percent masked of red ≤ 25 %")
     choose(page, PICTURE, "strip.png")
@@ -109,7 +109,7 @@ def test_a_profile_is_made_on_the_page_and_measured_by(site: Site, watched: Watc
     expect(page.locator("history-table .verdict")).to_have_text("pass")
     page.goto(site.url)
     settle(page)
-    expect(page.get_by_label("Profile")).to_have_value("strip-3")  # remembered
+    expect(page.locator("select[name=profile]")).to_have_value("strip-3")  # remembered
 
 
 def test_another_threshold_leaves_no_old_verdict_standing(site: Site, watched: Watched) -> None:

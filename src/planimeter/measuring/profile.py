@@ -157,6 +157,18 @@ class NamedProfile:
             self._refuse("region_mask", given["region_mask"], said["region"])
         return {**given, **said}
 
+    def fill_for(self, model: str, given: Options) -> dict[str, Any]:
+        """Return what `fill` does for a model that is chosen; what is empty in `given` is not given.
+
+        Raises `InvalidOption` where the profile is for another model.
+        """
+        wanted = self.profile.model
+        if wanted is not None and wanted != model:
+            raise InvalidOption(
+                f"the profile {self.name!r} measures with the model {wanted!r}, and this is {model!r}"
+            )
+        return self.fill({name: value for name, value in given.items() if not _is_empty(name, value)})
+
     def _refuse(self, name: str, given: Any, said: Any) -> None:
         raise ContradictoryOptions(
             f"{name} is {_short(given)}, and the profile {self.name!r} says {_short(said)}: leave it out, or measure "
@@ -192,6 +204,11 @@ def read_profile(given: Any) -> Profile:
         together = all(problem["type"] == "value_error" and _is_whole(problem["loc"]) for problem in problems)
         said = "; ".join(dict.fromkeys(map(_sentence, problems)))
         raise (ContradictoryOptions if together else InvalidOption)(said) from None
+
+
+def _is_empty(name: str, value: Any) -> bool:
+    """Return whether an option has the value that says nothing."""
+    return value is None or (name == "least_area" and value == 0) or (name == "ignore" and not value)
 
 
 def _is_whole(place: tuple[int | str, ...]) -> bool:

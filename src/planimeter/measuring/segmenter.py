@@ -39,7 +39,7 @@ from planimeter.measuring.known_size import network_scale, note_scaled
 from planimeter.measuring.of_class import within_class
 from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
-from planimeter.measuring.profile import NamedProfile, counting_of
+from planimeter.measuring.profile import counting_of
 from planimeter.measuring.profile_files import ProfileSource, open_profile
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
@@ -187,8 +187,10 @@ class Segmenter:
                 "least_area": least_area,
                 "of": of,
             }
-            station = self._station(profile, counting)
-            filled = station.fill({name: value for name, value in given.items() if not _is_open(value)})
+            if counting is not None:
+                raise InvalidOption("counting and profile are given; give what counts in the profile")
+            station = open_profile(profile)
+            filled = station.fill_for(self.pack.name, given)
             score_threshold, pixel_size, unit = map(filled.get, ("score_threshold", "pixel_size", "unit"))
             counting, judging = counting_of(filled), station.judging
         threshold = self.default_threshold if score_threshold is None else score_threshold
@@ -230,18 +232,6 @@ class Segmenter:
         if judging is not None:
             measured = judging.of(measured, [entry.mask for entry in found])
         return measured.with_picture(picture.pixels, self.colors, candidates)
-
-    def _station(self, profile: ProfileSource, counting: Counting | None) -> NamedProfile:
-        """Return a profile that is given, if it is one for this model."""
-        station = open_profile(profile)
-        if counting is not None:
-            raise InvalidOption("counting and profile are given; give what counts in the profile")
-        wanted = station.profile.model
-        if wanted is not None and wanted != self.pack.name:
-            raise InvalidOption(
-                f"the profile {station.name!r} measures with the model {wanted!r}, and this is {self.pack.name!r}"
-            )
-        return station
 
     def detect(
         self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None, scale: Scale | None = None
@@ -341,11 +331,6 @@ class Segmenter:
             (placement.across * across, placement.down * down),
             (placement.left * across, placement.top * down),
         )
-
-
-def _is_open(value: object) -> bool:
-    """Return whether an option is not given."""
-    return value is None or (isinstance(value, (tuple, list, int)) and not value)
 
 
 class Stopwatch:

@@ -3,8 +3,8 @@
 const MEMORY = "planimeter-profile";
 
 /**
- * Let the browser remember the profile that is chosen. What it fixes cannot be chosen beside it. A profile that the address
- * asks for is taken instead; one that asks for a model takes none.
+ * Let the browser remember the profile that is chosen, here or by the address. What it fixes cannot be chosen beside it. An
+ * address that asks for a model takes no profile.
  * @param {HTMLFormElement} form
  */
 export function rememberProfile(form) {
@@ -13,7 +13,8 @@ export function rememberProfile(form) {
   const asked = new URLSearchParams(location.search);
   const remembered = recall();
   const known = [...choice.options].some((option) => option.value === remembered);
-  if (remembered && known && !asked.has("profile") && !asked.has("model")) choice.value = remembered;
+  if (asked.has("profile")) keep(choice.value);
+  else if (remembered && known && !asked.has("model")) choice.value = remembered;
   choice.addEventListener("change", () => {
     keep(choice.value);
     follow(form, choice);
