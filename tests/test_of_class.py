@@ -337,6 +337,9 @@ def test_a_lot_in_which_nothing_has_a_percentage_says_so(client: FlaskClient) ->
     found = read(client, "/api/v1/lots/bare")
     assert found["by_model"] == []
     assert "1 measurement has no percentage" in found["notes"][0]["message"]
+    post(client, data=encoded(blocks(green=(0, 0, 8, 8))), lot="bare", of="red")
+    assert "2 measurements have no percentage" in read(client, "/api/v1/lots/bare")["notes"][0]["message"]
+    assert "2 pictures have no percentage" in client.get("/report?lot=bare&limit_percent=3").text
     assert client.get("/lots/bare").status_code == 200
     assert client.get("/report?lot=bare").status_code == 200
     assert client.get("/report").status_code == 200
@@ -388,6 +391,28 @@ def test_what_is_not_given_afterwards_stays_and_whole_takes_all_of_it_away(clien
 def figures_at(client: FlaskClient, url: str) -> dict[str, Any]:
     answer = read(client, url)
     return figures(answer["coverage"], answer["instances"])
+
+
+def test_a_mask_that_is_none_of_this_picture_changes_nothing(client: FlaskClient) -> None:
+    before = post(client)
+    url = f"{API}/{before['id']}"
+    text = (io.BytesIO(b"no picture at all"), "mask.png")
+    cut = (io.BytesIO(mask_file()[0].getvalue()[:60]), "mask.png")
+    for mask, status, what in (
+        (mask_file(32), 409, "region_mask has 64 x 32 pixels and the picture 64 x 64"),
+        (text, 415, "region_mask: "),
+        (cut, 422, "region_mask: "),
+    ):
+        put = client.put(f"{url}/region", data={"region_mask": mask}, content_type="multipart/form-data")
+        assert (put.status_code, what in put.text) == (status, True), put.text
+    crossing = client.put(f"{url}/region", data={"region": '{"exclude": [[[0,0],[9,9],[9,0],[0,9]]]}'})
+    assert (crossing.status_code, "crosses or touches itself" in crossing.text) == (400, True)
+    form = client.post(
+        f"/measurements/{before['id']}/region", data={"region_mask": mask_file(32), "of": "red"}
+    )
+    assert form.status_code == 409
+    assert "64 x 32" in form.text
+    assert read(client, url)["coverage"] == before["coverage"]
 
 
 def test_a_picture_measured_again_keeps_what_counts(client: FlaskClient) -> None:
