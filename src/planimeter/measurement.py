@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from planimeter.rules import Rule, Span, Verdict, decide
 from planimeter.scale import Scale
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -241,6 +242,27 @@ class Options(Part):
     counting: Counting | None = Field(None, description="What counts; null where all of the picture does.")
 
 
+class ProfileUsed(Part):
+    """The profile that a picture was measured by. What it said stands in options, image.scale and rules."""
+
+    name: str
+    version: int | None = Field(ge=1, description="Null for a file that was given on the command line.")
+    sha256: str = Field(description="Of all that this version says.")
+
+
+class RuleResult(Rule):
+    """A rule, and whether a measurement keeps it."""
+
+    value: float | None = Field(description="Of the figure, in the rule's unit; null where there is none.")
+    interval: Interval | None = Field(
+        description="Where the true percentage lies; null for other figures, and where it is not known."
+    )
+    verdict: Verdict
+    reason: str | None = Field(
+        description="Why it is undecided, or that no interval is known and the value decided alone; else null."
+    )
+
+
 class Timing(Part):
     """Milliseconds spent in each step."""
 
@@ -264,10 +286,13 @@ class Measurement(Part):
         default_factory=list,
         description="What a careful reader must know: alpha dropped, 16 bits scaled, instance limit reached.",
     )
+    profile: ProfileUsed | None = Field(None, description="Null where the picture was measured without one.")
+    verdict: Verdict | None = Field(
+        None,
+        description="Of all rules: fail where one fails, else undecided where one is; null without rules.",
+    )
+    rules: list[RuleResult] = Field(default_factory=list, description="Of the profile, in its order.")
     timing_ms: Timing
-
-
-Verdict = Literal["pass", "fail", "undecided"]
 
 
 UNLIKE_TRAINING = "unlike_training"
@@ -279,19 +304,11 @@ NOTHING_OF_CLASS = "nothing_of_class"
 
 
 def judge(measurement: "Measurement", limit_percent: float) -> Verdict:
-    """Return whether a percentage is at most the limit.
-
-    Undecided where the truth may lie on either side of it, and where there is no percentage.
-    """
-    percent_masked, span = measurement.coverage.percent_masked, truth_span(measurement)
-    if percent_masked is None:
-        return "undecided"
-    if span is not None and span[0] <= limit_percent < span[1]:
-        return "undecided"
-    return "pass" if percent_masked <= limit_percent else "fail"
+    """Return whether a percentage is at most the limit, by the one way in which figures are decided."""
+    return decide(measurement.coverage.percent_masked, truth_span(measurement), at_most=limit_percent)
 
 
-def truth_span(measurement: "Measurement") -> tuple[float, float] | None:
+def truth_span(measurement: "Measurement") -> Span | None:
     """Return between which percentages the truth is thought to lie; None where nothing is known of the model's errors.
 
     That is the interval, and anywhere for a picture that is unlike those of the training.

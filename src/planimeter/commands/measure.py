@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from planimeter.commands.measure_exports import exporting
+from planimeter.commands.measure_profile import Asked, ask, check_verdict, status_of
 from planimeter.commands.options import options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
-from planimeter.measurement import Counting
 from planimeter.measuring.asked import GivenFilters
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.formats import SUFFIXES
+from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES
 from planimeter.scale import GivenScale
 from planimeter.settings import Inference, Limits, Settings
 
@@ -36,26 +36,6 @@ SETTINGS = (
     "max_pixels",
     "max_side",
 )
-OTHER_PICTURES = {
-    *(
-        ".heic",
-        ".heif",
-        ".avif",
-        ".gif",
-        ".jp2",
-        ".j2k",
-        ".jxl",
-        ".svg",
-        ".psd",
-        ".pdf",
-        ".dng",
-        ".cr2",
-        ".cr3",
-    ),
-    *(".nef", ".arw", ".raw", ".dcm", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".oib", ".vsi", ".lsm"),
-}
-"""Endings of pictures that are not read; a folder that holds some says so."""
-LITTER = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 MOST_NAMED = 8
 
 
@@ -115,6 +95,16 @@ MOST_NAMED = 8
     type=click.Path(path_type=Path, dir_okay=False),
     help="A picture of the same size whose pixels count where they are not black.",
 )
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="How to measure, and rules that make a verdict: a TOML or JSON file, see docs/profiles.md.",
+)
+@click.option(
+    "--fail-on-verdict",
+    is_flag=True,
+    help="Exit with status 3 where a picture fails the rules of the profile, else with 4 where one is undecided.",
+)
 @options_of(GivenFilters, "filters")
 @options_of(GivenScale, "given")
 @options_of(Details, "details")
@@ -130,6 +120,8 @@ def measure(
     export_folder: Path | None,
     region: str | None,
     region_mask: Path | None,
+    profile: Path | None,
+    fail_on_verdict: bool,
     filters: GivenFilters,
     given: GivenScale,
     details: Details,
@@ -146,8 +138,17 @@ def measure(
         console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
         _create(output_folder)
-    counting = filters.counting(None if region is None else _json_of(region), region_mask)
-    segmenter = open_segmenter(find_pack(settings.model, settings.packs_folder), settings)
+    asked = ask(
+        profile,
+        model=settings.model,
+        score_threshold=score_threshold,
+        region=None if region is None else _json_of(region),
+        region_mask=region_mask,
+        filters=filters,
+        scale=given,
+    )
+    check_verdict(asked.judging, asked=fail_on_verdict)
+    segmenter = open_segmenter(find_pack(asked.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)
     done = read_done(results)
@@ -165,9 +166,7 @@ def measure(
         for path in _with_progress(todo, console):
             if stopping.is_set():
                 break
-            result = measure_file(
-                segmenter, path, score_threshold, limits, drawn.get(path), given, details, counting
-            )
+            result = measure_file(segmenter, path, asked, limits, drawn.get(path), details)
             finished.append(result)
             write_export(result)
             keep(result)
@@ -178,10 +177,16 @@ def measure(
                 )
     if len(paths) > 1:
         console.print(sum_up(finished, len(todo) - len(finished)), highlight=False)
-    if len(finished) < len(todo):
-        sys.exit(130)
+    sys.exit(_status(finished, len(todo), by_verdict=fail_on_verdict))
+
+
+def _status(finished: Sequence[Result], wanted: int, *, by_verdict: bool) -> int:
+    """Return the exit status: that of an early end, of a picture that failed, or of the verdicts."""
+    if len(finished) < wanted:
+        return 130
     if any(result.error for result in finished):
-        sys.exit(1)
+        return 1
+    return status_of(finished) if by_verdict else 0
 
 
 def _json_of(region: str) -> str:
@@ -259,22 +264,21 @@ def _is_litter(path: Path) -> bool:
 def measure_file(
     segmenter: Segmenter,
     path: Path,
-    score_threshold: float | None,
+    asked: Asked,
     limits: Limits,
     drawn: Path | None,
-    given: GivenScale,
     details: Details = NOTHING_SAID,
-    counting: Counting | None = None,
 ) -> Result:
     """Measure one file and write the drawn picture to `drawn`."""
     try:
         measured = segmenter.measure(
             path,
-            score_threshold=score_threshold,
+            score_threshold=asked.score_threshold,
             limits=limits,
-            pixel_size=given.pixel_size,
-            unit=given.unit,
-            counting=counting,
+            pixel_size=asked.scale.pixel_size,
+            unit=asked.scale.unit,
+            counting=asked.counting,
+            judging=asked.judging,
         )
         if drawn:
             _write(drawn, measured)

@@ -16,6 +16,8 @@ from planimeter.measuring.of_class import check_of, note_class
 from planimeter.numbers import write_percent
 
 MOST_POLYGONS = 200
+LARGEST_SIDE = 1_000_000
+"""Pixels: no picture has a longer one."""
 
 
 def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
@@ -39,6 +41,18 @@ def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
 
 
 def _drawn(region: Region, height: int, width: int) -> Bools:
+    check_region(region, height, width)
+    inside = (
+        polygons_mask(region.include, height, width) if region.include else np.ones((height, width), bool)
+    )
+    return inside & ~polygons_mask(region.exclude, height, width)
+
+
+def check_region(region: Region, height: int = LARGEST_SIDE, width: int = LARGEST_SIDE) -> None:
+    """Refuse a region without a polygon, with too many, or with one that `check_polygon` refuses.
+
+    Without the size of a picture, only what no picture could have is refused.
+    """
     polygons = {"include": region.include, "exclude": region.exclude}
     if not any(polygons.values()):
         raise InvalidOption("region has no polygon; give one in include or in exclude")
@@ -47,10 +61,6 @@ def _drawn(region: Region, height: int, width: int) -> Bools:
     for part, those in polygons.items():
         for number, corners in enumerate(those, start=1):
             check_polygon(corners, f"polygon {number} of region.{part}", height, width)
-    inside = (
-        polygons_mask(region.include, height, width) if region.include else np.ones((height, width), bool)
-    )
-    return inside & ~polygons_mask(region.exclude, height, width)
 
 
 def check_classes(counting: Counting, classes: Sequence[str]) -> None:

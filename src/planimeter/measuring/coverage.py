@@ -26,6 +26,7 @@ from planimeter.measurement import (
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
 from planimeter.measuring.counting import count_within, counted_part, left_out_at, note_counting
 from planimeter.measuring.interval import with_intervals
+from planimeter.measuring.judging import judged
 from planimeter.measuring.of_class import with_class, within_class
 from planimeter.measuring.physical import in_units
 from planimeter.numbers import write_percent
@@ -59,7 +60,7 @@ def at_threshold(
             "notes": notes,
         }
     )
-    return in_units(counted)
+    return judged(in_units(counted), [entry.mask for entry in found])
 
 
 def measure_at(

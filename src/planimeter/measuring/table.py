@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from planimeter.measurement import Coverage, Measurement
+from planimeter.measurement import Coverage, Measurement, RuleResult
 from planimeter.scale import METRES, Scale, clean
 
 Cell = str | int | float
@@ -26,7 +26,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
     Areas are in fixed units, so that rows can be compared, and empty where it is not known how large a pixel is.
     Percents are empty where nothing was found of the class that they would be of.
     """
-    coverage, scale = measurement.coverage, measurement.image.scale
+    coverage, scale, used = measurement.coverage, measurement.image.scale, measurement.profile
     by_class: dict[str, Cell] = {
         f"percent_masked[{entry.class_name}]": _or_empty(entry.percent_masked) for entry in coverage.by_class
     }
@@ -51,10 +51,20 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "precision": measurement.model.precision,
         "score_threshold": measurement.options.score_threshold,
         "sha256": measurement.image.sha256,
+        "profile": "" if used is None else used.name,
+        "profile_version": "" if used is None or used.version is None else used.version,
+        "verdict": measurement.verdict or "",
+        "rules": " | ".join(map(_rule, measurement.rules)),
         "notes": " | ".join(note.message for note in measurement.notes),
         **by_class,
         **areas,
     }
+
+
+def _rule(rule: RuleResult) -> str:
+    """Return a rule with what became of it: percent masked ≤ 5 %: 4.2, pass."""
+    value = "none" if rule.value is None else f"{rule.value:.6g}"
+    return f"{rule.words}: {value}, {rule.verdict}"
 
 
 def _in_units(coverage: Coverage, scale: Scale | None) -> dict[str, Cell]:
@@ -105,6 +115,10 @@ _FIXED = (
     "precision",
     "score_threshold",
     "sha256",
+    "profile",
+    "profile_version",
+    "verdict",
+    "rules",
     "notes",
 )
 

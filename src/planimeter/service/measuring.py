@@ -13,6 +13,7 @@ from planimeter.measurement import Counting, Measurement, Options
 from planimeter.measuring.candidates import Candidates, PackedCandidates, candidates_above
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
@@ -25,6 +26,7 @@ from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.counting import counting_kept
 from planimeter.service.decoding import room_for
+from planimeter.service.profiles import by_profile
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
 from planimeter.service.room import refuse_without_room
@@ -44,6 +46,8 @@ class Asked:
     filename: str
     options: UploadOptions
     request: RequestKey | None
+    judging: Judging | None = None
+    """By which profile it is judged."""
 
 
 def measure_upload(
@@ -67,6 +71,9 @@ def measure_upload(
 def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     model = asked.options.model or parts.models.default
     try:
+        options, judging = by_profile(asked.options)
+        asked = replace(asked, options=options, judging=judging)
+        model = options.model or parts.models.default
         record = _measure(parts, place, data, asked)
     except PlanimeterError as error:
         parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
@@ -97,7 +104,11 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
     counting, notes = counting_kept(parts, options, segmenter.classes)
-    place.model, place.patient = segmenter.pack.name, options.batch is not None
+    judging = asked.judging
+    if judging is not None:
+        check_rules(judging.rules, segmenter.classes, counting)
+    place.model, place.at_a_time = segmenter.pack.name, segmenter.streams
+    place.patient = options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
@@ -118,10 +129,11 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             step=parts.tracing.step,
             decode=partial(parts.decoders.decode, deadline=place.deadline),
         )
+    measurement = result.measurement if judging is None else judging.of(result.measurement)
     started = perf_counter()
     with parts.tracing.step("store"):
         record = parts.store.add(
-            result.measurement,
+            measurement,
             picture=data,
             overlay_png=result.overlay_png,
             mask_png=result.mask_png,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planimeter.measurement import Measurement, Verdict, classes_found, judge
+from planimeter.measurement import Measurement, classes_found, judge
+from planimeter.rules import VERDICTS, Verdict
 from planimeter.store.distribution import distribution, histogram
 from planimeter.store.sums import ClassTotal, Statistics
 
@@ -38,13 +39,12 @@ def sum_up(measurements: Sequence[Measurement], limit_percent: float | None) -> 
         by_class=sorted(totals, key=lambda total: -total.mean_percent),
         edges=edges,
         counts=counts,
-        verdicts=None if limit_percent is None else count_verdicts(measurements, limit_percent),
+        verdicts=(
+            None if limit_percent is None else _count([judge(entry, limit_percent) for entry in measurements])
+        ),
+        by_profile=_count([entry.verdict for entry in measurements if entry.verdict is not None]),
     )
 
 
-def count_verdicts(measurements: Sequence[Measurement], limit_percent: float) -> dict[Verdict, int]:
-    """Return how many pass, fail or are undecided at a limit."""
-    counts: dict[Verdict, int] = {"pass": 0, "fail": 0, "undecided": 0}
-    for measurement in measurements:
-        counts[judge(measurement, limit_percent)] += 1
-    return counts
+def _count(verdicts: Sequence[Verdict]) -> dict[Verdict, int]:
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.rules import Verdict
 from planimeter.store.files import region_in
 from planimeter.store.tables import ClassRow, MeasurementRow
 
@@ -24,6 +25,8 @@ _COLUMNS: tuple[Any, ...] = (
     MeasurementRow.instances,
     MeasurementRow.score_threshold,
     MeasurementRow.measured_threshold,
+    MeasurementRow.profile,
+    MeasurementRow.verdict,
     MeasurementRow.overlay_name,
 )
 
@@ -47,6 +50,8 @@ class Line:
     instances: int
     score_threshold: float
     measured_threshold: float
+    profile: str | None
+    verdict: Verdict | None
     overlay_name: str
     by_class: Mapping[str, float]
     """Percent masked of each class found."""

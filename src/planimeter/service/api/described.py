@@ -5,8 +5,8 @@ The checks of requests and `/openapi.json` are made of what is said.
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, request
@@ -40,6 +40,10 @@ class Operation:
     status: int
     errors: Sequence[int]
     description: str = ""
+    body: type[BaseModel] | None = None
+    """What is sent as JSON, where that is not a picture; the view reads it by itself."""
+    places: Mapping[str, Json] = field(default_factory=dict)
+    """What varying parts of the path may be, where that is not any text."""
     uploads: bool = False
     """Whether the options may come in the form fields of an upload, which the view reads by itself."""
 
@@ -65,6 +69,8 @@ class DescribedBlueprint:
         errors: Sequence[int] = (400,),
         description: str = "",
         uploads: bool = False,
+        body: type[BaseModel] | None = None,
+        places: Mapping[str, Json] | None = None,
     ) -> Callable[[View], View]:
         """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
 
@@ -74,7 +80,18 @@ class DescribedBlueprint:
         path = self._prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
         self.operations.append(
             Operation(
-                method, path, summary, options, answer, role, status, tuple(errors), description, uploads
+                method=method,
+                path=path,
+                summary=summary,
+                options=options,
+                answer=answer,
+                role=role,
+                status=status,
+                errors=tuple(errors),
+                description=description,
+                uploads=uploads,
+                body=body,
+                places=places or {},
             )
         )
 

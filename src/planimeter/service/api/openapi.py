@@ -20,6 +20,7 @@ from planimeter.service.api import (
     models,
     pictures,
     pins,
+    profiles,
     region,
     scale,
     thresholds,
@@ -37,6 +38,7 @@ from planimeter.service.api.answers.measurements import (
     NeighboursAnswer,
 )
 from planimeter.service.api.answers.models import ModelAnswer, ModelList
+from planimeter.service.api.answers.profiles import ProfileAnswer, ProfileBody, ProfileList
 from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
@@ -60,6 +62,7 @@ RESOURCES = (
     comparisons,
     lots,
     models,
+    profiles,
     pins,
     trash,
 )
@@ -81,14 +84,17 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LineList,
     LotAnswer,
     LotList,
+    ProfileAnswer,
+    ProfileList,
     trash.TrashList,
     trash.Restored,
 )
+BODIES: tuple[type[BaseModel], ...] = (ProfileBody,)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
     403: "The role of the key does not allow it, or a page of another site sent the request.",
-    404: "Nothing is there, or no model has that name.",
+    404: "Nothing is there, or no model or profile has that name.",
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
@@ -149,7 +155,9 @@ def operations() -> list[Json]:
 def describe() -> Json:
     """Return the OpenAPI 3.1 document."""
     _, schemas = models_json_schema(
-        [(model, "serialization") for model in ANSWERS], by_alias=True, ref_template=REFERENCE
+        [*((model, "serialization") for model in ANSWERS), *((model, "validation") for model in BODIES)],
+        by_alias=True,
+        ref_template=REFERENCE,
     )
     return {
         "openapi": "3.1.0",
@@ -185,7 +193,8 @@ def _describe(operation: Operation) -> Json:
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
-        parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
+        place = {"type": "string", **operation.places.get(name, {})}
+        parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
     failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
     if "429" in failures:
         failures["429"]["headers"] = {
@@ -207,6 +216,9 @@ def _describe(operation: Operation) -> Json:
         described["requestBody"] = {
             "content": {"multipart/form-data": {"schema": _form_of(operation.options)}}
         }
+    if operation.body is not None:
+        schema = {"$ref": REFERENCE.format(model=operation.body.__name__)}
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return described
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption, ScoresNotKept
-from planimeter.measurement import Verdict, judge
+from planimeter.measurement import judge
+from planimeter.rules import Verdict
 from planimeter.scale import Unit, symbol_of
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers.many import statistics_answer
@@ -40,7 +41,7 @@ class Sheet:
     record: Record
     colors: dict[int, str]
     verdict: Verdict | None
-    """None without a limit."""
+    """By the limit, or without one by the rules of its profile."""
 
 
 @blueprint.get("/report")
@@ -118,7 +119,7 @@ def _percent_or_least(record: Record) -> float:
 
 
 def _judge(record: Record, limit: float | None) -> Verdict | None:
-    return None if limit is None else judge(record.measurement, limit)
+    return record.measurement.verdict if limit is None else judge(record.measurement, limit)
 
 
 def _unit(sheets: list[Sheet]) -> Unit | None:

@@ -5,6 +5,7 @@ import { percent } from "./numbers.js";
 import { paintPreview } from "./preview.js";
 import { phrase, setProgress } from "./progress.js";
 import { Sending } from "./sending.js";
+import { verdictMark } from "./verdict.js";
 
 /** @typedef {import("./sending.js").Sent} Sent */
 
@@ -138,6 +139,7 @@ export class BatchList {
       const { interval } = entry;
       status.replaceChildren(
         link,
+        ...(entry.verdict ? [" ", verdictMark(entry.verdict)] : []),
         interval ? ` ${percent(interval.low)} to ${percent(interval.high)} %, ${instances}` : ` ${instances}`,
       );
     } else if (entry.state !== "done") {

@@ -8,7 +8,7 @@ import { sentence } from "./sentence.js";
  * @typedef {{low: number, high: number}} Interval
  * @typedef {"waiting" | "uploading" | "measuring" | "done" | "failed" | "cancelled"} State
  * @typedef {{file: File, state: State, progress: number | null, message: string, id: string, percent: number | null,
- *   interval: Interval | null, instances: number, tries: number, request: XMLHttpRequest | null}} Sent
+ *   interval: Interval | null, verdict: import("./verdict.js").Verdict | null, instances: number, tries: number, request: XMLHttpRequest | null}} Sent
  */
 
 const AT_ONCE = 3;
@@ -49,6 +49,7 @@ export class Sending {
         id: "",
         percent: 0,
         interval: null,
+        verdict: null,
         instances: 0,
         tries: MOST_TRIES,
         request: null,
@@ -103,7 +104,7 @@ export class Sending {
    * @param {XMLHttpRequest} request
    */
   finish(entry, request) {
-    /** @type {{id?: string, coverage?: {percent_masked: number | null,
+    /** @type {{id?: string, verdict?: import("./verdict.js").Verdict | null, coverage?: {percent_masked: number | null,
      *   interval: import("./sending.js").Interval | null}, instances?: object[], error?: {message: string}}} */
     let answer = {};
     try {
@@ -114,6 +115,7 @@ export class Sending {
     if (answer.id) {
       entry.id = answer.id;
       entry.percent = answer.coverage?.percent_masked ?? null;
+      entry.verdict = answer.verdict ?? null;
       entry.interval = answer.coverage?.interval ?? null;
       entry.instances = answer.instances?.length ?? 0;
       this.end(entry, "done", "");

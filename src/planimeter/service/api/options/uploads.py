@@ -37,6 +37,11 @@ class AnswerOptions(RequestOptions):
 class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
     """Options of measuring a picture."""
 
+    profile: str | None = Field(
+        None,
+        description="Name of the profile to measure by: what it says is taken, and contradicting it is refused. Its "
+        "rules make the verdict.",
+    )
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
     score_threshold: float | None = Field(
         None,
