@@ -491,6 +491,10 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
 
     one, two = json.loads(ran("--format", "json").stdout)
     assert (one["coverage"]["percent_masked"], two["coverage"]["percent_masked"]) == (25, None)
+    (tmp_path / "leaf.toml").write_text('of = "red"\n')
+    by_profile = [*given[:-2], "--profile", str(tmp_path / "leaf.toml"), "--format", "json"]
+    found = CliRunner().invoke(main, by_profile)
+    assert json.loads(found.stdout)[0]["coverage"]["percent_masked"] == 25
     rows = list(csv.DictReader(io.StringIO(ran("--format", "csv").stdout)))
     assert [row["percent_masked"] for row in rows] == ["25.0", ""]
     table = ran("--csv-style", "plain")
@@ -500,6 +504,59 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, [*given[:-1], "blue"])
     assert wrong.exit_code != 0
     assert "it knows red, green" in wrong.output
+
+
+# ---- In profiles
+
+
+def test_a_profile_says_of_what_and_its_rules_follow(client: FlaskClient) -> None:
+    """Green covers 25 % of red."""
+    rules = [
+        {"figure": "percent_masked", "at_most": 30},
+        {"figure": "count", "at_most": 1},
+        {"figure": "count", "class": "red", "at_least": 1},
+        {"figure": "instances_per_mm2", "at_most": 1},
+        {"figure": "largest_area", "at_most": 256},
+    ]
+    profile = {"of": "red", "classes": ["green"], "pixel_size": 1, "unit": "mm", "rules": rules}
+    made = client.put("/api/v1/profiles/leaf", json=profile)
+    assert made.status_code == 200, made.text
+    assert json.loads(made.text)["profile"]["of"] == "red"
+    data = encoded(blocks(red=RED, green=GREEN))
+    answer = post(client, data=data, profile="leaf")
+    assert [rule["value"] for rule in answer["rules"]] == [25, 1, 1, 1 / 1024, 256]
+    assert answer["verdict"] == "pass"
+    none = post(client, data=encoded(blocks(green=GREEN)), profile="leaf")
+    assert [rule["value"] for rule in none["rules"]] == [None, 0, 0, None, 0]
+    assert [rule["verdict"] for rule in none["rules"]] == ["undecided", "pass", "fail", "undecided", "pass"]
+    assert none["rules"][0]["reason"] == none["rules"][3]["reason"]
+    assert "nothing was found of the class" in none["rules"][0]["reason"]
+    refused = post(client, 409, data=data, profile="leaf", of="green")
+    assert "the profile 'leaf' says 'red'" in refused["error"]["message"]
+    shown = client.get(f"/measurements/{answer['id']}")
+    assert shown.status_code == 200
+    for page in ("/", "/profiles", "/profiles/leaf", f"/profiles/new?measurement={answer['id']}"):
+        assert client.get(page).status_code in {200, 404}, page
+    assert "percent of red" in client.get("/profiles").text
+    for wrong, what in (
+        ({"of": "blue", "model": MODEL}, "of names 'blue'"),
+        (
+            {"of": "red", "rules": [{"figure": "largest_area", "class": "red", "at_most": 9}]},
+            "are not listed",
+        ),
+    ):
+        answered_wrong = client.put("/api/v1/profiles/wrong", json=wrong)
+        assert (answered_wrong.status_code, what in answered_wrong.text) == (409, True), answered_wrong.text
+
+
+def test_rules_on_what_percentages_are_of_afterwards_are_undecided(client: FlaskClient) -> None:
+    rules = [{"figure": "largest_area", "class": "red", "at_most": 2000}]
+    assert client.put("/api/v1/profiles/red", json={"rules": rules}).status_code == 200
+    before = post(client, data=encoded(blocks(red=RED, green=GREEN)), profile="red")
+    assert before["verdict"] == "pass"
+    after = answered(client.put(f"{API}/{before['id']}/region", data={"of": "red"}))
+    assert (after["verdict"], after["rules"][0]["value"]) == ("undecided", None)
+    assert "not listed" in after["rules"][0]["reason"]
 
 
 # ---- On pages

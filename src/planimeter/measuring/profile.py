@@ -116,7 +116,7 @@ class Profile(GivenScale, GivenCounting):
     def check(self, classes: tuple[str, ...] | list[str]) -> None:
         """Refuse classes that the model lacks; `classes` are those that it knows."""
         counting = self.what_counts
-        if counting is not None and counting.classes is not None:
+        if counting is not None:
             check_classes(counting, classes)
         check_rules(self.rules, classes, counting)
 
@@ -172,6 +172,7 @@ def counting_of(options: Options) -> Counting | None:
         [kind for kind in IGNORED if kind in _split(options.get("ignore", ()))],
         _split(options["classes"]) if options.get("classes") is not None else None,
         options.get("least_area", 0),
+        options.get("of"),
     )
 
 

@@ -181,6 +181,7 @@ class Segmenter:
                 "ignore": ignore,
                 "classes": classes,
                 "least_area": least_area,
+                "of": of,
             }
             station = self._station(profile, counting)
             filled = station.fill({name: value for name, value in given.items() if not _is_open(value)})

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from planimeter.measurement import Measurement
 from planimeter.rules import IN_UNITS
 
-TEXTS = ("title", "note", "model", "score_threshold", "region", "least_area", "pixel_size", "unit")
+TEXTS = ("title", "note", "model", "score_threshold", "region", "least_area", "of", "pixel_size", "unit")
 RULE_FIELDS = ("figure", "class", "side", "limit", "unit")
 SPARE_ROWS = 2
 """Empty rows for rules, where no script can add them."""
@@ -72,7 +72,7 @@ def of_measurement(measurement: Measurement) -> ProfileForm:
         ],
     }
     if counting is not None:
-        document |= counting.model_dump(include={"ignore", "classes", "least_area"})
+        document |= counting.model_dump(include={"ignore", "classes", "least_area", "of"})
         if counting.region is not None:
             document["region"] = counting.region.model_dump()
     # What a file says of its own pixels the next one says of its.

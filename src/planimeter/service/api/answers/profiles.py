@@ -40,6 +40,9 @@ class ProfileBody(BaseModel):
         None, max_length=100, description="Whose instances count; without it, all."
     )
     least_area: int = Field(0, ge=0, le=2**40, description="Instances with fewer pixels are left out.")
+    of: _CLASS | None = Field(
+        None, description="The class that all percentages are of; without it, all that counts."
+    )
     pixel_size: float | None = Field(None, gt=0, description="Side of a pixel in the unit.")
     unit: Unit | None = Field(None, description="Of pixel_size.")
     rules: list[Rule] = Field([], max_length=MOST_RULES, description="What figures may be.")
