@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fakes import MODEL, BlockRuntime, block_pack, block_segmenter, blocks, encoded, write_block_pack
 from planimeter.commands import main
 from planimeter.errors import ContradictoryOptions
-from planimeter.measurement import Ignored, Measurement
+from planimeter.measurement import UNLIKE_TRAINING, Ignored, Measurement, Note, judge
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
@@ -27,6 +27,7 @@ from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import add
 from test_region import region
 from test_region_api import API, answered, mask_file, pixels_of, post, read
 
@@ -504,6 +505,16 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, [*given[:-1], "blue"])
     assert wrong.exit_code != 0
     assert "it knows red, green" in wrong.output
+
+
+def test_no_percentage_is_undecided_at_every_limit_also_of_an_unlike_picture(store: Store) -> None:
+    """In Python as in SQL."""
+    measured = block_segmenter().measure(blocks(green=GREEN), of="red")
+    record = add(store, measured.model_copy(update={"notes": [Note(code=UNLIKE_TRAINING, message="unlike")]}))
+    for limit in (0.0, 50.0, 100.0):
+        assert judge(record.measurement, limit) == "undecided"
+        verdicts = store.statistics(limit_percent=limit).verdicts
+        assert verdicts == {"pass": 0, "fail": 0, "undecided": 1}
 
 
 # ---- In profiles
