@@ -41,7 +41,7 @@ class ProfileBody(BaseModel):
     )
     least_area: int = Field(0, ge=0, le=2**40, description="Instances with fewer pixels are left out.")
     of: _CLASS | None = Field(
-        None, description="The class that all percentages are of; without it, all that counts."
+        None, description="Class that percentages are of; without it, of all that counts."
     )
     pixel_size: float | None = Field(None, gt=0, description="Side of a pixel in the unit.")
     unit: Unit | None = Field(None, description="Of pixel_size.")
