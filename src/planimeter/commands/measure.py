@@ -13,10 +13,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from planimeter.commands.ahead import in_order
 from planimeter.commands.measure_exports import exporting
 from planimeter.commands.measure_profile import Asked, ask, check_verdict, status_of
 from planimeter.commands.options import options_of
-from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
+from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done
+from planimeter.commands.tally import Tally
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
@@ -155,7 +157,7 @@ def measure(
     todo = [path for path in paths if str(path) not in done]
     if len(todo) < len(paths):
         console.print(f"{len(paths) - len(todo)} of {len(paths)} pictures are in {results} already")
-    finished: list[Result] = []
+    tally = Tally()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with (
         _stopping() as stopping,
@@ -163,30 +165,33 @@ def measure(
         keeping(results, segmenter.classes, csv_style) as keep,
         exporting(export_format, export_folder, paths, todo, segmenter.classes, say) as write_export,
     ):
-        for path in _with_progress(todo, console):
-            if stopping.is_set():
-                break
-            result = measure_file(segmenter, path, asked, limits, drawn.get(path), details)
-            finished.append(result)
+        # One more than the network takes at a time: what is not the network overlaps with it.
+        measured = in_order(
+            todo,
+            lambda path: measure_file(segmenter, path, asked, limits, drawn.get(path), details),
+            1 + segmenter.streams,
+            stopping,
+        )
+        for result in _with_progress(measured, len(todo), console):
+            tally.add(result)
             write_export(result)
             keep(result)
             show(result)
             if result.error:
-                console.print(
-                    _say(path, result.error), style="red", markup=False, highlight=False, soft_wrap=True
-                )
+                said = _say(result.path, result.error)
+                console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
     if len(paths) > 1:
-        console.print(sum_up(finished, len(todo) - len(finished)), highlight=False)
-    sys.exit(_status(finished, len(todo), by_verdict=fail_on_verdict))
+        console.print(tally.words(len(todo) - tally.count), highlight=False)
+    sys.exit(_status(tally, len(todo), by_verdict=fail_on_verdict))
 
 
-def _status(finished: Sequence[Result], wanted: int, *, by_verdict: bool) -> int:
+def _status(tally: Tally, wanted: int, *, by_verdict: bool) -> int:
     """Return the exit status: that of an early end, of a picture that failed, or of the verdicts."""
-    if len(finished) < wanted:
+    if tally.count < wanted:
         return 130
-    if any(result.error for result in finished):
+    if tally.failed:
         return 1
-    return status_of(finished) if by_verdict else 0
+    return status_of(tally) if by_verdict else 0
 
 
 def _json_of(region: str) -> str:
@@ -286,7 +291,7 @@ def measure_file(
         raise
     except PlanimeterError as error:
         return Result(path, error=error)
-    return Result(path, measured, drawn=drawn, details=details)
+    return Result(path, measured.without_picture(), drawn=drawn, details=details)
 
 
 def name_drawings(paths: Iterable[Path], folder: Path | None) -> dict[Path, Path]:
@@ -319,11 +324,11 @@ def _write(path: Path, measured: Measured) -> None:
         raise StoreFailed(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _with_progress(paths: list[Path], console: Console) -> Iterator[Path]:
-    """Pass the pictures on, under a bar where the rows themselves do not show how far it is."""
-    if len(paths) <= 1 or not console.is_terminal or sys.stdout.isatty():
-        yield from paths
+def _with_progress(results: Iterator[Result], count: int, console: Console) -> Iterator[Result]:
+    """Pass the results on, under a bar where the rows themselves do not show how far it is."""
+    if count <= 1 or not console.is_terminal or sys.stdout.isatty():
+        yield from results
         return
     columns = (TextColumn("Measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        yield from progress.track(paths)
+        yield from progress.track(results, total=count)

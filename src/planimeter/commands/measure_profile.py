@@ -1,6 +1,5 @@
 """The profile of `planimeter measure`: its options filled in, and what a verdict makes of the exit status."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from planimeter.commands.results import Result
+from planimeter.commands.tally import Tally
 from planimeter.measurement import Counting
 from planimeter.measuring.asked import GivenFilters
 from planimeter.measuring.judging import Judging
@@ -81,7 +80,6 @@ def check_verdict(judging: Judging | None, *, asked: bool) -> None:
         )
 
 
-def status_of(results: Sequence[Result]) -> int:
+def status_of(tally: Tally) -> int:
     """Return the exit status that the verdicts make: that of the worst."""
-    found = {result.measurement.verdict for result in results if result.measurement}
-    return next((status for verdict, status in EXIT_STATUS.items() if verdict in found), 0)
+    return next((status for verdict, status in EXIT_STATUS.items() if tally.verdicts[verdict]), 0)

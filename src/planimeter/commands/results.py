@@ -17,7 +17,6 @@ from planimeter.measurement import UNKNOWN, Interval, Measurement, RuleResult
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular
-from planimeter.rules import VERDICTS
 from planimeter.scale import write_quantity
 
 OutputFormat = Literal["table", "json", "csv"]
@@ -126,24 +125,6 @@ def style_of(path: Path) -> CsvStyle:
     if b";" in header:
         return "excel_semicolon"
     return "excel" if header.startswith(BYTE_ORDER_MARK.encode()) else "plain"
-
-
-def sum_up(results: Sequence[Result], left: int) -> str:
-    """Return how it went, in a line."""
-    measured = [entry.measurement for entry in results if entry.measurement]
-    parts = [f"{len(measured):,} measured"]
-    if len(results) > len(measured):
-        parts.append(f"{len(results) - len(measured):,} failed")
-    if measured:
-        percents = [entry.coverage.percent_masked for entry in measured]
-        known = [percent for percent in percents if percent is not None]
-        if known:
-            parts.append(f"mean {write_percent(sum(known) / len(known))} % masked")
-        if len(known) < len(percents):
-            parts.append(f"{len(percents) - len(known):,} without a percentage")
-        verdicts = [entry.verdict for entry in measured]
-        parts += [f"{verdicts.count(name):,} {name}" for name in VERDICTS if name in verdicts]
-    return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")
 
 
 def _csv(

@@ -58,6 +58,5 @@ def measure_picture(
     with step("draw"):
         overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()
-    fields = {name: getattr(measured, name) for name in Measurement.model_fields}
-    measurement = Measurement(**{**fields, "timing_ms": watch.timing()})
+    measurement = measured.without_picture().model_copy(update={"timing_ms": watch.timing()})
     return Result(measurement, overlay, mask, candidates)

@@ -92,6 +92,10 @@ class Measured(Measurement):
         height, width = self._pixels.shape[:2]
         return union_mask(self._masks(), height, width)
 
+    def without_picture(self) -> Measurement:
+        """Return the measurement alone, which can be kept by the thousand."""
+        return Measurement(**{name: getattr(self, name) for name in Measurement.model_fields})
+
     def _masks(self) -> list[WindowMask]:
         return [entry.mask for entry in self._candidates.above(self.options.score_threshold)]
 
