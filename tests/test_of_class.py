@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fakes import MODEL, BlockRuntime, block_pack, block_segmenter, blocks, encoded, write_block_pack
 from planimeter.commands import main
 from planimeter.errors import ContradictoryOptions
-from planimeter.measurement import Ignored, Measurement
+from planimeter.measurement import UNLIKE_TRAINING, Ignored, Measurement, Note, judge
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
@@ -27,6 +27,7 @@ from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import add
 from test_region import region
 from test_region_api import API, answered, mask_file, pixels_of, post, read
 
@@ -337,6 +338,9 @@ def test_a_lot_in_which_nothing_has_a_percentage_says_so(client: FlaskClient) ->
     found = read(client, "/api/v1/lots/bare")
     assert found["by_model"] == []
     assert "1 measurement has no percentage" in found["notes"][0]["message"]
+    post(client, data=encoded(blocks(green=(0, 0, 8, 8))), lot="bare", of="red")
+    assert "2 measurements have no percentage" in read(client, "/api/v1/lots/bare")["notes"][0]["message"]
+    assert "2 pictures have no percentage" in client.get("/report?lot=bare&limit_percent=3").text
     assert client.get("/lots/bare").status_code == 200
     assert client.get("/report?lot=bare").status_code == 200
     assert client.get("/report").status_code == 200
@@ -388,6 +392,28 @@ def test_what_is_not_given_afterwards_stays_and_whole_takes_all_of_it_away(clien
 def figures_at(client: FlaskClient, url: str) -> dict[str, Any]:
     answer = read(client, url)
     return figures(answer["coverage"], answer["instances"])
+
+
+def test_a_mask_that_is_none_of_this_picture_changes_nothing(client: FlaskClient) -> None:
+    before = post(client)
+    url = f"{API}/{before['id']}"
+    text = (io.BytesIO(b"no picture at all"), "mask.png")
+    cut = (io.BytesIO(mask_file()[0].getvalue()[:60]), "mask.png")
+    for mask, status, what in (
+        (mask_file(32), 409, "region_mask has 64 x 32 pixels and the picture 64 x 64"),
+        (text, 415, "region_mask: "),
+        (cut, 422, "region_mask: "),
+    ):
+        put = client.put(f"{url}/region", data={"region_mask": mask}, content_type="multipart/form-data")
+        assert (put.status_code, what in put.text) == (status, True), put.text
+    crossing = client.put(f"{url}/region", data={"region": '{"exclude": [[[0,0],[9,9],[9,0],[0,9]]]}'})
+    assert (crossing.status_code, "crosses or touches itself" in crossing.text) == (400, True)
+    form = client.post(
+        f"/measurements/{before['id']}/region", data={"region_mask": mask_file(32), "of": "red"}
+    )
+    assert form.status_code == 409
+    assert "64 x 32" in form.text
+    assert read(client, url)["coverage"] == before["coverage"]
 
 
 def test_a_picture_measured_again_keeps_what_counts(client: FlaskClient) -> None:
@@ -466,6 +492,10 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
 
     one, two = json.loads(ran("--format", "json").stdout)
     assert (one["coverage"]["percent_masked"], two["coverage"]["percent_masked"]) == (25, None)
+    (tmp_path / "leaf.toml").write_text('of = "red"\n')
+    by_profile = [*given[:-2], "--profile", str(tmp_path / "leaf.toml"), "--format", "json"]
+    found = CliRunner().invoke(main, by_profile)
+    assert json.loads(found.stdout)[0]["coverage"]["percent_masked"] == 25
     rows = list(csv.DictReader(io.StringIO(ran("--format", "csv").stdout)))
     assert [row["percent_masked"] for row in rows] == ["25.0", ""]
     table = ran("--csv-style", "plain")
@@ -475,6 +505,69 @@ def test_the_command_line_measures_of_a_class(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, [*given[:-1], "blue"])
     assert wrong.exit_code != 0
     assert "it knows red, green" in wrong.output
+
+
+def test_no_percentage_is_undecided_at_every_limit_also_of_an_unlike_picture(store: Store) -> None:
+    """In Python as in SQL."""
+    measured = block_segmenter().measure(blocks(green=GREEN), of="red")
+    record = add(store, measured.model_copy(update={"notes": [Note(code=UNLIKE_TRAINING, message="unlike")]}))
+    for limit in (0.0, 50.0, 100.0):
+        assert judge(record.measurement, limit) == "undecided"
+        verdicts = store.statistics(limit_percent=limit).verdicts
+        assert verdicts == {"pass": 0, "fail": 0, "undecided": 1}
+
+
+# ---- In profiles
+
+
+def test_a_profile_says_of_what_and_its_rules_follow(client: FlaskClient) -> None:
+    """Green covers 25 % of red."""
+    rules = [
+        {"figure": "percent_masked", "at_most": 30},
+        {"figure": "count", "at_most": 1},
+        {"figure": "count", "class": "red", "at_least": 1},
+        {"figure": "instances_per_mm2", "at_most": 1},
+        {"figure": "largest_area", "at_most": 256},
+    ]
+    profile = {"of": "red", "classes": ["green"], "pixel_size": 1, "unit": "mm", "rules": rules}
+    made = client.put("/api/v1/profiles/leaf", json=profile)
+    assert made.status_code == 200, made.text
+    assert json.loads(made.text)["profile"]["of"] == "red"
+    data = encoded(blocks(red=RED, green=GREEN))
+    answer = post(client, data=data, profile="leaf")
+    assert [rule["value"] for rule in answer["rules"]] == [25, 1, 1, 1 / 1024, 256]
+    assert answer["verdict"] == "pass"
+    none = post(client, data=encoded(blocks(green=GREEN)), profile="leaf")
+    assert [rule["value"] for rule in none["rules"]] == [None, 0, 0, None, 0]
+    assert [rule["verdict"] for rule in none["rules"]] == ["undecided", "pass", "fail", "undecided", "pass"]
+    assert none["rules"][0]["reason"] == none["rules"][3]["reason"]
+    assert "nothing was found of the class" in none["rules"][0]["reason"]
+    refused = post(client, 409, data=data, profile="leaf", of="green")
+    assert "the profile 'leaf' says 'red'" in refused["error"]["message"]
+    shown = client.get(f"/measurements/{answer['id']}")
+    assert shown.status_code == 200
+    for page in ("/", "/profiles", "/profiles/leaf", f"/profiles/new?measurement={answer['id']}"):
+        assert client.get(page).status_code in {200, 404}, page
+    assert "percent of red" in client.get("/profiles").text
+    for wrong, what in (
+        ({"of": "blue", "model": MODEL}, "of names 'blue'"),
+        (
+            {"of": "red", "rules": [{"figure": "largest_area", "class": "red", "at_most": 9}]},
+            "are not listed",
+        ),
+    ):
+        answered_wrong = client.put("/api/v1/profiles/wrong", json=wrong)
+        assert (answered_wrong.status_code, what in answered_wrong.text) == (409, True), answered_wrong.text
+
+
+def test_rules_on_what_percentages_are_of_afterwards_are_undecided(client: FlaskClient) -> None:
+    rules = [{"figure": "largest_area", "class": "red", "at_most": 2000}]
+    assert client.put("/api/v1/profiles/red", json={"rules": rules}).status_code == 200
+    before = post(client, data=encoded(blocks(red=RED, green=GREEN)), profile="red")
+    assert before["verdict"] == "pass"
+    after = answered(client.put(f"{API}/{before['id']}/region", data={"of": "red"}))
+    assert (after["verdict"], after["rules"][0]["value"]) == ("undecided", None)
+    assert "not listed" in after["rules"][0]["reason"]
 
 
 # ---- On pages

@@ -311,8 +311,10 @@ def judge(measurement: "Measurement", limit_percent: float) -> Verdict:
 def truth_span(measurement: "Measurement") -> Span | None:
     """Return between which percentages the truth is thought to lie; None where nothing is known of the model's errors.
 
-    That is the interval, and anywhere for a picture that is unlike those of the training.
+    That is the interval, and anywhere for a picture that is unlike those of the training. Without a percentage: None.
     """
+    if measurement.coverage.percent_masked is None:
+        return None
     if any(note.code == UNLIKE_TRAINING for note in measurement.notes):
         return 0.0, 100.0
     interval = measurement.coverage.interval

@@ -19,10 +19,11 @@ from planimeter.measurement import (
     Measurement,
     ProfileUsed,
     RuleResult,
+    class_counted,
 )
 from planimeter.measuring.candidates import exact_mask
 from planimeter.numbers import write_between
-from planimeter.rules import Rule, decide, worst
+from planimeter.rules import IN_UNITS, Rule, decide, worst
 
 Of = TypeVar("Of", bound=Measurement)
 LIMIT_REACHED = "limit_reached"
@@ -30,6 +31,8 @@ _UNLIKE = "the picture does not look like those that the model learnt from"
 _MAY_BE_MORE = "the model's limit of instances was reached, so there may be more"
 _ALONE = "decided by the value alone: no interval is known for it"
 _NO_SCALE = "it is not known how large a pixel is; say it with the picture, in the profile or on its page"
+_NOTHING_COUNTS = "nothing was found of the class that it would be of"
+_UNLISTED = "its instances are not listed, and have no areas and lengths"
 _NO_LENGTHS = "the pixels are not square, so there are no lengths in units"
 
 
@@ -47,8 +50,9 @@ class Judging:
 
 
 def check_rules(rules: Sequence[Rule], classes: Sequence[str], counting: Counting | None) -> None:
-    """Refuse a rule on a class that the model lacks, or of which nothing counts."""
+    """Refuse a rule on a class that the model lacks, or of which nothing counts, or no instance is listed."""
     counted = None if counting is None else counting.classes
+    of = None if counting is None else counting.of
     for rule in rules:
         if rule.class_name is None:
             continue
@@ -56,7 +60,11 @@ def check_rules(rules: Sequence[Rule], classes: Sequence[str], counting: Countin
             raise ContradictoryOptions(
                 f"the rule {rule.words!r} is on a class that the model lacks; it knows {', '.join(classes)}"
             )
-        if counted is not None and rule.class_name not in counted:
+        if rule.class_name == of and rule.figure in IN_UNITS:
+            raise ContradictoryOptions(
+                f"the rule {rule.words!r} is on the class that percentages are of: {_UNLISTED}"
+            )
+        if counted is not None and rule.class_name not in {*counted, of}:
             raise ContradictoryOptions(
                 f"the rule {rule.words!r} is on a class that does not count: classes names {', '.join(counted)} only"
             )
@@ -141,12 +149,16 @@ def _value(
 ) -> tuple[float | None, str | None]:
     """Return the value of a figure, or why there is none."""
     if rule.figure == "percent_masked":
-        return part.percent_masked, "there is no percentage"
+        return part.percent_masked, _NOTHING_COUNTS
+    of = class_counted(measurement)
     if rule.figure == "count":
-        counts = [part] if isinstance(part, ClassCoverage) else part.by_class
+        others = [entry for entry in measurement.coverage.by_class if entry.class_name != of]
+        counts = [part] if isinstance(part, ClassCoverage) else others
         return float(sum(entry.count for entry in counts)), None
     if rule.figure == "instances_per_mm2":
-        return part.instances_per_mm2, _NO_SCALE
+        return part.instances_per_mm2, _NO_SCALE if measurement.image.scale is None else _NOTHING_COUNTS
+    if rule.class_name is not None and rule.class_name == of:
+        return None, _UNLISTED
     if rule.unit is not None and measurement.image.scale is None:
         return None, _NO_SCALE
     return _largest(measurement, rule, masks)

@@ -123,6 +123,7 @@ def _says(profile: Profile) -> str:
     parts = [
         f"threshold {profile.score_threshold:g}" if profile.score_threshold is not None else "",
         "a region" if profile.region else "",
+        f"percent of {profile.of}" if profile.of else "",
         f"only {', '.join(counting.classes)}" if counting and counting.classes else "",
         "pixel size" if profile.pixel_size else "",
         "; ".join(rule.words for rule in profile.rules) or "no rules",

@@ -126,7 +126,8 @@ def _form(
     for pack in packs.values():
         for entry in pack.manifest.classes:
             classes.setdefault(entry.name, []).append(pack.name)
-    for gone in (*form.classes, *(rule["class"] for rule in form.rules if rule["class"])):
+    named = [form.texts.get("of", ""), *form.classes, *(rule["class"] for rule in form.rules)]
+    for gone in filter(None, named):
         classes.setdefault(gone, [])  # of a model that is gone, or a wrong one
     versions = parts.store.profiles.versions(stored.name) if stored else []
     return render_template(

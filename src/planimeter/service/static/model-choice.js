@@ -13,7 +13,7 @@ export function rememberModel(form) {
   const follow = () => {
     const chosen = choices.find((choice) => choice.checked);
     threshold?.setAttribute("placeholder", chosen?.dataset.threshold ?? "");
-    offerClasses(form, chosen?.value ?? "");
+    offerClasses(form);
     return chosen;
   };
   const remembered = choices.find((choice) => choice.value === recall());
@@ -28,11 +28,11 @@ export function rememberModel(form) {
 }
 
 /**
- * Let percentages be of the classes of one model only, and say which is chosen also where the list is folded.
+ * Let percentages be of the classes of the chosen model only, and say which is chosen also where the list is folded.
  * @param {HTMLFormElement} form
- * @param {string} model
  */
-function offerClasses(form, model) {
+export function offerClasses(form) {
+  const model = /** @type {HTMLInputElement | null} */ (form.querySelector("input[name=model]:checked"))?.value;
   const place = form.querySelector(".choice-of");
   const list = place?.querySelector("select");
   if (!(place instanceof HTMLElement) || !list) return;

@@ -1,5 +1,7 @@
 // @ts-check
 
+import { offerClasses } from "./model-choice.js";
+
 const MEMORY = "planimeter-profile";
 
 /**
@@ -27,7 +29,7 @@ export function rememberProfile(form) {
  * @param {HTMLSelectElement} choice
  */
 function follow(form, choice) {
-  const { model, threshold, size, says } = choice.selectedOptions[0]?.dataset ?? {};
+  const { model, threshold, size, of, says } = choice.selectedOptions[0]?.dataset ?? {};
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input[name=model]"))) {
     radio.disabled = Boolean(model);
     if (model) radio.checked = radio.value === model;
@@ -35,6 +37,8 @@ function follow(form, choice) {
   able(form, "score_threshold", threshold === undefined);
   able(form, "pixel_size", size === undefined);
   able(form, "unit", size === undefined);
+  offerClasses(form);
+  able(form, "of", of === undefined);
   const words = /** @type {HTMLElement | null} */ (form.querySelector("[data-profile-says]"));
   if (!words) return;
   words.textContent = says ?? "";
@@ -47,7 +51,8 @@ function follow(form, choice) {
  * @param {boolean} can
  */
 function able(form, name, can) {
-  const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem(name));
+  const field = /** @type {HTMLInputElement | HTMLSelectElement | null} */ (form.elements.namedItem(name));
+  if (!field) return;
   field.disabled = !can;
   const box = field.closest("details");
   if (box instanceof HTMLElement) box.classList.toggle("choice-fixed", !can);
