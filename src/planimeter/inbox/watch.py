@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
-from planimeter.errors import TooManyBytes
+from planimeter.errors import InvalidOption, TooManyBytes
 from planimeter.http_client import wait_seconds
 from planimeter.inbox.folder import Found, Settling, find_pictures
-from planimeter.inbox.journal import Entry, Fields, Journal
+from planimeter.inbox.journal import HIDDEN, Entry, Fields, Journal
 from planimeter.inbox.moving import move
 from planimeter.inbox.service import Later, Measured, MeasuringService, Refused
 
@@ -81,6 +81,7 @@ class Watch:
         self._clock = clock
         self._pause = _Delay(0.0, 0, "")
         self._delays: dict[str, _Delay] = {}
+        self._measures = False
         self._gone = ""
         self._empty: set[str] = set()
 
@@ -119,13 +120,17 @@ class Watch:
     def _one(self, picture: Found) -> None:
         try:
             data = picture.read(self._most_bytes)
-            if not picture.unchanged():
-                return  # it settles anew
-            entry = self._journal.begun(picture.name, hashlib.sha256(data).hexdigest(), self._fields)
         except FileNotFoundError:
             return  # somebody took it away, or the whole folder, which the next look tells
         except OSError as error:
             self._later(picture, Later(f"it cannot be read ({error.strerror})", only_this=True))
+            return
+        if not picture.unchanged():
+            return  # it settles anew
+        try:
+            entry = self._journal.begun(picture.name, hashlib.sha256(data).hexdigest(), self._fields)
+        except OSError as error:
+            self._later(picture, Later(f"{error.filename or HIDDEN} cannot be written ({error.strerror})"))
             return
         if len(data) > self._most_bytes:
             outcome: Measured | Refused | Later = Refused(
@@ -137,6 +142,10 @@ class Watch:
         else:
             filename = picture.name.rpartition("/")[2]
             outcome = self._service.measure(data, filename, entry.fields, entry.key(picture.name))
+            self._measures |= isinstance(outcome, Measured)
+        if isinstance(outcome, Refused) and outcome.code == InvalidOption.code and not self._measures:
+            # Rather the options than the picture: with wrong ones, all pictures would be moved away.
+            outcome = Later(outcome.message, only_this=True)
         if isinstance(outcome, Later):
             self._later(picture, outcome)
         else:

@@ -39,7 +39,7 @@ class OutboxRow(Table):
 
     id: Mapped[str] = mapped_column(sa.String(26), primary_key=True)
     """The same for all receivers, and each time that it is sent."""
-    receiver: Mapped[str] = mapped_column(sa.String(300), primary_key=True)
+    receiver: Mapped[str] = mapped_column(sa.String(500), primary_key=True)
     body: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(sa.Integer)
