@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -153,30 +154,27 @@ class Watch:
             self._move(picture, entry, outcome)
 
     def _move(self, picture: Found, entry: Entry, outcome: Measured | Refused) -> None:
-        name = picture.name
+        name, to = picture.name, None
         try:
-            if not picture.unchanged():  # another picture by now: it settles, and is measured too
-                self._report.says(f"{name} was changed or taken away while it was measured")
-            elif isinstance(outcome, Refused):
-                to = move(picture.path, self._places.failed, name, _why(name, outcome))
-                self._report.refused(name, outcome, to)
-            else:
-                to = move(picture.path, self._places.done, name)
-                self._report.measured(name, outcome.answer, to)
-            self._journal.end(name)
-            self._delays.pop(name, None)
+            if picture.unchanged():
+                why = _why(name, outcome) if isinstance(outcome, Refused) else None
+                to = move(picture.path, self._places.done if why is None else self._places.failed, name, why)
+            with suppress(OSError):  # an entry of what is no longer there is dropped by the next one
+                self._journal.end(name)
         except OSError as error:
-            self._later(
-                picture, Later(f"it cannot be moved ({error.filename}: {error.strerror})", only_this=True)
-            )
+            reason = f"it cannot be moved ({error.filename}: {error.strerror})"
+            self._later(picture, Later(reason, only_this=True))
             if isinstance(outcome, Measured):
-                self._note(name, entry, outcome.id)
-
-    def _note(self, name: str, entry: Entry, id_: str) -> None:
-        try:
-            self._journal.measured(name, entry, id_)
-        except OSError:
-            return  # the key of the request still tells it
+                with suppress(OSError):  # the key of the request still tells it
+                    self._journal.measured(name, entry, outcome.id)
+            return
+        self._delays.pop(name, None)
+        if to is None:  # another picture by now: it settles, and is measured too
+            self._report.says(f"{name} was changed or taken away while it was measured")
+        elif isinstance(outcome, Refused):
+            self._report.refused(name, outcome, to)
+        else:
+            self._report.measured(name, outcome.answer, to)
 
     def _later(self, picture: Found, outcome: Later) -> None:
         """Wait, with this picture or with all of them; what is said once is not said again."""
