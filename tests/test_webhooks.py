@@ -55,7 +55,9 @@ def receiver() -> Receiver:
 def test_each_measurement_is_told_and_signed_as_the_standard_says(start: Start, receiver: Receiver) -> None:
     with receiver.listening() as address:
         process = start("--webhook", address, PLANIMETER_WEBHOOK_SECRET=SECRET)
-        url = url_in(process.message())
+        started = process.message()
+        url = url_in(started)
+        assert re.search(rf"Tells +http://127.0.0.1:{receiver.port} \([0-9a-f]{{8}}\)\n", started)
         details = "?filename=strip%2017.png&lot=L%207&sample=3&tags=night,line"
         status, _, body = request(
             f"{url}{MEASUREMENTS}{details}", "POST", OVERLAPPING, {"Content-Type": "image/png"}
@@ -83,7 +85,7 @@ def test_each_measurement_is_told_and_signed_as_the_standard_says(start: Start, 
     assert {"profile", "verdict", "rules"} <= set(data)
     assert (seen["sent"], seen["failed"], seen["waiting"]) == (1, 0, 0)
     for secret in (SECRET, "s3cret", "T0P"):
-        assert secret not in out + err
+        assert secret not in started + out + err
 
 
 def test_the_lines_of_the_documentation_verify_a_message(start: Start, receiver: Receiver) -> None:
