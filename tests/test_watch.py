@@ -285,6 +285,30 @@ def test_what_was_begun_is_finished_as_it_was_begun_and_measured_once(tmp_path: 
     assert network.ran == 2
 
 
+def test_a_picture_that_is_renamed_while_it_is_measured_is_measured_once(tmp_path: Path) -> None:
+    """Its copies are pictures of their own."""
+    folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
+
+    class Held(DotRuntime):
+        def run(self, image: Any) -> Any:
+            entered.set()
+            assert opened.wait(PATIENCE)
+            return super().run(image)
+
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture(3))
+    with serve(tmp_path / "service", Held()) as service, watching(folder, service) as watcher:
+        assert entered.wait(PATIENCE), watcher.said
+        (folder / "a.png").rename(folder / "b.png")
+        (folder / "c.png").write_bytes(picture(3))
+        opened.set()
+        wait(lambda: names_in(folder / "done") == {"b.png", "c.png"}, lambda: watcher.said)
+        names = [entry["image"]["filename"] for entry in listed(service)]
+        assert sorted(names) == ["a.png", "c.png"]
+        assert watcher.stop() == 0
+    assert json.loads((folder / HIDDEN / "begun.json").read_text("utf-8")) == {}
+
+
 def test_sigterm_finishes_the_picture_under_way(tmp_path: Path) -> None:
     folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
 

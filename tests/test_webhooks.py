@@ -22,10 +22,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from fakes import blocks, encoded
+from planimeter.details import Details
 from planimeter.outputs.payload import write_event
-from planimeter.store import outbox
+from planimeter.store import Filter, outbox
 from receivers import Received, Receiver, wait
-from stored import add, open_store
+from stored import add, execute_sql, open_store
 from test_server import MEASUREMENTS, OVERLAPPING, Start, measure, request, start, url_in
 
 __all__ = ["start"]
@@ -384,4 +385,21 @@ def test_the_oldest_of_too_many_are_given_up(tmp_path: Path, monkeypatch: pytest
     again = store.outbox.claim("other", 9, 60)
     assert [(each.id, each.attempts) for each in again] == [(sent[3].id, 1), (sent[4].id, 0)]
     assert store.outbox.give_up() == []
+    store.close()
+
+
+def test_a_damaged_record_can_still_be_changed_and_nobody_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path)
+    store.outbox.tell(["one"], write_event)
+    damaged, whole = add(store).id, add(store).id
+    execute_sql(
+        tmp_path, f"UPDATE measurement_documents SET document = 'no' WHERE measurement_id = '{damaged}'"
+    )  # noqa: S608
+    for id_ in (damaged, whole):
+        store.details.change(id_, Details(lot="A"))
+    assert store.count(Filter(lot="A")) == 2
+    assert store.outbox.waiting() == {"one": 3}
+    assert f"nobody is told of measurement {damaged}" in caplog.text
     store.close()

@@ -141,8 +141,7 @@ class Watch:
         elif entry.id is not None:
             outcome = Measured({"id": entry.id})  # only moving it failed
         else:
-            filename = picture.name.rpartition("/")[2]
-            outcome = self._service.measure(data, filename, entry.fields, entry.key(picture.name))
+            outcome = self._service.measure(data, entry.filename, entry.fields, entry.key)
             self._measures |= isinstance(outcome, Measured)
         if isinstance(outcome, Refused) and outcome.code == InvalidOption.code and not self._measures:
             # Rather the options than the picture: with wrong ones, all pictures would be moved away.
@@ -159,22 +158,28 @@ class Watch:
             if picture.unchanged():
                 why = _why(name, outcome) if isinstance(outcome, Refused) else None
                 to = move(picture.path, self._places.done if why is None else self._places.failed, name, why)
-            with suppress(OSError):  # an entry of what is no longer there is dropped by the next one
-                self._journal.end(name)
         except OSError as error:
             reason = f"it cannot be moved ({error.filename}: {error.strerror})"
             self._later(picture, Later(reason, only_this=True))
-            if isinstance(outcome, Measured):
-                with suppress(OSError):  # the key of the request still tells it
-                    self._journal.measured(name, entry, outcome.id)
+            self._note(name, entry, outcome)
             return
         self._delays.pop(name, None)
+        if to is None and not picture.path.exists():  # under another name it is known by its entry
+            self._note(name, entry, outcome)
+        else:
+            with suppress(OSError):
+                self._journal.end(name)
         if to is None:  # another picture by now: it settles, and is measured too
-            self._report.says(f"{name} was changed or taken away while it was measured")
+            self._report.says(f"{name} was changed, renamed or taken away while it was measured")
         elif isinstance(outcome, Refused):
             self._report.refused(name, outcome, to)
         else:
             self._report.measured(name, outcome.answer, to)
+
+    def _note(self, name: str, entry: Entry, outcome: Measured | Refused) -> None:
+        if isinstance(outcome, Measured):
+            with suppress(OSError):  # the key of the request still tells it
+                self._journal.measured(name, entry, outcome.id)
 
     def _later(self, picture: Found, outcome: Later) -> None:
         """Wait, with this picture or with all of them; what is said once is not said again."""
