@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from planimeter.errors import StoreFailed
+from planimeter.outputs.payload import write_event
 from planimeter.store import Store
 from planimeter.store.files import Folder
 from planimeter.store.journal import Note, write_note
@@ -49,6 +50,14 @@ class TestKilled:
         counts = [_check_killed(home) for home in killed]
         assert counts == sorted(counts)  # from one step on, the record is there
         assert set(counts) == {1, 2}
+
+    def test_an_add_killed_at_any_step_is_told_of_where_it_is_there(self, tmp_path: Path) -> None:
+        killed = _killed_at_every_step(tmp_path, "tell")
+        told = [_messages_in(home) for home in killed]
+        assert told == [
+            _check_killed(home) - 1 for home in killed
+        ]  # "kept" was there before, and nobody was told
+        assert set(told) == {0, 1}
 
     def test_a_delete_killed_at_any_step_is_done_or_not_begun(self, tmp_path: Path) -> None:
         killed = _killed_at_every_step(tmp_path, "delete")
@@ -168,6 +177,13 @@ def _check_killed(home: Path) -> int:
     return listed
 
 
+def _messages_in(home: Path) -> int:
+    database = sqlite3.connect(home / "records" / "planimeter.db")
+    [(count,)] = database.execute("SELECT count(*) FROM outbox")
+    database.close()
+    return int(count)
+
+
 def _places_after(home: Path) -> tuple[int, int]:
     """Assert the same, with what is in the trash; return how many are listed, and how many are there."""
     database = sqlite3.connect(home / "records" / "planimeter.db")
@@ -219,6 +235,13 @@ def _kill_self_at(step: int) -> None:
 
 def _killed_add(home: Path, step: int) -> None:
     store = open_store(home)
+    _kill_self_at(step)
+    add(store)
+
+
+def _killed_tell(home: Path, step: int) -> None:
+    store = open_store(home)
+    store.outbox.tell(["https://mes.example.org"], write_event)
     _kill_self_at(step)
     add(store)
 
@@ -298,6 +321,7 @@ def main() -> None:
     else:
         killed = {
             "add": _killed_add,
+            "tell": _killed_tell,
             "delete": _killed_delete,
             "open": _killed_open,
             "discard": _killed_discard,

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,12 +19,13 @@ import pytest
 
 from fakes import DotRuntime, dots, encoded
 from planimeter.inbox.journal import HIDDEN
+from planimeter.inbox.moving import move
 from planimeter.store import Store
+from receivers import PATIENCE, wait
 from serving import serve
 from test_server import request
 
 QUICK = ("--poll", "0.05", "--settle", "0.15")
-PATIENCE = 60.0
 
 
 class Watcher:
@@ -57,13 +59,6 @@ class Watcher:
         if self._process.poll() is None:
             self._process.send_signal(kind)
         return self._process.wait(PATIENCE)
-
-
-def wait(condition: Callable[[], bool], told: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, told()
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -191,6 +186,33 @@ def test_a_picture_that_is_too_large_for_the_service_is_not_even_read(service: s
     assert "10,737,418,240 bytes" in why["message"]
 
 
+def test_any_name_is_measured_and_moved(service: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = [
+        "two\nlines.png",
+        "x" * 251 + ".png",
+        os.fsdecode(b"caf\xe9.png"),
+        "Ärger & 100 %.PNG",
+        "a;b'\".png",
+    ]
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(picture(number + 1))
+    (folder / ("y" * 251 + ".png")).write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    with watching(folder, service) as watcher:
+        wait(lambda: waiting_in(folder) == set(), lambda: watcher.said)
+        assert watcher.stop() == 0
+    moved = {name: (folder / "done" / name).read_bytes() for name in names_in(folder / "done")}
+    assert moved == {
+        ("x" * 200 + ".png" if name.startswith("xx") else name): picture(number + 1)
+        for number, name in enumerate(names)
+    }
+    assert names_in(folder / "failed") == {"y" * 200 + ".png", "y" * 200 + ".png.json"}
+    assert len(listed(service)) == 5
+    assert "two?lines.png" in watcher.said
+    assert "Traceback" not in watcher.said
+
+
 def test_subfolders_are_watched_where_asked_for_and_what_was_done_is_not(
     service: str, tmp_path: Path
 ) -> None:
@@ -263,6 +285,30 @@ def test_what_was_begun_is_finished_as_it_was_begun_and_measured_once(tmp_path: 
     assert network.ran == 2
 
 
+def test_a_picture_that_is_renamed_while_it_is_measured_is_measured_once(tmp_path: Path) -> None:
+    """Its copies are pictures of their own."""
+    folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
+
+    class Held(DotRuntime):
+        def run(self, image: Any) -> Any:
+            entered.set()
+            assert opened.wait(PATIENCE)
+            return super().run(image)
+
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture(3))
+    with serve(tmp_path / "service", Held()) as service, watching(folder, service) as watcher:
+        assert entered.wait(PATIENCE), watcher.said
+        (folder / "a.png").rename(folder / "b.png")
+        (folder / "c.png").write_bytes(picture(3))
+        opened.set()
+        wait(lambda: names_in(folder / "done") == {"b.png", "c.png"}, lambda: watcher.said)
+        names = [entry["image"]["filename"] for entry in listed(service)]
+        assert sorted(names) == ["a.png", "c.png"]
+        assert watcher.stop() == 0
+    assert json.loads((folder / HIDDEN / "begun.json").read_text("utf-8")) == {}
+
+
 def test_sigterm_finishes_the_picture_under_way(tmp_path: Path) -> None:
     folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
 
@@ -331,6 +377,19 @@ MEASURED = {
 }
 
 
+@contextmanager
+def answering(handler: type[Busy]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 def test_it_comes_back_when_the_service_says_and_with_the_same_key(tmp_path: Path) -> None:
     folder = tmp_path / "in"
 
@@ -346,21 +405,14 @@ def test_it_comes_back_when_the_service_says_and_with_the_same_key(tmp_path: Pat
             (307, {"Location": "http://127.0.0.1:9/elsewhere"}, {}),
         ]
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        address = f"http://127.0.0.1:{server.server_address[1]}/tools"
-        with watching(
-            folder, address, "--profile", "strip line", PLANIMETER_WATCH_KEY="pm_secret"
-        ) as watcher:
-            (folder / "a.png").write_bytes(picture(1))
-            watcher.says("pass")
-            assert watcher.stop() == 0
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    options = ("--profile", "strip line")
+    with (
+        answering(Told) as address,
+        watching(folder, f"{address}/tools", *options, PLANIMETER_WATCH_KEY="pm_secret") as watcher,
+    ):
+        (folder / "a.png").write_bytes(picture(1))
+        watcher.says("pass")
+        assert watcher.stop() == 0
     assert Told.asked[1][0] - Told.asked[0][0] >= 2
     assert len({key for _, _, key in Told.asked}) == 1
     assert len(Told.asked) == 5
@@ -378,6 +430,23 @@ def test_it_comes_back_when_the_service_says_and_with_the_same_key(tmp_path: Pat
     assert "pm_secret" not in watcher.said
 
 
+def test_wrong_options_move_no_picture_away(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+
+    class Strict(Busy):
+        asked: list[tuple[float, str, str]] = []  # noqa: RUF012
+        refusal = {"error": {"code": "invalid_option", "message": "no such profile is possible"}}  # noqa: RUF012
+        answers = [(400, {}, refusal), (201, {}, MEASURED), (400, {}, refusal)]  # noqa: RUF012
+
+    with answering(Strict) as address, watching(folder, address) as watcher:
+        (folder / "b.png").write_bytes(picture(2))
+        watcher.says("b.png: ")
+        assert names_in(folder / "failed") == set()
+        wait(lambda: "b.png" in names_in(folder / "done"), lambda: watcher.said)
+        (folder / "c.png").write_bytes(picture(3))  # now the options are good, and it is the picture
+        wait(lambda: "c.png" in names_in(folder / "failed"), lambda: watcher.said)
+
+
 def test_one_picture_that_crashes_the_service_does_not_hold_up_the_others(tmp_path: Path) -> None:
     folder = tmp_path / "in"
 
@@ -391,21 +460,13 @@ def test_one_picture_that_crashes_the_service_does_not_hold_up_the_others(tmp_pa
             else:
                 super().do_POST()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Crashing)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
     folder.mkdir()
     (folder / "bad.png").write_bytes(picture(1))
-    try:
-        with watching(folder, f"http://127.0.0.1:{server.server_address[1]}") as watcher:
-            watcher.says("bad.png: ")
-            (folder / "good.png").write_bytes(picture(2))
-            watcher.says("good.png")
-            assert watcher.stop() == 0
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(Crashing) as address, watching(folder, address) as watcher:
+        watcher.says("bad.png: ")
+        (folder / "good.png").write_bytes(picture(2))
+        watcher.says("good.png")
+        assert watcher.stop() == 0
     assert waiting_in(folder) == {"bad.png"}
     assert watcher.said.count("it crashed") == 1
 
@@ -444,6 +505,46 @@ def test_a_done_folder_that_cannot_be_written_keeps_the_picture_and_measures_it_
         watcher.says(f"measured before: {entry['id']}")
     assert names_in(done) == {"a.png"}
     assert listed(service) == []  # a second one would be a picture measured twice
+
+
+def test_another_drive_is_refused_at_the_start(service: str, tmp_path: Path) -> None:
+    other = Path("/dev/shm")  # noqa: S108  of the system, in memory
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second drive here")
+    with (
+        tempfile.TemporaryDirectory(dir=other) as done,
+        watching(tmp_path / "in", service, "--done", done) as watcher,
+    ):
+        assert watcher.stop(signal.SIGCONT) == 1
+        assert list(Path(done).iterdir()) == []
+    assert f"to --done {done}" in watcher.said
+    assert "both must be on the same drive" in watcher.said
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_move_that_a_kill_interrupted_is_finished_with_and_without_second_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    done = tmp_path / "done"
+    for name in ("done", "in"):
+        (tmp_path / name).mkdir()
+    (done / "a.png").write_bytes(b"another")
+    source = tmp_path / "in" / "a.png"
+    source.write_bytes(b"picture")
+    if links:
+        os.link(source, done / "a (2).png")  # as a kill leaves it
+    else:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "link", refuse)
+    assert move(source, done, "a.png") == done / "a (2).png"
+    assert not source.exists()
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == {
+        "a.png": b"another",
+        "a (2).png": b"picture",
+    }
 
 
 def test_two_watchers_of_one_folder_are_refused(service: str, tmp_path: Path) -> None:

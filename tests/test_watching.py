@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from planimeter.errors import NotReady
+from planimeter.outputs.payload import write_event
 from planimeter.service.context import EXTENSION
 from planimeter.service.logs import JsonLines
 from planimeter.service.tracing import ENDPOINT, Tracing, from_environment
@@ -64,7 +65,12 @@ def test_requests_are_counted_by_route_and_rejections_by_code(client: FlaskClien
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_each_query_of_the_dashboard_names_what_the_service_shows(client: FlaskClient, query: str) -> None:
+def test_each_query_of_the_dashboard_names_what_the_service_shows(
+    client: FlaskClient, app: Flask, store: Store, query: str
+) -> None:
+    store.outbox.tell(["https://mes.example.org"], write_event)
+    app.extensions[EXTENSION].metrics.count_sent("https://mes.example.org", 1, 1)
+    app.extensions[EXTENSION].metrics.count_given_up("https://mes.example.org", 1)
     post(client, OVERLAPPING)
     post(client, b"text")
     shown = samples(client)

@@ -1,6 +1,7 @@
 """Webhooks: a service that is killed, receivers that are slow, gone and back, and messages that none of them loses."""
 
 import base64
+import contextlib
 import json
 import re
 import secrets
@@ -11,14 +12,21 @@ import sys
 import threading
 import time
 from collections import Counter
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
+import numpy as np
 import pytest
 from standardwebhooks import Webhook
 
 from fakes import blocks, encoded
+from planimeter.details import Details
+from planimeter.outputs.payload import write_event
+from planimeter.store import Filter, outbox
 from receivers import Received, Receiver, wait
+from stored import add, execute_sql, open_store
 from test_server import MEASUREMENTS, OVERLAPPING, Start, measure, request, start, url_in
 
 __all__ = ["start"]
@@ -48,7 +56,9 @@ def receiver() -> Receiver:
 def test_each_measurement_is_told_and_signed_as_the_standard_says(start: Start, receiver: Receiver) -> None:
     with receiver.listening() as address:
         process = start("--webhook", address, PLANIMETER_WEBHOOK_SECRET=SECRET)
-        url = url_in(process.message())
+        started = process.message()
+        url = url_in(started)
+        assert re.search(rf"Tells +http://127.0.0.1:{receiver.port} \([0-9a-f]{{8}}\)\n", started)
         details = "?filename=strip%2017.png&lot=L%207&sample=3&tags=night,line"
         status, _, body = request(
             f"{url}{MEASUREMENTS}{details}", "POST", OVERLAPPING, {"Content-Type": "image/png"}
@@ -76,7 +86,7 @@ def test_each_measurement_is_told_and_signed_as_the_standard_says(start: Start, 
     assert {"profile", "verdict", "rules"} <= set(data)
     assert (seen["sent"], seen["failed"], seen["waiting"]) == (1, 0, 0)
     for secret in (SECRET, "s3cret", "T0P"):
-        assert secret not in out + err
+        assert secret not in started + out + err
 
 
 def test_the_lines_of_the_documentation_verify_a_message(start: Start, receiver: Receiver) -> None:
@@ -326,3 +336,70 @@ def test_what_cannot_be_is_refused_at_the_start(
     assert "s3cret" not in out + err
     assert "Traceback" not in err
     assert not (tmp_path / "planimeter-data").exists()
+
+
+@pytest.mark.slow
+def test_what_is_stored_is_told_wherever_a_kill_falls(
+    start: Start, receiver: Receiver, tmp_path: Path
+) -> None:
+    """Also what was stored and not answered any more; and nothing that was not stored."""
+    chance = np.random.default_rng(3)
+    with receiver.listening() as address:
+        options = (*FOLDERS, "--webhook", address)
+        for turn in range(4):
+            process = start(*options, PLANIMETER_WEBHOOK_SECRET=SECRET)
+            url = url_in(process.message())
+            ending = threading.Timer(chance.uniform(0.3, 1.2), process.stop, [signal.SIGKILL])
+            ending.start()
+            with contextlib.suppress(OSError, HTTPException):
+                for number in range(1000):
+                    measure(url, picture((turn * 16 + number) % 64 + 1))
+            ending.join()
+        url = url_in(start(*options, PLANIMETER_WEBHOOK_SECRET=SECRET).message())
+        _forget_claims(tmp_path / "db" / "p.db")
+        wait(lambda: metrics(url)["waiting"] == 0, lambda: metrics(url))
+        stored: set[str] = set()
+        after = f"{url}{MEASUREMENTS}?limit=200"
+        while after:
+            page = json.loads(request(after)[2])
+            stored |= {entry["id"] for entry in page["measurements"]}
+            after = page["next_url"] and urljoin(after, page["next_url"])
+    assert {each.measurement for each in receiver.taken} == stored
+    assert len(stored) > 4
+    ids = {(each.measurement, each.headers["webhook-id"]) for each in receiver.came}
+    assert len(ids) == len(stored)
+
+
+def test_the_oldest_of_too_many_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MOST_WAITING", 3)
+    store = open_store(tmp_path)
+    store.outbox.tell(["one", "other"], write_event)
+    ids = [add(store).id for _ in range(5)]
+    sent = store.outbox.claim("other", 5, 60)
+    assert store.outbox.claim("other", 5, 60) == []  # they are claimed
+    store.outbox.settle("other", sent[:3], [outbox.Failed(sent[3].id, "it hung up", 0)], sent[4:])
+    assert store.outbox.give_up() == [outbox.GivenUp("one", 2, "it was not tried")]
+    assert store.outbox.waiting() == {"one": 3, "other": 2}
+    left = store.outbox.claim("one", 9, 60)
+    assert [json.loads(each.body)["data"]["id"] for each in left] == ids[2:]
+    again = store.outbox.claim("other", 9, 60)
+    assert [(each.id, each.attempts) for each in again] == [(sent[3].id, 1), (sent[4].id, 0)]
+    assert store.outbox.give_up() == []
+    store.close()
+
+
+def test_a_damaged_record_can_still_be_changed_and_nobody_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path)
+    store.outbox.tell(["one"], write_event)
+    damaged, whole = add(store).id, add(store).id
+    execute_sql(
+        tmp_path, f"UPDATE measurement_documents SET document = 'no' WHERE measurement_id = '{damaged}'"
+    )  # noqa: S608
+    for id_ in (damaged, whole):
+        store.details.change(id_, Details(lot="A"))
+    assert store.count(Filter(lot="A")) == 2
+    assert store.outbox.waiting() == {"one": 3}
+    assert f"nobody is told of measurement {damaged}" in caplog.text
+    store.close()

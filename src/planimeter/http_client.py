@@ -111,7 +111,8 @@ def send(
     `target` is another path and query than that of the address. Of the answer's body up to `most_bytes` are read.
     """
     connection = _connection(address, seconds)
-    cut = threading.Timer(seconds, _cut, (connection,))
+    late = threading.Event()
+    cut = threading.Timer(seconds, _cut, (connection, late))
     cut.daemon = True
     cut.start()
     named = {"User-Agent": f"planimeter/{version('planimeter')}", "Connection": "close", **(headers or {})}
@@ -121,12 +122,12 @@ def send(
         answer = connection.getresponse()
         content = answer.read(most_bytes)
         found = {name.lower(): value for name, value in answer.getheaders()}
-        if not cut.is_alive():
+        if late.is_set():
             raise TimeoutError
         return Answer(answer.status, found, content)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        late = isinstance(error, TimeoutError) or not cut.is_alive()
-        reason = f"no answer within {seconds:g} s" if late else _reason(error)
+        too_late = late.is_set() or isinstance(error, TimeoutError)
+        reason = f"no answer within {seconds:g} s" if too_late else _reason(error)
         raise Unreachable(f"{address.shown} cannot be reached ({reason})") from error
     finally:
         cut.cancel()
@@ -148,8 +149,9 @@ def _connection(address: Address, seconds: float) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(address.host, address.port, timeout=seconds)
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     """End a request that trickles: the time limit of a socket begins anew with every byte."""
+    late.set()
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(SHUT_RDWR)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import click
@@ -70,7 +71,8 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         closing.callback(sending.stop)
         server = Server(app, settings, listening)
         stop_on_signals(server)
-        announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None)
+        told = [receiver.name for receiver in receivers]
+        announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None, told)
         server.run()
         console.print("Stopped.")
     if not server.idle:
@@ -92,8 +94,15 @@ def stop_on_signals(server: Server) -> None:
         signal.signal(kind, stop)
 
 
-def announce(console: Console, settings: Settings, models: Models, url: str, public_url: str | None) -> None:
-    """Print where the service is, what it measures with, where things go, and a first request to copy."""
+def announce(
+    console: Console,
+    settings: Settings,
+    models: Models,
+    url: str,
+    public_url: str | None,
+    told: Sequence[str] = (),
+) -> None:
+    """Print where the service is, what it measures with, where things go, who is told, and a first request to copy."""
     info = models.get().info
     lines = {
         "Page": url,
@@ -101,6 +110,7 @@ def announce(console: Console, settings: Settings, models: Models, url: str, pub
         "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
         "Uploads": settings.upload_folder.absolute(),
         "Outputs": settings.output_folder.absolute(),
+        "Tells": ", ".join(told),
         "Try": f"curl -F image=@picture.png {public_url or url}/api/v1/measurements",
     }
     console.print("[bold]Planimeter[/] is ready; Ctrl+C stops it.")

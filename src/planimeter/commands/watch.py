@@ -88,11 +88,11 @@ class Lines:
 
     def refused(self, name: str, why: Refused, to: Path) -> None:
         """Say why a picture was not measured, and where it is."""
-        self.says(f"{shown(name)}: {why.message}; moved to {to}")
+        self.says(f"{name}: {why.message}; moved to {to}")
 
     def says(self, sentence: str) -> None:
         """Print a sentence."""
-        click.secho(sentence, fg="yellow", err=True)
+        click.secho(shown(sentence), fg="yellow", err=True)
 
 
 def fields_of(options: InboxOptions, details: Details) -> Fields:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from planimeter.errors import InvalidOption
 
 HIDDEN = ".planimeter"
+MOST_ENTRIES = 100
 Fields = tuple[tuple[str, str], ...]
 """What is asked of a picture, as the fields of a request."""
 
@@ -24,15 +25,25 @@ Fields = tuple[tuple[str, str], ...]
 class Entry:
     """A picture that was begun."""
 
+    name: str
+    """Under which it was."""
     sha256: str
     """Of its content."""
+    inode: int
+    """Of its file, which stays when it is renamed; a copy has one of its own."""
     fields: Fields
     id: str | None = None
     """The measurement, where it is there already and the picture could not be moved yet."""
 
-    def key(self, name: str) -> str:
-        """Return the key of its request: the same picture under the same name, with the same asked of it."""
-        said = json.dumps([name, self.sha256, self.fields])
+    @property
+    def filename(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """The key of its request: the same picture under the same name, with the same asked of it."""
+        said = json.dumps([self.name, self.sha256, self.fields])
         return f"watch-{sha256(said.encode()).hexdigest()}"
 
 
@@ -62,17 +73,24 @@ class Journal:
         return True
 
     def begun(self, name: str, content: str, fields: Fields) -> Entry:
-        """Return the entry of a picture with this SHA-256: that which is there, else a new one."""
+        """Return the entry of a picture with this SHA-256: that which is there, else a new one.
+
+        One that was renamed since it was begun keeps the entry that it had.
+        """
         entry = self._entries.get(name)
-        if entry is None or entry.sha256 != content:
-            entry = Entry(content, fields)
-            self._put(name, entry)
+        if entry is not None and entry.sha256 == content:
+            return entry
+        inode = (self._folder / name).lstat().st_ino
+        same = (old for old, each in self._entries.items() if (each.sha256, each.inode) == (content, inode))
+        before = next((old for old in same if not (self._folder / old).exists()), None)
+        entry = Entry(name, content, inode, fields) if before is None else self._entries[before]
+        self._put(name, entry, before)
         return entry
 
     def measured(self, name: str, entry: Entry, id_: str) -> None:
         """Note the measurement of a picture that cannot be moved yet."""
         if entry.id != id_:
-            self._put(name, Entry(entry.sha256, entry.fields, id_))
+            self._put(name, replace(entry, id=id_))
 
     def end(self, name: str) -> None:
         """Forget a picture that was moved."""
@@ -84,12 +102,12 @@ class Journal:
             os.close(self._lock)
             self._lock = None
 
-    def _put(self, name: str, entry: Entry | None) -> None:
-        # What is no longer there was moved, or taken away by somebody.
-        kept = {each: found for each, found in self._entries.items() if (self._folder / each).exists()}
-        kept.pop(name, None)
+    def _put(self, name: str, entry: Entry | None, instead_of: str | None = None) -> None:
+        kept = {each: found for each, found in self._entries.items() if each not in {name, instead_of}}
         if entry is not None:
             kept[name] = entry
+        for old in [*kept][:-MOST_ENTRIES]:  # of pictures that somebody took away
+            del kept[old]
         aside = self._file.with_suffix(".new")
         self._home.mkdir(exist_ok=True)
         with aside.open("w", encoding="utf-8") as file:
@@ -119,4 +137,10 @@ class Journal:
 def _entry(found: Any) -> Entry:
     fields = tuple((str(name), str(value)) for name, value in found["fields"])
     id_ = found["id"]
-    return Entry(str(found["sha256"]), fields, None if id_ is None else str(id_))
+    return Entry(
+        str(found["name"]),
+        str(found["sha256"]),
+        int(found["inode"]),
+        fields,
+        None if id_ is None else str(id_),
+    )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PROBE = ".planimeter-probe"
+LONGEST_STEM = 200
+"""Bytes of a name without its ending; file systems take 255 with all that is added."""
 
 
 def move(path: Path, target_folder: Path, name: str, why: Mapping[str, Any] | None = None) -> Path:
@@ -38,6 +40,9 @@ def try_moving(source_folder: Path, target_folder: Path) -> None:
 
 
 def _names(target: Path) -> Iterator[Path]:
+    stem = os.fsencode(target.stem)
+    if len(stem) > LONGEST_STEM:  # else there may be no room for what is added to it
+        target = target.with_name(f"{stem[:LONGEST_STEM].decode(errors='ignore')}{target.suffix}")
     yield target
     for number in itertools.count(2):
         yield target.with_name(f"{target.stem} ({number}){target.suffix}")

@@ -82,7 +82,7 @@ class MeasuringService:
         answer = self._send("GET", path, seconds=CHECK_SECONDS)
         if answer.status == 200 or answer.status >= 500 or answer.status == 429:
             return None
-        return _said(self.shown, answer)[1]
+        return _told(self.shown, answer)
 
     def measure(self, data: bytes, filename: str, fields: Sequence[tuple[str, str]], key: str) -> Outcome:
         """Have a picture measured; the same `key` again measures nothing twice."""
@@ -119,32 +119,33 @@ def _outcome(address: Address, answer: Answer) -> Outcome:
         found = _json(answer)
         if isinstance(found.get("id"), str) and isinstance(found.get("coverage"), dict):
             return Measured(found)
-    code, message = _said(address.shown, answer)
+    code, message = _said(answer)
     if answer.status == _TOO_LARGE and not code:
-        return Refused(TooManyBytes.code, message, answer.status)
+        return Refused(TooManyBytes.code, _told(address.shown, answer), answer.status)
     if answer.status in _REFUSES_THE_PICTURE and code and code != KeyInUse.code:
         return Refused(code, message, answer.status)
-    return Later(message, answer.retry_after, only_this=answer.status in _ABOUT_ONE_PICTURE)
-
-
-def _said(shown: str, answer: Answer) -> tuple[str, str]:
-    """Return code and message of an answer that is an error; no code where it is none of Planimeter's."""
-    error = _json(answer).get("error")
-    if (
-        isinstance(error, dict)
-        and isinstance(error.get("code"), str)
-        and isinstance(error.get("message"), str)
-    ):
-        return error["code"], f"{shown} answers {answer.status}: {error['message']}"
-    if 300 <= answer.status < 400 and "location" in answer.headers:
-        return (
-            "",
-            f"{shown} answers that it is at {answer.headers['location'][:100]!r}: give that as --service",
-        )
-    return (
-        "",
-        f"{shown} answers {answer.status}, and not as Planimeter does; is it the address of the service?",
+    return Later(
+        _told(address.shown, answer), answer.retry_after, only_this=answer.status in _ABOUT_ONE_PICTURE
     )
+
+
+def _told(shown: str, answer: Answer) -> str:
+    """Return the sentence for an answer that is an error, with who gave it."""
+    code, message = _said(answer)
+    if code:
+        return f"{shown} answers {answer.status}: {message}"
+    if 300 <= answer.status < 400 and "location" in answer.headers:
+        return f"{shown} answers that it is at {answer.headers['location'][:100]!r}: give that as --service"
+    return f"{shown} answers {answer.status}, and not as Planimeter does; is it the address of the service?"
+
+
+def _said(answer: Answer) -> tuple[str, str]:
+    """Return code and message of an error as Planimeter answers it; two empty texts for any other answer."""
+    error = _json(answer).get("error")
+    if not isinstance(error, dict):
+        return "", ""
+    code, message = error.get("code"), error.get("message")
+    return (code, message) if isinstance(code, str) and isinstance(message, str) else ("", "")
 
 
 def _json(answer: Answer) -> dict[str, Any]:

@@ -5,15 +5,16 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
-from planimeter.errors import TooManyBytes
+from planimeter.errors import InvalidOption, TooManyBytes
 from planimeter.http_client import wait_seconds
 from planimeter.inbox.folder import Found, Settling, find_pictures
-from planimeter.inbox.journal import Entry, Fields, Journal
+from planimeter.inbox.journal import HIDDEN, Entry, Fields, Journal
 from planimeter.inbox.moving import move
 from planimeter.inbox.service import Later, Measured, MeasuringService, Refused
 
@@ -81,6 +82,7 @@ class Watch:
         self._clock = clock
         self._pause = _Delay(0.0, 0, "")
         self._delays: dict[str, _Delay] = {}
+        self._measures = False
         self._gone = ""
         self._empty: set[str] = set()
 
@@ -119,13 +121,17 @@ class Watch:
     def _one(self, picture: Found) -> None:
         try:
             data = picture.read(self._most_bytes)
-            if not picture.unchanged():
-                return  # it settles anew
-            entry = self._journal.begun(picture.name, hashlib.sha256(data).hexdigest(), self._fields)
         except FileNotFoundError:
             return  # somebody took it away, or the whole folder, which the next look tells
         except OSError as error:
             self._later(picture, Later(f"it cannot be read ({error.strerror})", only_this=True))
+            return
+        if not picture.unchanged():
+            return  # it settles anew
+        try:
+            entry = self._journal.begun(picture.name, hashlib.sha256(data).hexdigest(), self._fields)
+        except OSError as error:
+            self._later(picture, Later(f"{error.filename or HIDDEN} cannot be written ({error.strerror})"))
             return
         if len(data) > self._most_bytes:
             outcome: Measured | Refused | Later = Refused(
@@ -135,8 +141,11 @@ class Watch:
         elif entry.id is not None:
             outcome = Measured({"id": entry.id})  # only moving it failed
         else:
-            filename = picture.name.rpartition("/")[2]
-            outcome = self._service.measure(data, filename, entry.fields, entry.key(picture.name))
+            outcome = self._service.measure(data, entry.filename, entry.fields, entry.key)
+            self._measures |= isinstance(outcome, Measured)
+        if isinstance(outcome, Refused) and outcome.code == InvalidOption.code and not self._measures:
+            # Rather the options than the picture: with wrong ones, all pictures would be moved away.
+            outcome = Later(outcome.message, only_this=True)
         if isinstance(outcome, Later):
             self._later(picture, outcome)
         else:
@@ -144,30 +153,33 @@ class Watch:
             self._move(picture, entry, outcome)
 
     def _move(self, picture: Found, entry: Entry, outcome: Measured | Refused) -> None:
-        name = picture.name
+        name, to = picture.name, None
         try:
-            if not picture.unchanged():  # another picture by now: it settles, and is measured too
-                self._report.says(f"{name} was changed or taken away while it was measured")
-            elif isinstance(outcome, Refused):
-                to = move(picture.path, self._places.failed, name, _why(name, outcome))
-                self._report.refused(name, outcome, to)
-            else:
-                to = move(picture.path, self._places.done, name)
-                self._report.measured(name, outcome.answer, to)
-            self._journal.end(name)
-            self._delays.pop(name, None)
+            if picture.unchanged():
+                why = _why(name, outcome) if isinstance(outcome, Refused) else None
+                to = move(picture.path, self._places.done if why is None else self._places.failed, name, why)
         except OSError as error:
-            self._later(
-                picture, Later(f"it cannot be moved ({error.filename}: {error.strerror})", only_this=True)
-            )
-            if isinstance(outcome, Measured):
-                self._note(name, entry, outcome.id)
+            reason = f"it cannot be moved ({error.filename}: {error.strerror})"
+            self._later(picture, Later(reason, only_this=True))
+            self._note(name, entry, outcome)
+            return
+        self._delays.pop(name, None)
+        if to is None and not picture.path.exists():  # under another name it is known by its entry
+            self._note(name, entry, outcome)
+        else:
+            with suppress(OSError):
+                self._journal.end(name)
+        if to is None:  # another picture by now: it settles, and is measured too
+            self._report.says(f"{name} was changed, renamed or taken away while it was measured")
+        elif isinstance(outcome, Refused):
+            self._report.refused(name, outcome, to)
+        else:
+            self._report.measured(name, outcome.answer, to)
 
-    def _note(self, name: str, entry: Entry, id_: str) -> None:
-        try:
-            self._journal.measured(name, entry, id_)
-        except OSError:
-            return  # the key of the request still tells it
+    def _note(self, name: str, entry: Entry, outcome: Measured | Refused) -> None:
+        if isinstance(outcome, Measured):
+            with suppress(OSError):  # the key of the request still tells it
+                self._journal.measured(name, entry, outcome.id)
 
     def _later(self, picture: Found, outcome: Later) -> None:
         """Wait, with this picture or with all of them; what is said once is not said again."""

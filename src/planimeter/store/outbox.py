@@ -5,6 +5,7 @@ other. Whoever sends it claims it first: of two services on one store one sends 
 free again soon.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from planimeter.errors import StoreFailed
 from planimeter.store.database import Database
 from planimeter.store.ids import Ids
 from planimeter.store.record import Record, record_of
 from planimeter.store.rows import read_rows
 from planimeter.store.tables import Table, UtcDateTime
 
+_log = logging.getLogger(__name__)
 Kind = Literal["measurement.created", "measurement.changed"]
 Write = Callable[[Kind, datetime, Record], str]
 """Writes the body of a message."""
@@ -39,7 +42,7 @@ class OutboxRow(Table):
 
     id: Mapped[str] = mapped_column(sa.String(26), primary_key=True)
     """The same for all receivers, and each time that it is sent."""
-    receiver: Mapped[str] = mapped_column(sa.String(300), primary_key=True)
+    receiver: Mapped[str] = mapped_column(sa.String(500), primary_key=True)
     body: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(sa.Integer)
@@ -106,8 +109,12 @@ class Outbox:
         if self._write is None or not self._receivers:
             return
         now = _now()
-        row = read_rows(connection, [id_])[id_]
-        message = {"id": self._ids.next(), "body": self._write(kind, now, record_of(row))}
+        try:
+            record = record_of(read_rows(connection, [id_])[id_])
+        except (StoreFailed, ValueError, TypeError) as error:  # a damaged record can still be changed
+            _log.warning("nobody is told of measurement %s: %s", id_, error)
+            return
+        message = {"id": self._ids.next(), "body": self._write(kind, now, record)}
         same = {**message, "created_at": now, "due_at": now, "attempts": 0}
         connection.execute(sa.insert(OutboxRow), [{**same, "receiver": name} for name in self._receivers])
         for bell in self._bells:

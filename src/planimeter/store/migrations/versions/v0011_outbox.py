@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(26), primary_key=True),
-        sa.Column("receiver", sa.String(300), primary_key=True),
+        sa.Column("receiver", sa.String(500), primary_key=True),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
