@@ -231,3 +231,23 @@ def test_nothing_of_the_class_is_said_at_once(tmp_path: Path, watched: Watched) 
         page.locator("measurement-view.ready").wait_for()
         settle(page)
         assert page.locator(".reading-what").inner_text() == "of the red is masked as green"
+
+
+def test_a_profile_says_of_what_on_the_home_page(tmp_path: Path, watched: Watched) -> None:
+    picture = encoded(blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48)))
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        url = urljoin(service, "api/v1/profiles/leaf")
+        said = json.dumps({"of": "red", "model": "blocks"}).encode()
+        status, _, answer = ask(url, "PUT", said, {"Content-Type": "application/json"})
+        assert status == 200, answer
+        page = watched.open(service)
+        page.locator(".choice-of summary").click()
+        page.locator(".choice-of select").select_option("green")
+        expect(page.locator("[data-of-given]")).to_have_text("the green")
+        page.locator("select[name=profile]").select_option("leaf")
+        expect(page.locator(".choice-of select")).to_be_disabled()
+        expect(page.locator("[data-profile-says]")).to_contain_text("percent of red")
+        page.set_input_files("#image", {"name": "a.png", "mimeType": "image/png", "buffer": picture})
+        page.locator("measurement-view.ready").wait_for()
+        settle(page)
+        assert page.locator(".reading-what").inner_text() == "of the red is masked as green"

@@ -132,9 +132,11 @@ export class BatchList {
     one(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
     const status = one(line, ".batch-status");
     if (entry.state === "done" && !status.querySelector("a")) {
-      const link = element("a", "", `${percent(entry.percent)} %`);
+      const none = entry.percent === null;
+      const link = element("a", "", none ? "no percentage" : `${percent(entry.percent)} %`);
       link.href = this.address("review", entry);
-      link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
+      const said = none ? "no percentage" : `${percent(entry.percent)} percent`;
+      link.setAttribute("aria-label", `${said} of ${entry.file.name}`);
       const instances = `${entry.instances} instance${entry.instances === 1 ? "" : "s"}`;
       const { interval } = entry;
       status.replaceChildren(
