@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from planimeter.details import LONGEST_NAME, LONGEST_NOTE, Name, NoteText
 from planimeter.errors import ContradictoryOptions, InvalidOption
@@ -23,6 +24,7 @@ from planimeter.scale import GivenScale, unit_of
 PROFILE_NAME = NAME_PATTERN
 """As of models: a name is an address, a file and a word on a command line."""
 LISTS = ("ignore", "classes")
+NUMBERS = ("score_threshold", "least_area", "pixel_size")
 _FIRST = ("title", "note", "model", "score_threshold")
 _WORDS_ONLY = ("title", "note", "rules")
 Options = Mapping[str, Any]
@@ -61,13 +63,18 @@ class Profile(GivenScale, GivenCounting):
         if not isinstance(given, Mapping):
             return given
         found = dict(given)
+        for name in NUMBERS:
+            if isinstance(found.get(name), (bool, str)):  # which options of a request would be
+                raise PydanticCustomError(
+                    "no_number",
+                    "{name} is {value}: it should be a number",
+                    {"name": name, "value": _short(found[name])},
+                )
         for name in LISTS:
             if isinstance(found.get(name), (list, tuple)) and all(isinstance(e, str) for e in found[name]):
                 found[name] = ",".join(found[name]) or None
         if isinstance(found.get("region"), Mapping):
             found["region"] = json.dumps(found["region"])
-        if found.get("rules", ()) is None:
-            del found["rules"]
         return found
 
     @model_validator(mode="after")
