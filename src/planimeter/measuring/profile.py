@@ -25,6 +25,11 @@ PROFILE_NAME = NAME_PATTERN
 """As of models: a name is an address, a file and a word on a command line."""
 LISTS = ("ignore", "classes")
 NUMBERS = ("score_threshold", "least_area", "pixel_size")
+_KINDS = {
+    **dict.fromkeys(NUMBERS, "a number"),
+    **dict.fromkeys(LISTS, "a list"),
+    "region": 'an object like {"include": [[[x, y], …], …]}',
+}
 _FIRST = ("title", "note", "model", "score_threshold")
 _WORDS_ONLY = ("title", "note", "rules")
 Options = Mapping[str, Any]
@@ -63,12 +68,12 @@ class Profile(GivenScale, GivenCounting):
         if not isinstance(given, Mapping):
             return given
         found = dict(given)
-        for name in NUMBERS:
-            if isinstance(found.get(name), (bool, str)):  # which options of a request would be
+        for name, wanted in _KINDS.items():
+            if isinstance(found.get(name), (bool, str)):  # which an option of a request may be
                 raise PydanticCustomError(
-                    "no_number",
-                    "{name} is {value}: it should be a number",
-                    {"name": name, "value": _short(found[name])},
+                    "wrong_kind",
+                    "{name} is {value}: it should be {wanted}",
+                    {"name": name, "value": _short(found[name]), "wanted": wanted},
                 )
         for name in LISTS:
             if isinstance(found.get(name), (list, tuple)) and all(isinstance(e, str) for e in found[name]):

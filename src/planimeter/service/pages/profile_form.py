@@ -87,6 +87,8 @@ def document_of(form: ProfileForm) -> dict[str, Any]:
     document: dict[str, Any] = {
         name: _number(text) if name in NUMBERS else text for name, text in form.texts.items()
     }
+    if "region" in document:
+        document["region"] = _object(document["region"])
     if "pixel_size" not in document:
         document.pop("unit", None)  # the form always has one
     if form.ignore:
@@ -102,6 +104,14 @@ def _rule(row: Mapping[str, str]) -> dict[str, Any]:
         said["unit"] = row["unit"]
     side = "at_least" if row["side"] == "at_least" else "at_most"
     return {name: value for name, value in said.items() if value} | {side: _number(row["limit"].strip())}
+
+
+def _object(text: str) -> Any:
+    """Return the JSON that a text is; what is none stays a text, and is refused as one."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _number(text: str) -> float | int | str:
