@@ -9,11 +9,11 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from planimeter.measurement import Measurement
-from planimeter.measuring.profile import NUMBERS
 from planimeter.rules import IN_UNITS
 
 TEXTS = ("title", "note", "model", "score_threshold", "region", "least_area", "pixel_size", "unit")
 RULE_FIELDS = ("figure", "class", "side", "limit", "unit")
+NUMBERS = ("score_threshold", "least_area", "pixel_size")
 SPARE_ROWS = 2
 """Empty rows for rules, where no script can add them."""
 
