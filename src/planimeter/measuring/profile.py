@@ -7,7 +7,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from planimeter.details import LONGEST_NAME, LONGEST_NOTE, Name, NoteText
 from planimeter.errors import ContradictoryOptions, InvalidOption
@@ -27,6 +28,13 @@ Options = Mapping[str, Any]
 """Options of a measurement by their names, as a request gives them; those that are not given are left out."""
 ClassName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^,\s]([^,]*[^,\s])?$")]
 """Names in one text have commas between them."""
+
+
+def _number(value: object) -> object:
+    """Refuse what an option of a request may be: of JSON, 5.0 is a whole number, and "5" is none."""
+    if isinstance(value, (bool, str)):
+        raise PydanticCustomError("no_number", "it should be a number")
+    return value
 
 
 class Profile(BaseModel):
@@ -58,8 +66,8 @@ class Profile(BaseModel):
     classes: tuple[ClassName, ...] = Field(
         (), max_length=MOST_CLASSES, description="Whose instances count; without any, all."
     )
-    least_area: int = Field(
-        0, ge=0, le=2**40, strict=True, description="Instances with fewer pixels are left out."
+    least_area: Annotated[int, BeforeValidator(_number)] = Field(
+        0, ge=0, le=2**40, description="Instances with fewer pixels are left out."
     )
     pixel_size: float | None = Field(
         None, gt=0, allow_inf_nan=False, strict=True, description="Side of a pixel in the unit."
