@@ -174,6 +174,8 @@ def test_a_request_that_is_sent_again_finds_its_measurement_though_the_profile_c
             "model lacks",
         ),
         ("strip", {"model": "blocks", "classes": ["blue"]}, 409, "which the model lacks"),
+        ("strip", {"rules": [at_most(False)]}, 400, "rules.1.at_most is False"),
+        ("strip", {"score_threshold": "0.5"}, 400, "score_threshold is '0.5': it should be a valid number"),
         ("strip", {"rules": [at_most(1, "dust")]}, 400, "rules.1.figure is 'dust'"),
         ("strip", {"rules": [at_most(float("nan"))]}, 400, "finite"),
         ("n" * 4096, {}, 400, "4,096 characters"),

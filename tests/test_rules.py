@@ -192,7 +192,7 @@ def test_a_percentage_that_there_is_not_is_undecided() -> None:
         ({"region": {"include": [[[0, 0], [9, 9], [9, 0], [0, 9]]]}}, ContradictoryOptions, "crosses"),
         ({"region": {}}, ContradictoryOptions, "no polygon"),
         ({"threshold": 0.5}, InvalidOption, "threshold is nothing that a profile"),
-        ({"ignore": ["dust"]}, InvalidOption, "transparent, black_border, saturated"),
+        ({"ignore": ["dust"]}, InvalidOption, "ignore.1 is 'dust'"),
     ],
 )
 def test_a_profile_that_cannot_be_is_a_sentence(

@@ -45,8 +45,8 @@ class Rule(BaseModel):
     unit: Unit | None = Field(
         None, description="Of a length, or its square of an area; null for pixels. Other figures have none."
     )
-    at_most: float | None = Field(None, ge=0, le=1e15, allow_inf_nan=False)
-    at_least: float | None = Field(None, ge=0, le=1e15, allow_inf_nan=False)
+    at_most: float | None = Field(None, ge=0, le=1e15, allow_inf_nan=False, strict=True)
+    at_least: float | None = Field(None, ge=0, le=1e15, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> "Rule":

@@ -5,31 +5,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from planimeter.details import LONGEST_NAME, LONGEST_NOTE, Name, NoteText
 from planimeter.errors import ContradictoryOptions, InvalidOption
-from planimeter.measurement import IGNORED, Counting, ProfileUsed, Region
-from planimeter.measuring.asked import GivenCounting
+from planimeter.measurement import IGNORED, Counting, Ignored, ProfileUsed, Region
 from planimeter.measuring.counting import check_classes, check_region
 from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.parts import make_counting, read_region
 from planimeter.packs.manifest import NAME_PATTERN
 from planimeter.rules import MOST_RULES, Rule
-from planimeter.scale import GivenScale, unit_of
+from planimeter.scale import GivenUnit, Scale, given_scale, unit_of
 
 PROFILE_NAME = NAME_PATTERN
 """As of models: a name is an address, a file and a word on a command line."""
 LISTS = ("ignore", "classes")
-_FIRST = ("title", "note", "model", "score_threshold")
-_WORDS_ONLY = ("title", "note", "rules")
+MOST_CLASSES = 100
 Options = Mapping[str, Any]
-"""Options of a measurement by their names; those that are not given are left out."""
+"""Options of a measurement by their names, as a request gives them; those that are not given are left out."""
+ClassName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^,\s]([^,]*[^,\s])?$")]
+"""Names in one text have commas between them."""
 
 
-class Profile(GivenScale, GivenCounting):
+def _number(value: object) -> object:
+    """Refuse what an option of a request may be: of JSON, 5.0 is a whole number, and "5" is none."""
+    if isinstance(value, (bool, str)):
+        raise PydanticCustomError("no_number", "it should be a number")
+    return value
+
+
+class Profile(BaseModel):
     """How a station measures: the options of a measurement, and what is allowed of it. What it leaves out is open."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -48,58 +56,79 @@ class Profile(GivenScale, GivenCounting):
         ge=0,
         le=1,
         allow_inf_nan=False,
+        strict=True,
         description="Without it, the request's, else the default of the model.",
     )
+    region: Region | None = Field(None, description="What of each picture counts, in its pixels.")
+    ignore: tuple[Ignored, ...] = Field(
+        (), max_length=len(IGNORED), description="Kinds of pixels that do not count."
+    )
+    classes: tuple[ClassName, ...] = Field(
+        (), max_length=MOST_CLASSES, description="Whose instances count; without any, all."
+    )
+    least_area: Annotated[int, BeforeValidator(_number)] = Field(
+        0, ge=0, le=2**40, description="Instances with fewer pixels are left out."
+    )
+    of: ClassName | None = Field(
+        None, description="Class that percentages are of; without it, of all that counts."
+    )
+    pixel_size: float | None = Field(
+        None, gt=0, allow_inf_nan=False, strict=True, description="Side of a pixel in the unit."
+    )
+    unit: GivenUnit | None = Field(None, description="Of pixel_size.")
     rules: tuple[Rule, ...] = Field(
         (), max_length=MOST_RULES, description="What figures may be; without any there is no verdict."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_options(cls, given: Any) -> Any:
-        """Take lists and objects where the options of a request are texts."""
-        if not isinstance(given, Mapping):
-            return given
-        found = dict(given)
-        for name in LISTS:
-            if isinstance(found.get(name), (list, tuple)) and all(isinstance(e, str) for e in found[name]):
-                found[name] = ",".join(found[name]) or None
-        if isinstance(found.get("region"), Mapping):
-            found["region"] = json.dumps(found["region"])
-        if found.get("rules", ()) is None:
-            del found["rules"]
-        return found
-
     @model_validator(mode="after")
     def _holds_together(self) -> "Profile":
         try:
-            counting = self.what_counts
-            if counting is not None and counting.region is not None:
-                _check_region(counting.region)
-            if counting is not None:
-                check_rules(self.rules, _classes_in(self.rules), counting)
+            if self.region is not None:
+                _check_region(self.region)
+            check_rules(self.rules, _classes_in(self.rules), self.counting)
         except InvalidOption as error:
             raise ValueError(str(error)) from None
+        given_scale(self.pixel_size, self.unit)
         return self
 
+    @cached_property
+    def options(self) -> Options:
+        """What it says, as a request would."""
+        said: dict[str, Any] = {
+            "model": self.model,
+            "score_threshold": self.score_threshold,
+            "region": None if self.region is None else self.region.model_dump_json(),
+            "ignore": ",".join(self.ignore) or None,
+            "classes": ",".join(self.classes) or None,
+            "least_area": self.least_area or None,
+            "of": self.of,
+            "pixel_size": self.pixel_size,
+            "unit": self.unit,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
     @property
-    def what_counts(self) -> Counting | None:
+    def counting(self) -> Counting | None:
         """What of a picture counts."""
-        return self.counting(self.region, None)
+        return counting_of(self.options)
+
+    @property
+    def scale(self) -> Scale | None:
+        """How large a pixel is, where it says so."""
+        return given_scale(self.pixel_size, self.unit)
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The profile as JSON and TOML hold it: what it leaves open is not there."""
-        given = self.model_dump(exclude={"rules"}, exclude_defaults=True, exclude_none=True)
-        found = {name: given[name] for name in (*_FIRST, *given) if name in given}
+        found = self.model_dump(exclude={"rules"}, exclude_defaults=True, exclude_none=True)
         if self.unit is not None:
             found["unit"] = unit_of(self.unit)
         if self.region is not None:
-            found["region"] = _plain(read_region(self.region).model_dump())
-        if self.ignore is not None:
-            found["ignore"] = [kind for kind in IGNORED if kind in _split(self.ignore)]
-        if self.classes is not None:
-            found["classes"] = [*dict.fromkeys(_split(self.classes))]
+            found["region"] = _plain(found["region"])
+        if self.ignore:
+            found["ignore"] = [kind for kind in IGNORED if kind in self.ignore]
+        if self.classes:
+            found["classes"] = [*dict.fromkeys(self.classes)]
         rules = [rule.model_dump(by_alias=True, exclude_none=True) for rule in self.rules]
         return {**found, "rules": _plain(rules)} if rules else found
 
@@ -115,7 +144,7 @@ class Profile(GivenScale, GivenCounting):
 
     def check(self, classes: tuple[str, ...] | list[str]) -> None:
         """Refuse classes that the model lacks; `classes` are those that it knows."""
-        counting = self.what_counts
+        counting = self.counting
         if counting is not None:
             check_classes(counting, classes)
         check_rules(self.rules, classes, counting)
@@ -145,11 +174,7 @@ class NamedProfile:
 
         Raises `ContradictoryOptions` where both say something, and not the same.
         """
-        said = {
-            name: getattr(self.profile, name)
-            for name, field in type(self.profile).model_fields.items()
-            if name not in _WORDS_ONLY and getattr(self.profile, name) != field.default
-        }
+        said = self.profile.options
         for name, value in said.items():
             if name in given and not _same(name, value, given[name]):
                 self._refuse(name, given[name], value)

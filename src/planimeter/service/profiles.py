@@ -44,7 +44,7 @@ def by_profile(options: UploadOptions) -> tuple[UploadOptions, Judging | None]:
             "model back, or change the profile"
         )
     given = {name: getattr(options, name) for name in options.model_fields_set}
-    size = station.profile.given_scale()
+    size = station.profile.scale
     own = options.given_scale()
     if size is not None and own is not None and size.equals(own):  # in whichever unit
         given = {name: value for name, value in given.items() if name not in {"pixel_size", "unit"}}

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.measuring.candidates import PackedCandidates
+from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
     comparisons,
@@ -38,7 +39,7 @@ from planimeter.service.api.answers.measurements import (
     NeighboursAnswer,
 )
 from planimeter.service.api.answers.models import ModelAnswer, ModelList
-from planimeter.service.api.answers.profiles import ProfileAnswer, ProfileBody, ProfileList
+from planimeter.service.api.answers.profiles import ProfileAnswer, ProfileList
 from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
@@ -89,7 +90,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     trash.TrashList,
     trash.Restored,
 )
-BODIES: tuple[type[BaseModel], ...] = (ProfileBody,)
+BODIES: tuple[type[BaseModel], ...] = (Profile,)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",

@@ -5,12 +5,11 @@ import json
 from flask import Response, request
 
 from planimeter.errors import InvalidOption
-from planimeter.measuring.profile import PROFILE_NAME
+from planimeter.measuring.profile import PROFILE_NAME, Profile
 from planimeter.measuring.profile_files import LARGEST
 from planimeter.service.api.answering import json_answer
 from planimeter.service.api.answers.profiles import (
     ProfileAnswer,
-    ProfileBody,
     ProfileList,
     profile_answer,
     profile_line,
@@ -53,7 +52,7 @@ def get_profile(options: VersionOptions, name: str) -> Response:
     answer_of("The profile, in a new version unless it said the same already.", ProfileAnswer),
     role="admin",
     errors=(400, 403, 404, 409, 413, 503),
-    body=ProfileBody,
+    body=Profile,
     places={"name": {"pattern": PROFILE_NAME}},
     description="The body is all that it says: what it leaves out is open from then on. Earlier versions stay "
     "readable, and what was measured by them stays as it is.",

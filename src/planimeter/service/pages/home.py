@@ -119,12 +119,11 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
 
 def _says(profile: Profile) -> str:
     """Return what a profile fixes, in short: at a threshold of 0.5, a region, 2 rules."""
-    counting = profile.what_counts
     parts = [
         f"threshold {profile.score_threshold:g}" if profile.score_threshold is not None else "",
         "a region" if profile.region else "",
         f"percent of {profile.of}" if profile.of else "",
-        f"only {', '.join(counting.classes)}" if counting and counting.classes else "",
+        f"only {', '.join(profile.classes)}" if profile.classes else "",
         "pixel size" if profile.pixel_size else "",
         "; ".join(rule.words for rule in profile.rules) or "no rules",
     ]

@@ -13,6 +13,7 @@ from planimeter.rules import IN_UNITS
 
 TEXTS = ("title", "note", "model", "score_threshold", "region", "least_area", "of", "pixel_size", "unit")
 RULE_FIELDS = ("figure", "class", "side", "limit", "unit")
+NUMBERS = ("score_threshold", "least_area", "pixel_size")
 SPARE_ROWS = 2
 """Empty rows for rules, where no script can add them."""
 
@@ -83,7 +84,11 @@ def of_measurement(measurement: Measurement) -> ProfileForm:
 
 def document_of(form: ProfileForm) -> dict[str, Any]:
     """Return the profile that the fields say, to be checked."""
-    document: dict[str, Any] = {**form.texts}
+    document: dict[str, Any] = {
+        name: _number(text) if name in NUMBERS else text for name, text in form.texts.items()
+    }
+    if "region" in document:
+        document["region"] = _object(document["region"])
     if "pixel_size" not in document:
         document.pop("unit", None)  # the form always has one
     if form.ignore:
@@ -93,12 +98,30 @@ def document_of(form: ProfileForm) -> dict[str, Any]:
     return {**document, "rules": [_rule(row) for row in form.rules]}
 
 
-def _rule(row: Mapping[str, str]) -> dict[str, str]:
+def _rule(row: Mapping[str, str]) -> dict[str, Any]:
+    said = {"figure": row["figure"], "class": row["class"]}
+    if row["figure"] in IN_UNITS:
+        said["unit"] = row["unit"]
     side = "at_least" if row["side"] == "at_least" else "at_most"
-    rule = {"figure": row["figure"], "class": row["class"], "unit": row["unit"], side: row["limit"].strip()}
-    if row["figure"] not in IN_UNITS:
-        rule["unit"] = ""
-    return {name: value for name, value in rule.items() if value}
+    return {name: value for name, value in said.items() if value} | {side: _number(row["limit"].strip())}
+
+
+def _object(text: str) -> Any:
+    """Return the JSON that a text is; what is none stays a text, and is refused as one."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _number(text: str) -> float | int | str:
+    """Return the number that a text is; what is none stays a text, and is refused as one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _text(value: Any) -> str:

@@ -1,51 +1,14 @@
 """Profiles as they are sent and answered."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from planimeter.details import LONGEST_NAME, LONGEST_NOTE, NAME_PATTERN, NOTE_PATTERN
-from planimeter.measurement import Ignored, Region
-from planimeter.measuring.profile import NamedProfile
-from planimeter.rules import MOST_RULES, Rule
-from planimeter.scale import Unit
+from planimeter.measuring.profile import NamedProfile, Profile
+from planimeter.rules import Rule
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.links import link
 from planimeter.store.profiles import StoredProfile
-
-_CLASS = Annotated[str, Field(min_length=1, pattern=r"^[^,\s][^,]*$")]
-
-
-class ProfileBody(BaseModel):
-    """What a profile says, as JSON; all of it may be left out. `measuring.profile.Profile` checks it."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    title: str | None = Field(
-        None, max_length=LONGEST_NAME, pattern=NAME_PATTERN, description="What people call it."
-    )
-    note: str | None = Field(
-        None, max_length=LONGEST_NOTE, pattern=NOTE_PATTERN, description="What else they must know."
-    )
-    model: str | None = Field(
-        None, max_length=64, description="Without it, the request's, else the default of the service."
-    )
-    score_threshold: float | None = Field(
-        None, ge=0, le=1, description="Without it, the request's, else the default of the model."
-    )
-    region: Region | None = Field(None, description="What of each picture counts, in its pixels.")
-    ignore: list[Ignored] | None = Field(None, description="Kinds of pixels that do not count.")
-    classes: list[_CLASS] | None = Field(
-        None, max_length=100, description="Whose instances count; without it, all."
-    )
-    least_area: int = Field(0, ge=0, le=2**40, description="Instances with fewer pixels are left out.")
-    of: _CLASS | None = Field(
-        None, description="Class that percentages are of; without it, of all that counts."
-    )
-    pixel_size: float | None = Field(None, gt=0, description="Side of a pixel in the unit.")
-    unit: Unit | None = Field(None, description="Of pixel_size.")
-    rules: list[Rule] = Field([], max_length=MOST_RULES, description="What figures may be.")
 
 
 class ProfileVersion(Answer):
@@ -85,7 +48,7 @@ class ProfileAnswer(Answer):
     made_at: Moment
     made_by: str | None
     sha256: str
-    profile: ProfileBody
+    profile: Profile
     versions: list[ProfileVersion] = Field(description="All of them, the last one first.")
     url: Link
     measurements_url: Link = Field(description="What was measured by it, in whichever version.")
@@ -116,7 +79,7 @@ def profile_answer(
         made_at=stored.made_at,
         made_by=stored.made_by,
         sha256=stored.sha256,
-        profile=ProfileBody.model_validate(station.profile.document),
+        profile=station.profile,
         versions=[
             ProfileVersion(
                 version=entry.version,
