@@ -1,5 +1,6 @@
 """What a screen reader or a keyboard would stumble over, as axe-core finds it, on the pages for measuring."""
 
+import json
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
@@ -9,7 +10,7 @@ from playwright.sync_api import FilePayload, Page
 
 from fakes import dots, encoded
 from serving import serve
-from test_browser import PHONE, Watched, browser, post_picture, settle, watched
+from test_browser import PHONE, Watched, ask, browser, post_picture, settle, watched
 
 __all__ = ["browser", "watched"]  # fixtures
 
@@ -69,3 +70,25 @@ def test_no_page_for_measuring_has_a_serious_finding(
     settle(page)
     assert page.locator(".viewer-card").is_visible()
     assert findings(page) == []
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_no_page_of_a_profile_has_a_serious_finding(
+    service: str, watched: Watched, color_scheme: str
+) -> None:
+    rules = [{"figure": "count", "at_most": 3}, {"figure": "largest_area", "unit": "mm", "at_most": 3}]
+    headers = {"Content-Type": "application/json"}
+    status, _, _ = ask(
+        urljoin(service, "api/v1/profiles/dots"), "PUT", json.dumps({"rules": rules}).encode(), headers
+    )
+    assert status == 200
+    picture = encoded(dots(np.full((2, 3), 200, np.uint8)))
+    url = urljoin(service, "api/v1/measurements?profile=dots")
+    _, _, body = ask(url, "POST", picture, {"Content-Type": "image/png"})
+    measured = json.loads(body)["id"]
+    page = watched.open(urljoin(service, "profiles"), viewport=PHONE, color_scheme=color_scheme)
+    assert findings(page) == []
+    for path in ("profiles/dots", "new-profile", f"measurements/{measured}", "", "measurements?view=table"):
+        page.goto(urljoin(service, path))
+        settle(page)
+        assert findings(page) == [], path

@@ -394,8 +394,8 @@ def test_a_damaged_record_can_still_be_changed_and_nobody_is_told(
     store = open_store(tmp_path)
     store.outbox.tell(["one"], write_event)
     damaged, whole = add(store).id, add(store).id
-    damage = f"UPDATE measurement_documents SET document = 'no' WHERE measurement_id = '{damaged}'"  # noqa: S608
-    execute_sql(tmp_path, damage)
+    damaging = f"UPDATE measurement_documents SET document = 'no' WHERE measurement_id = '{damaged}'"  # noqa: S608
+    execute_sql(tmp_path, damaging)
     for id_ in (damaged, whole):
         store.details.change(id_, Details(lot="A"))
     assert store.count(Filter(lot="A")) == 2

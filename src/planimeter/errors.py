@@ -83,6 +83,12 @@ class UnknownLot(PlanimeterError):
     code = "unknown_lot"
 
 
+class UnknownProfile(PlanimeterError):
+    """No profile has that name, or no such version."""
+
+    code = "unknown_profile"
+
+
 class ScoresNotKept(PlanimeterError):
     """A measurement has no record of what scored below its threshold."""
 

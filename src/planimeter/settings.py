@@ -49,6 +49,13 @@ class Inference(BaseModel):
         description="Look at each picture four times, mirrored each way: a little more exact, four times as slow; for "
         "models with a pixel branch, others look once.",
     )
+    streams: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Small pictures that OpenVINO looks at at the same time where several wait, each with its share of "
+        "the cores; each takes memory for its intermediate values.",
+    )
 
 
 class Settings(Inference):

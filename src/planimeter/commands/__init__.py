@@ -14,6 +14,7 @@ COMMANDS = {
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",
+    "profiles": "Add, list, show and remove profiles of a service: how its stations measure.",
     "keys": "Make, list and revoke keys for a service that others reach.",
     "doctor": "Look for damage in what is stored.",
     "evaluate": "Compare a model with labelled pictures.",

@@ -29,10 +29,7 @@ def measurement_data(record: Record) -> dict[str, Any]:
         "batch": record.batch,
         **record.details.model_dump(mode="json"),
         "measured_by": record.measured_by,
-        "profile": None,
-        "verdict": None,
-        "rules": [],
-        **told,  # with these three, where there is a profile
+        **told,
         "kept_threshold": record.kept_threshold,
         "instance_count": len(measurement.instances),
     }

@@ -1,4 +1,4 @@
-"""What a service does by itself, beside its requests: it empties the trash in time, and removes what is too much."""
+"""What a service does by itself: it empties the trash in time, removes what is too much, and lets idle models rest."""
 
 import logging
 import threading
@@ -67,6 +67,7 @@ class Housekeeper:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
+                self._parts.models.rest_idle()
                 self.round()
             except StoreFailed as error:
                 log.warning("nothing could be removed: %s", error)

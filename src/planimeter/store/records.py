@@ -16,7 +16,15 @@ from planimeter.store.files import FileNames
 from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import Outbox
-from planimeter.store.record import Row, class_figures_of, damaged, figures_of, thrown_away, unknown
+from planimeter.store.record import (
+    Row,
+    class_figures_of,
+    damaged,
+    figures_of,
+    profile_columns,
+    thrown_away,
+    unknown,
+)
 from planimeter.store.requests import RequestKey, measured_for
 from planimeter.store.rows import read_rows
 from planimeter.store.tables import (
@@ -62,6 +70,7 @@ class Records:
             "model": measurement.model.name,
             "model_sha256": measurement.model.sha256,
             "batch": batch,
+            **profile_columns(measurement),
             "measured_by": measured_by,
             "stored_bytes": stored_bytes,
             "measured_threshold": measurement.options.score_threshold,

@@ -19,6 +19,7 @@ from planimeter.store.inspection import refuse_orphans
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
 from planimeter.store.outbox import Outbox
+from planimeter.store.profiles import Profiles
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
@@ -58,6 +59,8 @@ class Store(Reading):
         """What people say of measurements."""
         self.lots = Lots(database)
         """What belongs together by what they say."""
+        self.profiles = Profiles(database)
+        """How stations measure, by names."""
         self._keeping = threading.Lock()
 
     @classmethod

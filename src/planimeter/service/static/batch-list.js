@@ -5,6 +5,7 @@ import { percent } from "./numbers.js";
 import { paintPreview } from "./preview.js";
 import { phrase, setProgress } from "./progress.js";
 import { Sending } from "./sending.js";
+import { verdictMark } from "./verdict.js";
 
 /** @typedef {import("./sending.js").Sent} Sent */
 
@@ -12,8 +13,8 @@ const THUMBNAIL_SIDE = 128;
 /** @type {Record<string, (one: Sent, other: Sent) => number>} what is not measured yet stays in its place */
 const ORDERS = {
   sent: () => 0,
-  highest: (one, other) => other.percent - one.percent,
-  lowest: (one, other) => one.percent - other.percent,
+  highest: (one, other) => (other.percent ?? -1) - (one.percent ?? -1),
+  lowest: (one, other) => (one.percent ?? -1) - (other.percent ?? -1),
   name: (one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }),
 };
 
@@ -131,13 +132,16 @@ export class BatchList {
     one(line, "[data-again]").hidden = entry.state !== "failed" && entry.state !== "cancelled";
     const status = one(line, ".batch-status");
     if (entry.state === "done" && !status.querySelector("a")) {
-      const link = element("a", "", `${percent(entry.percent)} %`);
+      const none = entry.percent === null;
+      const link = element("a", "", none ? "no percentage" : `${percent(entry.percent)} %`);
       link.href = this.address("review", entry);
-      link.setAttribute("aria-label", `${percent(entry.percent)} percent of ${entry.file.name}`);
+      const said = none ? "no percentage" : `${percent(entry.percent)} percent`;
+      link.setAttribute("aria-label", `${said} of ${entry.file.name}`);
       const instances = `${entry.instances} instance${entry.instances === 1 ? "" : "s"}`;
       const { interval } = entry;
       status.replaceChildren(
         link,
+        ...(entry.verdict ? [" ", verdictMark(entry.verdict)] : []),
         interval ? ` ${percent(interval.low)} to ${percent(interval.high)} %, ${instances}` : ` ${instances}`,
       );
     } else if (entry.state !== "done") {
