@@ -135,6 +135,27 @@ def test_pictures_that_appear_are_measured_and_moved_with_a_line_for_each(
     assert watcher.said.endswith("Stopped.\n")
 
 
+def test_a_profile_decides_and_its_verdict_stands_in_the_line(service: str, tmp_path: Path) -> None:
+    """A model of the environment is the default that a profile is for, and no contradiction to it."""
+    folder = tmp_path / "in"
+    said = json.dumps({"model": "blocks", "rules": [{"figure": "percent_masked", "at_most": 10}]})
+    as_json = {"Content-Type": "application/json"}
+    status, _, body = request(f"{service}api/v1/profiles/strip", "PUT", said.encode(), as_json)
+    assert status == 200, body
+    with watching(folder, service, "--profile", "strip", PLANIMETER_MODEL="nuclei") as watcher:
+        (folder / "a.png").write_bytes(picture(1))
+        wait(lambda: "a.png" in names_in(folder / "done"), lambda: watcher.said)
+        (folder / "b.png").write_bytes(picture(0xFFFF))
+        wait(lambda: "b.png" in names_in(folder / "done"), lambda: watcher.said)
+        assert watcher.stop() == 0
+    assert {entry["image"]["filename"]: entry["verdict"] for entry in listed(service)} == {
+        "a.png": "pass",
+        "b.png": "fail",
+    }
+    assert "pass  a.png" in watcher.said
+    assert "fail  b.png" in watcher.said
+
+
 def test_a_file_that_is_still_being_written_waits(service: str, tmp_path: Path) -> None:
     folder, data = tmp_path / "in", picture(7)
     with watching(folder, service) as watcher:
@@ -562,6 +583,7 @@ def test_two_watchers_of_one_folder_are_refused(service: str, tmp_path: Path) ->
         (("--service", "ftp://lab"), "--service is 'ftp://lab'"),
         (("--service", "http://u:secret@lab"), "--service at 'lab' has a name or a password"),
         (("--model", "nosuch"), "there is no model 'nosuch'"),
+        (("--profile", "nosuch"), "There is no profile 'nosuch'"),
         (("--done", "."), "--done . holds the watched folder itself"),
         (("--key", "pm key"), "--key has a character that no key has"),
         (("--lot", "x" * 101), "it has 101 characters"),

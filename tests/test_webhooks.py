@@ -134,6 +134,30 @@ def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
     assert lot["data"]["created_at"] == created["data"]["created_at"] < lot["timestamp"]
 
 
+def test_the_verdict_of_a_profile_is_told_and_so_is_one_that_changes(
+    start: Start, receiver: Receiver
+) -> None:
+    with receiver.listening() as address:
+        url = url_in(start("--webhook", address, PLANIMETER_WEBHOOK_SECRET=SECRET).message())
+        rules = {"rules": [{"figure": "percent_masked", "at_most": 30}]}
+        as_json = {"Content-Type": "application/json"}
+        assert request(f"{url}/api/v1/profiles/strip", "PUT", json.dumps(rules).encode(), as_json)[0] == 200
+        png = {"Content-Type": "image/png"}
+        body = request(f"{url}{MEASUREMENTS}?profile=strip", "POST", OVERLAPPING, png)[2]
+        measured = json.loads(body)
+        at = f"{url}{MEASUREMENTS}/{measured['id']}/threshold?score_threshold=0.7"
+        assert request(at, "PUT")[0] == 200
+        created, changed = [each.event["data"] for each in receiver.wait_for(2)]
+    for name in ("profile", "verdict", "rules"):
+        assert created[name] == measured[name]
+    assert (created["verdict"], created["rules"][0]["value"], created["profile"]["version"]) == (
+        "fail",
+        37.5,
+        1,
+    )
+    assert (changed["verdict"], changed["rules"][0]["value"]) == ("pass", 25.0)
+
+
 def test_nothing_is_lost_where_the_receiver_and_the_service_are_killed(
     start: Start, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from planimeter.commands.options import is_given
 from planimeter.commands.tally import Tally
 from planimeter.measurement import Counting
 from planimeter.measuring.asked import GivenFilters
@@ -46,7 +46,7 @@ def ask(
     Raises `ContradictoryOptions` where both say something, and not the same.
     """
     options: dict[str, Any] = {
-        **({"model": model} if _is_given("model") else {}),
+        **({"model": model} if is_given("model") else {}),
         "score_threshold": score_threshold,
         "region": region,
         "region_mask": region_mask,
@@ -65,11 +65,6 @@ def ask(
         GivenScale(pixel_size=filled.get("pixel_size"), unit=filled.get("unit")),
         station.judging,
     )
-
-
-def _is_given(name: str) -> bool:
-    """Return whether an option stands in the command itself: the environment has defaults, as a profile has."""
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def check_verdict(judging: Judging | None, *, asked: bool) -> None:

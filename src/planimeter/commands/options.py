@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
+from click.core import ParameterSource
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -48,6 +49,11 @@ report_pictures = click.option(
     help="Show the best and the worst pictures in the report; leave them out where they must not be shared.",
 )
 """Of every command that writes a report."""
+
+
+def is_given(name: str) -> bool:
+    """Return whether an option stands in the command itself: the environment has defaults, as a profile has."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def flag(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from planimeter.commands.options import options_of
+from planimeter.commands.options import is_given, options_of
 from planimeter.details import Details, joined
 from planimeter.errors import InvalidOption, Unreachable
 from planimeter.inbox.journal import HIDDEN, Fields, Journal
@@ -36,12 +36,14 @@ def watch(folder: Path, options: InboxOptions, details: Details, settings: Setti
     A line for each as it is measured. While the service cannot be reached it is tried again and again; a restart goes
     on where this ended. Ctrl+C and SIGTERM finish the picture under way.
     """
+    if options.profile and not is_given("model"):  # whose model it is, and not the environment's
+        options = options.model_copy(update={"model": None})
     service = MeasuringService(options.service, options.key)
     places = _places(folder, options)
     report = Lines()
     with _journal(folder, report) as journal:
         _check_folders(places)
-        _check_service(service, options.model, report)
+        _check_service(service, options, report)
         watching = Watch(
             places,
             service,
@@ -162,10 +164,10 @@ def _journal(folder: Path, report: Lines) -> Iterator[Journal]:
         journal.close()
 
 
-def _check_service(service: MeasuringService, model: str | None, report: Lines) -> None:
-    """Raise `InvalidOption` for a key or a model that the service refuses; one that does not answer yet may later."""
+def _check_service(service: MeasuringService, options: InboxOptions, report: Lines) -> None:
+    """Raise `InvalidOption` for a key, a model or a profile that the service refuses, if it answers yet."""
     try:
-        refusal = service.refusal(model)
+        refusal = service.refusal(options.model, options.profile)
     except Unreachable as error:
         report.says(f"{error}; pictures wait until it can")
     else:

@@ -76,13 +76,16 @@ class MeasuringService:
         """Where it is."""
         return f"{self._address.shown}{self._address.target}"
 
-    def refusal(self, model: str | None) -> str | None:
-        """Ask whether it would measure with a model; return what speaks against it. Raises `Unreachable`."""
-        path = f"/models/{quote(model, safe='')}" if model else "/models"
-        answer = self._send("GET", path, seconds=CHECK_SECONDS)
-        if answer.status == 200 or answer.status >= 500 or answer.status == 429:
-            return None
-        return _told(self.shown, answer)
+    def refusal(self, model: str | None, profile: str | None) -> str | None:
+        """Ask whether it would measure with these; return what speaks against it. Raises `Unreachable`."""
+        paths = ["/models"] if model is None else [f"/models/{quote(model, safe='')}"]
+        if profile is not None:
+            paths.append(f"/profiles/{quote(profile, safe='')}")
+        for path in paths:
+            answer = self._send("GET", path, seconds=CHECK_SECONDS)
+            if not (answer.status == 200 or answer.status >= 500 or answer.status == 429):
+                return _told(self.shown, answer)
+        return None
 
     def measure(self, data: bytes, filename: str, fields: Sequence[tuple[str, str]], key: str) -> Outcome:
         """Have a picture measured; the same `key` again measures nothing twice."""

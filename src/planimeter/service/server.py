@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -167,7 +168,8 @@ class Server:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
         if not self._stopping.is_set():
             self._stopping.set()
-            self._waitress.pull_trigger()
+            with suppress(OSError):  # `run` may have seen it by itself and ended
+                self._waitress.pull_trigger()
 
     @property
     def idle(self) -> bool:
