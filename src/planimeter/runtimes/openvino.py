@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.packs.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
+from planimeter.runtimes.levels import merge_levels
 
 
 class OpenVinoRuntime:
@@ -83,6 +84,7 @@ def _compile(core: ov.Core, model: ov.Model, options: dict[str, str]) -> ov.Comp
     It takes a Slice before a GatherElements away, as YOLO26's end-to-end head has them, and then finds that shapes no
     longer fit. A maximum with the lowest number there is changes no value and keeps the two apart.
     """
+    merge_levels(model)
     try:
         return core.compile_model(model, "CPU", options)
     except RuntimeError:
