@@ -109,6 +109,10 @@ class DiscRuntime:
     name = "discs"
     precision = "f32"
     device = "cpu"
+    streams = 1
+
+    def rest(self) -> None:
+        """Hold nothing."""
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Return the discs, whatever the picture shows."""

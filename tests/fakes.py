@@ -45,6 +45,7 @@ class BlockRuntime:
     name = "blocks"
     precision = "f32"
     device = "cpu"
+    streams = 1
 
     def __init__(
         self, during: Callable[[], None] = lambda: None, mask: NDArray[np.float32] | None = None
@@ -53,6 +54,10 @@ class BlockRuntime:
         self._mask = np.ones((28, 28), np.float32) if mask is None else mask
         self._running = threading.Lock()
         self.ran = 0
+        self.rested = False
+
+    def rest(self) -> None:
+        self.rested = True
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         assert self._running.acquire(blocking=False), "two pictures were in the network at once"
@@ -89,10 +94,15 @@ class DotRuntime:
     name = "dots"
     precision = "f32"
     device = "cpu"
+    streams = 1
     cell = 32
 
     def __init__(self) -> None:
         self.ran = 0
+        self.rested = False
+
+    def rest(self) -> None:
+        self.rested = True
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         self.ran += 1

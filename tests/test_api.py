@@ -22,9 +22,11 @@ from PIL import Image
 from pycocotools.coco import COCO
 from werkzeug.test import TestResponse
 
-from fakes import SIDE, BlockRuntime, blocks, encoded
+from fakes import MODEL, SIDE, BlockRuntime, block_pack, blocks, encoded
 from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Rle
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.runtimes import RawDetections
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
@@ -613,6 +615,32 @@ def test_waiting_longer_than_the_deadline_is_504_and_the_queue_goes_on(
     assert answers[0].status_code == 201
     assert post(app.test_client(), OVERLAPPING).status_code == 201
     assert store.count() == 2
+
+
+def test_a_model_for_two_at_a_time_gets_two_and_the_third_waits(settings: Settings, store: Store) -> None:
+    gate = Gate()
+
+    class ForTwo(BlockRuntime):
+        streams = 2
+
+        def run(self, image: NDArray[np.float32]) -> RawDetections:
+            gate()
+            return self._detect(image)
+
+    models = Models(
+        settings, find=lambda _: {MODEL: block_pack()}, load=lambda pack, _: Segmenter(pack, ForTwo())
+    )
+    app = waiting_app(settings, store, models, queue_size=4)
+    answers: list[TestResponse] = []
+    threads = [post_in_thread(app, answers) for _ in range(4)]
+    try:
+        assert all(gate.entered.acquire(timeout=30) for _ in range(2))
+        assert not gate.entered.acquire(timeout=0.3)
+    finally:
+        gate.opened.set()
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in answers] == 4 * [201]
 
 
 def test_eight_clients_at_once_each_get_the_answer_of_their_own_picture(app: Flask) -> None:

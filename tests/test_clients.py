@@ -222,7 +222,7 @@ def test_a_key_that_is_being_worked_on_is_told_so(settings: Settings, store: Sto
     models.get()._runtime = BlockRuntime(during)
     app = create_app(settings, store, models)
     assert app.test_client().post(MEASUREMENTS, **body).status_code == 201
-    assert_problem(answers[0], 409, "key_reused", "being worked on")
+    assert_problem(answers[0], 409, "key_in_use", "being worked on")
 
 
 # ---- Requests that are no requests

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from fakes import MODEL, block_pack, blocks, encoded, write_block_pack
-from planimeter.measuring.segmenter import Segmenter
+from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded, write_block_pack
+from planimeter.measuring.segmenter import Segmenter, open_segmenter
 from planimeter.packs import pack as packs
 from planimeter.packs.manifest import Manifest
-from planimeter.packs.pack import Pack, find_packs
+from planimeter.packs.pack import Pack, find_pack, find_packs
+from planimeter.pictures.decode import decode
+from planimeter.samples import find_sample
 from planimeter.service.app import create_app
 from planimeter.service.models import Models, load_pack
-from planimeter.settings import Settings
+from planimeter.settings import Inference, Settings
 from planimeter.store import Store
 
 
@@ -116,3 +118,45 @@ def test_the_steps_of_a_measurement_add_up_to_its_total(settings: Settings, stor
     answer = client.post("/api/v1/measurements", data=encoded(pixels), content_type="image/png").get_json()
     timing = answer["timing_ms"]
     assert sum(value for step, value in timing.items() if step != "total") == pytest.approx(timing["total"])
+
+
+def test_a_model_that_measured_nothing_for_a_while_gives_memory_back_once(
+    settings: Settings, store: Store, models: Models, runtime: BlockRuntime
+) -> None:
+    client = client_of(settings, store, models)
+    for _ in range(2):
+        models.rest_idle()
+        assert not runtime.rested, "it never worked"
+    measure(client)
+    models.rest_idle()
+    assert not runtime.rested, "it worked a moment ago"
+    models.rest_idle()
+    assert runtime.rested
+    runtime.rested = False
+    models.rest_idle()
+    assert not runtime.rested, "it has nothing left to give back"
+    measure(client)
+    assert not runtime.rested
+
+
+def test_what_the_network_took_is_given_back_before_a_large_picture_is_drawn(
+    runtime: BlockRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = Segmenter(block_pack(), runtime)
+    monkeypatch.setattr("planimeter.measuring.segmenter.REST_PIXELS", 64 * 80)
+    assert segmenter.measure(blocks(red=(0, 0, 32, 32))).coverage.pixels_masked == 32 * 32
+    assert not runtime.rested
+    large = np.pad(blocks(red=(0, 0, 32, 32)), ((0, 0), (0, 64), (0, 0)))
+    assert segmenter.measure(large).coverage.pixels_masked == 32 * 32
+    assert runtime.rested
+
+
+@pytest.mark.slow
+def test_a_network_that_rested_answers_the_same() -> None:
+    pixels = decode(find_sample("steel-scratches").read(), filename="sample").pixels
+    segmenter = open_segmenter(find_pack("steel", None), Inference(infer_with_cpu=True))
+    before = segmenter.measure(pixels)
+    segmenter.rest()
+    after = segmenter.measure(pixels)
+    assert (after.coverage, after.instances) == (before.coverage, before.instances)
+    assert before.instances

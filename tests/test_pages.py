@@ -160,9 +160,9 @@ def test_a_page_loads_its_own_style_sheets_and_modules_only(client: FlaskClient)
 
     every = {"planimeter.css", "waiting.js"}
     shared = {*every, "cards.css", "local-time.js"}
-    assert loaded("/") == {*shared, "home.css", "picture-drop.js", "command-line.js"}
+    assert loaded("/") == {*shared, "home.css", "verdict.css", "picture-drop.js", "command-line.js"}
     assert loaded("/measurements") == {
-        *shared, "figures.css", "trend.css", "history.css", "history-list.js", "trend-chart.js"
+        *shared, "figures.css", "trend.css", "history.css", "verdict.css", "history-list.js", "trend-chart.js"
     }  # fmt: skip
     assert loaded("/models") == {*every, "figures.css", "models.css"}
     assert loaded("/nosuch") == {*every, "error.css"}

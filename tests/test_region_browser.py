@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from fakes import BlockRuntime, block_pack, blocks, encoded
+from planimeter.numbers import write_percent
 from serving import serve
 from test_browser import PHONE, Watched, ask, browser, settle, watched
 from test_units_browser import MEASUREMENTS, click_at, measure, opened, read
@@ -36,6 +41,39 @@ def fact(page: Page, name: str) -> str:
     return page.locator(f".result [data-fact={name}]").first.inner_text()
 
 
+def number(page: Page, name: str) -> int:
+    return int("".join(filter(str.isdigit, fact(page, name))))
+
+
+def set_threshold(page: Page, threshold: float) -> None:
+    """Wait for the words of the service too: a request that is cut off by the next page would count as failed."""
+    page.locator("#threshold").fill(str(threshold))
+    expect(page.locator("[data-trust][data-stale]")).to_have_count(0)
+    settle(page)
+
+
+def agrees(page: Page, answer: Any) -> None:
+    """Compare what the page counted with what the service counts."""
+    coverage = answer["coverage"]
+    percent = coverage["percent_masked"]
+    assert page.locator(".reading-number").inner_text().startswith(write_percent(percent))
+    for name, value in (
+        ("masked", coverage["pixels_masked"]),
+        ("counted", coverage["pixels_counted"]),
+        ("overlapping", coverage["pixels_overlapping"]),
+        ("count", len(answer["instances"])),
+    ):
+        assert number(page, name) == value, name
+    for entry in coverage["by_class"]:
+        row = page.locator(f"tr[data-class='{entry['class_id']}']")
+        assert row.locator("[data-percent]").inner_text() == write_percent(entry["percent_masked"])
+        assert row.locator("[data-pixels]").inner_text() == f"{entry['pixels_masked']:,}"
+        assert row.locator("[data-count]").inner_text() == f"{entry['count']:,}"
+    areas = page.evaluate("document.querySelector('instance-table').rows.map((row) => [row.area, row.box])")
+    assert sorted(area for area, _ in areas) == sorted(entry["area_px"] for entry in answer["instances"])
+    assert sorted(box for _, box in areas) == sorted(entry["bbox"] for entry in answer["instances"])
+
+
 def test_a_drawn_region_is_what_counts_and_the_slider_follows(service: str, watched: Watched) -> None:
     id_ = measure(service)
     before = read(service, id_)
@@ -58,8 +96,7 @@ def test_a_drawn_region_is_what_counts_and_the_slider_follows(service: str, watc
     ).replace("\u202f", "").replace(",", "") == str(answer["coverage"]["pixels_masked"])
     assert "of the region" in page.locator(".reading-what").inner_text()
 
-    page.locator("#threshold").fill("0.8")
-    settle(page)
+    set_threshold(page, 0.8)
     at = read(service, f"{id_}?score_threshold=0.8")
     shown = "".join(character for character in fact(page, "masked") if character.isdigit())
     assert int(shown) == at["coverage"]["pixels_masked"]
@@ -82,3 +119,115 @@ def test_a_region_on_a_phone_stays_within_the_page(service: str, watched: Watche
     page = opened(watched, service, id_, viewport=PHONE)
     page.locator(".region-tool summary").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_does_not_count_is_drawn_too_and_steps_are_taken_back(service: str, watched: Watched) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    draw(page)
+    page.get_by_label("does not count").check()
+    for corner in [(100, 60), (200, 60), (200, 150), (100, 150)]:
+        click_at(page, *corner)
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
+    click_at(page, 120, 150)
+    undo.press("Backspace")
+    click_at(page, 100, 150)
+    click_at(page, 100, 60)
+    hint = page.locator("[data-region-hint]")
+    expect(hint).to_contain_text("Closed.")
+    undo.click()  # it is open again
+    expect(hint).to_contain_text("Click the next corner")
+    page.get_by_role("button", name="Close the polygon").click()
+    page.get_by_role("button", name="Count only this").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    answer = read(service, id_)
+    region = answer["options"]["counting"]["region"]
+    assert [len(ring) for ring in (*region["include"], *region["exclude"])] == [4, 4]
+    assert abs(answer["coverage"]["pixels_counted"] - (240 * 170 - 100 * 90)) < 1000
+    agrees(page, answer)
+    page.locator(".region-tool summary").click()
+    page.get_by_role("button", name="Count without a region").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    assert read(service, id_)["coverage"]["pixels_counted"] == 320 * 256
+
+
+def test_a_mask_is_uploaded_and_shown(service: str, watched: Watched) -> None:
+    mask = np.zeros((256, 320), np.uint8)
+    mask[40:140, 30:230] = 255
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    page.locator(".region-tool summary").click()
+    file = {"name": "mask.png", "mimeType": "image/png", "buffer": encoded(mask)}
+    page.locator(".region-tool [name=region_mask]").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Count only this").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    answer = read(service, id_)
+    assert answer["coverage"]["pixels_counted"] == 100 * 200
+    agrees(page, answer)
+    assert page.evaluate("document.querySelector('picture-viewer').counted instanceof Path2D")
+    # Measured again it stays; the page asks for no model that the service lacks.
+    url = urljoin(service, f"{MEASUREMENTS}?from={id_}")
+    status, _, again = ask(url, "POST", b"", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert status == 201, again
+    assert json.loads(again)["coverage"] == answer["coverage"]
+
+
+def test_percentages_of_a_class_follow_the_slider_as_the_service_counts(
+    service: str, watched: Watched
+) -> None:
+    """Discs of the two classes overlap: at each threshold other pixels count."""
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    classes = [entry["class"] for entry in read(service, id_)["coverage"]["by_class"]]
+    for name in classes:
+        page.locator(".region-tool summary").click()
+        page.locator(".region-tool [name=of]").select_option(name)
+        page.get_by_role("button", name="Count only this").click()
+        page.locator("measurement-view.ready").wait_for()
+        settle(page)
+        assert read(service, id_)["options"]["counting"]["of"] == name
+        expect(page.locator("tr", has_text="is what counts")).to_contain_text(name)
+        for threshold in (0.5, 0.9, 0.3, 0.7):
+            set_threshold(page, threshold)
+            agrees(page, read(service, f"{id_}?score_threshold={threshold}"))
+    page.locator(".region-tool summary").click()
+    page.locator(".region-tool [name=of]").select_option("")
+    page.get_by_role("button", name="Count only this").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    assert read(service, id_)["options"]["counting"] is None
+
+
+def test_nothing_of_the_class_is_said_at_once(tmp_path: Path, watched: Watched) -> None:
+    """Red scores 0.9, green 0.6 and covers 16 x 16 of the 1,024 pixels of red."""
+    picture = encoded(blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48)))
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        url = urljoin(service, f"{MEASUREMENTS}?of=green")
+        status, _, answer = ask(url, "POST", picture, {"Content-Type": "image/png"})
+        assert status == 201, answer
+        id_ = json.loads(answer)["id"]
+        page = opened(watched, service, id_)
+        assert page.locator(".reading-number").inner_text().startswith("25.00")
+        assert page.locator(".reading-what").inner_text() == "of the green is masked as red"
+        set_threshold(page, 0.7)
+        assert page.locator(".reading-what").inner_text() == "no percentage: no green found"
+        assert page.locator(".reading-number").inner_text().startswith("\N{EN DASH}")
+        agrees(page, read(service, f"{id_}?score_threshold=0.7"))
+        expect(page.locator("[data-notes]")).to_contain_text("Nothing of green was found in the picture")
+        set_threshold(page, 0.5)
+        agrees(page, read(service, id_))
+        page.goto(urljoin(service, f"measurements/{id_}?score_threshold=0.7"))
+        page.locator("measurement-view.ready").wait_for()
+        settle(page)
+        assert page.locator(".reading-what").inner_text() == "no percentage: no green found"
+        page.goto(service)
+        page.locator(".choice-of summary").click()
+        page.locator(".choice-of select").select_option("red")
+        page.set_input_files("#image", {"name": "a.png", "mimeType": "image/png", "buffer": picture})
+        page.locator("measurement-view.ready").wait_for()
+        settle(page)
+        assert page.locator(".reading-what").inner_text() == "of the red is masked as green"

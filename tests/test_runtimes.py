@@ -1,5 +1,7 @@
 """What runs a network: chosen by name or by what is there, and the same answers from each."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,10 +12,13 @@ from numpy.typing import NDArray
 import planimeter
 from fakes import MODEL, blocks, write_block_pack
 from planimeter.errors import InvalidPack, PlanimeterError, RuntimeUnavailable
-from planimeter.measurement import Measurement
+from planimeter.measurement import Measurement, percent_of_whole
+from planimeter.measuring.segmenter import open_segmenter
+from planimeter.packs.pack import find_pack
 from planimeter.pictures.decode import decode
+from planimeter.runtimes.cores import available
 from planimeter.samples import find_sample
-from planimeter.settings import Precision, RuntimeName
+from planimeter.settings import Inference, Precision, RuntimeName
 
 needs_onnxruntime = pytest.mark.skipif(
     not find_spec("onnxruntime"), reason="the onnxruntime extra is not installed"
@@ -23,7 +28,7 @@ needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="the train extra
 
 def assert_same(one: Measurement, other: Measurement) -> None:
     """Compare measurements as two runtimes may differ: boxes by 0.05 px, scores by 0.001, percent by 0.02."""
-    assert abs(one.coverage.percent_masked - other.coverage.percent_masked) <= 0.02
+    assert abs(percent_of_whole(one.coverage) - percent_of_whole(other.coverage)) <= 0.02
     assert [entry.class_id for entry in one.instances] == [entry.class_id for entry in other.instances]
     boxes = np.array([entry.bbox for entry in other.instances]).reshape(-1, 4)
     for entry in one.instances:
@@ -55,6 +60,33 @@ def test_every_runtime_measures_the_same_as_openvino(runtime: RuntimeName) -> No
         found.append(len(one.instances))
     assert found[0] > 3
     assert found[1] == 0
+
+
+def test_pictures_that_come_together_are_answered_to_the_bit_as_one_by_one() -> None:
+    """Also while the network for several at once is still compiled, and by a second model beside it."""
+    pixels = decode(find_sample("steel-scratches").read(), filename="sample").pixels
+    pictures = [np.ascontiguousarray(np.roll(pixels, 10 * shift, axis=1)) for shift in range(8)]
+    segmenters = [
+        open_segmenter(find_pack(name, None), Inference(infer_with_cpu=True, streams=4))
+        for name in ("steel", "tiles")
+    ]
+    assert all(segmenter.streams == min(4, available()) for segmenter in segmenters)
+
+    def measure(turn: int) -> Measurement:
+        return segmenters[turn % 2].measure(pictures[turn % len(pictures)])
+
+    alone = [measure(turn) for turn in range(len(pictures))]
+    for _ in range(2):
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(measure, range(3 * len(pictures))))
+        for turn, measured in enumerate(together):
+            before = alone[turn % len(pictures)]
+            assert measured.coverage == before.coverage
+            assert measured.instances == before.instances
+        for thread in threading.enumerate():
+            if thread.name == "streams":
+                thread.join()
+    assert sum(len(measured.instances) for measured in alone) > len(pictures)
 
 
 @needs_onnxruntime

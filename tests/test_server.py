@@ -209,7 +209,7 @@ def test_a_host_that_is_not_ours_is_an_error_that_names_it() -> None:
 class Process:
     """`planimeter serve` as a person starts it, with the block model in its packs folder."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0, **environ: str) -> None:
         command = [sys.executable, "-m", "planimeter", "serve", "--model", MODEL, "--packs-folder", "packs"]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PLANIMETER_")
@@ -217,7 +217,7 @@ class Process:
         self._process = subprocess.Popen(
             [*command, "--port", str(port), *options],
             cwd=folder,
-            env=environment | {"PYTHONUNBUFFERED": "1", "COLUMNS": "80"},
+            env=environment | {"PYTHONUNBUFFERED": "1", "COLUMNS": "80"} | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -256,8 +256,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     write_block_pack(tmp_path / "packs")
     started: list[Process] = []
 
-    def start(*options: str, port: int = 0) -> Process:
-        started.append(Process(tmp_path, *options, port=port))
+    def start(*options: str, port: int = 0, **environ: str) -> Process:
+        started.append(Process(tmp_path, *options, port=port, **environ))
         return started[-1]
 
     yield start

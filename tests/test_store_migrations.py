@@ -121,6 +121,52 @@ class TestMigrations:
         finally:
             store.close()
 
+    @pytest.mark.parametrize("version", [sqlite3.sqlite_version_info, (3, 34, 1)])
+    def test_percentages_may_be_none_and_those_that_were_there_stay(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+    ) -> None:
+        """Also with an SQLite that can drop no column."""
+        monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+        make_database(tmp_path, "0009")
+        document = measurement().model_dump_json(by_alias=True)
+        ids = [f"{number:026}" for number in (1, 2, 3)]
+        execute_sql(
+            tmp_path,
+            *(
+                f"INSERT INTO {prefix}measurements (id, created_at, model, percent_masked, pixels_masked, "  # noqa: S608
+                "pixels_counted, instances, filename, folded_name, upload_name, overlay_name, mask_name) "
+                f"VALUES ('{id_}', '2020-01-01 00:00:00', 'steel', {id_[-1]}, 800, 40000, 2, 'a', 'a', 'a', 'b', 'c')"
+                for prefix, id_ in zip(("", "", "trashed_"), ids, strict=True)
+            ),
+            *(f"INSERT INTO measurement_documents VALUES ('{id_}', '{document}')" for id_ in ids[:2]),  # noqa: S608
+            f"INSERT INTO trashed_measurement_documents VALUES ('{ids[2]}', '{document}')",  # noqa: S608
+            f"INSERT INTO trash VALUES ('{ids[2]}', '2020-01-01 00:00:00', NULL, '{ids[2]}')",  # noqa: S608
+        )
+        store = open_store(tmp_path)
+        try:
+            assert [line.percent_masked for line in store.lines(limit=3)] == [2, 1]
+            assert [entry.percent_masked for entry in store.trash.list()] == [3]
+            execute_sql(tmp_path, f"UPDATE measurements SET percent_masked = NULL WHERE id = '{ids[0]}'")  # noqa: S608
+            store.discard(ids[0])
+            assert [entry.percent_masked for entry in store.trash.list()] == [None, 3]
+            for id_ in (ids[0], ids[2]):
+                store.trash.restore(id_)
+            assert [line.percent_masked for line in store.lines(limit=3, order="percent_masked")] == [
+                None,
+                2,
+                3,
+            ]
+            total = store.statistics()
+            assert total.spread is not None
+            assert (total.spread.mean, total.without_percent) == (2.5, 1)
+        finally:
+            store.close()
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+        engine.dispose()
+
     def test_the_migrated_database_has_exactly_the_tables_of_the_code(
         self, store: Store, tmp_path: Path
     ) -> None:

@@ -23,7 +23,7 @@ from PIL import Image
 
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
-from planimeter.measurement import percent
+from planimeter.measurement import percent, percent_of_whole
 from planimeter.measuring.segmenter import Segmenter, load
 from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile, Thresholds
 from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
@@ -102,7 +102,7 @@ def test_training_writes_a_pack_that_loads_and_resumes_where_it_stopped(tmp_path
     segmenter = load("blobs", packs_folder=tmp_path / "packs", infer_with_cpu=True)
     _, held = read_split(tmp_path / "work" / "split.json", read_labels(data))
     errors = [
-        abs(segmenter.measure(entry.pixels).coverage.percent_masked - true_percent(entry))
+        abs(percent_of_whole(segmenter.measure(entry.pixels).coverage) - true_percent(entry))
         for entry in held.pictures
     ]
     error = figures["coverage"]["mean_absolute_error"]

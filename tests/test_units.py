@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from io import BytesIO, StringIO
 from math import pi, sqrt
 from pathlib import Path
@@ -208,6 +209,18 @@ def test_the_table_of_many_has_areas_in_fixed_units(client: FlaskClient) -> None
     assert [rows[name]["area_masked_mm2"] for name in "abc"] == ["0.000384", "15.36", ""]
     assert [rows[name]["area_masked_mm2[green]"] for name in "abc"] == ["0.000128", "5.12", ""]
     assert float(rows["b"]["instances_per_mm2"]) == pytest.approx(2 / 40.96)
+
+
+def test_the_list_of_a_report_has_areas_with_the_unit_in_the_head_of_the_column(client: FlaskClient) -> None:
+    post(client)
+    assert "Masked, " not in client.get("/report").text
+    post(client, query="pixel_size=0.5&unit=um")
+    post(client, query="pixel_size=0.0005&unit=mm")
+    page = client.get("/report?repeats=true").text
+    heads = re.findall(r'report-area">(Masked, [^<]*)</th>', page)
+    areas = re.findall(r'<td class="number report-area">([^<]*)</td>', page)
+    assert heads in (["Masked, µm²"], ["Masked, mm²"])
+    assert sorted(areas) == sorted(["", *["384.0" if "µm" in heads[0] else "3.84e-4"] * 2])
 
 
 def test_a_comparison_has_areas_where_both_know_the_same_size(client: FlaskClient) -> None:

@@ -83,6 +83,12 @@ class UnknownLot(PlanimeterError):
     code = "unknown_lot"
 
 
+class UnknownProfile(PlanimeterError):
+    """No profile has that name, or no such version."""
+
+    code = "unknown_profile"
+
+
 class ScoresNotKept(PlanimeterError):
     """A measurement has no record of what scored below its threshold."""
 
@@ -96,9 +102,15 @@ class CountDiffers(PlanimeterError):
 
 
 class KeyReused(PlanimeterError):
-    """The key of a request was given to another request before, or is being worked on."""
+    """The key of a request was given to another request before."""
 
     code = "key_reused"
+
+
+class KeyInUse(KeyReused):
+    """A request with this key is being worked on."""
+
+    code = "key_in_use"
 
 
 class TooMany(PlanimeterError):
@@ -193,6 +205,12 @@ class NoRoom(StoreFailed):
     """There is no room left to store anything: a limit is reached, or the disk is full."""
 
     code = "no_room"
+
+
+class Unreachable(PlanimeterError):
+    """Another machine, or a program on this one, gave no answer to what was sent to it."""
+
+    code = "unreachable"
 
 
 class TunnelFailed(PlanimeterError):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from planimeter.rules import Rule, Span, Verdict, decide
 from planimeter.scale import Scale
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -90,7 +91,7 @@ class ClassCoverage(Part):
     class_id: int = Field(ge=1)
     count: int = Field(ge=0)
     pixels_masked: int = Field(ge=0)
-    percent_masked: Percent
+    percent_masked: Percent | None = Field(description="Null where there is nothing that it could be of.")
     area_masked: Area = None
     instances_per_mm2: Area = None
     interval: Interval | None = None
@@ -110,14 +111,19 @@ class LeftOut(Part):
 class Coverage(Part):
     """How much of the picture is covered, by the exact union of all masks."""
 
-    percent_masked: Percent
+    percent_masked: Percent | None = Field(
+        description="Of the pixels counted; null where nothing was found of the class that it is of, and then a note "
+        "says so."
+    )
     interval: Interval | None = Field(
         None,
         description="Where the true percentage lies; null where it is withheld, and then a note says why.",
     )
     pixels_masked: int = Field(ge=0, description="Pixels of the union: each counted once.")
     pixels_counted: int = Field(
-        gt=0, description="The denominator: all pixels of the picture, or those that counted tells."
+        ge=0,
+        description="The denominator: all pixels of the picture, or those that counted tells; 0 where nothing was "
+        "found of the class that the percentage is of.",
     )
     counted: Rle | None = Field(None, description="The pixels that count; null where all do.")
     left_out: LeftOut | None = Field(
@@ -128,7 +134,7 @@ class Coverage(Part):
         None,
         ge=0,
         description="Pixels that the model takes for one of its classes, but for no part of an instance that counts; "
-        "they are not masked. Absent where a model says nothing of single pixels.",
+        "they are not masked. Null where a model says nothing of single pixels, and where only some classes count.",
     )
     area_masked: Area = Field(
         None, description="pixels_masked in the square of the scale's unit; null without a scale."
@@ -137,7 +143,10 @@ class Coverage(Part):
     instances_per_mm2: Area = Field(
         None, description="Instances for each square millimetre counted, whatever the unit."
     )
-    by_class: list[ClassCoverage] = Field(description="Every class that the model knows, found or not.")
+    by_class: list[ClassCoverage] = Field(
+        description="Every class that the model knows, found or not. The one that the percentages are of has all "
+        "pixels counted, and is in no other figure."
+    )
 
 
 class ImageInfo(Part):
@@ -198,9 +207,32 @@ class Counting(Part):
         None, description="Names of the classes whose instances count; null for all."
     )
     least_area: int = Field(0, ge=0, description="Pixels: instances with fewer do not count.")
-    set_afterwards: bool = Field(
-        default=False, description="Whether the region was set after the picture was measured."
+    of: str | None = Field(
+        None,
+        description="Name of the class that all percentages are of: only pixels of its instances count, at the score "
+        "threshold; null for all pixels.",
     )
+    set_afterwards: bool = Field(
+        default=False, description="Whether it was set after the picture was measured."
+    )
+
+    @property
+    def all_counts(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Counting(set_afterwards=self.set_afterwards)
+
+    def or_else(self, other: "Counting | None") -> "Counting":
+        """Return this, and what `other` says of what is not said here; a region and a mask are one thing."""
+        if other is None:
+            return self
+        default = Counting()
+        region = {"region", "region_mask"} if self.region or self.region_mask else set()
+        kept = {
+            name: getattr(other, name)
+            for name in Counting.model_fields
+            if name not in region and getattr(self, name) == getattr(default, name)
+        }
+        return self.model_copy(update=kept)
 
 
 class Options(Part):
@@ -208,6 +240,27 @@ class Options(Part):
 
     score_threshold: float = Field(ge=0, le=1)
     counting: Counting | None = Field(None, description="What counts; null where all of the picture does.")
+
+
+class ProfileUsed(Part):
+    """The profile that a picture was measured by. What it said stands in options, image.scale and rules."""
+
+    name: str
+    version: int | None = Field(ge=1, description="Null for a file that was given on the command line.")
+    sha256: str = Field(description="Of all that this version says.")
+
+
+class RuleResult(Rule):
+    """A rule, and whether a measurement keeps it."""
+
+    value: float | None = Field(description="Of the figure, in the rule's unit; null where there is none.")
+    interval: Interval | None = Field(
+        description="Where the true percentage lies; null for other figures, and where it is not known."
+    )
+    verdict: Verdict
+    reason: str | None = Field(
+        description="Why it is undecided, or that no interval is known and the value decided alone; else null."
+    )
 
 
 class Timing(Part):
@@ -233,27 +286,29 @@ class Measurement(Part):
         default_factory=list,
         description="What a careful reader must know: alpha dropped, 16 bits scaled, instance limit reached.",
     )
+    profile: ProfileUsed | None = Field(None, description="Null where the picture was measured without one.")
+    verdict: Verdict | None = Field(
+        None,
+        description="Of all rules: fail where one fails, else undecided where one is; null without rules.",
+    )
+    rules: list[RuleResult] = Field(default_factory=list, description="Of the profile, in its order.")
     timing_ms: Timing
-
-
-Verdict = Literal["pass", "fail", "undecided"]
 
 
 UNLIKE_TRAINING = "unlike_training"
 """The code of the note on a picture that does not look like those that the model learnt from."""
 UNKNOWN, WITHHELD = "interval_unknown", "interval_withheld"
 """The codes of the notes that say why there is no interval: never for this model, or not for this picture."""
+NOTHING_OF_CLASS = "nothing_of_class"
+"""The code of the note that says why there is no percentage: nothing was found of the class that it would be of."""
 
 
 def judge(measurement: "Measurement", limit_percent: float) -> Verdict:
-    """Return whether a percentage is at most the limit; undecided where the truth may lie on either side of it."""
-    span = truth_span(measurement)
-    if span is not None and span[0] <= limit_percent < span[1]:
-        return "undecided"
-    return "pass" if measurement.coverage.percent_masked <= limit_percent else "fail"
+    """Return whether a percentage is at most the limit, by the one way in which figures are decided."""
+    return decide(measurement.coverage.percent_masked, truth_span(measurement), at_most=limit_percent)
 
 
-def truth_span(measurement: "Measurement") -> tuple[float, float] | None:
+def truth_span(measurement: "Measurement") -> Span | None:
     """Return between which percentages the truth is thought to lie; None where nothing is known of the model's errors.
 
     That is the interval, and anywhere for a picture that is unlike those of the training.
@@ -269,7 +324,26 @@ def percent(pixels: int, counted: int) -> float:
     return 100.0 * pixels / counted
 
 
+def percent_or_none(pixels: int, counted: int) -> float | None:
+    """Return the same, or None where nothing is counted."""
+    return percent(pixels, counted) if counted else None
+
+
 def classes_found(measurement: Measurement) -> Sequence[ClassCoverage]:
-    """Return the classes with at least one instance, largest coverage first."""
-    found = [entry for entry in measurement.coverage.by_class if entry.count]
+    """Return the classes with at least one instance, largest coverage first; not the one that percentages are of."""
+    of = class_counted(measurement)
+    found = [entry for entry in measurement.coverage.by_class if entry.count and entry.class_name != of]
     return sorted(found, key=lambda entry: -entry.pixels_masked)
+
+
+def class_counted(measurement: Measurement) -> str | None:
+    """Return the name of the class that percentages are of; None where they are of all pixels, or of a region."""
+    counting = measurement.options.counting
+    return None if counting is None else counting.of
+
+
+def percent_of_whole(coverage: Coverage | ClassCoverage) -> float:
+    """Return the percentage of a measurement in which all pixels of the picture count: there it always is."""
+    if coverage.percent_masked is None:
+        raise ValueError("nothing counts here that it could be a percentage of")
+    return coverage.percent_masked

@@ -14,8 +14,10 @@ def write_decimals(value: float, places: int) -> str:
     return f"{rounded or abs(rounded)}"
 
 
-def write_percent(value: float) -> str:
-    """Write a percentage with two decimals, but never a false 0 or 100: 12.45, <0.01, >99.99."""
+def write_percent(value: float | None) -> str:
+    """Write a percentage with two decimals, but never a false 0 or 100: 12.45, <0.01, >99.99; a dash for none."""
+    if value is None:
+        return "\N{EN DASH}"
     if 0 < value < 0.005:
         return "<0.01"
     if 99.995 <= value < 100:

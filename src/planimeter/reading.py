@@ -11,13 +11,15 @@ from pathlib import Path
 __all__ = ["read_file", "read_file_text", "refuse_irregular"]
 
 
-def read_file(path: Path, *, most_bytes: int | None = None) -> bytes:
+def read_file(path: Path, *, most_bytes: int | None = None, follow_links: bool = True) -> bytes:
     """Return the content of a regular file, of which `most_bytes` and one more are read at the most.
 
-    Raises `OSError` with a sentence as its `strerror` for anything else, a path with a NUL in it among them.
+    Raises `OSError` with a sentence as its `strerror` for anything else, a path with a NUL in it among them, and a link
+    unless `follow_links` is set.
     """
     # Opening a pipe without this would wait for who writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags |= 0 if follow_links else getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags)
     except ValueError as error:

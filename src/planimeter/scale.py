@@ -115,6 +115,12 @@ class Scale(BaseModel):
         """Return an area of so many pixels in the square of another unit."""
         return clean(pixels * self.pixel_area * (METRES[self.unit] / METRES[unit]) ** 2)
 
+    def length_in(self, pixels: float, unit: Unit) -> float | None:
+        """Return a length of so many pixels in another unit; None where pixels are not square."""
+        if self.pixel_size is None:
+            return None
+        return clean(pixels * self.pixel_size * METRES[self.unit] / METRES[unit])
+
     def turned(self) -> "Scale":
         """Return the scale of the picture turned by a quarter."""
         sides = {"pixel_width": self.pixel_height, "pixel_height": self.pixel_width}

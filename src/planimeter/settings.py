@@ -49,6 +49,13 @@ class Inference(BaseModel):
         description="Look at each picture four times, mirrored each way: a little more exact, four times as slow; for "
         "models with a pixel branch, others look once.",
     )
+    streams: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Small pictures that OpenVINO looks at at the same time where several wait, each with its share of "
+        "the cores; each takes memory for its intermediate values.",
+    )
 
 
 class Settings(Inference):
@@ -131,6 +138,23 @@ class Settings(Inference):
     )
     use_ngrok: bool = Field(
         default=False, description="Open a public address through ngrok (token in NGROK_AUTHTOKEN)."
+    )
+    webhook: tuple[str, ...] = Field(
+        (), description="Address that is told of each measurement by POST; may be repeated."
+    )
+    webhook_secret_file: Path | None = Field(
+        None,
+        description="File with the secret that such messages are signed with; without it, the variable "
+        "PLANIMETER_WEBHOOK_SECRET.",
+    )
+    mqtt: str = Field(
+        "",
+        description="Broker and topic by which each measurement is published, as mqtt://host:1883/plant/line-3, or "
+        "mqtts://.",
+    )
+    mqtt_user: str = Field("", description="Name that the broker knows the service by.")
+    mqtt_password_file: Path | None = Field(
+        None, description="File with its password; without it, the variable PLANIMETER_MQTT_PASSWORD."
     )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")

@@ -10,9 +10,11 @@ from planimeter.errors import PlanimeterError
 COMMANDS = {
     "serve": "Start the service: the page and the REST API.",
     "measure": "Measure pictures, or all pictures in folders.",
+    "watch": "Have the pictures that appear in a folder measured by a running service.",
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",
+    "profiles": "Add, list, show and remove profiles of a service: how its stations measure.",
     "keys": "Make, list and revoke keys for a service that others reach.",
     "doctor": "Look for damage in what is stored.",
     "evaluate": "Compare a model with labelled pictures.",

@@ -13,19 +13,21 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from planimeter.commands.ahead import in_order
 from planimeter.commands.measure_exports import exporting
+from planimeter.commands.measure_profile import Asked, ask, check_verdict, status_of
 from planimeter.commands.options import options_of
-from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done, sum_up
+from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done
+from planimeter.commands.tally import Tally
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
-from planimeter.measurement import Counting
 from planimeter.measuring.asked import GivenFilters
 from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.formats import SUFFIXES
+from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES
 from planimeter.scale import GivenScale
 from planimeter.settings import Inference, Limits, Settings
 
@@ -36,26 +38,6 @@ SETTINGS = (
     "max_pixels",
     "max_side",
 )
-OTHER_PICTURES = {
-    *(
-        ".heic",
-        ".heif",
-        ".avif",
-        ".gif",
-        ".jp2",
-        ".j2k",
-        ".jxl",
-        ".svg",
-        ".psd",
-        ".pdf",
-        ".dng",
-        ".cr2",
-        ".cr3",
-    ),
-    *(".nef", ".arw", ".raw", ".dcm", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".oib", ".vsi", ".lsm"),
-}
-"""Endings of pictures that are not read; a folder that holds some says so."""
-LITTER = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 MOST_NAMED = 8
 
 
@@ -115,6 +97,16 @@ MOST_NAMED = 8
     type=click.Path(path_type=Path, dir_okay=False),
     help="A picture of the same size whose pixels count where they are not black.",
 )
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="How to measure, and rules that make a verdict: a TOML or JSON file, see docs/profiles.md.",
+)
+@click.option(
+    "--fail-on-verdict",
+    is_flag=True,
+    help="Exit with status 3 where a picture fails the rules of the profile, else with 4 where one is undecided.",
+)
 @options_of(GivenFilters, "filters")
 @options_of(GivenScale, "given")
 @options_of(Details, "details")
@@ -130,6 +122,8 @@ def measure(
     export_folder: Path | None,
     region: str | None,
     region_mask: Path | None,
+    profile: Path | None,
+    fail_on_verdict: bool,
     filters: GivenFilters,
     given: GivenScale,
     details: Details,
@@ -146,15 +140,24 @@ def measure(
         console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
         _create(output_folder)
-    counting = filters.counting(None if region is None else _json_of(region), region_mask)
-    segmenter = open_segmenter(find_pack(settings.model, settings.packs_folder), settings)
+    asked = ask(
+        profile,
+        model=settings.model,
+        score_threshold=score_threshold,
+        region=None if region is None else _json_of(region),
+        region_mask=region_mask,
+        filters=filters,
+        scale=given,
+    )
+    check_verdict(asked.judging, asked=fail_on_verdict)
+    segmenter = open_segmenter(find_pack(asked.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
     drawn = name_drawings(paths, output_folder)
     done = read_done(results)
     todo = [path for path in paths if str(path) not in done]
     if len(todo) < len(paths):
         console.print(f"{len(paths) - len(todo)} of {len(paths)} pictures are in {results} already")
-    finished: list[Result] = []
+    tally = Tally()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with (
         _stopping() as stopping,
@@ -162,26 +165,33 @@ def measure(
         keeping(results, segmenter.classes, csv_style) as keep,
         exporting(export_format, export_folder, paths, todo, segmenter.classes, say) as write_export,
     ):
-        for path in _with_progress(todo, console):
-            if stopping.is_set():
-                break
-            result = measure_file(
-                segmenter, path, score_threshold, limits, drawn.get(path), given, details, counting
-            )
-            finished.append(result)
+        # One more than the network takes at a time: what is not the network overlaps with it.
+        measured = in_order(
+            todo,
+            lambda path: measure_file(segmenter, path, asked, limits, drawn.get(path), details),
+            1 + segmenter.streams,
+            stopping,
+        )
+        for result in _with_progress(measured, len(todo), console):
+            tally.add(result)
             write_export(result)
             keep(result)
             show(result)
             if result.error:
-                console.print(
-                    _say(path, result.error), style="red", markup=False, highlight=False, soft_wrap=True
-                )
+                said = _say(result.path, result.error)
+                console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
     if len(paths) > 1:
-        console.print(sum_up(finished, len(todo) - len(finished)), highlight=False)
-    if len(finished) < len(todo):
-        sys.exit(130)
-    if any(result.error for result in finished):
-        sys.exit(1)
+        console.print(tally.words(len(todo) - tally.count), highlight=False)
+    sys.exit(_status(tally, len(todo), by_verdict=fail_on_verdict))
+
+
+def _status(tally: Tally, wanted: int, *, by_verdict: bool) -> int:
+    """Return the exit status: that of an early end, of a picture that failed, or of the verdicts."""
+    if tally.count < wanted:
+        return 130
+    if tally.failed:
+        return 1
+    return status_of(tally) if by_verdict else 0
 
 
 def _json_of(region: str) -> str:
@@ -259,22 +269,21 @@ def _is_litter(path: Path) -> bool:
 def measure_file(
     segmenter: Segmenter,
     path: Path,
-    score_threshold: float | None,
+    asked: Asked,
     limits: Limits,
     drawn: Path | None,
-    given: GivenScale,
     details: Details = NOTHING_SAID,
-    counting: Counting | None = None,
 ) -> Result:
     """Measure one file and write the drawn picture to `drawn`."""
     try:
         measured = segmenter.measure(
             path,
-            score_threshold=score_threshold,
+            score_threshold=asked.score_threshold,
             limits=limits,
-            pixel_size=given.pixel_size,
-            unit=given.unit,
-            counting=counting,
+            pixel_size=asked.scale.pixel_size,
+            unit=asked.scale.unit,
+            counting=asked.counting,
+            judging=asked.judging,
         )
         if drawn:
             _write(drawn, measured)
@@ -282,7 +291,7 @@ def measure_file(
         raise
     except PlanimeterError as error:
         return Result(path, error=error)
-    return Result(path, measured, drawn=drawn, details=details)
+    return Result(path, measured.without_picture(), drawn=drawn, details=details)
 
 
 def name_drawings(paths: Iterable[Path], folder: Path | None) -> dict[Path, Path]:
@@ -315,11 +324,11 @@ def _write(path: Path, measured: Measured) -> None:
         raise StoreFailed(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _with_progress(paths: list[Path], console: Console) -> Iterator[Path]:
-    """Pass the pictures on, under a bar where the rows themselves do not show how far it is."""
-    if len(paths) <= 1 or not console.is_terminal or sys.stdout.isatty():
-        yield from paths
+def _with_progress(results: Iterator[Result], count: int, console: Console) -> Iterator[Result]:
+    """Pass the results on, under a bar where the rows themselves do not show how far it is."""
+    if count <= 1 or not console.is_terminal or sys.stdout.isatty():
+        yield from results
         return
     columns = (TextColumn("Measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        yield from progress.track(paths)
+        yield from progress.track(results, total=count)

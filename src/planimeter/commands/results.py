@@ -13,7 +13,7 @@ import click
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.details import columns_of as said_in
 from planimeter.errors import PlanimeterError, StoreFailed
-from planimeter.measurement import UNKNOWN, Interval, Measurement
+from planimeter.measurement import UNKNOWN, Interval, Measurement, RuleResult
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular
@@ -22,6 +22,8 @@ from planimeter.scale import write_quantity
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
 _TITLES = ("Masked %", "90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
+_VERDICT_TITLE = ("Verdict  ",)
+"""As wide as UNDECIDED."""
 _UNIT_TITLES = ("Area masked".rjust(18), "Pixel size".rjust(18))
 """Of tables whose first picture says how large its pixels are, wide enough for what follows."""
 
@@ -125,18 +127,6 @@ def style_of(path: Path) -> CsvStyle:
     return "excel" if header.startswith(BYTE_ORDER_MARK.encode()) else "plain"
 
 
-def sum_up(results: Sequence[Result], left: int) -> str:
-    """Return how it went, in a line."""
-    measured = [entry.measurement for entry in results if entry.measurement]
-    parts = [f"{len(measured):,} measured"]
-    if len(results) > len(measured):
-        parts.append(f"{len(results) - len(measured):,} failed")
-    if measured:
-        mean = sum(entry.coverage.percent_masked for entry in measured) / len(measured)
-        parts.append(f"mean {write_percent(mean)} % masked")
-    return ", ".join(parts) + (f"; stopped, {left:,} not measured" if left else "")
-
-
 def _csv(
     write: Callable[..., None], classes: Sequence[str], style: CsvStyle, *, header: bool = True
 ) -> Writer:
@@ -194,13 +184,14 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
         nonlocal begun, titles
         if result.measurement is None:
             return
-        in_units = _in_units(result.measurement)
+        in_units, verdict = _in_units(result.measurement), result.measurement.verdict
         if not begun:
-            titles += _UNIT_TITLES if in_units else ()
+            titles = (*(_VERDICT_TITLE if verdict else ()), *titles, *(_UNIT_TITLES if in_units else ()))
             click.secho(_line("Picture", titles, titles, width), bold=True)
             begun = True
         coverage = result.measurement.coverage
         figures = (
+            *([verdict.upper()] if verdict else ()),
             write_percent(coverage.percent_masked),
             *(write_percent(entry.percent_masked) for entry in coverage.by_class if by_class),
             _between(coverage.interval),
@@ -214,14 +205,29 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
         elif in_units:
             click.echo(f"{result.path}: {in_units[0]} masked, {in_units[1]}", err=True)
         click.echo(_line(str(result.path), figures, titles, width))
-        for note in result.measurement.notes:
-            if note.code != UNKNOWN:
-                click.echo(f"{result.path}: {note.message}", err=True)
-            elif note.message not in said:  # true of the model, and so said once
-                said.add(note.message)
-                click.echo(note.message, err=True)
+        _say_words(result.path, result.measurement, said)
 
     return write
+
+
+def _say_words(path: Path, measurement: Measurement, said: set[str]) -> None:
+    """Say which rules are not kept, and all notes; what is true of the model is `said` once."""
+    for rule in measurement.rules:
+        if rule.verdict != "pass":
+            click.echo(f"{path}: {write_result(rule)}", err=True)
+    for note in measurement.notes:
+        if note.code != UNKNOWN:
+            click.echo(f"{path}: {note.message}", err=True)
+        elif note.message not in said:
+            said.add(note.message)
+            click.echo(note.message, err=True)
+
+
+def write_result(rule: RuleResult) -> str:
+    """Return what became of a rule: fail, percent masked ≤ 5 %, it is 6.2."""
+    value = "" if rule.value is None else f", it is {rule.value:,.6g}"
+    reason = f": {rule.reason}" if rule.reason and rule.verdict == "undecided" else ""
+    return f"{rule.verdict}, {rule.words}{value}{reason}"
 
 
 def _in_units(measurement: Measurement) -> tuple[str, str] | None:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from planimeter.commands.options import options_of
+from planimeter.outputs.receivers import receivers_of
+from planimeter.outputs.sending import Sending
 from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
@@ -36,6 +38,7 @@ def serve(settings: Settings) -> None:
 
 def run(settings: Settings, console: Console, models: Models | None = None) -> None:
     """Serve until SIGINT or SIGTERM. The port is taken first, before anything in the store is touched."""
+    receivers = receivers_of(settings, os.environ)
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)
@@ -62,6 +65,9 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         housekeeper = Housekeeper(app.extensions[EXTENSION])
         housekeeper.start()
         closing.callback(housekeeper.stop)
+        sending = Sending(store.outbox, receivers, app.extensions[EXTENSION].metrics)
+        sending.start()
+        closing.callback(sending.stop)
         server = Server(app, settings, listening)
         stop_on_signals(server)
         announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None)

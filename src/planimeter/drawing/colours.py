@@ -7,10 +7,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.masks.window import WindowMask
+from planimeter.masks.window import Bools, WindowMask
 
 Pixels = NDArray[np.uint8]
 SPLASH_BRIGHTNESS = 0.45
+UNCOUNTED_BRIGHTNESS = 0.35
 _LUMA = np.array([77, 150, 29], np.uint16)  # ITU-R BT.601 in 1/256
 # How far an instance's colour may leave its class's, in OKLCH: (turn of the hue in degrees, change of the
 # lightness). Instances that touch get different ones. Several classes are told apart by hue: there it stays.
@@ -78,6 +79,13 @@ def _shade(color: str, turn: float, lift: float) -> Pixels:
     shaded: Pixels = np.rint(255 * srgb).astype(np.uint8)
     shaded.flags.writeable = False  # shared by all pictures
     return shaded
+
+
+def dim_rest(pixels: Pixels, counted: Bools) -> Pixels:
+    """Return the picture [H, W, 3] with all that is not counted [H, W] dark, in its colours."""
+    canvas: Pixels = pixels.copy()
+    canvas[~counted] = (pixels[~counted].astype(np.uint16) * round(256 * UNCOUNTED_BRIGHTNESS)) >> 8
+    return canvas
 
 
 def dimmed(pixels: Pixels) -> Pixels:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from planimeter.drawing.colours import Pixels, dimmed, paint_instances
+from planimeter.drawing.colours import Pixels, dim_rest, dimmed, paint_instances
 from planimeter.drawing.labels import Area, Named, font_of, list_texts, place_tags, write_tags
 from planimeter.errors import InvalidOption
 from planimeter.masks.rle import rle_decode, rle_window
@@ -17,7 +17,6 @@ from planimeter.measurement import Measurement, Rle
 Style = Literal["fill", "outline", "splash"]
 FILL_OPACITY = 0.45
 HALO_OPACITY = 0.35
-UNCOUNTED_BRIGHTNESS = 0.35
 REGION_COLOR = (255, 213, 74)
 MOST_LABELS = 40
 """With more instances than this, labels would hide what they name."""
@@ -103,8 +102,7 @@ def draw_measurement(
 
 def _without_the_rest(pixels: Pixels, counted: Bools) -> Pixels:
     """Return the picture with all that does not count dimmed, and a bright line inside the rim of what does."""
-    canvas: Pixels = pixels.copy()
-    canvas[~counted] = (pixels[~counted].astype(np.uint16) * round(256 * UNCOUNTED_BRIGHTNESS)) >> 8
+    canvas = dim_rest(pixels, counted)
     rim = _outline(WindowMask(0, 0, counted), _line_width(counted.shape, ()), counted.shape)
     canvas[rim] = REGION_COLOR
     return canvas

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from planimeter.drawing.colours import Pixels, paint_instances
+from planimeter.drawing.colours import Pixels, dim_rest, paint_instances
 from planimeter.masks.window import EMPTY, Bools, WindowMask
 
 FILL_SHARE = 0.45
@@ -20,12 +20,21 @@ RING_WIDTH = 0.01
 
 
 def draw_thumbnail(
-    pixels: Pixels, masks: Sequence[WindowMask], labels: Sequence[int], colors: Sequence[str], side: int
+    pixels: Pixels,
+    masks: Sequence[WindowMask],
+    labels: Sequence[int],
+    colors: Sequence[str],
+    side: int,
+    *,
+    counted: Bools | None = None,
 ) -> Pixels:
     """Return the picture [H, W, 3] with a longer side of at most `side`, its masks filled and outlined.
 
     A pixel is masked where any that became part of it is. `labels` are class ids from 1; masks come by falling score.
+    What is not `counted` [H, W] is dim; without it, all counts.
     """
+    if counted is not None:
+        pixels = dim_rest(pixels, counted)
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

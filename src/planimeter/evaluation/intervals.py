@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.evaluation.agreement import found_percent, true_percent
 from planimeter.evaluation.comparison import Compared
-from planimeter.measurement import Coverage, Interval
+from planimeter.measurement import Coverage, Interval, percent_of_whole
 from planimeter.measuring.coverage import measure_coverage
 from planimeter.measuring.doubt import around, doubt, shown_percents
 from planimeter.measuring.interval import LEAST_PICTURES, with_intervals
@@ -161,10 +161,10 @@ def interval_figures(
     for entry in compared:
         coverage = covered(entry, classes, score_threshold, intervals)
         true = true_percent(entry, len(classes))
-        rows[""].append((float(true[0]), coverage.percent_masked, coverage.interval))
+        rows[""].append((float(true[0]), percent_of_whole(coverage), coverage.interval))
         for class_coverage, truth in zip(coverage.by_class, true[1:], strict=True):
             rows[class_coverage.class_name].append(
-                (float(truth), class_coverage.percent_masked, class_coverage.interval)
+                (float(truth), percent_of_whole(class_coverage), class_coverage.interval)
             )
     return {name: _figures(entries, intervals.level) for name, entries in rows.items()}
 

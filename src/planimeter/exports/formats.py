@@ -154,7 +154,7 @@ def coverage_row(entry: Exported, file: str) -> dict[str, Cell]:
         "score_threshold": entry.source.measurement.options.score_threshold,
         "instances": len(entry.source.measurement.instances),
         "objects_exported": change.objects_exported,
-        **change.described(),
+        **{name: "" if value is None else value for name, value in change.described().items()},
     }
 
 
@@ -174,7 +174,7 @@ COVERAGE_COLUMNS = (
 
 def largest(changes: Iterable[Change]) -> float:
     """Return the largest change in percentage points, whatever its sign."""
-    return max((change.points for change in changes), key=abs, default=0.0)
+    return max((change.points or 0.0 for change in changes), key=abs, default=0.0)
 
 
 def _with_facts(form: Format, source: Source, document: dict[str, Any], change: Change) -> dict[str, Any]:

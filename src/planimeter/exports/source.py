@@ -11,7 +11,7 @@ from planimeter.labels.shapes import unite
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import count_coverage
 from planimeter.masks.window import WindowMask
-from planimeter.measurement import Instance, Measurement, percent
+from planimeter.measurement import Instance, Measurement, percent_or_none
 from planimeter.measuring.candidates import exact_mask
 
 _UNSAFE = '<>:"|?*'
@@ -52,15 +52,17 @@ class Source:
 class Change:
     """What an export makes of a coverage: counted again from what was written, as Planimeter reads it as labels."""
 
-    percent_masked: float
-    """As measured."""
-    percent_exported: float
+    percent_masked: float | None
+    """As measured; None, like the next, where nothing was found of the class that it would be of."""
+    percent_exported: float | None
     pixels_exported: int
     objects_exported: int
 
     @property
-    def points(self) -> float:
+    def points(self) -> float | None:
         """Percentage points that the export adds."""
+        if self.percent_exported is None or self.percent_masked is None:
+            return None
         return self.percent_exported - self.percent_masked
 
     def described(self) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def change_of(source: Source, written: Iterable[ObjectEntry]) -> Change:
     coverage = source.measurement.coverage
     return Change(
         coverage.percent_masked,
-        percent(pixels, coverage.pixels_counted),
+        percent_or_none(pixels, coverage.pixels_counted),
         pixels,
         sum(bool(mask.area) for mask in masks),
     )

@@ -37,6 +37,12 @@ class GivenFilters(BaseModel):
     least_area: int = Field(
         0, ge=0, le=2**40, description="Instances with fewer pixels that count are left out."
     )
+    of: str | None = Field(
+        None,
+        max_length=400,
+        description="Name of the class that all percentages are of: only pixels of its instances count, and others are "
+        "cut to them; without it, all pixels count.",
+    )
 
     @field_validator("ignore", mode="before")
     @classmethod
@@ -50,7 +56,7 @@ class GivenFilters(BaseModel):
         """Return what counts of a picture; raises what `make_counting` raises."""
         ignore: list[Ignored] = [kind for kind in IGNORED if kind in _split(self.ignore)]
         classes = None if self.classes is None else _split(self.classes)
-        return make_counting(region, region_mask, ignore, classes, self.least_area)
+        return make_counting(region, region_mask, ignore, classes, self.least_area, self.of)
 
 
 class GivenCounting(GivenFilters):

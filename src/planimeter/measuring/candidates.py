@@ -7,7 +7,7 @@ measurement would.
 import gzip
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from planimeter.errors import StoreFailed
 from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
-from planimeter.masks.window import Box, WindowMask
+from planimeter.masks.window import EMPTY, Box, WindowMask
 from planimeter.measurement import (
     UNKNOWN,
     WITHHELD,
@@ -33,7 +33,8 @@ from planimeter.measurement import (
     Rle,
 )
 
-Why = Literal["outside", "other_classes", "smaller"]
+Why = Literal["outside", "other_classes", "smaller", "of"]
+"""The last: it is of the class that percentages are of."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,23 @@ class Candidate:
             return self.shape
         return self.encoded or rle_encode(self.shape, *counted.size)
 
+    def cut_to(self, counted: Counted, least_area: int) -> "Candidate":
+        """Return what of it counts; it is left out where that is nothing, or fewer pixels than `least_area`."""
+        mask = counted.clip(self.mask)
+        if counted.mask is not None and not mask.area:
+            return self.without_pixels("outside")
+        if mask.area < least_area:
+            return self.without_pixels("smaller")
+        if mask is self.mask:
+            return self
+        height, width = mask.pixels.shape
+        box = (float(mask.x), float(mask.y), float(mask.x + width), float(mask.y + height))
+        return replace(self, box=box, shape=mask, encoded=None)
+
+    def without_pixels(self, why: Why) -> "Candidate":
+        """Return it as one that never counts, for this reason."""
+        return replace(self, shape=EMPTY, encoded=None, left_out=why)
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -93,6 +111,10 @@ class Candidates:
     """[H, W] for each kind of pixel that was looked for and may be left out."""
     counting: Counting | None = None
     """What of the picture counts, where `counted` and `entries` were cut to it."""
+    of: int | None = None
+    """The id of the class that percentages are of, where they are: see `within_class`."""
+    of_count: int = 0
+    """How many instances of it there are, at the score threshold that all was cut for."""
     whole: "Candidates | None" = None
     """What they were cut from."""
 
@@ -149,6 +171,8 @@ class Candidates:
             ignored={kind: _counts(mask) for kind, mask in self.ignored.items()},
             foreground=None if self.foreground is None else _counts(self.foreground),
             shown=None if self.shown is None else tuple(self.shown),
+            of=self.of,
+            least_area=self.counting.least_area if self.counting else 0,
         )
 
 
@@ -197,6 +221,15 @@ class PackedCandidates(Part):
     ignored: dict[Ignored, str] = Field(
         default_factory=dict,
         description="The pixels of each kind that was looked for to leave it out: `counts` of an RLE.",
+    )
+    of: int | None = Field(
+        None,
+        ge=1,
+        description="Id of the class that percentages are of: at a score threshold, only pixels of its instances "
+        "count, and the masks of others have yet to be cut to them; null without one.",
+    )
+    least_area: int = Field(
+        0, ge=0, description="Instances with fewer pixels do not count, once they were cut to that class."
     )
 
     def pack(self) -> bytes:

@@ -9,12 +9,15 @@ from planimeter.errors import ContradictoryOptions, InvalidOption, NothingToCoun
 from planimeter.masks.counted import Counted
 from planimeter.masks.region import check_polygon, polygons_mask
 from planimeter.masks.rle import rle_decode
-from planimeter.masks.window import EMPTY, Bools
+from planimeter.masks.window import Bools
 from planimeter.measurement import Counting, LeftOut, Note, Region, percent
-from planimeter.measuring.candidates import Candidate, Candidates, Why
+from planimeter.measuring.candidates import Candidate, Candidates
+from planimeter.measuring.of_class import check_of, note_class
 from planimeter.numbers import write_percent
 
 MOST_POLYGONS = 200
+LARGEST_SIDE = 1_000_000
+"""Pixels: no picture has a longer one."""
 
 
 def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
@@ -38,6 +41,18 @@ def region_pixels(counting: Counting, height: int, width: int) -> Bools | None:
 
 
 def _drawn(region: Region, height: int, width: int) -> Bools:
+    check_region(region, height, width)
+    inside = (
+        polygons_mask(region.include, height, width) if region.include else np.ones((height, width), bool)
+    )
+    return inside & ~polygons_mask(region.exclude, height, width)
+
+
+def check_region(region: Region, height: int = LARGEST_SIDE, width: int = LARGEST_SIDE) -> None:
+    """Refuse a region without a polygon, with too many, or with one that `check_polygon` refuses.
+
+    Without the size of a picture, only what no picture could have is refused.
+    """
     polygons = {"include": region.include, "exclude": region.exclude}
     if not any(polygons.values()):
         raise InvalidOption("region has no polygon; give one in include or in exclude")
@@ -46,10 +61,6 @@ def _drawn(region: Region, height: int, width: int) -> Bools:
     for part, those in polygons.items():
         for number, corners in enumerate(those, start=1):
             check_polygon(corners, f"polygon {number} of region.{part}", height, width)
-    inside = (
-        polygons_mask(region.include, height, width) if region.include else np.ones((height, width), bool)
-    )
-    return inside & ~polygons_mask(region.exclude, height, width)
 
 
 def check_classes(counting: Counting, classes: Sequence[str]) -> None:
@@ -58,20 +69,24 @@ def check_classes(counting: Counting, classes: Sequence[str]) -> None:
     if unknown or counting.classes == ():
         said = f"classes names {unknown[0]!r}, which the model lacks" if unknown else "classes names none"
         raise ContradictoryOptions(f"{said}; it knows {', '.join(classes)}")
+    check_of(counting.of, tuple(classes))
 
 
 def count_within(candidates: Candidates, counting: Counting | None, classes: Sequence[str]) -> Candidates:
     """Return the candidates cut to what counts; those that never count say why.
 
+    To the class that percentages are of, `within_class` cuts them afterwards.
     `candidates` are whole, and hold the pixels of each kind that is to be ignored. Raises what `region_pixels` and
     `check_classes` raise, and `NothingToCount` where no pixel is left.
     """
-    if counting is None:
+    if counting is None or counting.all_counts:
         return candidates
     check_classes(counting, classes)
     counted = counted_of(candidates, counting)
-    wanted = {classes.index(name) + 1 for name in counting.classes or classes}
-    foreground = candidates.foreground
+    of = None if counting.of is None else classes.index(counting.of) + 1
+    wanted = {classes.index(name) + 1 for name in counting.classes or classes} | ({of} if of else set())
+    # It does not tell one class from another.
+    foreground = None if counting.classes or of else candidates.foreground
     return replace(
         candidates,
         counted=counted,
@@ -80,6 +95,7 @@ def count_within(candidates: Candidates, counting: Counting | None, classes: Seq
         # Known of the whole picture only: no interval is made of it.
         shown=None,
         counting=counting,
+        of=of,
         whole=candidates,
     )
 
@@ -106,21 +122,8 @@ def counted_of(candidates: Candidates, counting: Counting) -> Counted:
 
 def _cut(entry: Candidate, counted: Counted, wanted: set[int], least_area: int) -> Candidate:
     if entry.label not in wanted:
-        return _without_pixels(entry, "other_classes")
-    mask = counted.clip(entry.mask)
-    if counted.mask is not None and not mask.area:
-        return _without_pixels(entry, "outside")
-    if mask.area < least_area:
-        return _without_pixels(entry, "smaller")
-    if mask is entry.mask:
-        return entry
-    height, width = mask.pixels.shape
-    box = (float(mask.x), float(mask.y), float(mask.x + width), float(mask.y + height))
-    return replace(entry, box=box, shape=mask, encoded=None)
-
-
-def _without_pixels(entry: Candidate, why: Why) -> Candidate:
-    return replace(entry, shape=EMPTY, encoded=None, left_out=why)
+        return entry.without_pixels("other_classes")
+    return entry.cut_to(counted, least_area)
 
 
 def left_out_at(candidates: Candidates, threshold: float) -> LeftOut | None:
@@ -134,8 +137,18 @@ def left_out_at(candidates: Candidates, threshold: float) -> LeftOut | None:
         for kind, mask in candidates.ignored.items()
         if kind in counting.ignore
     }
-    reasons: dict[str, int] = {str(why): count for why, count in candidates.left_out(threshold).items()}
+    found = candidates.left_out(threshold)
+    reasons: dict[str, int] = {str(why): count for why, count in found.items() if why != "of"}
     return LeftOut(**reasons, **pixels)
+
+
+def counted_part(counting: Counting | None) -> str:
+    """Return what percentages are of, in a word: after "the"."""
+    if counting is None or not (counting.of or counting.region or counting.region_mask or counting.ignore):
+        return "picture"
+    if counting.of:
+        return counting.of
+    return "region" if counting.region or counting.region_mask else "part that counts"
 
 
 def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note]:
@@ -146,15 +159,18 @@ def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note
     notes: list[Note] = []
     height, width = candidates.counted.size
     counted, whole = candidates.counted.pixels, height * width
+    if candidates.of is not None and candidates.whole is not None:
+        counted = counted_of(candidates.whole, counting).pixels  # before it was cut to a class
     if counting.region or counting.region_mask:
         message = (
-            f"a region counts: {counted:,} of {whole:,} pixels ({write_percent(percent(counted, whole))} %); all "
-            "percentages are of it"
+            f"a region counts: {counted:,} of {whole:,} pixels ({write_percent(percent(counted, whole))} %)"
         )
+        message += "" if counting.of else "; all percentages are of it"
         notes.append(Note(code="region_counts", message=message))
     if counting.ignore:
         each = ", ".join(f"{kind.replace('_', ' ')} {getattr(left_out, kind):,}" for kind in counting.ignore)
         notes.append(Note(code="pixels_ignored", message=f"pixels left out of what counts: {each}"))
+    notes += note_class(candidates, counted_part(counting.model_copy(update={"of": None})), counted)
     if left_out.outside:
         message = f"{_instances(left_out.outside)} wholly outside what counts, and not listed"
         notes.append(Note(code="outside_region", message=message))

@@ -21,17 +21,19 @@ from planimeter.measurement import (
     Options,
     Polygons,
     Rle,
-    percent,
+    percent_or_none,
 )
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
-from planimeter.measuring.counting import count_within, left_out_at, note_counting
+from planimeter.measuring.counting import count_within, counted_part, left_out_at, note_counting
 from planimeter.measuring.interval import with_intervals
+from planimeter.measuring.judging import judged
+from planimeter.measuring.of_class import with_class, within_class
 from planimeter.measuring.physical import in_units
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 
 UNCLAIMED_WORTH_TELLING = 1.0
-"""Percent of the picture."""
+"""Percent of the pixels that count."""
 
 
 def at_threshold(
@@ -47,7 +49,7 @@ def at_threshold(
     not know yet. Raises what `count_within` raises.
     """
     classes = [entry.class_name for entry in measurement.coverage.by_class]
-    candidates = count_within(candidates, counting, classes)
+    candidates = within_class(count_within(candidates, counting, classes), threshold)
     found = candidates.above(threshold)
     coverage, notes = measure_at(candidates, threshold, classes, intervals)
     counted = measurement.model_copy(
@@ -58,17 +60,20 @@ def at_threshold(
             "notes": notes,
         }
     )
-    return in_units(counted)
+    return judged(in_units(counted), [entry.mask for entry in found])
 
 
 def measure_at(
     candidates: Candidates, threshold: float, classes: Sequence[str], intervals: Intervals | None
 ) -> tuple[Coverage, list[Note]]:
-    """Return how much of the picture is covered at a score threshold, with intervals, and all notes."""
+    """Return how much of the picture is covered at a score threshold, with intervals, and all notes.
+
+    `candidates` are cut to what counts, as `count_within` and `within_class` return them.
+    """
     found = candidates.above(threshold)
     coverage = measure_coverage(found, classes, candidates.counted, candidates.foreground)
     left_out = left_out_at(candidates, threshold)
-    coverage = coverage.model_copy(update={"left_out": left_out})
+    coverage = with_class(coverage.model_copy(update={"left_out": left_out}), candidates)
     notes = [
         *candidates.picture_notes,
         *list_notes(candidates, threshold, coverage),
@@ -98,10 +103,11 @@ def list_notes(candidates: Candidates, threshold: float, coverage: Coverage) -> 
             f"the model gives no instance below a score of {candidates.score_floor}, whatever the threshold"
         )
         notes.append(Note(code="below_score_floor", message=message))
-    unclaimed = percent(coverage.pixels_unclaimed or 0, coverage.pixels_counted)
+    unclaimed = percent_or_none(coverage.pixels_unclaimed or 0, coverage.pixels_counted) or 0.0
     if unclaimed >= UNCLAIMED_WORTH_TELLING:
         message = (
-            f"{write_percent(unclaimed)} % of the picture looks like a class of the model but belongs to no instance "
+            f"{write_percent(unclaimed)} % of the {counted_part(candidates.counting)} looks like a class of the model "
+            "but belongs to no instance "
             "that counts, and is not masked; a lower score threshold may find instances there"
         )
         notes.append(Note(code="pixels_unclaimed", message=message))
@@ -121,7 +127,7 @@ def measure_coverage(
     masks, labels = [entry.mask for entry in found], [entry.label for entry in found]
     counts = count_coverage(masks, labels, *counted.size, len(classes))
     return Coverage(
-        percent_masked=percent(counts.masked, counted.pixels),
+        percent_masked=percent_or_none(counts.masked, counted.pixels),
         pixels_masked=counts.masked,
         pixels_counted=counted.pixels,
         counted=None if counted.mask is None else rle_encode(WindowMask(0, 0, counted.mask), *counted.size),
@@ -133,7 +139,7 @@ def measure_coverage(
                 class_id=class_id,
                 count=labels.count(class_id),
                 pixels_masked=pixels,
-                percent_masked=percent(pixels, counted.pixels),
+                percent_masked=percent_or_none(pixels, counted.pixels),
             )
             for class_id, (name, pixels) in enumerate(zip(classes, counts.by_class, strict=True), start=1)
         ],
@@ -159,7 +165,8 @@ def list_instances(
             score=entry.score,
             bbox=coco_box(entry.box),
             area_px=entry.mask.area,
-            percent=percent(entry.mask.area, counted.pixels),
+            percent=percent_or_none(entry.mask.area, counted.pixels)
+            or 0.0,  # none is left where nothing counts
             mask=_encode(entry, counted, mask_format),
         )
         for number, entry in enumerate(found, start=1)

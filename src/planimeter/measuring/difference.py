@@ -10,7 +10,7 @@ from planimeter.errors import DifferentPictures, StoreFailed
 from planimeter.masks.rle import rle_decode, rle_window
 from planimeter.masks.union import union_mask
 from planimeter.masks.window import Bools
-from planimeter.measurement import Instance, Measurement, Rle
+from planimeter.measurement import Instance, Measurement, Rle, class_counted
 
 Pixels = NDArray[np.uint8]
 
@@ -19,6 +19,7 @@ ONLY_FIRST = "#e69f00"
 ONLY_SECOND = "#56b4e9"
 BOTH = "#f4f6f4"
 _BRIGHTNESS = 0.45
+_UNCOUNTED = 0.35
 _OPACITY = {ONLY_FIRST: 0.78, ONLY_SECOND: 0.78, BOTH: 0.42}
 
 
@@ -50,16 +51,26 @@ class Difference:
 def difference(first: Measurement, second: Measurement) -> Difference:
     """Compare two measurements of the same picture, exactly, by their RLE masks, in the pixels that count in both.
 
-    Raises `DifferentPictures` where the files differ, or no pixel counts in both.
+    Raises `DifferentPictures` where the files differ, where their percentages are of different classes, and where no
+    pixel counts in both.
     """
     if first.image.sha256 != second.image.sha256:
         raise DifferentPictures(
             f"{first.image.filename!r} and {second.image.filename!r} are different files: only measurements of the "
             "same picture can be compared; measure it again with the other model"
         )
-    counted = _counted_by_both(first, second)
+    of = [class_counted(measured) for measured in (first, second)]
+    if of[0] != of[1]:
+        one, other = (name or "all that counts" for name in of)
+        raise DifferentPictures(
+            f"one measurement is in percent of {one} and the other of {other}: they can be compared once both are of "
+            "the same; set it for one of them"
+        )
+    counted = counted_by_both(first, second)
     if not counted.any():
-        raise DifferentPictures("no pixel counts in both measurements: their regions have nothing in common")
+        raise DifferentPictures(
+            "no pixel counts in both measurements: what counts in them has nothing in common"
+        )
     names = dict.fromkeys(
         entry.class_name for measured in (first, second) for entry in measured.coverage.by_class
     )
@@ -72,7 +83,7 @@ def difference(first: Measurement, second: Measurement) -> Difference:
     )
 
 
-def _counted_by_both(first: Measurement, second: Measurement) -> Bools:
+def counted_by_both(first: Measurement, second: Measurement) -> Bools:
     """Return [H, W]: the pixels that count in both."""
     counted = np.ones((first.image.height, first.image.width), bool)
     for measured in (first, second):
@@ -82,7 +93,10 @@ def _counted_by_both(first: Measurement, second: Measurement) -> Bools:
 
 
 def union(measured: Measurement, class_name: str | None = None) -> Bools:
-    """Return [H, W]: the pixels under any mask, or under any of one class."""
+    """Return [H, W]: the pixels under any mask, or under any of one class, be it the one that percentages are of."""
+    counted = measured.coverage.counted
+    if class_name is not None and class_name == class_counted(measured) and counted is not None:
+        return rle_decode(counted)
     wanted = [
         instance for instance in measured.instances if class_name is None or instance.class_name == class_name
     ]
@@ -91,9 +105,15 @@ def union(measured: Measurement, class_name: str | None = None) -> Bools:
     )
 
 
-def draw_difference(pixels: Pixels, first: Bools, second: Bools) -> Pixels:
-    """Return the picture [H, W, 3] dim and grey, in colour what only the first masks, only the second, and both."""
+def draw_difference(pixels: Pixels, first: Bools, second: Bools, counted: Bools | None = None) -> Pixels:
+    """Return the picture [H, W, 3] dim and grey, in colour what only the first masks, only the second, and both.
+
+    What does not count in both is darker still, and has no colour.
+    """
     grey = pixels.mean(axis=2, dtype=np.float32) * _BRIGHTNESS
+    if counted is not None:
+        grey[~counted] *= _UNCOUNTED
+        first, second = first & counted, second & counted
     canvas = np.repeat(grey.astype(np.uint8)[..., np.newaxis], 3, axis=2)
     for color, where in (
         (ONLY_FIRST, first & ~second),

@@ -13,7 +13,15 @@ from math import ceil, floor
 import numpy as np
 
 from planimeter.masks.union import cover_percents
-from planimeter.measurement import UNKNOWN, UNLIKE_TRAINING, WITHHELD, Coverage, Interval, Note
+from planimeter.measurement import (
+    UNKNOWN,
+    UNLIKE_TRAINING,
+    WITHHELD,
+    Coverage,
+    Interval,
+    Note,
+    percent_of_whole,
+)
 from planimeter.measuring.candidates import Candidates
 from planimeter.measuring.doubt import Percents, around, doubt, shown_percents
 from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals
@@ -25,6 +33,10 @@ _UNKNOWN = (
 _PARTS = (
     "no interval: the model's errors are known for whole pictures with all that it finds, and here only a part of that "
     "counts"
+)
+_OF_CLASS = (
+    "no interval: both the masked area and that of the class that it is a percentage of are the model's own, and "
+    "the errors of such a ratio are not known"
 )
 LEAST_WIDTH = 0.1
 """Percentage points: no interval is narrower."""
@@ -39,7 +51,7 @@ def with_intervals(
     if any(note.code == UNLIKE_TRAINING for note in candidates.picture_notes):
         return coverage, []
     if candidates.counting is not None:
-        return coverage, [Note(code=WITHHELD, message=_PARTS)]
+        return coverage, [Note(code=WITHHELD, message=_PARTS if candidates.of is None else _OF_CLASS)]
     if intervals is None:
         return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
     lowest, highest = intervals.thresholds[0].score, intervals.thresholds[-1].score
@@ -50,7 +62,8 @@ def with_intervals(
         )
         return coverage, [Note(code=WITHHELD, message=message)]
     tables = _around(intervals.thresholds, score_threshold)
-    percents = [coverage.percent_masked, *(entry.percent_masked for entry in coverage.by_class)]
+    # All pixels count here, so that there is something to be a percentage of.
+    percents = [percent_of_whole(coverage), *map(percent_of_whole, coverage.by_class)]
     doubts = _doubts(np.array(percents), candidates, score_threshold)
     found = [
         _interval(intervals, [table.classes[index] for table in tables], value, doubts[index])

@@ -1,12 +1,12 @@
 """From the bytes of a picture to all that is answered and kept of it, with no service, queue or store in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
-from planimeter.measurement import Counting, Measurement
+from planimeter.measurement import Counting, Measurement, Note
 from planimeter.measuring.physical import with_scale
 from planimeter.measuring.segmenter import Segmenter, Stopwatch
 from planimeter.pictures.decode import Picture, decode
@@ -33,6 +33,7 @@ def measure_picture(
     score_threshold: float | None = None,
     scale: Scale | None = None,
     counting: Counting | None = None,
+    notes: Sequence[Note] = (),
     limits: Limits | None = None,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
     decode: Callable[..., Picture] = decode,
@@ -41,7 +42,7 @@ def measure_picture(
     """Decode, measure and draw a picture given as the bytes of a file.
 
     `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size;
-    `counting` is what of it counts. `turn` is
+    `counting` is what of it counts, and `notes` are what else must be known of it. `turn` is
     entered each time that the network is needed, once for each tile; what it waits for that is timed as the queue.
     `decode` is called as the decoder of this name is. `step` is entered while the picture is decoded, and while it is
     drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
@@ -49,6 +50,7 @@ def measure_picture(
     watch = Stopwatch()
     with step("decode"):
         picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
+        picture = replace(picture, notes=(*picture.notes, *notes))
     watch.lap("decode")
     measured = segmenter.measure(
         picture, score_threshold=score_threshold, counting=counting, watch=watch, turn=turn
@@ -56,6 +58,5 @@ def measure_picture(
     with step("draw"):
         overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()
-    fields = {name: getattr(measured, name) for name in Measurement.model_fields}
-    measurement = Measurement(**{**fields, "timing_ms": watch.timing()})
+    measurement = measured.without_picture().model_copy(update={"timing_ms": watch.timing()})
     return Result(measurement, overlay, mask, candidates)

@@ -20,15 +20,24 @@ RegionSource: TypeAlias = Region | Mapping[str, Any] | str
 REGION_FORM = '{"include": [[[x, y], …], …], "exclude": […]}, in pixels of the picture'
 
 
-def make_counting(
+def make_counting(  # noqa: PLR0917  by the names of the options
     region: RegionSource | None = None,
     region_mask: Source | None = None,
     ignore: Sequence[Ignored] = (),
     classes: Sequence[str] | None = None,
     least_area: int = 0,
+    of: str | None = None,
 ) -> Counting | None:
     """Return what counts; None where all does. Raises `InvalidOption` for what has no meaning."""
-    if region is None and region_mask is None and not ignore and classes is None and not least_area:
+    given = (
+        region is not None,
+        region_mask is not None,
+        ignore,
+        classes is not None,
+        least_area,
+        of is not None,
+    )
+    if not any(given):
         return None
     unknown = [kind for kind in ignore if kind not in IGNORED]
     if unknown:
@@ -41,6 +50,7 @@ def make_counting(
         ignore=tuple(kind for kind in IGNORED if kind in ignore),
         classes=None if classes is None else tuple(dict.fromkeys(classes)),
         least_area=least_area,
+        of=of,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from planimeter.measurement import Coverage, Instance, Measurement
+from planimeter.measurement import Coverage, Instance, Measurement, class_counted
 from planimeter.pictures.decode import Picture
 from planimeter.scale import Scale, clean
 
@@ -25,14 +25,14 @@ def in_units(measurement: Of) -> Of:
     scale = measurement.image.scale
     return measurement.model_copy(
         update={
-            "coverage": coverage_in_units(measurement.coverage, scale),
+            "coverage": coverage_in_units(measurement.coverage, scale, class_counted(measurement)),
             "instances": instances_in_units(measurement.instances, scale),
         }
     )
 
 
-def coverage_in_units(coverage: Coverage, scale: Scale | None) -> Coverage:
-    """Return a coverage with areas, and instances per area."""
+def coverage_in_units(coverage: Coverage, scale: Scale | None, of: str | None = None) -> Coverage:
+    """Return a coverage with areas, and instances per area; those of the class `of`, which it is of, are in no sum."""
     counted = coverage.pixels_counted
     classes = [
         entry.model_copy(
@@ -48,7 +48,9 @@ def coverage_in_units(coverage: Coverage, scale: Scale | None) -> Coverage:
             "area_masked": scale and scale.area(coverage.pixels_masked),
             "area_counted": scale and scale.area(counted),
             "instances_per_mm2": scale
-            and density(sum(entry.count for entry in coverage.by_class), counted, scale),
+            and density(
+                sum(entry.count for entry in coverage.by_class if entry.class_name != of), counted, scale
+            ),
             "by_class": classes,
         }
     )
@@ -64,6 +66,6 @@ def instances_in_units(instances: Sequence[Instance], scale: Scale | None) -> li
     ]
 
 
-def density(count: int, pixels: int, scale: Scale) -> float:
-    """Return how many instances there are for each square millimetre of so many pixels."""
-    return clean(count / scale.area_in(pixels, "mm"))
+def density(count: int, pixels: int, scale: Scale) -> float | None:
+    """Return how many instances there are for each square millimetre of so many pixels; None where there is none."""
+    return clean(count / scale.area_in(pixels, "mm")) if pixels else None

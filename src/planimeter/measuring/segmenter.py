@@ -34,9 +34,13 @@ from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
+from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.known_size import network_scale, note_scaled
+from planimeter.measuring.of_class import within_class
 from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
+from planimeter.measuring.profile import NamedProfile, counting_of
+from planimeter.measuring.profile_files import ProfileSource, open_profile
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.decode import Picture
@@ -52,6 +56,9 @@ from planimeter.settings import Inference, Limits, Precision, RuntimeName
 
 Turn = Callable[[], AbstractContextManager[object]]
 """What waits until the network may be used, and is held as long as it is."""
+
+REST_PIXELS = 16_000_000
+"""From so many pixels on, the memory of the network is given back before the picture is drawn, which takes as much."""
 
 
 class Measured(Measurement):
@@ -85,17 +92,24 @@ class Measured(Measurement):
         height, width = self._pixels.shape[:2]
         return union_mask(self._masks(), height, width)
 
+    def without_picture(self) -> Measurement:
+        """Return the measurement alone, which can be kept by the thousand."""
+        return Measurement(**{name: getattr(self, name) for name in Measurement.model_fields})
+
     def _masks(self) -> list[WindowMask]:
         return [entry.mask for entry in self._candidates.above(self.options.score_threshold)]
 
 
 class Segmenter:
-    """Finds and measures. Safe to share between threads; pictures are inferred one at a time."""
+    """Finds and measures. Safe to share between threads; up to `streams` pictures are in the network at a time."""
 
     def __init__(self, pack: Pack, runtime: Runtime) -> None:
         self.pack = pack
         self._runtime = runtime
-        self._one_at_a_time = threading.Lock()
+        self.streams = runtime.streams
+        self.used = 0
+        """How often the network ran."""
+        self._at_a_time = threading.BoundedSemaphore(runtime.streams)
         manifest = pack.manifest
         self.classes = tuple(entry.name for entry in manifest.classes)
         self.colors = tuple(entry.color for entry in manifest.classes)
@@ -132,6 +146,9 @@ class Segmenter:
         ignore: Sequence[Ignored] = (),
         classes: Sequence[str] | None = None,
         least_area: int = 0,
+        of: str | None = None,
+        profile: ProfileSource | None = None,
+        judging: Judging | None = None,
         watch: "Stopwatch | None" = None,
         turn: Turn | None = None,
     ) -> Measured:
@@ -145,13 +162,35 @@ class Segmenter:
         `region` is what counts, as `{"include": [[[x, y], …], …], "exclude": […]}`, `region_mask` a picture or an
         array of the same size whose non-zero pixels count; `ignore` leaves out pixels ("transparent", "black_border",
         "saturated"), `classes` all instances but those of the classes that it names, `least_area` those with fewer
-        pixels. `counting` is all of these as one value. What was left out is in the notes and in `coverage.left_out`.
+        pixels. `of` names the class that all percentages are of: only pixels of its instances count then, and where
+        there are none, `coverage.percent_masked` is None. `counting` is all of these as one value. What was left out
+        is in the notes and in `coverage.left_out`.
+
+        `profile` is how a station measures: a TOML or JSON file, a mapping, or a `Profile`. What it says must not be
+        contradicted by what is given beside it; its rules make the `verdict`. `judging` is rules alone, for what was
+        filled in from a profile before.
 
         A `watch`
         that already runs goes on; its time so far is in the measurement's. `turn` is entered for each use of the
         network.
         """
         watch = watch or Stopwatch()
+        if profile is not None:
+            given = {
+                "score_threshold": score_threshold,
+                "pixel_size": pixel_size,
+                "unit": unit,
+                "region": region,
+                "region_mask": region_mask,
+                "ignore": ignore,
+                "classes": classes,
+                "least_area": least_area,
+                "of": of,
+            }
+            station = self._station(profile, counting)
+            filled = station.fill({name: value for name, value in given.items() if not _is_open(value)})
+            score_threshold, pixel_size, unit = map(filled.get, ("score_threshold", "pixel_size", "unit"))
+            counting, judging = counting_of(filled), station.judging
         threshold = self.default_threshold if score_threshold is None else score_threshold
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
@@ -159,8 +198,10 @@ class Segmenter:
         picture = with_scale(picture, checked_scale(pixel_size, unit))
         if not isinstance(source, Picture):
             watch.lap("decode")
-        counting = counting or make_counting(region, region_mask, ignore, classes, least_area)
+        counting = counting or make_counting(region, region_mask, ignore, classes, least_area, of)
         height, width = picture.pixels.shape[:2]
+        if judging is not None:
+            check_rules(judging.rules, self.classes, counting)
         whole = Candidates(Counted(height, width), ())
         if counting is not None:
             ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
@@ -168,20 +209,39 @@ class Segmenter:
             count_within(whole, counting, self.classes)  # what cannot be is refused before the network runs
         candidates = self._find(picture.pixels, watch, picture.notes, turn, picture.info.scale)
         candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes)
+        if height * width >= REST_PIXELS:
+            self.rest()
+        candidates = within_class(candidates, threshold)
         found, counted = candidates.above(threshold), candidates.counted
         coverage, notes = measure_at(candidates, threshold, self.classes, self._trust.intervals)
         measured = Measured(
             image=picture.info,
             model=self.info,
             options=Options(score_threshold=threshold, counting=counting),
-            coverage=coverage_in_units(coverage, picture.info.scale),
+            coverage=coverage_in_units(
+                coverage, picture.info.scale, None if counting is None else counting.of
+            ),
             instances=instances_in_units(
                 list_instances(found, self.classes, counted, mask_format), picture.info.scale
             ),
             notes=notes,
             timing_ms=watch.timing(),
         )
+        if judging is not None:
+            measured = judging.of(measured, [entry.mask for entry in found])
         return measured.with_picture(picture.pixels, self.colors, candidates)
+
+    def _station(self, profile: ProfileSource, counting: Counting | None) -> NamedProfile:
+        """Return a profile that is given, if it is one for this model."""
+        station = open_profile(profile)
+        if counting is not None:
+            raise InvalidOption("counting and profile are given; give what counts in the profile")
+        wanted = station.profile.model
+        if wanted is not None and wanted != self.pack.name:
+            raise InvalidOption(
+                f"the profile {station.name!r} measures with the model {wanted!r}, and this is {self.pack.name!r}"
+            )
+        return station
 
     def detect(
         self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None, scale: Scale | None = None
@@ -193,6 +253,10 @@ class Segmenter:
         """
         floor = self.pack.manifest.limits.score_floor
         return tuple(self._detect(pixels, floor, watch or Stopwatch(), scale))
+
+    def rest(self) -> None:
+        """Give back the memory that the network took for its intermediate values; the next picture takes it anew."""
+        self._runtime.rest()
 
     def tiles(self, height: int, width: int, scale: Scale | None = None) -> int:
         """Return in how many pieces a picture of that size is shown to the network."""
@@ -242,8 +306,9 @@ class Segmenter:
             with turn() if turn else nullcontext():
                 if turn:
                     watch.lap("queue")
-                with self._one_at_a_time:
+                with self._at_a_time:
                     raw = self._runtime.run(image)
+                self.used += 1
                 watch.lap("inference")
             # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
             scores = raw.scores.astype(np.float64).round(6)
@@ -276,6 +341,11 @@ class Segmenter:
             (placement.across * across, placement.down * down),
             (placement.left * across, placement.top * down),
         )
+
+
+def _is_open(value: object) -> bool:
+    """Return whether an option is not given."""
+    return value is None or (isinstance(value, (tuple, list, int)) and not value)
 
 
 class Stopwatch:

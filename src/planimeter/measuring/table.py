@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from planimeter.measurement import Coverage, Measurement
+from planimeter.measurement import Coverage, Measurement, RuleResult
 from planimeter.scale import METRES, Scale, clean
 
 Cell = str | int | float
@@ -24,9 +24,12 @@ def row(measurement: Measurement) -> dict[str, Cell]:
     """Return one measurement as columns; `percent_masked[class]` and `area_masked_mm2[class]` for each class.
 
     Areas are in fixed units, so that rows can be compared, and empty where it is not known how large a pixel is.
+    Percents are empty where nothing was found of the class that they would be of.
     """
-    coverage, scale = measurement.coverage, measurement.image.scale
-    by_class = {f"percent_masked[{entry.class_name}]": entry.percent_masked for entry in coverage.by_class}
+    coverage, scale, used = measurement.coverage, measurement.image.scale, measurement.profile
+    by_class: dict[str, Cell] = {
+        f"percent_masked[{entry.class_name}]": _or_empty(entry.percent_masked) for entry in coverage.by_class
+    }
     areas = {
         f"area_masked_mm2[{entry.class_name}]": scale.area_in(entry.pixels_masked, "mm") if scale else ""
         for entry in coverage.by_class
@@ -35,7 +38,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "filename": measurement.image.filename,
         "width": measurement.image.width,
         "height": measurement.image.height,
-        "percent_masked": coverage.percent_masked,
+        "percent_masked": _or_empty(coverage.percent_masked),
         "percent_low": "" if coverage.interval is None else coverage.interval.low,
         "percent_high": "" if coverage.interval is None else coverage.interval.high,
         "pixels_masked": coverage.pixels_masked,
@@ -48,10 +51,20 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "precision": measurement.model.precision,
         "score_threshold": measurement.options.score_threshold,
         "sha256": measurement.image.sha256,
+        "profile": "" if used is None else used.name,
+        "profile_version": "" if used is None or used.version is None else used.version,
+        "verdict": measurement.verdict or "",
+        "rules": " | ".join(map(_rule, measurement.rules)),
         "notes": " | ".join(note.message for note in measurement.notes),
         **by_class,
         **areas,
     }
+
+
+def _rule(rule: RuleResult) -> str:
+    """Return a rule with what became of it: percent masked ≤ 5 %: 4.2, pass."""
+    value = "none" if rule.value is None else f"{rule.value:.6g}"
+    return f"{rule.words}: {value}, {rule.verdict}"
 
 
 def _in_units(coverage: Coverage, scale: Scale | None) -> dict[str, Cell]:
@@ -63,8 +76,12 @@ def _in_units(coverage: Coverage, scale: Scale | None) -> dict[str, Cell]:
         "pixel_size_source": scale.source,
         "area_masked_um2": scale.area_in(coverage.pixels_masked, "um"),
         "area_masked_mm2": scale.area_in(coverage.pixels_masked, "mm"),
-        "instances_per_mm2": coverage.instances_per_mm2 or 0.0,
+        "instances_per_mm2": _or_empty(coverage.instances_per_mm2),
     }
+
+
+def _or_empty(value: float | None) -> Cell:
+    return "" if value is None else value
 
 
 def columns_of(classes: Sequence[str]) -> list[str]:
@@ -98,6 +115,10 @@ _FIXED = (
     "precision",
     "score_threshold",
     "sha256",
+    "profile",
+    "profile_version",
+    "verdict",
+    "rules",
     "notes",
 )
 

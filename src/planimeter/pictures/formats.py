@@ -75,6 +75,30 @@ BY_NAME = {entry.name: entry for entry in FORMATS}
 SUFFIXES = tuple(suffix for entry in PICTURE_FORMATS for suffix in entry.suffixes)
 TITLES = ", ".join(entry.title for entry in PICTURE_FORMATS[:-1]) + f" and {PICTURE_FORMATS[-1].title}"
 
+OTHER_PICTURES = frozenset(
+    {
+        *(
+            ".heic",
+            ".heif",
+            ".avif",
+            ".gif",
+            ".jp2",
+            ".j2k",
+            ".jxl",
+            ".svg",
+            ".psd",
+            ".pdf",
+            ".dng",
+            ".cr2",
+            ".cr3",
+        ),
+        *(".nef", ".arw", ".raw", ".dcm", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".oib", ".vsi", ".lsm"),
+    }
+)
+"""Endings of pictures that are not read; a folder that holds some says so."""
+LITTER = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"})
+"""What systems and tools leave in folders, beside what is hidden."""
+
 _DEVELOP = "develop it to JPEG, PNG or TIFF first"
 _EXPORT = "export it as PNG or TIFF first"
 _FRAME = "take a frame out of it and send that as PNG or JPEG"

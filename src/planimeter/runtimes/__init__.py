@@ -148,12 +148,17 @@ def read_own(tensors: Tensors) -> RawDetections:
 
 
 class Runtime(Protocol):
-    """A network ready to run. One call at a time, from any thread."""
+    """A network ready to run. Up to `streams` calls at a time, from any threads."""
 
     name: str
     precision: str
     device: str
+    streams: int
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W], normalised and padded as the pack says."""
+        ...
+
+    def rest(self) -> None:
+        """Give back memory that is only needed while it runs, as far as it can."""
         ...

@@ -56,7 +56,7 @@ def open_runtime(
     from planimeter.runtimes.openvino import OpenVinoRuntime  # noqa: PLC0415 - heavy, and a decoder never needs it
 
     try:
-        return OpenVinoRuntime(onnx, precision=exact, reader=reader)
+        return OpenVinoRuntime(onnx, precision=exact, reader=reader, streams=how.streams)
     except InvalidPack:
         if runtime != "auto" or exact != "f32" or not find_spec("onnxruntime"):
             raise

@@ -1,6 +1,5 @@
 """The ONNX Runtime runtime: the pack's ONNX file with any of its providers, such as CUDA or DirectML. An extra."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.runtimes import RawDetections, Reader, read_own
+from planimeter.runtimes.cores import available
 
 _CPU = "CPUExecutionProvider"
 # In this order; each computes in float32. Others may be faster, but round without saying so.
@@ -35,6 +35,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     precision = "f32"
+    streams = 1
 
     def __init__(
         self, onnx: Path, *, precision: str = "f32", cpu_only: bool = True, reader: Reader = read_own
@@ -44,7 +45,7 @@ class OnnxRuntime:
         gpu = None if cpu_only else find_gpu()
         options = ort.SessionOptions()
         options.log_severity_level = 3  # its warnings are about its own optimiser
-        options.intra_op_num_threads = _threads()
+        options.intra_op_num_threads = available()
         wanted: list[Any] = [(gpu, _OPTIONS.get(gpu, {}))] if gpu else []
         try:
             self._session = ort.InferenceSession(str(onnx), options, providers=[*wanted, _CPU])
@@ -57,6 +58,9 @@ class OnnxRuntime:
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._reader = reader
 
+    def rest(self) -> None:
+        """Give back nothing: ONNX Runtime keeps its arena for as long as its session."""
+
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
         given = (image if len(self._input.shape) == 4 else image[0]).astype(
@@ -67,8 +71,3 @@ class OnnxRuntime:
         except Exception as error:
             raise InferenceFailed(f"ONNX Runtime could not run the network: {error}") from error
         return self._reader(dict(zip(self._outputs, answer, strict=True)))
-
-
-def _threads() -> int:
-    """Return the CPU cores that this process may use; ONNX Runtime would count all of the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,7 +24,12 @@ class ThoroughRuntime:
         self.name = runtime.name
         self.precision = runtime.precision
         self.device = runtime.device
+        self.streams = runtime.streams
         self.passes = PASSES
+
+    def rest(self) -> None:
+        """Give back memory that is only needed while it runs."""
+        self._runtime.rest()
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""

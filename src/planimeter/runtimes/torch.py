@@ -41,6 +41,7 @@ class TorchRuntime:
     """A box-space network in PyTorch, in float32, or on a GPU in float16 where that keeps enough digits."""
 
     name = "torch"
+    streams = 1
 
     def __init__(
         self, network: Callable[[Tensor], tuple[Tensor, ...]], device: str, *, precision: str = "f32"
@@ -76,6 +77,9 @@ class TorchRuntime:
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
         return cls(network.eval().to(device), device, precision=precision)
+
+    def rest(self) -> None:
+        """Give back nothing: PyTorch keeps what it allocated for the next picture."""
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""

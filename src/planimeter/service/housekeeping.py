@@ -1,4 +1,4 @@
-"""What a service does by itself, beside its requests: it empties the trash in time, and removes what is too much."""
+"""What a service does by itself: it empties the trash in time, removes what is too much, and lets idle models rest."""
 
 import logging
 import threading
@@ -44,6 +44,11 @@ class Housekeeper:
     def round(self) -> Counter[Reason]:
         """Remove all that is too much by now; return how many, by reason. Raises StoreFailed."""
         store, removed = self._parts.store, Counter[Reason]()
+        for messages in store.outbox.give_up():
+            self._parts.metrics.count_given_up(messages.receiver, messages.count)
+            log.error(
+                "%d messages to %s are given up: %s", messages.count, messages.receiver, messages.reason
+            )
         while store.retention.weigh() and not self._ended.wait(BETWEEN_STEPS_SECONDS):
             pass
         keeping = keeping_of(self._parts)
@@ -62,6 +67,7 @@ class Housekeeper:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
+                self._parts.models.rest_idle()
                 self.round()
             except StoreFailed as error:
                 log.warning("nothing could be removed: %s", error)

@@ -1,9 +1,12 @@
 """A score threshold that is kept for one measurement: from then on it counts, wherever the measurement is shown."""
 
 import threading
+from collections.abc import Callable
 
-from planimeter.measurement import Counting, Region
+from planimeter.measurement import Counting
+from planimeter.service.api.options.region import RegionOptions
 from planimeter.service.context import context
+from planimeter.service.counting import counting_of
 from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.service.measuring import record_at, record_with
 from planimeter.store import Record
@@ -24,19 +27,26 @@ def keep_threshold(id_: str, score_threshold: float | None) -> Record:
         return _keep(record, record_at(record, threshold))
 
 
-def keep_region(id_: str, region: Region | None) -> Record:
-    """Let only a region count of a measured picture, at the threshold that is kept; None goes back to what counted.
+def keep_region(id_: str, options: RegionOptions) -> Record:
+    """Let another part of a measured picture count, at the threshold that is kept.
 
-    What else was left out when it was measured stays so. Raises what `keep_threshold` raises, and `InvalidOption` for a
-    region that is none of this picture; nothing has changed then.
+    Raises what `keep_threshold` raises, what decoding a mask raises, and `InvalidOption` for what cannot be of this
+    picture; nothing has changed then.
     """
+    given = counting_of(context(), options) or Counting()
+    return keep_counting(id_, lambda before: given if options.whole else given.or_else(before))
+
+
+def keep_counting(id_: str, change: Callable[[Counting | None], Counting] | None) -> Record:
+    """Let count what `change` makes of what counts; None goes back to what counted when it was measured."""
     store = context().store
     with one_at_a_time:
         record = store.get(id_)
-        counting = store.measured(id_).options.counting
-        if region is not None:
-            later = {"region": region, "region_mask": None, "set_afterwards": True}
-            counting = (counting or Counting()).model_copy(update=later)
+        counting = measured = store.measured(id_).options.counting
+        if change is not None:
+            wanted = change(record.measurement.options.counting).model_copy(update={"set_afterwards": False})
+            if wanted != (measured or Counting()):
+                counting = wanted.model_copy(update={"set_afterwards": True})
         return _keep(record, record_with(record, record.measurement.options.score_threshold, counting))
 
 

@@ -10,23 +10,26 @@ from time import perf_counter
 from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
 from planimeter.measurement import Counting, Measurement, Options
-from planimeter.measuring.candidates import PackedCandidates, candidates_above
+from planimeter.measuring.candidates import Candidates, PackedCandidates, candidates_above
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
+from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.measure import measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
-from planimeter.pictures.decode import Picture, read_size
+from planimeter.pictures.decode import read_size
+from planimeter.pictures.left_out import find_ignored
 from planimeter.scale import Scale
+from planimeter.service.api.answering import stored_picture
 from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
-from planimeter.service.deadline import Deadline
+from planimeter.service.counting import counting_kept
 from planimeter.service.decoding import room_for
+from planimeter.service.profiles import by_profile
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
 from planimeter.service.room import refuse_without_room
-from planimeter.service.uploads import MASK_FIELD, mask_bytes
 from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
@@ -43,6 +46,8 @@ class Asked:
     filename: str
     options: UploadOptions
     request: RequestKey | None
+    judging: Judging | None = None
+    """By which profile it is judged."""
 
 
 def measure_upload(
@@ -66,6 +71,9 @@ def measure_upload(
 def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     model = asked.options.model or parts.models.default
     try:
+        options, judging = by_profile(asked.options)
+        asked = replace(asked, options=options, judging=judging)
+        model = options.model or parts.models.default
         record = _measure(parts, place, data, asked)
     except PlanimeterError as error:
         parts.metrics.count(model if model in parts.models.packs() else "unknown", error.code)
@@ -95,8 +103,12 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
-    counting = counting_of(parts, options)
-    place.model, place.patient = segmenter.pack.name, options.batch is not None
+    counting, notes = counting_kept(parts, options, segmenter.classes)
+    judging = asked.judging
+    if judging is not None:
+        check_rules(judging.rules, segmenter.classes, counting)
+    place.model, place.at_a_time = segmenter.pack.name, segmenter.streams
+    place.patient = options.batch is not None
     if room:
         further = segmenter.tiles(header.height, header.width, scale) - 1
         place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
@@ -111,15 +123,17 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             score_threshold=threshold,
             scale=scale,
             counting=counting,
+            notes=notes,
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,
             decode=partial(parts.decoders.decode, deadline=place.deadline),
         )
+    measurement = result.measurement if judging is None else judging.of(result.measurement)
     started = perf_counter()
     with parts.tracing.step("store"):
         record = parts.store.add(
-            result.measurement,
+            measurement,
             picture=data,
             overlay_png=result.overlay_png,
             mask_png=result.mask_png,
@@ -160,23 +174,6 @@ def _details_of(parts: Context, options: UploadOptions) -> Details:
     return options.details.or_else(parts.store.get(options.from_).details)
 
 
-def counting_of(parts: Context, options: UploadOptions) -> Counting | None:
-    """Return what counts of a picture that was sent; a mask is decoded in a process of its own."""
-    mask: Picture | None = None
-    if options.region_mask is not None:
-        data = mask_bytes(options.region_mask, parts.limits.max_bytes)
-        deadline = Deadline(parts.settings.deadline)
-        try:
-            room = room_for(read_size(data, parts.limits), parts.limits)
-            with parts.memory.reserved(room, deadline):
-                mask = parts.decoders.decode(
-                    data, filename=MASK_FIELD, limits=parts.limits, deadline=deadline
-                )
-        except PlanimeterError as error:
-            raise type(error)(f"{MASK_FIELD}: {error}") from error
-    return options.counting(options.region, mask)
-
-
 def record_at(record: Record, score_threshold: float | None) -> Record:
     """Return a record as it would be, had it been measured with another score threshold; None changes nothing.
 
@@ -201,8 +198,21 @@ def record_with(record: Record, score_threshold: float, counting: Counting | Non
     kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
     # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
     intervals = _intervals_of(measured) if packed else None
-    counted = at_threshold(measured, kept.opened(), score_threshold, intervals, counting)
+    candidates = _with_ignored(kept.opened(), record, counting)
+    counted = at_threshold(measured, candidates, score_threshold, intervals, counting)
     return replace(record, measurement=counted)
+
+
+def _with_ignored(candidates: Candidates, record: Record, counting: Counting | None) -> Candidates:
+    """Return the candidates with the pixels that are to be left out; those that were not looked for are looked for now.
+
+    A pixel of several kinds is in the first that was looked for, so that other kinds are looked for anew.
+    """
+    if counting is None or not counting.ignore or set(counting.ignore) == set(candidates.ignored):
+        return candidates
+    with stored_picture(record) as picture:
+        ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
+    return replace(candidates, ignored=ignored)
 
 
 def is_changed(record: Record) -> bool:
@@ -235,7 +245,8 @@ def candidates_of(record: Record) -> PackedCandidates:
     if counting is None:
         return found
     classes = [entry.class_name for entry in record.measurement.coverage.by_class]
-    return count_within(found.opened(), counting, classes).packed_as_cut()
+    candidates = _with_ignored(found.opened(), record, counting)
+    return count_within(candidates, counting, classes).packed_as_cut()
 
 
 def _those_kept(id_: str, measured: Measurement, score_threshold: float) -> PackedCandidates:

@@ -1,5 +1,7 @@
 """Counters and durations for Prometheus, in a registry of their own: many apps can live in one process."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from planimeter.measurement import Timing
@@ -68,6 +70,30 @@ class Metrics:
             ("where",),
             registry=self.registry,
         )
+        self._sent = Counter(
+            "planimeter_messages_sent",
+            "Messages that a receiver took.",
+            ("receiver",),
+            registry=self.registry,
+        )
+        self._unsent = Counter(
+            "planimeter_messages_failed",
+            "Attempts to send a message that failed; it is tried again.",
+            ("receiver",),
+            registry=self.registry,
+        )
+        self._given_up = Counter(
+            "planimeter_messages_given_up",
+            "Messages that a receiver never got.",
+            ("receiver",),
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "planimeter_messages_waiting",
+            "Messages that wait for a receiver now.",
+            ("receiver",),
+            registry=self.registry,
+        )
         waiting = Gauge(
             "planimeter_queue_length", "Pictures that wait for the model now.", registry=self.registry
         )
@@ -107,6 +133,21 @@ class Metrics:
         self._bytes.set(stored)
         self._stored.labels("listed").set(measurements)
         self._stored.labels("trash").set(trashed)
+
+    def count_sent(self, receiver: str, sent: int, failed: int) -> None:
+        """Count messages that a receiver took, and attempts that failed; its name is the operator's."""
+        self._sent.labels(receiver).inc(sent)
+        self._unsent.labels(receiver).inc(failed)
+
+    def count_given_up(self, receiver: str, count: int) -> None:
+        """Count messages that a receiver never got."""
+        self._given_up.labels(receiver).inc(count)
+
+    def tell_waiting(self, waiting: Mapping[str, int]) -> None:
+        """Take in how many messages wait, by receiver."""
+        self._waiting.clear()
+        for receiver, count in waiting.items():
+            self._waiting.labels(receiver).set(count)
 
     def render(self) -> bytes:
         """Return all of it in Prometheus' text format."""

@@ -35,6 +35,10 @@ class Models:
         self._load = load
         self._segmenters: dict[str, Segmenter] = {}
         self._loading = threading.Lock()
+        self._seen_used: dict[str, int] = {}
+        """How often each network had run when it was last looked at."""
+        self._rested: dict[str, int] = {}
+        """And when it last gave memory back."""
 
     def packs(self) -> dict[str, Pack]:
         """Return every pack by name; looks again each time, so a model trained meanwhile is there."""
@@ -81,6 +85,15 @@ class Models:
             if segmenter is None or not _is_same(segmenter.pack, pack):
                 segmenter = self._segmenters[wanted] = self._load(pack, self._settings)
         return segmenter
+
+    def rest_idle(self) -> None:
+        """Have each model give back the memory of its network that measured nothing since the last call."""
+        for name, segmenter in list(self._segmenters.items()):
+            used = segmenter.used
+            if used and used == self._seen_used.get(name) and used != self._rested.get(name):
+                segmenter.rest()
+                self._rested[name] = used
+            self._seen_used[name] = used
 
     def class_colors(self, names: Iterable[str]) -> dict[str, str]:
         """Return a colour for each class name: of the first pack that knows it, else one of the palette."""

@@ -43,6 +43,15 @@ def admitted() -> Iterator[Place]:
         yield place
 
 
+@contextmanager
+def body_in_memory() -> Iterator[None]:
+    """Keep room for the body of the request under way while options are taken out of it."""
+    parts = context()
+    room = min(_body_bytes(parts), parts.uploads.size)
+    with parts.uploads.reserved(room, Deadline(parts.settings.deadline)):
+        yield
+
+
 def _body_bytes(parts: Context) -> int:
     copies = _JSON_COPIES if request.mimetype == "application/json" else _BODY_COPIES
     if request.headers.get("Content-Encoding"):

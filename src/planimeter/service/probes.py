@@ -1,5 +1,7 @@
 """What a supervisor asks: alive, ready, and how it goes."""
 
+from contextlib import suppress
+
 from flask import Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -54,4 +56,7 @@ def show_readiness() -> Response:
 )
 def show_metrics() -> Response:
     """Answer the metrics in Prometheus' text format."""
-    return Response(context().metrics.render(), content_type=CONTENT_TYPE_LATEST)
+    parts = context()
+    with suppress(StoreFailed):  # what is wrong with it, /readyz says
+        parts.metrics.tell_waiting(parts.store.outbox.waiting())
+    return Response(parts.metrics.render(), content_type=CONTENT_TYPE_LATEST)

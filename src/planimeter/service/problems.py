@@ -21,6 +21,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownMeasurement: 404,
     errors.UnknownSample: 404,
     errors.UnknownLot: 404,
+    errors.UnknownProfile: 404,
     errors.ScoresNotKept: 409,
     errors.CountDiffers: 409,
     errors.CursorGone: 409,

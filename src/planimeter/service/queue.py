@@ -1,10 +1,11 @@
-"""One turn at a time at the model; the others wait in line, and the line has an end."""
+"""Turns at the model, one or a few at a time; the others wait in line, and the line has an end."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from math import ceil
 
 from planimeter.errors import ClientGone, NotReady, PlanimeterError, QueueFull
@@ -19,7 +20,7 @@ PATIENT_EVERY = 4
 
 
 class Queue:
-    """A bounded queue in front of something that serves one at a time.
+    """A bounded queue in front of models that serve one at a time, or a few.
 
     First a `place` is taken, which fails at once when the queue is full; then, inside it, one `turn` after the other:
     a picture takes one for each of its tiles, and after each stands in line again, so that a large one does not hold
@@ -31,8 +32,8 @@ class Queue:
         self._size = size
         self._lock = threading.Lock()
         self._taken = 0
-        self._busy = False
-        self._lines: tuple[deque[threading.Event], deque[threading.Event]] = (deque(), deque())
+        self._served: list[Place] = []
+        self._lines: tuple[deque[_Waiting], deque[_Waiting]] = (deque(), deque())
         self._since_patient = 0
         self._picture_seconds = 0.1
         self._closed = False
@@ -56,7 +57,8 @@ class Queue:
         """
         with self._lock:
             if self._taken > self._size:
-                seconds = min(LONGEST_RETRY, max(1, ceil(self._taken * self._picture_seconds)))
+                turns = self._taken / max(1, len(self._served))
+                seconds = min(LONGEST_RETRY, max(1, ceil(turns * self._picture_seconds)))
                 raise QueueFull(
                     f"{self._taken} pictures are in the queue already and it holds no more; try again in "
                     f"{seconds} s",
@@ -86,19 +88,19 @@ class Queue:
         finally:
             seconds = time.perf_counter() - served
             place.seconds += seconds
-            self._pass_on(place.model, seconds)
+            self._pass_on(place, seconds)
 
     def _wait(self, place: "Place") -> None:
         self._check(place)
         if place.seconds:  # not its first turn
             place.deadline.check("the model")
         with self._lock:
-            if not self._busy:
-                self._busy = True
+            if not self.length and self._has_room_for(place):
+                self._served.append(place)
                 return
-            called = threading.Event()
-            line = self._lines[place.patient]
-            line.append(called)
+            waiting = _Waiting(place)
+            called, line = waiting.called, self._lines[place.patient]
+            line.append(waiting)
         try:
             while not called.wait(min(place.deadline.left, LOOK_SECONDS)):
                 self._check(place)
@@ -106,10 +108,10 @@ class Queue:
         except PlanimeterError:
             with self._lock:
                 if not called.is_set():
-                    line.remove(called)
+                    line.remove(waiting)
                     raise
             # Called between the timeout and the lock: the turn is ours, and is passed on.
-            self._pass_on(place.model, None)
+            self._pass_on(place, None)
             raise
 
     def _check(self, place: "Place") -> None:
@@ -117,23 +119,25 @@ class Queue:
             raise NotReady("the service is stopping; try again when it is back")
         place.check_client()
 
-    def _pass_on(self, model: str, seconds: float | None) -> None:
+    def _pass_on(self, place: "Place", seconds: float | None) -> None:
         with self._lock:
             if seconds is not None:
-                self._turn_seconds.setdefault(model, deque(maxlen=LAST_TURNS)).append(seconds)
-            line = self._next_line()
-            if line:
-                line.popleft().set()  # stays busy: handed over, so nobody can push in
-            else:
-                self._busy = False
+                self._turn_seconds.setdefault(place.model, deque(maxlen=LAST_TURNS)).append(seconds)
+            self._served.remove(place)
+            while (line := self._next_line()) and self._has_room_for(line[0].place):
+                self._since_patient = (self._since_patient + 1) % PATIENT_EVERY if all(self._lines) else 0
+                waiting = line.popleft()
+                self._served.append(waiting.place)  # before it is called, so nobody can push in
+                waiting.called.set()
 
-    def _next_line(self) -> deque[threading.Event]:
+    def _has_room_for(self, place: "Place") -> bool:
+        """Return whether one more can be served beside those that are, as their models allow."""
+        return len(self._served) < min(entry.at_a_time for entry in (*self._served, place))
+
+    def _next_line(self) -> deque["_Waiting"]:
         hurried, patient = self._lines
-        if not patient or not hurried:
-            self._since_patient = 0
-            return hurried or patient
-        self._since_patient = (self._since_patient + 1) % PATIENT_EVERY
-        return hurried if self._since_patient else patient
+        patient_are_next = self._since_patient == PATIENT_EVERY - 1
+        return patient if patient and (patient_are_next or not hurried) else hurried
 
 
 class Place:
@@ -144,6 +148,8 @@ class Place:
         self._gone = gone
         self.deadline = deadline
         self.model = ""
+        self.at_a_time = 1
+        """How many pictures its model serves at a time."""
         self.patient = False
         """Whether somebody who waits at a screen goes before."""
         self.seconds = 0.0
@@ -157,3 +163,11 @@ class Place:
     def turn(self) -> AbstractContextManager[None]:
         """Wait for a turn and hold it; raises `DeadlineExceeded`."""
         return self._queue.turn(self)
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """One that stands in line, and how it is called."""
+
+    place: Place
+    called: threading.Event = field(default_factory=threading.Event)

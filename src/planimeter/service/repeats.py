@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from planimeter.errors import InvalidOption, KeyReused
+from planimeter.errors import InvalidOption, KeyInUse
 from planimeter.service.api.options.uploads import UploadOptions
 from planimeter.store import RequestKey
 
@@ -22,13 +22,13 @@ class Repeats:
 
     @contextmanager
     def working_on(self, request: RequestKey | None) -> Iterator[None]:
-        """Work on a request; raises `KeyReused` where another with its key is under way."""
+        """Work on a request; raises `KeyInUse` where another with its key is under way."""
         if request is None:
             yield
             return
         with self._lock:
             if request.key in self._under_way:
-                raise KeyReused(
+                raise KeyInUse(
                     f"the request with this {HEADER} is being worked on; send it again when it may be done"
                 )
             self._under_way.add(request.key)

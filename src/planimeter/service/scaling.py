@@ -4,6 +4,7 @@ from math import dist
 
 from planimeter.errors import ContradictoryOptions
 from planimeter.measurement import Measurement
+from planimeter.measuring.judging import judged
 from planimeter.measuring.physical import in_units
 from planimeter.scale import Scale, clean, given_scale
 from planimeter.service.api.options.scale import ScaleOptions
@@ -60,7 +61,7 @@ def _change(id_: str, scale: Scale | None) -> Record:
         measured = before.measured if before is not None and before.kept else before
         after = measured if scale is None else scale.model_copy(update={"measured": measured})
         image = measurement.image.model_copy(update={"scale": after})
-        return in_units(measurement.model_copy(update={"image": image}))
+        return judged(in_units(measurement.model_copy(update={"image": image})))
 
     with one_at_a_time:
         store.get(id_)  # which knows what is no id

@@ -71,9 +71,17 @@ def _notes(found: ModelInLot) -> Iterator[tuple[str, str]]:
 
 def notes_of_lot(lot: LotInSum) -> list[Note]:
     """Return what must be known of all of a lot."""
+    notes: list[Note] = []
+    if lot.without_percent:
+        one = lot.without_percent == 1
+        message = (
+            f"{lot.without_percent:,} measurement{' has' if one else 's have'} no percentage, as nothing was found of "
+            f"the class that it would be of, and {'is' if one else 'are'} in no mean."
+        )
+        notes.append(Note(code="without_percentage", message=message))
     if len(lot.by_model) < 2:
-        return []
+        return notes
     names = {found.model for found in lot.by_model}
     what = "models" if len(names) == len(lot.by_model) else "models, or versions of one,"
     message = f"{len(lot.by_model)} {what} measured in this lot: each is summed up by itself."
-    return [Note(code="several_models", message=message)]
+    return [*notes, Note(code="several_models", message=message)]

@@ -65,11 +65,11 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if request.args.get("from") or request.form.get("from"):
         if FIELD in request.files or kind.startswith("image/"):
             raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
-        options = parse(UploadOptions, request.args, _with_mask(request, max_bytes), from_program=True)
+        options = parse(UploadOptions, request.args, with_mask(request, max_bytes), from_program=True)
         return *stored(options.from_ or ""), options
     if kind == "multipart/form-data":
         file = _field(request)
-        options = parse(UploadOptions, request.args, _with_mask(request, max_bytes), from_program=True)
+        options = parse(UploadOptions, request.args, with_mask(request, max_bytes), from_program=True)
         return file.stream.read(max_bytes + 1), _short_enough(file.filename or "picture"), options
     if kind.startswith("image/") or kind == "application/octet-stream":
         options = parse(UploadOptions, request.args, from_program=True)
@@ -167,7 +167,9 @@ def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
         if name in LISTS and isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             options.setlist(name, value)
             continue
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        field = UploadOptions.model_fields.get(name)
+        flag = isinstance(value, bool) and field is not None and field.annotation is bool
+        if (isinstance(value, bool) and not flag) or not isinstance(value, (str, int, float)):
             raise InvalidOption(
                 f"{name} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
             )
@@ -235,7 +237,7 @@ def _short_enough(name: str) -> str:
     return name
 
 
-def _with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
+def with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
     """Return the fields of a form, with the file of the mask as base64 among them."""
     file = request.files.get(MASK_FIELD)
     if file is None or not _size(file):

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.orm
 
+from planimeter.rules import Verdict
 from planimeter.store.ids import first_id_at
 from planimeter.store.tables import ClassRow, MeasurementRow, TagRow
 
@@ -22,6 +23,9 @@ class Filter:
     operator: str | None = None
     tag: tuple[str, ...] | None = None
     """Each of these tags."""
+    profile: str | None = None
+    """Measured by the profile of this name, in whichever version."""
+    verdict: Verdict | None = None
     model: str | None = None
     model_sha256: str | None = None
     """Not by name alone, but the same to the byte."""
@@ -41,6 +45,8 @@ class Filter:
 
 
 EVERYTHING = Filter()
+_EQUAL = ("model", "model_sha256", "batch", "lot", "sample", "operator", "profile", "verdict")
+"""Conditions that a column of the same name fulfils by being equal."""
 
 
 def folded(text: str) -> str:
@@ -98,19 +104,11 @@ def id_conditions(wanted: Filter, id_column: sa.ColumnElement[str]) -> list[sa.C
 
 def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     """Return those on the other columns of `measurements`."""
-    found: list[sa.ColumnElement[bool]] = []
-    if wanted.model is not None:
-        found.append(MeasurementRow.model == wanted.model)
-    if wanted.model_sha256 is not None:
-        found.append(MeasurementRow.model_sha256 == wanted.model_sha256)
-    if wanted.batch is not None:
-        found.append(MeasurementRow.batch == wanted.batch)
-    if wanted.lot is not None:
-        found.append(MeasurementRow.lot == wanted.lot)
-    if wanted.sample is not None:
-        found.append(MeasurementRow.sample == wanted.sample)
-    if wanted.operator is not None:
-        found.append(MeasurementRow.operator == wanted.operator)
+    found: list[sa.ColumnElement[bool]] = [
+        getattr(MeasurementRow, name) == getattr(wanted, name)
+        for name in _EQUAL
+        if getattr(wanted, name) is not None
+    ]
     found += [
         MeasurementRow.id.in_(sa.select(TagRow.measurement_id).where(TagRow.tag == tag))
         for tag in wanted.tag or ()

@@ -15,6 +15,7 @@ from planimeter.measurement import Measurement
 from planimeter.store.engine import engine_of, is_new
 from planimeter.store.files import INCOMING
 from planimeter.store.ids import is_id
+from planimeter.store.outbox import given_up
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
 from planimeter.store.trashed import TRASHED
 
@@ -63,6 +64,7 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
             findings = [*_check_file(connection)]
             rows = [*_rows(connection)]
             trashed = [*_rows_of_trash(connection)]
+            findings += _check_outbox(connection)
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise StoreFailed(
@@ -106,6 +108,14 @@ def _check_file(connection: sa.Connection) -> Iterator[Finding]:
     if broken:
         yield Finding(
             f"{broken:,} rows belong to measurements that are gone", "bring back a copy from before"
+        )
+
+
+def _check_outbox(connection: sa.Connection) -> Iterator[Finding]:
+    for messages in given_up(connection):
+        yield Finding(
+            f"{messages.count:,} messages to {messages.receiver} were given up ({messages.reason})",
+            "see docs/outputs.md for how a receiver catches up",
         )
 
 

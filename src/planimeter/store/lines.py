@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.rules import Verdict
 from planimeter.store.files import region_in
 from planimeter.store.tables import ClassRow, MeasurementRow
 
@@ -24,6 +25,8 @@ _COLUMNS: tuple[Any, ...] = (
     MeasurementRow.instances,
     MeasurementRow.score_threshold,
     MeasurementRow.measured_threshold,
+    MeasurementRow.profile,
+    MeasurementRow.verdict,
     MeasurementRow.overlay_name,
 )
 
@@ -43,10 +46,12 @@ class Line:
     lot: str | None
     sample: str | None
     operator: str | None
-    percent_masked: float
+    percent_masked: float | None
     instances: int
     score_threshold: float
     measured_threshold: float
+    profile: str | None
+    verdict: Verdict | None
     overlay_name: str
     by_class: Mapping[str, float]
     """Percent masked of each class found."""
@@ -71,7 +76,7 @@ def read_lines(connection: sa.Connection, ids: Sequence[str]) -> list[Line]:
             _log.warning("left out: the record of measurement %s is damaged", ids[0])
             return []
         return [line for id_ in ids for line in read_lines(connection, [id_])]
-    found: dict[str, Any] = {row.id: row for row in rows if isinstance(row.percent_masked, float)}
+    found: dict[str, Any] = {row.id: row for row in rows if isinstance(row.percent_masked, float | None)}
     by_class: dict[str, dict[str, float]] = {}
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):

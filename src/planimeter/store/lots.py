@@ -38,6 +38,8 @@ class ModelInLot:
     sha256: str
     wanted: Filter
     """The measurements that count."""
+    without_percent: int
+    """Those among them that have no percentage, and are in no mean."""
     repeated: int
     """Earlier ones of the same pictures, which do not."""
     fields: FieldMean
@@ -55,6 +57,8 @@ class LotInSum:
     operators: Sequence[str]
     by_model: Sequence[ModelInLot]
     """The one with the most pictures first."""
+    without_percent: int
+    """Measurements that have no percentage, whichever model measured."""
 
 
 _PageOfLots = list[Lot]
@@ -125,6 +129,10 @@ class Lots:
                 samples=_distinct(connection, row.sample, of_lot),
                 operators=_distinct(connection, row.operator, of_lot),
                 by_model=sorted(by_model, key=lambda found: -found.fields.n),
+                without_percent=connection.scalar(
+                    sa.select(sa.func.count()).where(*of_lot, row.percent_masked.is_(None))
+                )
+                or 0,
             )
 
 
@@ -148,13 +156,15 @@ def _of_model(connection: sa.Connection, wanted: Filter, limit_percent: float | 
     counted = replace(wanted, without=tuple(repeated))
     fields = field_mean(read_series(connection, counted).percents.tolist())
     if fields is None:
-        return None  # its records are damaged, or were deleted just now
+        return None  # its records are damaged, were deleted just now, or have no percentage
+    summed = statistics(connection, counted, limit_percent=limit_percent)
     return ModelInLot(
         model=wanted.model or "",
         sha256=wanted.model_sha256 or "",
         wanted=counted,
+        without_percent=summed.without_percent,
         repeated=len(repeated),
         fields=fields,
-        statistics=statistics(connection, counted, limit_percent=limit_percent),
+        statistics=summed,
         thresholds=_distinct(connection, MeasurementRow.score_threshold, conditions(counted)),
     )

@@ -24,7 +24,8 @@ NEWEST: Order = "-created_at"
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 _COLUMNS: dict[str, Any] = {
-    "percent_masked": MeasurementRow.percent_masked,
+    # Where there is none it is the least of all: what is compared with a place in an order must have a value.
+    "percent_masked": sa.func.coalesce(MeasurementRow.percent_masked, -1.0),
     "instances": MeasurementRow.instances,
     "filename": MeasurementRow.folded_name,
     "model": MeasurementRow.model,

@@ -135,6 +135,11 @@ class Reading:
         """Return what `add` was given; None for a measurement from before it was kept."""
         return self._records.candidates(id_)
 
+    def measured_by_profiles(self) -> _PageOfNames:
+        """Return the names of the profiles by which something was measured, alphabetically."""
+        with self._database.reading() as connection:
+            return distinct(connection, MeasurementRow.profile)
+
     def thresholds(self) -> dict[str, float]:
         """Return the score thresholds that were saved as defaults, by the name of the model."""
         with self._database.reading() as connection:

@@ -58,8 +58,12 @@ class Record:
             instances=len(measurement.instances),
             score_threshold=measurement.options.score_threshold,
             measured_threshold=self.measured_threshold,
+            profile=None if measurement.profile is None else measurement.profile.name,
+            verdict=measurement.verdict,
             overlay_name=self.files.overlay,
-            by_class={entry.class_name: entry.percent_masked for entry in classes_found(measurement)},
+            by_class={
+                entry["class_name"]: entry["percent_masked"] for entry in class_figures_of(measurement)
+            },
         )
 
 
@@ -124,8 +128,18 @@ def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:
         "pixels_counted": coverage.pixels_counted,
         "instances": len(measurement.instances),
         "score_threshold": measurement.options.score_threshold,
+        "verdict": measurement.verdict,
         "overlay_name": names.overlay,
         "mask_name": names.mask,
+    }
+
+
+def profile_columns(measurement: Measurement) -> dict[str, Any]:
+    """Return the columns that name the profile."""
+    used = measurement.profile
+    return {
+        "profile": None if used is None else used.name,
+        "profile_version": None if used is None else used.version,
     }
 
 
@@ -136,7 +150,7 @@ def class_figures_of(measurement: Measurement) -> list[dict[str, Any]]:
             "class_id": entry.class_id,
             "class_name": entry.class_name,
             "count": entry.count,
-            "percent_masked": entry.percent_masked,
+            "percent_masked": entry.percent_masked or 0.0,  # where something is found, there is one
         }
         for entry in classes_found(measurement)
     ]

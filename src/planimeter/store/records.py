@@ -11,12 +11,22 @@ from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.database import Database
-from planimeter.store.details import details_columns, read_tags, tag_rows
+from planimeter.store.details import details_columns, tag_rows
 from planimeter.store.files import FileNames
 from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
-from planimeter.store.record import Row, class_figures_of, damaged, figures_of, thrown_away, unknown
+from planimeter.store.outbox import Outbox
+from planimeter.store.record import (
+    Row,
+    class_figures_of,
+    damaged,
+    figures_of,
+    profile_columns,
+    thrown_away,
+    unknown,
+)
 from planimeter.store.requests import RequestKey, measured_for
+from planimeter.store.rows import read_rows
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
@@ -34,8 +44,9 @@ _log = logging.getLogger(__name__)
 class Records:
     """The records of measurements in a database; from any thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     def insert(
         self,
@@ -59,6 +70,7 @@ class Records:
             "model": measurement.model.name,
             "model_sha256": measurement.model.sha256,
             "batch": batch,
+            **profile_columns(measurement),
             "measured_by": measured_by,
             "stored_bytes": stored_bytes,
             "measured_threshold": measurement.options.score_threshold,
@@ -84,6 +96,7 @@ class Records:
             if request is not None:
                 asked = {"key": request.key, "request": request.request, "measurement_id": id_}
                 connection.execute(sa.insert(RequestKeyRow), asked)
+            self._outbox.put(connection, "measurement.created", id_)
             connection.commit()
 
     def asked_before(self, request: RequestKey) -> str | None:
@@ -128,6 +141,8 @@ class Records:
             else:
                 document = measurement.model_dump_json(by_alias=True)
                 session.merge(KeptDocumentRow(measurement_id=id_, document=document))
+            session.flush()
+            self._outbox.put(connection, "measurement.changed", id_)
 
     def document(self, id_: str) -> Row:
         """Return the row of a measurement with its document as it was measured."""
@@ -185,20 +200,9 @@ class Records:
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """Return the rows of `ids` in their order, without those that are gone meanwhile."""
-        document = sa.func.coalesce(KeptDocumentRow.document, DocumentRow.document)
-        query = (
-            sa.select(MeasurementRow, document)
-            .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
-            .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == MeasurementRow.id)
-            .where(MeasurementRow.id.in_(ids))
-        )
         try:
-            with self._database.reading() as connection, Session(connection) as session:
-                tags = read_tags(connection, ids)
-                rows = {
-                    columns.id: Row(columns, document, tags.get(columns.id, ()))
-                    for columns, document in session.execute(query)
-                }
+            with self._database.reading() as connection:
+                rows = read_rows(connection, ids)
         except (ValueError, TypeError) as error:  # a value that its column cannot have, in one of the rows
             if len(ids) == 1:
                 raise damaged(ids[0]) from error

@@ -33,9 +33,9 @@ class Series:
 
 
 def read_series(connection: sa.Connection, wanted: Filter) -> Series:
-    """Return the matching measurements; damaged ones are left out."""
+    """Return the matching measurements; damaged ones, and those without a percentage, are left out."""
     query, id_column = matching(wanted, needs_columns=True)
-    query = query.add_columns(MeasurementRow.percent_masked)
+    query = query.add_columns(MeasurementRow.percent_masked).where(MeasurementRow.percent_masked.is_not(None))
     result = connection.execute(query.order_by(id_column))
     # As the driver gives them: a row object for each of 100,000 would take longer than the query.
     rows = result.cursor.fetchall() if result.cursor is not None else []

@@ -18,6 +18,8 @@ from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
+from planimeter.store.outbox import Outbox
+from planimeter.store.profiles import Profiles
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
@@ -38,7 +40,9 @@ class Store(Reading):
     """Keeps measurements with their pictures; from any thread, and beside other processes."""
 
     def __init__(self, database: Database, folders: Folders) -> None:
-        super().__init__(database, Records(database))
+        self.outbox = Outbox(database)
+        """What is to be told to others of what happens here."""
+        super().__init__(database, Records(database, self.outbox))
         self._folders = folders
         self._unfinished = Unfinished(folders, database.store_id, self._records.recorded)
         self._removal = Removal(folders, self._unfinished)
@@ -49,12 +53,14 @@ class Store(Reading):
         self._ids = Ids()
         self.keys = Keys(database)
         """Who may use a service with this store."""
-        self.scales = Scales(database)
+        self.scales = Scales(database, self.outbox)
         """How large the pixels of measurements are, where people set it."""
-        self.details = DetailsOfMeasurements(database)
+        self.details = DetailsOfMeasurements(database, self.outbox)
         """What people say of measurements."""
         self.lots = Lots(database)
         """What belongs together by what they say."""
+        self.profiles = Profiles(database)
+        """How stations measure, by names."""
         self._keeping = threading.Lock()
 
     @classmethod

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from planimeter.measurement import Verdict
+from planimeter.rules import VERDICTS, Verdict
 from planimeter.store.distribution import Distribution, distribution, histogram
 from planimeter.store.filters import EVERYTHING, Filter, conditions
 from planimeter.store.series import read_series
@@ -28,6 +29,9 @@ class Statistics:
     """Many measurements in sum."""
 
     spread: Distribution | None
+    """Of those that have a percentage."""
+    without_percent: int
+    """How many have none: nothing was found of the class that it would be of."""
     instances: int
     pixels_masked: int
     pixels_counted: int
@@ -36,6 +40,8 @@ class Statistics:
     counts: Sequence[int]
     verdicts: Mapping[Verdict, int] | None
     """How many pass, fail or are undecided at the limit; None without one."""
+    by_profile: Mapping[Verdict, int]
+    """How many have which verdict by the rules that they were measured by."""
 
 
 def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: float | None) -> Statistics:
@@ -58,9 +64,11 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         by_class = by_class.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
     by_class = by_class.where(*conditions(wanted)).group_by(ClassRow.class_name)
     instances, masked, counted = tuple(connection.execute(sums).one())
+    without = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
     edges, counts = histogram(percents) if spread else ([], [])
     return Statistics(
         spread=spread,
+        without_percent=connection.scalar(without) or 0,
         instances=int(instances),
         pixels_masked=int(masked),
         pixels_counted=int(counted),
@@ -71,15 +79,21 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         edges=edges,
         counts=counts,
         verdicts=None if limit_percent is None else _judge(connection, wanted, limit_percent),
+        by_profile=_count(connection, wanted, MeasurementRow.verdict),
     )
 
 
 def _judge(connection: sa.Connection, wanted: Filter, limit_percent: float) -> dict[Verdict, int]:
-    """Count the verdicts that `planimeter.measurement.judge` gives."""
+    """Count the verdicts that `planimeter.rules.decide` gives."""
     row = MeasurementRow
-    undecided = sa.and_(row.percent_low <= limit_percent, limit_percent < row.percent_high)
-    verdict = sa.case((undecided, "undecided"), (row.percent_masked <= limit_percent, "pass"), else_="fail")
+    low = sa.func.coalesce(row.percent_low, row.percent_masked)
+    high = sa.func.coalesce(row.percent_high, row.percent_masked)
+    verdict = sa.case((high <= limit_percent, "pass"), (low > limit_percent, "fail"), else_="undecided")
+    return _count(connection, wanted, verdict)
+
+
+def _count(connection: sa.Connection, wanted: Filter, verdict: Any) -> dict[Verdict, int]:
+    """Return how many of the matching measurements have each verdict; those that have none are left out."""
     query = sa.select(verdict, sa.func.count()).where(*conditions(wanted)).group_by(verdict)
-    counts: dict[Verdict, int] = {"pass": 0, "fail": 0, "undecided": 0}
-    counts.update((name, int(count)) for name, count in connection.execute(query))
-    return counts
+    found: dict[Any, int] = {name: int(count) for name, count in connection.execute(query)}
+    return {name: found.get(name, 0) for name in VERDICTS}

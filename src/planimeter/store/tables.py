@@ -61,6 +61,7 @@ class MeasurementRow(Table):
         Index("measurements_by_lot", "lot", "id"),
         Index("measurements_by_sample", "sample", "id"),
         Index("measurements_by_operator", "operator", "id"),
+        Index("measurements_by_profile", "profile", "id"),
         Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )
@@ -69,7 +70,8 @@ class MeasurementRow(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     model: Mapped[str] = mapped_column(String(64))
     batch: Mapped[str | None] = mapped_column(String(64))
-    percent_masked: Mapped[float] = mapped_column(Float)
+    percent_masked: Mapped[float | None] = mapped_column(Float)
+    """None where nothing was found of the class that it would be of."""
     percent_low: Mapped[float | None] = mapped_column(Float)
     """Between these the truth is thought to lie, where that is known; see `planimeter.measurement.truth_span`."""
     percent_high: Mapped[float | None] = mapped_column(Float)
@@ -101,6 +103,11 @@ class MeasurementRow(Table):
     note: Mapped[str | None] = mapped_column(Text)
     model_sha256: Mapped[str] = mapped_column(String(64), server_default="")
     """Of the model: one that was trained again under its name is another one."""
+    profile: Mapped[str | None] = mapped_column(String(64))
+    """The name of the profile that the picture was measured by."""
+    profile_version: Mapped[int | None] = mapped_column(Integer)
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    """Of its rules: pass, fail or undecided; none without rules."""
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)
@@ -204,3 +211,26 @@ class AccessKeyRow(Table):
     """SHA-256 of the whole key: it is 256 bits of chance, which no list of words and no computer guesses."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ProfileRow(Table):
+    """A profile that can be measured by, and which of its versions."""
+
+    __tablename__ = "profiles"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class ProfileVersionRow(Table):
+    """What a profile said in one version: never changed and never deleted, since measurements name it."""
+
+    __tablename__ = "profile_versions"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    document: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str | None] = mapped_column(String(100))
+    """The name of the key; none where nobody was asked for one."""

@@ -43,7 +43,7 @@ class Trashed:
     filename: str
     model: str
     batch: str | None
-    percent_masked: float
+    percent_masked: float | None
     instances: int
     measured_by: str | None
     deleted_at: datetime

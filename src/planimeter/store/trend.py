@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
 from planimeter.store.distribution import Distribution, Percents, distribution, outliers
-from planimeter.store.filters import Filter
+from planimeter.store.filters import Filter, conditions
 from planimeter.store.series import Series, read_series
 from planimeter.store.tables import ClassRow, MeasurementRow
 
@@ -58,6 +58,8 @@ class Trend:
     outlier_count: int
     classes: Sequence[str]
     """Names of the classes found, by falling mean."""
+    without_percent: int
+    """How many have no percentage, and are in nothing else here."""
 
 
 def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Trend:
@@ -66,8 +68,10 @@ def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Tr
     spread = distribution(series.percents)
     far = outliers(series.percents)
     shown = [series.ids[index] for index in far[:MOST_OUTLIERS]]
+    none = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
+    without = connection.scalar(none) or 0
     if spread is None:
-        return Trend(None, (), WIDTHS[0], (), (), 0, ())
+        return Trend(None, (), WIDTHS[0], (), (), 0, (), without)
     moments = series.milliseconds()
     width = bucket_width(int(moments[0]), int(moments[-1]), most_buckets)
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
@@ -81,6 +85,7 @@ def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Tr
         outliers=_points(connection, shown),
         outlier_count=len(far),
         classes=sorted(means, key=lambda name: -means[name]),
+        without_percent=without,
     )
 
 

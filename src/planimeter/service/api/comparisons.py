@@ -3,7 +3,7 @@
 from flask import Response
 
 from planimeter.drawing.encoding import encode_jpeg, encode_png
-from planimeter.measuring.difference import difference, draw_difference, union
+from planimeter.measuring.difference import counted_by_both, difference, draw_difference, union
 from planimeter.service.api.answering import json_answer, stored_picture, unchanging
 from planimeter.service.api.answers.comparisons import ComparisonAnswer, comparison_answer
 from planimeter.service.api.described import answer_of, pictures
@@ -51,7 +51,8 @@ def show_difference(options: DifferenceOptions) -> Response:
 
     def drawn() -> bytes:
         with stored_picture(one) as picture:
-            pixels = draw_difference(picture.pixels, union(one.measurement), union(other.measurement))
+            both = one.measurement, other.measurement
+            pixels = draw_difference(picture.pixels, union(both[0]), union(both[1]), counted_by_both(*both))
             return encode_png(pixels) if options.format == "png" else encode_jpeg(pixels)
 
     return unchanging(one, f"image/{options.format}", name, drawn, follows=(one, other))

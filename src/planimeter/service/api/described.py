@@ -5,8 +5,8 @@ The checks of requests and `/openapi.json` are made of what is said.
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, request
@@ -14,7 +14,10 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
+from planimeter.service.context import context
+from planimeter.service.pictures import body_in_memory
 from planimeter.service.roles import Needed, needs
+from planimeter.service.uploads import MASK_FIELD, with_mask
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]
@@ -37,6 +40,10 @@ class Operation:
     status: int
     errors: Sequence[int]
     description: str = ""
+    body: type[BaseModel] | None = None
+    """What is sent as JSON, where that is not a picture; the view reads it by itself."""
+    places: Mapping[str, Json] = field(default_factory=dict)
+    """What varying parts of the path may be, where that is not any text."""
     uploads: bool = False
     """Whether the options may come in the form fields of an upload, which the view reads by itself."""
 
@@ -62,6 +69,8 @@ class DescribedBlueprint:
         errors: Sequence[int] = (400,),
         description: str = "",
         uploads: bool = False,
+        body: type[BaseModel] | None = None,
+        places: Mapping[str, Json] | None = None,
     ) -> Callable[[View], View]:
         """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
 
@@ -71,7 +80,18 @@ class DescribedBlueprint:
         path = self._prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
         self.operations.append(
             Operation(
-                method, path, summary, options, answer, role, status, tuple(errors), description, uploads
+                method=method,
+                path=path,
+                summary=summary,
+                options=options,
+                answer=answer,
+                role=role,
+                status=status,
+                errors=tuple(errors),
+                description=description,
+                uploads=uploads,
+                body=body,
+                places=places or {},
             )
         )
 
@@ -80,10 +100,7 @@ class DescribedBlueprint:
             def checked(**places: str) -> ResponseReturnValue:
                 if options is None or uploads:
                     return view(**places)
-                sources = (
-                    [request.args] if request.method in {"GET", "DELETE"} else [request.args, request.form]
-                )
-                return view(parse(options, *sources, from_program=True), **places)
+                return view(_options_of(options), **places)
 
             self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
             return view
@@ -95,6 +112,17 @@ class DescribedBlueprint:
     ) -> Callable[[View], View]:
         """Route what only reads."""
         return self.route("GET", rule, summary, answer, role=role, **more)
+
+
+def _options_of(kind: type[RequestOptions]) -> RequestOptions:
+    """Return the options of the request under way: those of its query, of its form, and a mask as a file of that."""
+    if request.method in {"GET", "DELETE"}:
+        return parse(kind, request.args, from_program=True)
+    if MASK_FIELD not in kind.model_fields:
+        return parse(kind, request.args, request.form, from_program=True)
+    with body_in_memory():
+        form = with_mask(request, context().settings.max_bytes)
+        return parse(kind, request.args, form, from_program=True)
 
 
 def answer_of(description: str, model: type[BaseModel], **other_types: Json) -> Json:

@@ -50,7 +50,7 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
         "headers": {
             CHANGE_HEADER: {
                 "description": "Percentage points by which the coverage of what is exported differs from the measured "
-                "one, as Planimeter itself reads the file as labels.",
+                "one, as Planimeter itself reads the file as labels; not there where there is no percentage.",
                 "schema": {"type": "number"},
             }
         },
@@ -64,7 +64,8 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
     record = record_at(context().store.get(id), options.score_threshold)
     file = write_one(options.format, next(sources([record])))
     answer = unchanging(record, file.media_type, file.name, lambda: file.data, follows=(record,))
-    answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
+    if file.change.points is not None:
+        answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
     return answer
 
 

@@ -42,7 +42,10 @@ def _created() -> Json:
             "description": "Of the measurement.",
             "schema": {"type": "string", "format": "uri-reference"},
         },
-        PERCENT_HEADER: {"description": "Percent of the picture masked.", "schema": {"type": "number"}},
+        PERCENT_HEADER: {
+            "description": "Percent masked; not there where nothing was found of the class that it would be of.",
+            "schema": {"type": "number"},
+        },
     }
     return described
 
@@ -86,7 +89,9 @@ def create_measurement() -> Response:
         answer = Response(status=201, content_type=wanted)
         send(answer, picture)
     answer.headers["Location"] = link(".get_measurement", id=record.id)
-    answer.headers[PERCENT_HEADER] = str(record.measurement.coverage.percent_masked)
+    percent_masked = record.measurement.coverage.percent_masked
+    if percent_masked is not None:
+        answer.headers[PERCENT_HEADER] = str(percent_masked)
     answer.vary.add("Accept")
     return answer
 

@@ -20,6 +20,7 @@ from planimeter.service.api import (
     models,
     pictures,
     pins,
+    profiles,
     region,
     scale,
     thresholds,
@@ -37,6 +38,7 @@ from planimeter.service.api.answers.measurements import (
     NeighboursAnswer,
 )
 from planimeter.service.api.answers.models import ModelAnswer, ModelList
+from planimeter.service.api.answers.profiles import ProfileAnswer, ProfileBody, ProfileList
 from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
@@ -60,6 +62,7 @@ RESOURCES = (
     comparisons,
     lots,
     models,
+    profiles,
     pins,
     trash,
 )
@@ -81,14 +84,17 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LineList,
     LotAnswer,
     LotList,
+    ProfileAnswer,
+    ProfileList,
     trash.TrashList,
     trash.Restored,
 )
+BODIES: tuple[type[BaseModel], ...] = (ProfileBody,)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
     403: "The role of the key does not allow it, or a page of another site sent the request.",
-    404: "Nothing is there, or no model has that name.",
+    404: "Nothing is there, or no model or profile has that name.",
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
@@ -149,7 +155,9 @@ def operations() -> list[Json]:
 def describe() -> Json:
     """Return the OpenAPI 3.1 document."""
     _, schemas = models_json_schema(
-        [(model, "serialization") for model in ANSWERS], by_alias=True, ref_template=REFERENCE
+        [*((model, "serialization") for model in ANSWERS), *((model, "validation") for model in BODIES)],
+        by_alias=True,
+        ref_template=REFERENCE,
     )
     return {
         "openapi": "3.1.0",
@@ -185,7 +193,8 @@ def _describe(operation: Operation) -> Json:
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
-        parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
+        place = {"type": "string", **operation.places.get(name, {})}
+        parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
     failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
     if "429" in failures:
         failures["429"]["headers"] = {
@@ -203,6 +212,13 @@ def _describe(operation: Operation) -> Json:
         described["description"] = operation.description
     if operation.uploads and operation.options is not None:
         described["requestBody"] = _upload(operation.options)
+    elif operation.options is not None and MASK_FIELD in operation.options.model_fields:
+        described["requestBody"] = {
+            "content": {"multipart/form-data": {"schema": _form_of(operation.options)}}
+        }
+    if operation.body is not None:
+        schema = {"$ref": REFERENCE.format(model=operation.body.__name__)}
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return described
 
 
@@ -218,11 +234,9 @@ def _failures(operation: Operation) -> list[int]:
 
 def _upload(kind: type[RequestOptions]) -> Json:
     """Describe a picture that comes with its options as a form, or alone."""
-    form = _object_of(kind, leave_out="filename")
+    form = _form_of(kind)
     binary = {"type": "string", "format": "binary"}
     form["properties"] = {FIELD: binary, **form["properties"]}
-    if MASK_FIELD in form["properties"]:
-        form["properties"][MASK_FIELD] |= {"format": "binary"}
     form["anyOf"] = [{"required": [FIELD]}, {"required": ["from"]}]
     in_json = _object_of(kind)
     in_json["properties"] = {FIELD: _BASE64, **in_json["properties"]}
@@ -233,6 +247,14 @@ def _upload(kind: type[RequestOptions]) -> Json:
         **dict.fromkeys(PICTURE_TYPES, PICTURE),
     }
     return {"required": True, "content": content}
+
+
+def _form_of(kind: type[RequestOptions]) -> Json:
+    """Describe options in a form, in which a mask is a file."""
+    form = _object_of(kind, leave_out="filename")
+    if MASK_FIELD in form["properties"]:
+        form["properties"][MASK_FIELD] |= {"format": "binary"}
+    return form
 
 
 def _parameters(kind: type[RequestOptions]) -> list[Json]:

@@ -27,7 +27,7 @@ class TrashedAnswer(Answer):
     filename: str
     model: str
     batch: str | None
-    percent_masked: float
+    percent_masked: float | None
     instance_count: int
     measured_by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     deleted_at: Moment

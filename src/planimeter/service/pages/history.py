@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from planimeter.errors import InvalidOption, NoRoom
 from planimeter.exports.formats import FORMATS
 from planimeter.measuring.table import EXCEL_STYLES
+from planimeter.rules import VERDICTS
 from planimeter.service.api.options.filters import FilterOptions, query_of
 from planimeter.service.api.options.many import MOST_AT_ONCE, DeleteOptions
 from planimeter.service.api.options.pages import HistoryOptions
@@ -104,6 +105,8 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         in_trash=parts.store.trash.count(),
         models=parts.store.models(),
         classes=parts.store.classes(),
+        profiles=parts.store.measured_by_profiles(),
+        verdicts=VERDICTS,
         most_at_once=MOST_AT_ONCE,
     )
 
@@ -141,9 +144,9 @@ def _class_colors(wanted: Filter, options: HistoryOptions) -> dict[str, str]:
     return {name: colors[name] for name in names[:MOST_CLASSES]}
 
 
-def round_percent(percents: Iterable[float]) -> float:
+def round_percent(percents: Iterable[float | None]) -> float:
     """Return the end of a scale for percentages: a round number that the highest nearly fills, at most 100."""
-    return min(100.0, round_step(max([*percents, 0.01])))
+    return min(100.0, round_step(max([*filter(None, percents), 0.01])))
 
 
 def _silent(options: HistoryOptions) -> Filter:

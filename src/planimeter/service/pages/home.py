@@ -4,6 +4,7 @@ from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, UnknownModel
+from planimeter.measuring.profile import Profile
 from planimeter.pictures.formats import PICTURE_FORMATS, SUFFIXES, TITLES
 from planimeter.samples import find_sample, list_samples
 from planimeter.scale import METRES, symbol_of
@@ -16,6 +17,7 @@ from planimeter.service.pages.site import blueprint
 from planimeter.service.pages.words import write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
+from planimeter.service.profiles import read_stored
 from planimeter.service.roles import needs
 from planimeter.store import Filter
 
@@ -53,9 +55,14 @@ def _home(problem: PlanimeterError | None = None) -> str:
         formats=TITLES,
         limits=_limits_in_words(),
         packs=list(packs.values()),
+        several=[pack for pack in packs.values() if len(pack.manifest.classes) > 1],
+        chosen_of=request.form.get("of", ""),
         samples=[sample for sample in list_samples() if sample.model in packs],
         records=in_batch or parts.store.list(limit=RECENT),
         total=parts.store.count(),
+        profiles=[(entry.name, read_stored(entry).profile) for entry in parts.store.profiles.list()],
+        chosen_profile=request.form.get("profile") or request.args.get("profile"),
+        says=_says,
         chosen_model=chosen,
         chosen_threshold=request.form.get("score_threshold", ""),
         chosen_lot=request.form.get("lot", ""),
@@ -85,16 +92,22 @@ def measure() -> AnyResponse:
 
 def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
     """Return what the form asks to measure: bytes, file name and options."""
-    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold")}
+    fields = {name: request.form.get(name, "").strip() for name in ("model", "score_threshold", "of")}
     # Of the form, sample is the button of one of our own pictures.
     said = {"lot": request.form.get("lot", "").strip(), "sample": request.form.get("of_sample", "").strip()}
     size = request.form.get("pixel_size", "").strip()
     if size:  # the form always has a unit
         fields |= {"pixel_size": size, "unit": request.form.get("unit", "").strip()}
     name = request.form.get("sample")
+    by = request.form.get("profile", "").strip()
+    if by and not name:
+        said["profile"] = by
+        if read_stored(context().store.profiles.get(by)).profile.model is not None:
+            del fields["model"]  # without a script one is always chosen
     if name:
         sample = find_sample(name)
-        own = {"model": sample.model, "score_threshold": fields["score_threshold"]}
+        of = fields["of"] if fields["model"] == sample.model else ""
+        own = {"model": sample.model, "score_threshold": fields["score_threshold"], "of": of}
         return sample.read(), sample.filename, parse_options(own)
     upload = request.files.get("image")
     if upload is None or not upload.filename:
@@ -102,6 +115,19 @@ def _chosen_picture() -> tuple[bytes, str, UploadOptions]:
             "No picture was chosen. Choose a file, or one of the samples, and press Measure."
         )
     return upload.read(), upload.filename, parse_options(fields | said)
+
+
+def _says(profile: Profile) -> str:
+    """Return what a profile fixes, in short: at a threshold of 0.5, a region, 2 rules."""
+    counting = profile.what_counts
+    parts = [
+        f"threshold {profile.score_threshold:g}" if profile.score_threshold is not None else "",
+        "a region" if profile.region else "",
+        f"only {', '.join(counting.classes)}" if counting and counting.classes else "",
+        "pixel size" if profile.pixel_size else "",
+        "; ".join(rule.words for rule in profile.rules) or "no rules",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _in_words(problem: PlanimeterError) -> str:

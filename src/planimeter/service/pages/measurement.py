@@ -1,5 +1,6 @@
 """The page of one measurement."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.drawing.colours import shades
 from planimeter.errors import NoRoom
 from planimeter.exports.formats import FORMATS
-from planimeter.measurement import Measurement, Timing, classes_found
+from planimeter.measurement import ClassCoverage, Counting, Measurement, Timing, class_counted, classes_found
+from planimeter.measuring.counting import counted_part
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
 from planimeter.scale import METRES, Scale, clean, symbol_of
@@ -56,12 +58,10 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         record=record,
         sample=None if measured.options.counting else sample,  # its truth is of the whole picture
         stem=Path(measured.image.filename).stem,
-        of=counted_part(measured),
+        of=counted_part(measured.options.counting),
+        of_class=class_counted(measured),
         headline=headline(measured, _below(stored, measured)),
-        classes=[
-            *classes_found(measured),
-            *(entry for entry in measured.coverage.by_class if not entry.count),
-        ],
+        classes=_classes(measured),
         class_list=_class_list(measured),
         colors=colors_of(measured),
         styles=STYLES,
@@ -95,7 +95,9 @@ def headline(measured: Measurement, below: int = 0) -> str:
 
     `below` is how many candidates score less than the threshold: nothing found is then not all that is to be said.
     """
-    found, part = classes_found(measured), counted_part(measured)
+    found, part = classes_found(measured), counted_part(measured.options.counting)
+    if not measured.coverage.pixels_counted:
+        return f"no percentage: no {part} found"
     if not found and below:
         candidates = "1 candidate scores" if below == 1 else f"{below:,} candidates score"
         return f"of the {part}: nothing scores high enough, but {candidates} below the threshold"
@@ -106,12 +108,12 @@ def headline(measured: Measurement, below: int = 0) -> str:
     return f"of the {part} is masked, most as {found[0].class_name}"
 
 
-def counted_part(measured: Measurement) -> str:
-    """Return what the percentages are of, in a word."""
-    counting = measured.options.counting
-    if counting is None or measured.coverage.counted is None:
-        return "picture"
-    return "region" if counting.region or counting.region_mask else "part that counts"
+def _classes(measured: Measurement) -> list[ClassCoverage]:
+    """Return the classes as the page lists them: the one that percentages are of, those found, the others."""
+    of, found = class_counted(measured), classes_found(measured)
+    itself = [entry for entry in measured.coverage.by_class if entry.class_name == of]
+    listed = {entry.class_id for entry in (*itself, *found)}
+    return [*itself, *found, *(entry for entry in measured.coverage.by_class if entry.class_id not in listed)]
 
 
 @blueprint.post("/measurements/<id>/delete")
@@ -241,8 +243,25 @@ def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
         f"model={measured.model.name}",
         f"score_threshold={measured.options.score_threshold:g}",
         *([f"pixel_size={given!r}", f"unit={scale.unit}"] if scale is not None and given else []),
+        *_counting_parts(measured.options.counting),
     ]
     return [shlex.quote(part) for part in parts]
+
+
+def _counting_parts(counting: Counting | None) -> list[str]:
+    """Return the form fields that say what counts."""
+    if counting is None:
+        return []
+    region = counting.region
+    parts = {
+        "region": region and json.dumps(region.model_dump(mode="json")),
+        "region_mask": counting.region_mask and "@mask.png",
+        "ignore": ",".join(counting.ignore),
+        "classes": ",".join(counting.classes or ()),
+        "least_area": counting.least_area,
+        "of": counting.of,
+    }
+    return [f"{name}={value}" for name, value in parts.items() if value]
 
 
 def _quoted_for_curl(filename: str) -> str:

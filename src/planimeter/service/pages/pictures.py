@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.drawing.encoding import encode_jpeg, encode_png
 from planimeter.drawing.encoding import thumbnail as shrink
 from planimeter.drawing.thumbnail import draw_thumbnail
-from planimeter.masks.rle import rle_window
+from planimeter.masks.rle import rle_decode, rle_window
 from planimeter.measuring.candidates import exact_mask
 from planimeter.pictures.decode import decode
 from planimeter.samples import Sample, find_sample
@@ -93,6 +93,7 @@ def _drawn_small(
             [entry.class_id for entry in instances],
             models.colors(record.measurement.model.name, len(coverage.by_class)),
             THUMBNAIL_SIDE,
+            counted=None if coverage.counted is None else rle_decode(coverage.counted),
         )
     return encode_jpeg(small, THUMBNAIL_QUALITY)
 

@@ -7,7 +7,9 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption, ScoresNotKept
-from planimeter.measurement import Verdict, judge
+from planimeter.measurement import judge
+from planimeter.rules import Verdict
+from planimeter.scale import Unit, symbol_of
 from planimeter.service.accuracy import Accuracy, accuracy_of
 from planimeter.service.api.answers.many import statistics_answer
 from planimeter.service.api.options.filters import query_of
@@ -39,7 +41,7 @@ class Sheet:
     record: Record
     colors: dict[int, str]
     verdict: Verdict | None
-    """None without a limit."""
+    """By the limit, or without one by the rules of its profile."""
 
 
 @blueprint.get("/report")
@@ -64,8 +66,11 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     total = statistics_answer(found, colors, limit)
     sheets = [Sheet(record, colors_of(record.measurement), _judge(record, limit)) for record in records]
+    unit = _unit(sheets)
     return render_template(
         "report.html",
+        unit=unit,
+        unit_symbol=unit and symbol_of(unit),
         problem=problem,
         options=options,
         query=query_of(wanted),
@@ -103,12 +108,24 @@ def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], 
             "narrow them down, or leave the threshold out"
         )
     records = [record_at(record, threshold) for record in stored]
-    records.sort(key=lambda record: -record.measurement.coverage.percent_masked)
+    records.sort(key=lambda record: -_percent_or_least(record))
     return records, sum_up([record.measurement for record in records], options.limit_percent)
 
 
+def _percent_or_least(record: Record) -> float:
+    """Return what to sort by: what has no percentage comes after all others, as in the store."""
+    percent_masked = record.measurement.coverage.percent_masked
+    return -1.0 if percent_masked is None else percent_masked
+
+
 def _judge(record: Record, limit: float | None) -> Verdict | None:
-    return None if limit is None else judge(record.measurement, limit)
+    return record.measurement.verdict if limit is None else judge(record.measurement, limit)
+
+
+def _unit(sheets: list[Sheet]) -> Unit | None:
+    """Return the unit of the areas in the list: that of the first picture whose pixels are of a known size."""
+    scales = (sheet.record.measurement.image.scale for sheet in sheets)
+    return next((scale.unit for scale in scales if scale is not None), None)
 
 
 def _models(sheets: list[Sheet]) -> list[tuple[str, str, Accuracy | None]]:

@@ -5,6 +5,7 @@ import { percent } from "./numbers.js";
 import { paintPreview } from "./preview.js";
 import { phrase, setProgress } from "./progress.js";
 import { Sending } from "./sending.js";
+import { verdictMark } from "./verdict.js";
 
 /** @typedef {import("./sending.js").Sent} Sent */
 
@@ -12,8 +13,8 @@ const THUMBNAIL_SIDE = 128;
 /** @type {Record<string, (one: Sent, other: Sent) => number>} what is not measured yet stays in its place */
 const ORDERS = {
   sent: () => 0,
-  highest: (one, other) => other.percent - one.percent,
-  lowest: (one, other) => one.percent - other.percent,
+  highest: (one, other) => (other.percent ?? -1) - (one.percent ?? -1),
+  lowest: (one, other) => (one.percent ?? -1) - (other.percent ?? -1),
   name: (one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }),
 };
 
@@ -138,6 +139,7 @@ export class BatchList {
       const { interval } = entry;
       status.replaceChildren(
         link,
+        ...(entry.verdict ? [" ", verdictMark(entry.verdict)] : []),
         interval ? ` ${percent(interval.low)} to ${percent(interval.high)} %, ${instances}` : ` ${instances}`,
       );
     } else if (entry.state !== "done") {

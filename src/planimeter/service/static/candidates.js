@@ -12,7 +12,8 @@ import { measureShape } from "./shapes.js";
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
 /** @typedef {import("./instance-row.js").Row} Row */
 /** @typedef {import("./shapes.js").Shape} Shape */
-/** @typedef {{size: [number, number], score_floor: number, candidates: Found[], counted: string | null}} Answer */
+/** @typedef {{size: [number, number], score_floor: number, candidates: Found[], counted: string | null,
+ *   of: number | null, least_area: number}} Answer */
 
 /**
  * @param {Answer} answer

@@ -4,11 +4,13 @@ import { element, one, svg } from "./elements.js";
 import { grouped, percent, short } from "./numbers.js";
 import { RowWindow } from "./row-window.js";
 import { keepColumns, offerColumns } from "./table-columns.js";
+import { verdictMark } from "./verdict.js";
 
 /**
  * A measurement in short, as the API lists it.
  * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, lot: string | null,
- *   sample: string | null, operator: string | null, percent_masked: number,
+ *   sample: string | null, operator: string | null, profile: string | null,
+ *   verdict: import("./verdict.js").Verdict | null, percent_masked: number | null,
  *   instance_count: number, score_threshold: number, kept_threshold: number | null,
  *   by_class: {class: string, percent_masked: number}[]}} Line
  */
@@ -134,6 +136,8 @@ export class HistoryTable extends HTMLElement {
       element("td", "number", grouped(line.instance_count)),
       element("td", "", this.titles[line.model] ?? line.model),
       element("td", "history-date", MOMENT.format(new Date(line.created_at))),
+      this.verdict(line),
+      element("td", "", line.profile ?? ""),
       element("td", "number", `${short(line.score_threshold)}${line.kept_threshold === null ? "" : " kept"}`),
       element("td", "", line.batch ?? ""),
       element("td", "", line.lot ?? ""),
@@ -158,6 +162,13 @@ export class HistoryTable extends HTMLElement {
     const label = element("label");
     label.append(box, element("span", "visually-hidden", `Select ${line.filename}`));
     cell.append(label);
+    return cell;
+  }
+
+  /** @param {Line} line */
+  verdict(line) {
+    const cell = element("td");
+    if (line.verdict) cell.append(verdictMark(line.verdict));
     return cell;
   }
 

@@ -8,8 +8,9 @@ import { ChosenInstance } from "./chosen-instance.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
 import { decimals, grouped, short } from "./numbers.js";
+import { OfClass } from "./of-class.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
-import { outlineOf } from "./region.js";
+import { outlineOf, pathOfPixels } from "./region.js";
 import { connectRegionTool } from "./region-tool.js";
 import { connectScaleTool } from "./scale-tool.js";
 import { ScoreStrip } from "./score-strip.js";
@@ -40,6 +41,8 @@ export class MeasurementView extends HTMLElement {
   drawn = [];
   threshold = 0;
   height = 0;
+  /** @type {OfClass | null} the class that percentages are of, where they are of one */
+  of = null;
   counted = 1;
   /** @type {import("./units.js").Scale | null} */
   scale = null;
@@ -74,7 +77,7 @@ export class MeasurementView extends HTMLElement {
   async predraw(size) {
     await this.prepare();
     this.table.body.replaceChildren(); // it writes its own rows
-    this.chosen = choose(this.entries, this.threshold);
+    this.choose();
     for (const [place, index] of this.chosen.entries()) {
       prepareOutline(this.entries[index], this.height);
       if (place % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
@@ -104,6 +107,10 @@ export class MeasurementView extends HTMLElement {
     this.height = answer.size[0];
     this.entries = entriesOf(answer);
     if (answer.counted) this.viewer.counted = outlineOf(answer.counted, this.height);
+    if (answer.of !== null) {
+      const of = { classId: answer.of, leastArea: answer.least_area, height: this.height };
+      this.of = new OfClass(this.entries, of);
+    }
     giveShades(this.entries, this.classes);
     return answer;
   }
@@ -148,7 +155,7 @@ export class MeasurementView extends HTMLElement {
   setThreshold(threshold, source) {
     const changed = threshold !== this.threshold;
     this.threshold = threshold;
-    this.chosen = choose(this.entries, threshold);
+    this.choose();
     this.slider.value = String(threshold);
     if (source !== this.field) this.field.value = short(threshold);
     this.write();
@@ -164,6 +171,16 @@ export class MeasurementView extends HTMLElement {
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
   }
 
+  /** Let count what scores enough, in the pixels that count. */
+  choose() {
+    this.chosen = choose(this.entries, this.threshold);
+    if (!this.of) return;
+    const { chosen, changed } = this.of.within(this.chosen);
+    this.chosen = chosen;
+    this.counted = this.of.counted.area;
+    if (changed) this.viewer.counted = pathOfPixels(this.of.counted, this.height);
+  }
+
   /** Write the numbers. */
   write() {
     const { threshold, counted, dataset } = this;
@@ -171,7 +188,8 @@ export class MeasurementView extends HTMLElement {
     const below = this.entries.filter((entry) => entry.score < threshold && !entry.leftOut).length;
     const truth = dataset.true ? Number(dataset.true) : null;
     const of = dataset.of ?? "picture";
-    const reading = { entries, counted, threshold, below, truth, of, scale: this.scale };
+    const ofClass = this.of && { id: this.of.classId, count: this.of.count };
+    const reading = { entries, counted, threshold, below, truth, of, ofClass, scale: this.scale };
     writeCoverage(this, reading);
     writeClasses(this, reading, this.classes);
     writeAreas(this, reading, (least, most) => {

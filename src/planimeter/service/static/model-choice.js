@@ -13,6 +13,7 @@ export function rememberModel(form) {
   const follow = () => {
     const chosen = choices.find((choice) => choice.checked);
     threshold?.setAttribute("placeholder", chosen?.dataset.threshold ?? "");
+    offerClasses(form, chosen?.value ?? "");
     return chosen;
   };
   const remembered = choices.find((choice) => choice.value === recall());
@@ -24,6 +25,31 @@ export function rememberModel(form) {
     });
   }
   follow();
+}
+
+/**
+ * Let percentages be of the classes of one model only, and say which is chosen also where the list is folded.
+ * @param {HTMLFormElement} form
+ * @param {string} model
+ */
+function offerClasses(form, model) {
+  const place = form.querySelector(".choice-of");
+  const list = place?.querySelector("select");
+  if (!(place instanceof HTMLElement) || !list) return;
+  const say = () => {
+    const given = place.querySelector("[data-of-given]");
+    if (given) given.textContent = list.value ? ` the ${list.value}` : "";
+  };
+  let offered = false;
+  for (const group of list.querySelectorAll("optgroup")) {
+    const own = group.dataset.model === model;
+    offered ||= own;
+    group.hidden = group.disabled = !own;
+    if (!own && list.selectedOptions[0]?.parentElement === group) list.value = "";
+  }
+  place.hidden = !offered;
+  list.onchange = say;
+  say();
 }
 
 function recall() {

@@ -25,10 +25,11 @@ export function decimals(value, places) {
 }
 
 /**
- * A percentage with two decimals, but never a false 0 or 100.
- * @param {number} value
+ * A percentage with two decimals, but never a false 0 or 100; a dash where there is none.
+ * @param {number | null} value
  */
 export function percent(value) {
+  if (value === null) return "–";
   if (value > 0 && value < 0.005) return "<0.01";
   if (value >= 99.995 && value < 100) return ">99.99";
   return decimals(value, 2);

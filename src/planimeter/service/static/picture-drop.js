@@ -7,6 +7,7 @@ import { rememberLot } from "./lot-choice.js";
 import { rememberModel } from "./model-choice.js";
 import { chosenFiles, isPicture } from "./picture-files.js";
 import { paintPreview } from "./preview.js";
+import { rememberProfile } from "./profile-choice.js";
 import { phrase, setProgress } from "./progress.js";
 import { Sending } from "./sending.js";
 
@@ -36,6 +37,7 @@ class PictureDrop extends HTMLElement {
     this.form.addEventListener("submit", (event) => this.submit(event));
     rememberModel(this.form);
     rememberLot(this.form);
+    rememberProfile(this.form); // after the model: what a profile fixes is shown there
     this.one(".choice-scale").addEventListener("input", () => this.sayScale());
     this.sayScale(); // a browser may have kept what was in the form
     takeDrops((files) => this.take(files));
@@ -188,6 +190,8 @@ class PictureDrop extends HTMLElement {
     const text = (/** @type {string} */ name) => String(given.get(name) ?? "");
     /** @type {Record<string, string>} */
     const fields = { model: text("model"), score_threshold: text("score_threshold") };
+    if (text("profile")) fields.profile = text("profile");
+    if (text("of")) fields.of = text("of");
     if (text("lot").trim()) fields.lot = text("lot").trim();
     if (text("of_sample").trim()) fields.sample = text("of_sample").trim();
     return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;

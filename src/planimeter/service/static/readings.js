@@ -14,7 +14,8 @@ import { grouped, percent, quantity, short, signed } from "./numbers.js";
  * What counts: `counted` are the pixels of the picture, `truth` is its true percentage where that is known, `of` what they are called, and
  * `below` how many candidates the threshold leaves out.
  * @typedef {{entries: Entry[], counted: number, threshold: number, truth: number | null, below: number,
- *   of: string, scale: Scale | null}} Reading
+ *   of: string, ofClass: {id: number, count: number} | null, scale: Scale | null}} Reading
+ * `ofClass` is the class that percentages are of, with the instances of it that count.
  */
 
 const NONE_BELOW = "If you expected something, it may be the wrong model for this picture.";
@@ -25,21 +26,23 @@ const NONE_BELOW = "If you expected something, it may be the wrong model for thi
  */
 export function writeCoverage(page, { entries, counted, threshold, truth, below, scale }) {
   const { masked, overlapping } = count(entries.map((entry) => entry.mask));
-  const value = (100 * masked) / counted;
+  const value = share(masked, counted);
   const number = one(page, ".reading-number").firstChild;
   if (number) number.nodeValue = percent(value);
-  one(page, ".scale-value").setAttribute("width", `${value}%`);
-  for (const end of ["x1", "x2"]) one(page, ".scale-pointer").setAttribute(end, `${value}%`);
+  one(page, ".scale-value").setAttribute("width", `${value ?? 0}%`);
+  for (const end of ["x1", "x2"]) one(page, ".scale-pointer").setAttribute(end, `${value ?? 0}%`);
   document.title = document.title.replace(/^\S+ %/, `${percent(value)} %`);
   write(page, "count", grouped(entries.length));
   write(page, "masked", grouped(masked));
+  write(page, "counted", grouped(counted));
   write(page, "overlapping", grouped(overlapping));
   if (scale) {
     write(page, "area", quantity(masked * scale.area));
-    write(page, "density", quantity(entries.length / (counted * scale.mm2)));
+    write(page, "area-counted", quantity(counted * scale.area));
+    write(page, "density", counted ? quantity(entries.length / (counted * scale.mm2)) : "–");
   }
   write(page, "threshold", short(threshold));
-  if (truth !== null) write(page, "difference", `${signed(value - truth)} points`);
+  if (truth !== null && value !== null) write(page, "difference", `${signed(value - truth)} points`);
   write(
     page,
     "out",
@@ -54,26 +57,38 @@ export function writeCoverage(page, { entries, counted, threshold, truth, below,
  * @param {Reading} reading
  * @param {ClassEntry[]} classes
  */
-export function writeClasses(page, { entries, counted, below, of, scale }, classes) {
+export function writeClasses(page, { entries, counted, below, of, ofClass, scale }, classes) {
   const found = [];
   for (const { id, name } of classes) {
     const masks = entries.filter((entry) => entry.classId === id).map((entry) => entry.mask);
-    const { masked } = count(masks);
-    const value = (100 * masked) / counted;
+    const itself = ofClass?.id === id;
+    const masked = itself ? counted : count(masks).masked;
+    const value = share(masked, counted);
     if (masks.length) found.push({ name, masked });
+    const instances = itself ? ofClass.count : masks.length;
     const row = one(page, `[data-class="${id}"]`);
-    row.classList.toggle("absent", !masks.length);
-    one(row, "[data-count]").textContent = grouped(masks.length);
+    row.classList.toggle("absent", !instances);
+    one(row, "[data-count]").textContent = grouped(instances);
     one(row, "[data-pixels]").textContent = scale ? quantity(masked * scale.area) : grouped(masked);
     one(row, "[data-percent]").textContent = percent(value);
-    one(row, ".bar-value").setAttribute("width", `${value}%`);
+    one(row, ".bar-value").setAttribute("width", `${value ?? 0}%`);
   }
   found.sort((one, other) => other.masked - one.masked);
   one(page, ".reading-what").textContent = headline(found[0]?.name, {
     alone: classes.length === 1 || found.length === 1,
     below,
     of,
+    nothing: !counted,
   });
+}
+
+/**
+ * Percent; null where nothing counts.
+ * @param {number} pixels
+ * @param {number} counted
+ */
+function share(pixels, counted) {
+  return counted ? (100 * pixels) / counted : null;
 }
 
 /** @param {number} count */
@@ -83,9 +98,11 @@ function belowInWords(count) {
 
 /**
  * @param {string | undefined} most the class that masks most
- * @param {{alone: boolean, below: number, of: string}} said `below` is how many candidates the threshold leaves out
+ * @param {{alone: boolean, below: number, of: string, nothing: boolean}} said `below` is how many candidates the
+ * threshold leaves out, `nothing` whether there is nothing to be a percentage of
  */
-function headline(most, { alone, below, of }) {
+function headline(most, { alone, below, of, nothing }) {
+  if (nothing) return `no percentage: no ${of} found`;
   if (most === undefined) {
     return below
       ? `of the ${of}: nothing scores high enough, but ${belowInWords(below)} below the threshold`

@@ -1,10 +1,12 @@
 // @ts-check
-// What of a picture counts, by polygons that are drawn on it corner by corner.
+// What of a picture counts and what does not, by polygons that are drawn on it corner by corner.
 
 import { one } from "./elements.js";
 
 /** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
 /** @typedef {import("./picture-viewer.js").Placing} Placing */
+/** @typedef {import("./region.js").Kind} Kind */
+/** @typedef {import("./region.js").Polygon} Polygon */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
 
 const NEAR = 12;
@@ -19,7 +21,7 @@ export function connectRegionTool(page, viewer) {
 }
 
 class RegionTool {
-  /** @type {Point[][]} */
+  /** @type {Polygon[]} */
   polygons = [];
   /** @type {Point[]} */
   open = [];
@@ -35,9 +37,32 @@ class RegionTool {
     this.viewer = viewer;
     this.button = one(tool, "[data-region-draw]");
     this.button.addEventListener("click", () => (this.placing ? this.end() : this.begin()));
+    this.kinds = [.../** @type {NodeListOf<HTMLInputElement>} */ (tool.querySelectorAll("[name=drawn]"))];
+    for (const box of this.kinds) box.addEventListener("change", () => this.write());
     one(tool, "[data-region-close]").addEventListener("click", () => this.close());
+    one(tool, "[data-region-undo]").addEventListener("click", () => this.undo());
     tool.addEventListener("toggle", () => tool.open || this.end());
-    tool.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
+    /** @type {HTMLElement[]} */
+    const places = [tool, viewer.canvas];
+    for (const place of places) place.addEventListener("keydown", (event) => this.type(event));
+  }
+
+  /**
+   * Escape cancels the drawing, Backspace takes a corner back, Enter on the picture closes the polygon.
+   * @param {KeyboardEvent} event
+   */
+  type(event) {
+    if (!this.placing) return;
+    if (event.key === "Escape") this.end();
+    else if (event.key === "Backspace") this.undo();
+    else if (event.key === "Enter" && event.target === this.viewer.canvas) this.close();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Whether what is drawn next counts. @returns {Kind} */
+  get kind() {
+    return this.kinds.find((box) => box.checked)?.value === "exclude" ? "exclude" : "include";
   }
 
   begin() {
@@ -70,7 +95,8 @@ class RegionTool {
   /** @param {Point | null} at */
   point(at) {
     if (!this.open.length || !at) return;
-    this.viewer.sketch = { polygons: this.polygons, open: [...this.open, this.viewer.nearest(at)] };
+    const { polygons, kind } = this;
+    this.viewer.sketch = { polygons, open: [...this.open, this.viewer.nearest(at)], kind };
     this.viewer.invalidate();
   }
 
@@ -89,14 +115,35 @@ class RegionTool {
   /** Let the next corner begin another polygon. */
   close() {
     if (this.open.length < LEAST) return;
-    this.polygons.push(this.open);
+    this.polygons.push({ ring: this.open, kind: this.kind });
     this.open = [];
     this.write();
   }
 
+  /** Take the last corner back; the last one of a closed polygon opens it again. */
+  undo() {
+    const last = this.open.length ? undefined : this.polygons.pop();
+    if (last) {
+      this.open = last.ring;
+      for (const box of this.kinds) box.checked = box.value === last.kind;
+    } else this.open.pop();
+    this.write();
+  }
+
+  /**
+   * @param {"undo" | "close" | "set"} name of a button
+   * @param {boolean} shown
+   * @param {boolean} possible
+   */
+  offer(name, shown, possible) {
+    const button = /** @type {HTMLButtonElement} */ (one(this.tool, `[data-region-${name}]`));
+    button.hidden = !shown;
+    button.disabled = !possible;
+  }
+
   /** Let the form say what is drawn, and ask for what is missing. */
   write() {
-    const { tool, viewer, polygons, open } = this;
+    const { tool, viewer, polygons, open, kind } = this;
     const drawing = this.placing !== null;
     this.button.setAttribute("aria-pressed", String(drawing));
     this.button.textContent = drawing ? "Cancel the region" : "Draw a region";
@@ -105,13 +152,20 @@ class RegionTool {
     if (open.length) hint.textContent = "Click the next corner; click the first one again to close the polygon.";
     else if (polygons.length)
       hint.textContent = "Closed. Count only this, or click the first corner of another polygon.";
-    else hint.textContent = "Click the first corner of what counts.";
-    one(tool, "[data-region-close]").hidden = open.length < LEAST;
-    one(tool, "[data-region-set]").hidden = !polygons.length || open.length > 0;
-    const include = polygons.map((ring) => ring.map(({ x, y }) => [x, y]));
+    else hint.textContent = `Click the first corner of what ${kind === "include" ? "counts" : "does not count"}.`;
+    // Nothing comes and goes between two clicks: the picture would move away under the hand.
+    one(tool, "[data-region-kind]").hidden = !drawing;
+    for (const box of this.kinds) box.disabled = !drawing;
+    this.offer("undo", drawing, open.length + polygons.length > 0);
+    this.offer("close", drawing, open.length >= LEAST);
+    this.offer("set", true, !drawing || (polygons.length > 0 && !open.length));
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (tool.querySelectorAll("[data-region-fields]")))
+      part.hidden = drawing;
     const field = /** @type {HTMLInputElement} */ (one(tool, "[name=region]"));
-    field.value = include.length ? JSON.stringify({ include }) : "";
-    viewer.sketch = drawing ? { polygons, open } : null;
+    const of = (/** @type {Kind} */ wanted) =>
+      polygons.filter((polygon) => polygon.kind === wanted).map(({ ring }) => ring.map(({ x, y }) => [x, y]));
+    field.value = polygons.length ? JSON.stringify({ include: of("include"), exclude: of("exclude") }) : "";
+    viewer.sketch = drawing ? { polygons, open, kind } : null;
     viewer.invalidate();
   }
 }

@@ -7,9 +7,13 @@ import { decode } from "./rle.js";
 
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
 /** @typedef {import("./zoomable-canvas.js").View} View */
-/** @typedef {{polygons: Point[][], open: Point[]}} Sketch polygons that are closed, and the corners of the next */
+/** @typedef {"include" | "exclude"} Kind */
+/** @typedef {{ring: Point[], kind: Kind}} Polygon */
+/** @typedef {{polygons: Polygon[], open: Point[], kind: Kind}} Sketch polygons that are closed, and the corners of the next */
 
 const LINE = "#ffd54a";
+/** @type {Record<Kind, {color: string, dash: number[]}>} */
+const LINES = { include: { color: LINE, dash: [] }, exclude: { color: "#ff8a70", dash: [6, 4] } };
 const DIM = "rgb(0 0 0 / 60%)";
 const CORNER = 3.5;
 
@@ -19,7 +23,15 @@ const CORNER = 3.5;
  * @param {number} height of the picture
  */
 export function outlineOf(counts, height) {
-  return pathOf(rings(decode(counts, height), height));
+  return pathOfPixels(decode(counts, height), height);
+}
+
+/**
+ * @param {import("./rle.js").Mask} mask the pixels that count
+ * @param {number} height of the picture
+ */
+export function pathOfPixels(mask, height) {
+  return pathOf(rings(mask, height));
 }
 
 /**
@@ -48,28 +60,38 @@ export function drawCounted(pen, counted, picture, view, ratio) {
  * @param {View} view
  * @param {number} ratio
  */
-export function drawSketch(pen, { polygons, open }, view, ratio) {
-  const unit = ratio / view.zoom;
-  const path = new Path2D();
-  for (const ring of [...polygons, open]) {
-    for (const [index, { x, y }] of ring.entries()) index ? path.lineTo(x, y) : path.moveTo(x, y);
-    if (ring !== open) path.closePath();
-  }
+export function drawSketch(pen, { polygons, open, kind }, view, ratio) {
   pen.save();
   toPicture(pen, view);
   pen.lineJoin = "round";
+  for (const polygon of polygons) drawRing(pen, polygon, true, ratio / view.zoom);
+  drawRing(pen, { ring: open, kind }, false, ratio / view.zoom);
+  pen.restore();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} pen
+ * @param {Polygon} polygon
+ * @param {boolean} closed an open one shows its corners
+ * @param {number} unit pixels of the picture for one of the page's
+ */
+function drawRing(pen, { ring, kind }, closed, unit) {
+  const path = new Path2D();
+  for (const [index, { x, y }] of ring.entries()) index ? path.lineTo(x, y) : path.moveTo(x, y);
+  if (closed) path.closePath();
+  const { color: line, dash } = LINES[kind];
   for (const { color, width } of [
     { color: "rgb(0 0 0 / 75%)", width: 4.5 },
-    { color: LINE, width: 2 },
+    { color: line, width: 2 },
   ]) {
     pen.strokeStyle = pen.fillStyle = color;
     pen.lineWidth = width * unit;
+    pen.setLineDash(color === line ? dash.map((length) => length * unit) : []);
     pen.stroke(path);
-    for (const { x, y } of open) {
+    for (const { x, y } of closed ? [] : ring) {
       pen.beginPath();
       pen.arc(x, y, (CORNER + width / 2 - 1) * unit, 0, 2 * Math.PI);
       pen.fill();
     }
   }
-  pen.restore();
 }

@@ -67,6 +67,70 @@ function fromLengths(lengths, height) {
 }
 
 /**
+ * A mask of runs that rise and do not touch.
+ * @param {number[]} starts
+ * @param {number[]} ends
+ * @param {number} height
+ * @returns {Mask}
+ */
+function ofRuns(starts, ends, height) {
+  const lengths = [];
+  let position = 0;
+  for (const [run, start] of starts.entries()) {
+    lengths.push(start - position, ends[run] - start);
+    position = ends[run];
+  }
+  return fromLengths(lengths, height);
+}
+
+/**
+ * The pixels under any of some masks.
+ * @param {Mask[]} masks
+ * @param {number} height of the picture
+ */
+export function union(masks, height) {
+  const runs = masks.flatMap((mask) => Array.from(mask.starts, (start, run) => [start, mask.ends[run]]));
+  runs.sort(([one], [other]) => one - other);
+  /** @type {number[]} */
+  const starts = [];
+  /** @type {number[]} */
+  const ends = [];
+  for (const [start, end] of runs) {
+    const last = ends.length - 1;
+    if (last >= 0 && start <= ends[last]) ends[last] = Math.max(ends[last], end);
+    else {
+      starts.push(start);
+      ends.push(end);
+    }
+  }
+  return ofRuns(starts, ends, height);
+}
+
+/**
+ * The pixels under both of two masks.
+ * @param {Mask} one
+ * @param {Mask} other
+ * @param {number} height of the picture
+ */
+export function intersection(one, other, height) {
+  /** @type {number[]} */
+  const starts = [];
+  /** @type {number[]} */
+  const ends = [];
+  for (let run = 0, beside = 0; run < one.starts.length && beside < other.starts.length; ) {
+    const start = Math.max(one.starts[run], other.starts[beside]);
+    const end = Math.min(one.ends[run], other.ends[beside]);
+    if (start < end) {
+      starts.push(start);
+      ends.push(end);
+    }
+    if (one.ends[run] < other.ends[beside]) run++;
+    else beside++;
+  }
+  return ofRuns(starts, ends, height);
+}
+
+/**
  * Whether a mask holds a position `x * height + y`.
  * @param {Mask} mask
  * @param {number} position

@@ -3,12 +3,12 @@
 import { sentence } from "./sentence.js";
 
 /**
- * One picture on its way. `progress` is 0 to 1, or null where it cannot be known; `percent` is what was measured, and
- * `interval` where the truth lies, as far as it is known.
+ * One picture on its way. `progress` is 0 to 1, or null where it cannot be known; `percent` is what was measured, null
+ * where nothing was found of the class that it would be of, and `interval` where the truth lies, as far as it is known.
  * @typedef {{low: number, high: number}} Interval
  * @typedef {"waiting" | "uploading" | "measuring" | "done" | "failed" | "cancelled"} State
- * @typedef {{file: File, state: State, progress: number | null, message: string, id: string, percent: number,
- *   interval: Interval | null, instances: number, tries: number, request: XMLHttpRequest | null}} Sent
+ * @typedef {{file: File, state: State, progress: number | null, message: string, id: string, percent: number | null,
+ *   interval: Interval | null, verdict: import("./verdict.js").Verdict | null, instances: number, tries: number, request: XMLHttpRequest | null}} Sent
  */
 
 const AT_ONCE = 3;
@@ -49,6 +49,7 @@ export class Sending {
         id: "",
         percent: 0,
         interval: null,
+        verdict: null,
         instances: 0,
         tries: MOST_TRIES,
         request: null,
@@ -103,8 +104,8 @@ export class Sending {
    * @param {XMLHttpRequest} request
    */
   finish(entry, request) {
-    /** @type {{id?: string, coverage?: {percent_masked: number,
-     *   interval: import("./sending.js").Interval | null, by_class: Array<{count: number}>}, error?: {message: string}}} */
+    /** @type {{id?: string, verdict?: import("./verdict.js").Verdict | null, coverage?: {percent_masked: number | null,
+     *   interval: import("./sending.js").Interval | null}, instances?: object[], error?: {message: string}}} */
     let answer = {};
     try {
       answer = JSON.parse(request.responseText);
@@ -113,9 +114,10 @@ export class Sending {
     }
     if (answer.id) {
       entry.id = answer.id;
-      entry.percent = answer.coverage?.percent_masked ?? 0;
+      entry.percent = answer.coverage?.percent_masked ?? null;
+      entry.verdict = answer.verdict ?? null;
       entry.interval = answer.coverage?.interval ?? null;
-      entry.instances = answer.coverage?.by_class.reduce((sum, each) => sum + each.count, 0) ?? 0;
+      entry.instances = answer.instances?.length ?? 0;
       this.end(entry, "done", "");
       return;
     }

@@ -4,6 +4,7 @@
 import { element, one } from "./elements.js";
 import { between, short } from "./numbers.js";
 import { sentence } from "./sentence.js";
+import { fadeRuling, writeRuling } from "./verdict.js";
 
 const UNLIKE = "unlike_training";
 
@@ -43,18 +44,20 @@ export async function loadWords(json, threshold) {
   url.searchParams.set("mask_format", "none");
   const answer = await fetch(url).catch(() => null);
   if (!answer?.ok) return null;
-  const { notes, coverage } = /** @type {{notes: Note[], coverage: {interval: Interval | null}}} */ (
-    await answer.json()
-  );
-  return { notes, interval: coverage.interval };
+  const { notes, coverage, verdict, rules } =
+    /** @type {{notes: Note[], coverage: {interval: Interval | null}} & import("./verdict.js").Ruling} */ (
+      await answer.json()
+    );
+  return { notes, interval: coverage.interval, ruling: { verdict, rules } };
 }
 
 /**
- * Write the notes, and between which percentages the truth lies.
+ * Write the notes, the verdict, and between which percentages the truth lies.
  * @param {HTMLElement} page
- * @param {{notes: Note[], interval: Interval | null}} words
+ * @param {{notes: Note[], interval: Interval | null, ruling: import("./verdict.js").Ruling}} words
  */
-export function writeWords(page, { notes, interval }) {
+export function writeWords(page, { notes, interval, ruling }) {
+  writeRuling(page, ruling);
   const below = notes.filter((note) => note.code !== UNLIKE);
   one(page, "[data-notes]").replaceChildren(...below.map((note) => element("p", "note", sentence(note.message))));
   const trust = one(page, "[data-trust]");
@@ -82,6 +85,7 @@ export function writeWords(page, { notes, interval }) {
  */
 export function fadeWords(page) {
   one(page, "[data-trust]").dataset.stale = "";
+  fadeRuling(page);
 }
 
 /**

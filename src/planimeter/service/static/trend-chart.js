@@ -75,7 +75,8 @@ export class TrendChart extends HTMLElement {
     head.append(title, legend(trend));
     const bar = controls(this);
     if (!spread) {
-      this.replaceChildren(...foldable(head, [bar, element("p", "empty", "This model measured none of them.")]));
+      const why = trend.without_percent ? "None of them has a percentage." : "This model measured none of them.";
+      this.replaceChildren(...foldable(head, [bar, element("p", "empty", why)]));
       return;
     }
     const facts = element("p", "trend-facts");
@@ -85,6 +86,7 @@ export class TrendChart extends HTMLElement {
       fact("highest", withUnit(spread.maximum)),
       fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );
+    if (trend.without_percent) facts.append(fact("without a percentage", grouped(trend.without_percent)));
     const data = trendTable(trend, this.links);
     this.replaceChildren(...foldable(head, [bar, facts, this.buildPlot(trend.count, spread), data]));
   }

@@ -11,7 +11,7 @@ import { percent } from "./numbers.js";
  * @typedef {{since: string, until: string, percent_masked: Spread, by_class: ClassPercent[]}} Bucket
  * @typedef {{count: number, percent_masked: Spread | null, fences: [number, number] | null, bucket_seconds: number,
  *   buckets: Bucket[], points: Point[], outlier_count: number, outliers: Point[],
- *   classes: {class: string, color: string}[]}} Trend
+ *   classes: {class: string, color: string}[], without_percent: number}} Trend
  */
 
 /**

@@ -59,6 +59,9 @@ class LotOfModel(Answer):
     )
     aim: Aimed | None = Field(description="Null for one picture, and for a tenth of a mean of 0.")
     score_thresholds: list[float] = Field(description="At which the pictures count.")
+    without_percent: int = Field(
+        description="Further pictures that have no percentage, as nothing was found of the class that it would be of."
+    )
     repeated: int = Field(description="Earlier measurements of the same pictures, which do not count.")
     statistics: StatisticsAnswer
     notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
@@ -120,6 +123,7 @@ def _of_model(found: ModelInLot, colors: Mapping[str, str], options: LotOptions)
         relative_accuracy=fields.relative_accuracy,
         aim=None if aim is None else Aimed(**asdict(aim)),
         score_thresholds=[*found.thresholds],
+        without_percent=found.without_percent,
         repeated=found.repeated,
         statistics=statistics_answer(found.statistics, colors, options.limit_percent),
         notes=notes_of(found),

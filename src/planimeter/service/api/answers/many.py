@@ -7,6 +7,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from planimeter.measurement import percent
+from planimeter.rules import Verdict
 from planimeter.service.api.answers.base import Answer, ClassPercent, Moment, percents
 from planimeter.store import Line
 from planimeter.store.distribution import Distribution
@@ -24,7 +25,11 @@ class LineAnswer(Answer):
     lot: str | None
     sample: str | None
     operator: str | None
-    percent_masked: float
+    profile: str | None = Field(description="The name of what it was measured by.")
+    verdict: Verdict | None
+    percent_masked: float | None = Field(
+        description="Null where nothing was found of the class that it would be of."
+    )
     instance_count: int
     score_threshold: float
     kept_threshold: float | None
@@ -68,12 +73,25 @@ class HistogramBin(Answer):
     count: int
 
 
+class VerdictCounts(Answer):
+    """How many measurements have which verdict by the rules of the profiles that they were measured by."""
+
+    passed: int
+    failed: int
+    undecided: int
+    without: int = Field(description="Measured without a profile, or by one without rules.")
+
+
 class StatisticsAnswer(Answer):
     """Many measurements, summed up."""
 
     count: int
     percent_masked: Spread | None = Field(
         description="Of the pictures' percentages; null where there are none."
+    )
+    without_percent: int = Field(
+        description="How many have none, as nothing was found of the class that it would be of; they are in no mean, "
+        "and undecided at a limit."
     )
     percent_of_pixels: float | None = Field(
         description="All masked pixels in percent of all pixels: large pictures weigh more."
@@ -89,6 +107,7 @@ class StatisticsAnswer(Answer):
     undecided: int | None = Field(
         description="How many have the limit in the interval of their percentage; null without one."
     )
+    verdicts: VerdictCounts
 
 
 class Deleted(Answer):
@@ -111,6 +130,8 @@ def line_answer(line: Line) -> LineAnswer:
         lot=line.lot,
         sample=line.sample,
         operator=line.operator,
+        profile=line.profile,
+        verdict=line.verdict,
         percent_masked=line.percent_masked,
         instance_count=line.instances,
         score_threshold=line.score_threshold,
@@ -128,12 +149,13 @@ def statistics_answer(
     statistics: Statistics, colors: Mapping[str, str], limit_percent: float | None
 ) -> StatisticsAnswer:
     """Return statistics as they are answered; `colors` by class name."""
-    spread, verdicts = statistics.spread, statistics.verdicts
-    count = spread.count if spread else 0
+    spread, verdicts, own = statistics.spread, statistics.verdicts, statistics.by_profile
+    count = (spread.count if spread else 0) + statistics.without_percent
     counted = statistics.pixels_counted
     return StatisticsAnswer(
         count=count,
         percent_masked=spread_answer(spread) if spread else None,
+        without_percent=statistics.without_percent,
         percent_of_pixels=percent(statistics.pixels_masked, counted) if counted else None,
         pixels_masked=statistics.pixels_masked,
         pixels_counted=counted,
@@ -156,4 +178,10 @@ def statistics_answer(
         passed=None if verdicts is None else verdicts["pass"],
         failed=None if verdicts is None else verdicts["fail"],
         undecided=None if verdicts is None else verdicts["undecided"],
+        verdicts=VerdictCounts(
+            passed=own["pass"],
+            failed=own["fail"],
+            undecided=own["undecided"],
+            without=count - sum(own.values()),
+        ),
     )

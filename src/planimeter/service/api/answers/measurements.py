@@ -6,9 +6,21 @@ from pydantic import Field
 
 from planimeter.masks.rle import rle_window
 from planimeter.masks.shapes import measure_shape
-from planimeter.measurement import Coverage, ImageInfo, Instance, MaskFormat, ModelInfo, Note, Options, Timing
+from planimeter.measurement import (
+    Coverage,
+    ImageInfo,
+    Instance,
+    MaskFormat,
+    ModelInfo,
+    Note,
+    Options,
+    ProfileUsed,
+    RuleResult,
+    Timing,
+)
 from planimeter.measuring.candidates import exact_mask
 from planimeter.measuring.coverage import with_mask_format
+from planimeter.rules import Verdict
 from planimeter.scale import Scale
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.links import link
@@ -42,12 +54,17 @@ class _Head(Answer):
         description="The score threshold that a user keeps for this measurement instead; null without one."
     )
     pinned: bool = Field(description="Whether it stays, however old it is and however much is stored.")
+    profile: ProfileUsed | None = Field(description="What it was measured by; null without a profile.")
+    verdict: Verdict | None = Field(
+        description="By the rules of that version of the profile; null where it has none."
+    )
     coverage: Coverage
 
 
 class MeasurementAnswer(_Head):
     """One measurement, complete."""
 
+    rules: list[RuleResult] = Field(description="Of the profile, in its order.")
     instances: list[Instance] = Field(description="By falling score.")
     notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
     overlay_url: Link
@@ -124,6 +141,7 @@ def measurement_answer(
     measurement = with_mask_format(record.measurement, mask_format)
     return MeasurementAnswer(
         **_head(record),
+        rules=measurement.rules,
         instances=measurement.instances,
         notes=measurement.notes,
         overlay_url=link("api.overlay", id=record.id, score_threshold=score_threshold),
@@ -175,5 +193,7 @@ def _head(record: Record) -> dict[str, Any]:
         "measured_threshold": record.measured_threshold,
         "kept_threshold": record.kept_threshold,
         "pinned": record.pinned,
+        "profile": measurement.profile,
+        "verdict": measurement.verdict,
         "coverage": measurement.coverage,
     }

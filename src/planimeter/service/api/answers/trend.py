@@ -53,6 +53,9 @@ class TrendAnswer(Answer):
         description=f"Outside the fences, the farthest first; at most {MOST_OUTLIERS}."
     )
     classes: list[ClassColor] = Field(description="Those found, by falling mean.")
+    without_percent: int = Field(
+        description="How many more have no percentage, as nothing was found of the class that it would be of."
+    )
 
 
 def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
@@ -75,6 +78,7 @@ def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
         outlier_count=trend.outlier_count,
         outliers=[_point(point) for point in trend.outliers],
         classes=[ClassColor(class_name=name, color=colors[name]) for name in trend.classes],
+        without_percent=trend.without_percent,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from planimeter.details import LotName, Name, SomeTags
+from planimeter.rules import Verdict
 from planimeter.service.api.options.parsing import LISTS, RequestOptions
 from planimeter.store import NEWEST, Filter, Order
 
@@ -44,6 +45,10 @@ class FilterOptions(RequestOptions):
         None,
         description="Only those with this tag; several, with commas between them or repeated: with all of them.",
     )
+    profile: str | None = Field(
+        None, description="Only those measured by the profile of this name, in any of its versions."
+    )
+    verdict: Verdict | None = Field(None, description="Only those whose rules say this.")
     model: str | None = Field(None, description="Only those of this model.")
     class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
     filename: str | None = Field(

@@ -1,17 +1,23 @@
-"""Options of letting only a region of a stored picture count."""
+"""Options of letting another part of a stored picture count."""
 
-from pydantic import Field, field_validator
+from pydantic import model_validator
 
-from planimeter.measuring.asked import REGION_DESCRIBED, REGION_FORMAT, checked_region
+from planimeter.measuring.asked import GivenCounting
 from planimeter.service.api.options.parsing import RequestOptions
+from planimeter.service.api.options.uploads import REGION_MASK, WHOLE
 
 
-class RegionOptions(RequestOptions):
+class RegionOptions(RequestOptions, GivenCounting):
     """What counts."""
 
-    region: str = Field(description=REGION_DESCRIBED, json_schema_extra=REGION_FORMAT)
+    region_mask: str | None = REGION_MASK
+    whole: bool = WHOLE
 
-    @field_validator("region")
-    @classmethod
-    def _is_region(cls, value: str) -> str:
-        return checked_region(value)
+    @model_validator(mode="after")
+    def _says_something(self) -> "RegionOptions":
+        if not self.model_fields_set:
+            raise ValueError(
+                "nothing says what counts; give region, region_mask, ignore, classes, least_area or of, or whole for "
+                "all of the picture"
+            )
+        return self

@@ -1,6 +1,7 @@
 """Options of measuring a picture."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
@@ -11,6 +12,17 @@ from planimeter.measuring.asked import GivenCounting
 from planimeter.scale import GivenScale
 from planimeter.service.api.options.parsing import RequestOptions, parse
 
+REGION_MASK: Any = Field(
+    None,
+    min_length=1,
+    description="A picture of the same size whose pixels count where they are not black: a second file in a form, "
+    "else its base64.",
+    json_schema_extra={"format": "byte"},
+)
+WHOLE: Any = Field(
+    default=False,
+    description="What counted of a stored picture before is not kept: all of it counts, but for what is asked here.",
+)
 BATCH_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 
@@ -25,6 +37,11 @@ class AnswerOptions(RequestOptions):
 class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
     """Options of measuring a picture."""
 
+    profile: str | None = Field(
+        None,
+        description="Name of the profile to measure by: what it says is taken, and contradicting it is refused. Its "
+        "rules make the verdict.",
+    )
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
     score_threshold: float | None = Field(
         None,
@@ -50,13 +67,8 @@ class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
         pattern=BATCH_PATTERN,
         description="A name for pictures that belong together: up to 64 letters, digits, dots, - and _.",
     )
-    region_mask: str | None = Field(
-        None,
-        min_length=1,
-        description="A picture of the same size whose pixels count where they are not black: a second file in a form, "
-        "else its base64.",
-        json_schema_extra={"format": "byte"},
-    )
+    region_mask: str | None = REGION_MASK
+    whole: bool = WHOLE
 
 
 def parse_options(values: Mapping[str, str]) -> UploadOptions:

@@ -1,0 +1,85 @@
+"""The profile of `planimeter measure`: its options filled in, and what a verdict makes of the exit status."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from planimeter.commands.tally import Tally
+from planimeter.measurement import Counting
+from planimeter.measuring.asked import GivenFilters
+from planimeter.measuring.judging import Judging
+from planimeter.measuring.profile import counting_of
+from planimeter.measuring.profile_files import read_file
+from planimeter.rules import Verdict
+from planimeter.scale import GivenScale
+
+EXIT_STATUS: dict[Verdict, int] = {"fail": 3, "undecided": 4}
+"""Of --fail-on-verdict. 1 is for pictures that could not be measured, and 2 for a wrong command."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the pictures are measured."""
+
+    model: str
+    score_threshold: float | None
+    counting: Counting | None
+    scale: GivenScale
+    judging: Judging | None
+
+
+def ask(
+    profile: Path | None,
+    *,
+    model: str,
+    score_threshold: float | None,
+    region: str | None,
+    region_mask: Path | None,
+    filters: GivenFilters,
+    scale: GivenScale,
+) -> Asked:
+    """Return how pictures are measured: as the options say, and as a profile says where they say nothing.
+
+    Raises `ContradictoryOptions` where both say something, and not the same.
+    """
+    options: dict[str, Any] = {
+        **({"model": model} if _is_given("model") else {}),
+        "score_threshold": score_threshold,
+        "region": region,
+        "region_mask": region_mask,
+        **filters.model_dump(exclude_defaults=True),
+        **scale.model_dump(exclude_none=True),
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if profile is None:
+        return Asked(model, score_threshold, counting_of(given), scale, None)
+    station = read_file(profile)
+    filled = station.fill(given)
+    return Asked(
+        filled.get("model", model),
+        filled.get("score_threshold"),
+        counting_of(filled),
+        GivenScale(pixel_size=filled.get("pixel_size"), unit=filled.get("unit")),
+        station.judging,
+    )
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option stands in the command itself: the environment has defaults, as a profile has."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def check_verdict(judging: Judging | None, *, asked: bool) -> None:
+    """Refuse --fail-on-verdict, where it is asked for, unless there will be a verdict."""
+    if asked and (judging is None or not judging.rules):
+        raise click.UsageError(
+            "--fail-on-verdict needs a --profile with rules: without them there is no verdict"
+        )
+
+
+def status_of(tally: Tally) -> int:
+    """Return the exit status that the verdicts make: that of the worst."""
+    return next((status for verdict, status in EXIT_STATUS.items() if tally.verdicts[verdict]), 0)

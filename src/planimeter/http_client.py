@@ -1,0 +1,160 @@
+"""One HTTP request of ours to others: bounded in time and in what is read; it follows no redirect and uses no proxy.
+
+A redirect would carry a key or a message to an address that nobody gave, and a proxy of the environment would get what
+is meant for this machine.
+"""
+
+import http.client
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from random import SystemRandom
+from socket import SHUT_RDWR
+from urllib.parse import quote, urlsplit
+
+from planimeter.errors import InvalidOption, Unreachable
+
+LONGEST_WAIT = 3600.0
+"""Seconds: whoever says that we come back later than this is asked again all the same."""
+_SAFE = "/%:=&?~+!$,;'@()*"
+_chance = SystemRandom()
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where requests go."""
+
+    scheme: str
+    host: str
+    port: int | None
+    target: str
+    """Path and query."""
+
+    @property
+    def shown(self) -> str:
+        """What of it may be told to everybody: the path and the query of some addresses are their secret."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+    """As much of it as was to be read."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """In how many seconds it says to come back; None where it says nothing of that."""
+        given = self.headers.get("retry-after", "").strip()
+        if given.isdecimal():
+            return min(float(given[:9]), LONGEST_WAIT)
+        with suppress(ValueError, TypeError, OverflowError):
+            moment = parsedate_to_datetime(given)
+            now = datetime.now(timezone.utc if moment.tzinfo else None)
+            return min(max((moment - now).total_seconds(), 0.0), LONGEST_WAIT)
+        return None
+
+
+def parse_address(url: str, what: str, *, query: bool = True) -> Address:
+    """Return where an http or https URL leads; raises `InvalidOption`, which says `what` it is, and never all of it."""
+    if any(not character.isprintable() or character.isspace() for character in url):
+        raise InvalidOption(f"{what} has a space or a character that nobody sees in its address")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        if host:
+            host.encode("idna" if ":" not in host else "ascii")
+    except ValueError as error:
+        raise InvalidOption(
+            f"{what} is no address ({error}); write it as https://example.org/path"
+        ) from error
+    if "@" in parts.netloc:
+        raise InvalidOption(
+            f"{what} at {host!r} has a name or a password in its address, which would be seen in lists of processes; "
+            "leave it out"
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise InvalidOption(
+            f"{what} is {url.partition('?')[0][:60]!r}; write an address that begins with http:// or https:// and a "
+            "host"
+        )
+    if parts.fragment or (parts.query and not query):
+        raise InvalidOption(
+            f"{what} at {host!r} has a {'#' if parts.fragment else '?'} in its address; leave it out"
+        )
+    target = quote(parts.path, safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    return Address(parts.scheme, host, port, target)
+
+
+def send(
+    address: Address,
+    method: str,
+    *,
+    target: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    seconds: float,
+    most_bytes: int,
+) -> Answer:
+    """Send a request and return the answer, within so many seconds in all; raises `Unreachable` with the reason.
+
+    `target` is another path and query than that of the address. Of the answer's body up to `most_bytes` are read.
+    """
+    connection = _connection(address, seconds)
+    cut = threading.Timer(seconds, _cut, (connection,))
+    cut.daemon = True
+    cut.start()
+    named = {"User-Agent": f"planimeter/{version('planimeter')}", "Connection": "close", **(headers or {})}
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
+            connection.request(method, (address.target if target is None else target) or "/", body, named)
+        answer = connection.getresponse()
+        content = answer.read(most_bytes)
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        if not cut.is_alive():
+            raise TimeoutError
+        return Answer(answer.status, found, content)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        late = isinstance(error, TimeoutError) or not cut.is_alive()
+        reason = f"no answer within {seconds:g} s" if late else _reason(error)
+        raise Unreachable(f"{address.shown} cannot be reached ({reason})") from error
+    finally:
+        cut.cancel()
+        connection.close()
+
+
+def wait_seconds(failures: int, *, most: float, least: float = 1.0) -> float:
+    """Return how long to wait after so many failures in a row: twice as long each time, and a little by chance.
+
+    By chance, so that those who failed together do not come back together.
+    """
+    return min(most, least * 2.0 ** min(max(failures, 1) - 1, 32)) * _chance.uniform(0.5, 1.0)
+
+
+def _connection(address: Address, seconds: float) -> http.client.HTTPConnection:
+    if address.scheme == "https":
+        trusted = ssl.create_default_context()
+        return http.client.HTTPSConnection(address.host, address.port, timeout=seconds, context=trusted)
+    return http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """End a request that trickles: the time limit of a socket begins anew with every byte."""
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(SHUT_RDWR)
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error)
+    return said or type(error).__name__

@@ -1,0 +1,155 @@
+"""The service that measures the pictures of a watched folder: what it is sent, and what its answers mean."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from planimeter.errors import InvalidOption, KeyInUse, TooManyBytes, Unreachable
+from planimeter.http_client import Address, Answer, parse_address, send
+
+API = "/api/v1"
+REQUEST_SECONDS = 600.0
+"""For one picture, its wait in the service's queue included."""
+CHECK_SECONDS = 10.0
+_MOST_ANSWERED = 64 * 2**20
+_REFUSES_THE_PICTURE = frozenset({400, 409, 413, 415, 422})
+_TOO_LARGE = 413
+"""The one refusal that a proxy may say, in words of its own."""
+_ABOUT_ONE_PICTURE = frozenset({408, 409, 500, 504})
+"""Later for this picture; others may go on: it crashed, took too long, or is being worked on."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A picture was measured."""
+
+    answer: dict[str, Any]
+    """As the API gives it."""
+
+    @property
+    def id(self) -> str:
+        """The measurement."""
+        return str(self.answer["id"])
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The service will not measure this picture, however often it is sent."""
+
+    code: str
+    message: str
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Later:
+    """It may work later."""
+
+    reason: str
+    seconds: float | None = None
+    """How long the service says to wait."""
+    only_this: bool = False
+    """Whether others can be sent meanwhile."""
+
+
+Outcome = Measured | Refused | Later
+
+
+class MeasuringService:
+    """A running service; one request at a time."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        """Take the address and the key; raises `InvalidOption` for what can be none."""
+        self._address = parse_address(url.rstrip("/"), "--service", query=False)
+        self._headers = {"Accept": "application/json"}
+        if key:
+            if not key.isascii() or not key.isprintable() or " " in key:
+                raise InvalidOption(
+                    "--key has a character that no key has; give it as planimeter keys add showed it"
+                )
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    @property
+    def shown(self) -> str:
+        """Where it is."""
+        return f"{self._address.shown}{self._address.target}"
+
+    def refusal(self, model: str | None) -> str | None:
+        """Ask whether it would measure with a model; return what speaks against it. Raises `Unreachable`."""
+        path = f"/models/{quote(model, safe='')}" if model else "/models"
+        answer = self._send("GET", path, seconds=CHECK_SECONDS)
+        if answer.status == 200 or answer.status >= 500 or answer.status == 429:
+            return None
+        return _said(self.shown, answer)[1]
+
+    def measure(self, data: bytes, filename: str, fields: Sequence[tuple[str, str]], key: str) -> Outcome:
+        """Have a picture measured; the same `key` again measures nothing twice."""
+        query = urlencode([("filename", filename), ("mask_format", "none"), *fields], errors="replace")
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": key}
+        try:
+            answer = self._send("POST", f"/measurements?{query}", headers, data, seconds=REQUEST_SECONDS)
+        except Unreachable as error:
+            return Later(str(error))
+        return _outcome(self._address, answer)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        seconds: float,
+    ) -> Answer:
+        return send(
+            self._address,
+            method,
+            target=f"{self._address.target}{API}{path}",
+            headers=self._headers | (headers or {}),
+            body=body,
+            seconds=seconds,
+            most_bytes=_MOST_ANSWERED,
+        )
+
+
+def _outcome(address: Address, answer: Answer) -> Outcome:
+    if answer.status == 201:
+        found = _json(answer)
+        if isinstance(found.get("id"), str) and isinstance(found.get("coverage"), dict):
+            return Measured(found)
+    code, message = _said(address.shown, answer)
+    if answer.status == _TOO_LARGE and not code:
+        return Refused(TooManyBytes.code, message, answer.status)
+    if answer.status in _REFUSES_THE_PICTURE and code and code != KeyInUse.code:
+        return Refused(code, message, answer.status)
+    return Later(message, answer.retry_after, only_this=answer.status in _ABOUT_ONE_PICTURE)
+
+
+def _said(shown: str, answer: Answer) -> tuple[str, str]:
+    """Return code and message of an answer that is an error; no code where it is none of Planimeter's."""
+    error = _json(answer).get("error")
+    if (
+        isinstance(error, dict)
+        and isinstance(error.get("code"), str)
+        and isinstance(error.get("message"), str)
+    ):
+        return error["code"], f"{shown} answers {answer.status}: {error['message']}"
+    if 300 <= answer.status < 400 and "location" in answer.headers:
+        return (
+            "",
+            f"{shown} answers that it is at {answer.headers['location'][:100]!r}: give that as --service",
+        )
+    return (
+        "",
+        f"{shown} answers {answer.status}, and not as Planimeter does; is it the address of the service?",
+    )
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,182 @@
+"""The rules of a profile, judged by the figures of a measurement: whenever these change, so do the verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import hypot
+from typing import TypeVar
+
+from planimeter.errors import ContradictoryOptions
+from planimeter.masks.rle import rle_window
+from planimeter.masks.shapes import measure_shape
+from planimeter.masks.window import WindowMask, trim
+from planimeter.measurement import (
+    UNLIKE_TRAINING,
+    ClassCoverage,
+    Counting,
+    Coverage,
+    Instance,
+    Interval,
+    Measurement,
+    ProfileUsed,
+    RuleResult,
+)
+from planimeter.measuring.candidates import exact_mask
+from planimeter.numbers import write_between
+from planimeter.rules import Rule, decide, worst
+
+Of = TypeVar("Of", bound=Measurement)
+LIMIT_REACHED = "limit_reached"
+_UNLIKE = "the picture does not look like those that the model learnt from"
+_MAY_BE_MORE = "the model's limit of instances was reached, so there may be more"
+_ALONE = "decided by the value alone: no interval is known for it"
+_NO_SCALE = "it is not known how large a pixel is; say it with the picture, in the profile or on its page"
+_NO_LENGTHS = "the pixels are not square, so there are no lengths in units"
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By which profile a picture is judged."""
+
+    used: ProfileUsed
+    rules: Sequence[Rule]
+
+    def of(self, measurement: Of, masks: Sequence[WindowMask] | None = None) -> Of:
+        """Return a measurement with its profile, rules and verdict; `masks` like `judged`."""
+        rules = [_result(rule, _Figure(None)) for rule in self.rules]
+        return judged(measurement.model_copy(update={"profile": self.used, "rules": rules}), masks)
+
+
+def check_rules(rules: Sequence[Rule], classes: Sequence[str], counting: Counting | None) -> None:
+    """Refuse a rule on a class that the model lacks, or of which nothing counts."""
+    counted = None if counting is None else counting.classes
+    for rule in rules:
+        if rule.class_name is None:
+            continue
+        if rule.class_name not in classes:
+            raise ContradictoryOptions(
+                f"the rule {rule.words!r} is on a class that the model lacks; it knows {', '.join(classes)}"
+            )
+        if counted is not None and rule.class_name not in counted:
+            raise ContradictoryOptions(
+                f"the rule {rule.words!r} is on a class that does not count: classes names {', '.join(counted)} only"
+            )
+
+
+def judged(measurement: Of, masks: Sequence[WindowMask] | None = None) -> Of:
+    """Return a measurement with its rules judged by its figures; without rules it has no verdict.
+
+    `masks` are those of its instances, in their order; without them they are decoded where a rule needs them.
+    """
+    rules = [_result(rule, _figure(measurement, rule, masks)) for rule in measurement.rules]
+    verdict = worst(rule.verdict for rule in rules)
+    return measurement.model_copy(update={"rules": rules, "verdict": verdict})
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A figure of a measurement, and what is known of how far it can be trusted."""
+
+    value: float | None
+    interval: Interval | None = None
+    missing: str | None = None
+    """Why there is no value."""
+    unlike: bool = False
+    may_be_more: bool = False
+
+
+def _result(rule: Rule, figure: _Figure) -> RuleResult:
+    value, interval = figure.value, figure.interval
+    span = None if interval is None else (interval.low, interval.high)
+    if figure.unlike:
+        span = 0.0, rule.greatest
+    elif span is None and figure.may_be_more and value is not None:
+        span = value, rule.greatest
+    verdict = decide(value, span, at_most=rule.at_most, at_least=rule.at_least)
+    given = {name: getattr(rule, name) for name in Rule.model_fields}
+    return RuleResult(
+        **given, value=value, interval=interval, verdict=verdict, reason=_reason(rule, figure, verdict)
+    )
+
+
+def _reason(rule: Rule, figure: _Figure, verdict: str) -> str | None:
+    if figure.value is None:
+        return figure.missing
+    if verdict == "undecided":
+        if figure.unlike:
+            return _UNLIKE
+        if figure.interval is None:
+            return _MAY_BE_MORE
+        low, high = write_between(figure.interval.low, figure.interval.high)
+        return f"the truth lies between {low} and {high} %, 9 times in 10, and the limit is within that"
+    alone = rule.figure == "percent_masked" and figure.interval is None and not figure.unlike
+    return _ALONE if alone else None
+
+
+def _figure(measurement: Measurement, rule: Rule, masks: Sequence[WindowMask] | None) -> _Figure:
+    codes = {note.code for note in measurement.notes}
+    part = _part(measurement.coverage, rule)
+    if part is None:
+        return _Figure(None, missing=f"the model knows no class {rule.class_name!r}")
+    value, missing = _value(measurement, part, rule, masks)
+    return _Figure(
+        value,
+        part.interval if rule.figure == "percent_masked" else None,
+        missing,
+        unlike=UNLIKE_TRAINING in codes,
+        may_be_more=LIMIT_REACHED in codes,
+    )
+
+
+def _part(coverage: Coverage, rule: Rule) -> Coverage | ClassCoverage | None:
+    if rule.class_name is None:
+        return coverage
+    return next((entry for entry in coverage.by_class if entry.class_name == rule.class_name), None)
+
+
+def _value(
+    measurement: Measurement,
+    part: Coverage | ClassCoverage,
+    rule: Rule,
+    masks: Sequence[WindowMask] | None,
+) -> tuple[float | None, str | None]:
+    """Return the value of a figure, or why there is none."""
+    if rule.figure == "percent_masked":
+        return part.percent_masked, "there is no percentage"
+    if rule.figure == "count":
+        counts = [part] if isinstance(part, ClassCoverage) else part.by_class
+        return float(sum(entry.count for entry in counts)), None
+    if rule.figure == "instances_per_mm2":
+        return part.instances_per_mm2, _NO_SCALE
+    if rule.unit is not None and measurement.image.scale is None:
+        return None, _NO_SCALE
+    return _largest(measurement, rule, masks)
+
+
+def _largest(
+    measurement: Measurement, rule: Rule, masks: Sequence[WindowMask] | None
+) -> tuple[float | None, str | None]:
+    """Return the largest area or longest diameter in the rule's unit, or why there is none."""
+    instances, scale = measurement.instances, measurement.image.scale if rule.unit else None
+    places = [place for place, entry in enumerate(instances) if rule.class_name in {None, entry.class_name}]
+    if rule.figure == "largest_area":
+        pixels = max((instances[place].area_px for place in places), default=0)
+        return scale.area_in(pixels, rule.unit) if scale and rule.unit else float(pixels), None
+    if scale is not None and scale.pixel_size is None:
+        return None, _NO_LENGTHS
+    longest = _longest([_mask(instances, masks, place) for place in places])
+    return scale.length_in(longest, rule.unit) if scale and rule.unit else longest, None
+
+
+def _mask(instances: Sequence[Instance], masks: Sequence[WindowMask] | None, place: int) -> WindowMask:
+    return masks[place] if masks is not None else rle_window(exact_mask(instances[place]))
+
+
+def _longest(masks: Sequence[WindowMask]) -> float:
+    """Return the longest diameter of all; a mask whose box has a shorter diagonal is not looked at."""
+    sized = [(hypot(*trim(mask).pixels.shape), mask) for mask in masks]
+    longest = 0.0
+    for diagonal, mask in sorted(sized, key=lambda entry: -entry[0]):
+        if diagonal <= longest:
+            break
+        longest = max(longest, measure_shape(mask).feret_diameter_max)
+    return longest

@@ -1,0 +1,261 @@
+"""A profile: how a station measures, under one name. Model, threshold, what counts, pixel size, and rules."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from planimeter.details import LONGEST_NAME, LONGEST_NOTE, Name, NoteText
+from planimeter.errors import ContradictoryOptions, InvalidOption
+from planimeter.measurement import IGNORED, Counting, ProfileUsed, Region
+from planimeter.measuring.asked import GivenCounting
+from planimeter.measuring.counting import check_classes, check_region
+from planimeter.measuring.judging import Judging, check_rules
+from planimeter.measuring.parts import make_counting, read_region
+from planimeter.packs.manifest import NAME_PATTERN
+from planimeter.rules import MOST_RULES, Rule
+from planimeter.scale import GivenScale, unit_of
+
+PROFILE_NAME = NAME_PATTERN
+"""As of models: a name is an address, a file and a word on a command line."""
+LISTS = ("ignore", "classes")
+_FIRST = ("title", "note", "model", "score_threshold")
+_WORDS_ONLY = ("title", "note", "rules")
+Options = Mapping[str, Any]
+"""Options of a measurement by their names; those that are not given are left out."""
+
+
+class Profile(GivenScale, GivenCounting):
+    """How a station measures: the options of a measurement, and what is allowed of it. What it leaves out is open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    title: Name = Field(
+        None, description=f"What people call it; at most {LONGEST_NAME} characters, without it its name."
+    )
+    note: NoteText = Field(
+        None, description=f"What else they must know; at most {LONGEST_NOTE:,} characters."
+    )
+    model: str | None = Field(
+        None, max_length=64, description="Name of the model; without it, the request's or the default."
+    )
+    score_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Without it, the request's, else the default of the model.",
+    )
+    rules: tuple[Rule, ...] = Field(
+        (), max_length=MOST_RULES, description="What figures may be; without any there is no verdict."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_options(cls, given: Any) -> Any:
+        """Take lists and objects where the options of a request are texts."""
+        if not isinstance(given, Mapping):
+            return given
+        found = dict(given)
+        for name in LISTS:
+            if isinstance(found.get(name), (list, tuple)) and all(isinstance(e, str) for e in found[name]):
+                found[name] = ",".join(found[name]) or None
+        if isinstance(found.get("region"), Mapping):
+            found["region"] = json.dumps(found["region"])
+        if found.get("rules", ()) is None:
+            del found["rules"]
+        return found
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "Profile":
+        try:
+            counting = self.what_counts
+            if counting is not None and counting.region is not None:
+                _check_region(counting.region)
+            if counting is not None:
+                check_rules(self.rules, _classes_in(self.rules), counting)
+        except InvalidOption as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def what_counts(self) -> Counting | None:
+        """What of a picture counts."""
+        return self.counting(self.region, None)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The profile as JSON and TOML hold it: what it leaves open is not there."""
+        given = self.model_dump(exclude={"rules"}, exclude_defaults=True, exclude_none=True)
+        found = {name: given[name] for name in (*_FIRST, *given) if name in given}
+        if self.unit is not None:
+            found["unit"] = unit_of(self.unit)
+        if self.region is not None:
+            found["region"] = _plain(read_region(self.region).model_dump())
+        if self.ignore is not None:
+            found["ignore"] = [kind for kind in IGNORED if kind in _split(self.ignore)]
+        if self.classes is not None:
+            found["classes"] = [*dict.fromkeys(_split(self.classes))]
+        rules = [rule.model_dump(by_alias=True, exclude_none=True) for rule in self.rules]
+        return {**found, "rules": _plain(rules)} if rules else found
+
+    @property
+    def text(self) -> str:
+        """The document as it is kept; two profiles that say the same have the same."""
+        return json.dumps(self.document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def sha256(self) -> str:
+        """Of all that the profile says."""
+        return sha256(self.text.encode()).hexdigest()
+
+    def check(self, classes: tuple[str, ...] | list[str]) -> None:
+        """Refuse classes that the model lacks; `classes` are those that it knows."""
+        counting = self.what_counts
+        if counting is not None:
+            check_classes(counting, classes)
+        check_rules(self.rules, classes, counting)
+
+
+@dataclass(frozen=True)
+class NamedProfile:
+    """A profile under its name, in one version."""
+
+    name: str
+    profile: Profile
+    version: int | None = None
+
+    @classmethod
+    def of_text(cls, name: str, text: str, version: int) -> "NamedProfile":
+        """Return a profile as it was kept."""
+        return cls(name, read_profile(json.loads(text)), version)
+
+    @property
+    def judging(self) -> Judging:
+        """By which rules a measurement is judged."""
+        used = ProfileUsed(name=self.name, version=self.version, sha256=self.profile.sha256)
+        return Judging(used, self.profile.rules)
+
+    def fill(self, given: Options) -> dict[str, Any]:
+        """Return the options of a measurement: what the profile says, and what is given where it leaves that open.
+
+        Raises `ContradictoryOptions` where both say something, and not the same.
+        """
+        said = {
+            name: getattr(self.profile, name)
+            for name, field in type(self.profile).model_fields.items()
+            if name not in _WORDS_ONLY and getattr(self.profile, name) != field.default
+        }
+        for name, value in said.items():
+            if name in given and not _same(name, value, given[name]):
+                self._refuse(name, given[name], value)
+        if "region" in said and given.get("region_mask") is not None:
+            self._refuse("region_mask", given["region_mask"], said["region"])
+        return {**given, **said}
+
+    def _refuse(self, name: str, given: Any, said: Any) -> None:
+        raise ContradictoryOptions(
+            f"{name} is {_short(given)}, and the profile {self.name!r} says {_short(said)}: leave it out, or measure "
+            "without the profile"
+        )
+
+
+def counting_of(options: Options) -> Counting | None:
+    """Return what of a picture counts by options, which a profile may have filled."""
+    return make_counting(
+        options.get("region"),
+        options.get("region_mask"),
+        [kind for kind in IGNORED if kind in _split(options.get("ignore", ()))],
+        _split(options["classes"]) if options.get("classes") is not None else None,
+        options.get("least_area", 0),
+        options.get("of"),
+    )
+
+
+def read_profile(given: Any) -> Profile:
+    """Return the profile that a mapping is.
+
+    Raises `InvalidOption` and, for what is impossible only together, `ContradictoryOptions`.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidOption('a profile is an object, like {"model": "steel", "rules": []}')
+    try:
+        return Profile.model_validate(given)
+    except (ValidationError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            raise InvalidOption("the profile is nested too deeply") from None
+        problems = error.errors()
+        together = all(problem["type"] == "value_error" and _is_whole(problem["loc"]) for problem in problems)
+        said = "; ".join(dict.fromkeys(map(_sentence, problems)))
+        raise (ContradictoryOptions if together else InvalidOption)(said) from None
+
+
+def _is_whole(place: tuple[int | str, ...]) -> bool:
+    """Return whether a place is that of a whole profile or rule, of which each part is possible by itself."""
+    return not place or (len(place) == 2 and place[0] == "rules")
+
+
+def _sentence(problem: Any) -> str:
+    place = ".".join(
+        str(step + 1) if isinstance(step, int) else step for step in problem["loc"]
+    )  # rules.1 is the first
+    message = (
+        problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1).replace("valid tuple", "list")
+    )
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is nothing that a profile or a rule has"
+    if not place or _is_whole(problem["loc"]):
+        return f"{place}: {message}" if place else message
+    return (
+        f"{place} is {_short(problem['input'])}: {message}"
+        if problem["type"] != "missing"
+        else f"{place} is missing"
+    )
+
+
+def _check_region(region: Region) -> None:
+    """Refuse what is a region of no picture, whatever its size."""
+    for corners in (*region.include, *region.exclude):
+        for x, y in corners:
+            if min(x, y) < 0:
+                raise InvalidOption(f"region has a corner at ({x:g}, {y:g}): pixels are counted from 0")
+    check_region(region)
+
+
+def _classes_in(rules: tuple[Rule, ...]) -> list[str]:
+    return [rule.class_name for rule in rules if rule.class_name is not None]
+
+
+def _same(name: str, one: Any, other: Any) -> bool:
+    if other is None:
+        return True
+    if name == "region":
+        return read_region(one) == read_region(other)
+    if name in LISTS:
+        return set(_split(one)) == set(_split(other))
+    if name == "unit":
+        return str(one).replace("µ", "u") == str(other).replace("µ", "u")
+    return bool(one == other)
+
+
+def _split(value: Any) -> list[str]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers as people write them: 5, not 5.0."""
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items() if entry or name != "exclude"}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,35 @@
+"""The cores that networks share: how many there are, and whether another network is at work on them."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def available() -> int:
+    """Return how many cores this process may use, which a container or `taskset` may have made fewer."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Running:
+    """How many networks are at work now."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one_more(self) -> Iterator[bool]:
+        """Be at work, and be told whether no other is."""
+        with self._lock:
+            alone = not self._number
+            self._number += 1
+        try:
+            yield alone
+        finally:
+            with self._lock:
+                self._number -= 1
+
+
+RUNNING = Running()
+"""Those of this process, whichever model they belong to."""

@@ -1,0 +1,95 @@
+"""Profiles: how stations measure, under a name."""
+
+import json
+
+from flask import Response, request
+
+from planimeter.errors import InvalidOption
+from planimeter.measuring.profile import PROFILE_NAME
+from planimeter.measuring.profile_files import LARGEST
+from planimeter.service.api.answering import json_answer
+from planimeter.service.api.answers.profiles import (
+    ProfileAnswer,
+    ProfileBody,
+    ProfileList,
+    profile_answer,
+    profile_line,
+)
+from planimeter.service.api.described import answer_of
+from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.profiles import VersionOptions
+from planimeter.service.api.routes import api
+from planimeter.service.context import context
+from planimeter.service.profiles import put_profile, read_stored
+from planimeter.store.profiles import StoredProfile
+
+EXAMPLE = '{"model": "steel", "rules": [{"figure": "percent_masked", "at_most": 5}]}'
+
+
+@api.get("/profiles", "List the profiles", answer_of("All profiles.", ProfileList), role="read")
+def list_profiles(_: NoOptions) -> Response:
+    """List the profiles by which pictures can be measured."""
+    listed = context().store.profiles.list()
+    return json_answer(ProfileList(profiles=[profile_line(entry, read_stored(entry)) for entry in listed]))
+
+
+@api.get(
+    "/profiles/<name>",
+    "Read a profile",
+    answer_of("The profile.", ProfileAnswer),
+    role="read",
+    options=VersionOptions,
+    errors=(400, 404),
+)
+def get_profile(options: VersionOptions, name: str) -> Response:
+    """Answer a profile, as it is or as it was."""
+    return json_answer(_answer(context().store.profiles.get(name, options.version)))
+
+
+@api.route(
+    "PUT",
+    "/profiles/<name>",
+    "Make or change a profile",
+    answer_of("The profile, in a new version unless it said the same already.", ProfileAnswer),
+    role="admin",
+    errors=(400, 403, 404, 409, 413, 503),
+    body=ProfileBody,
+    places={"name": {"pattern": PROFILE_NAME}},
+    description="The body is all that it says: what it leaves out is open from then on. Earlier versions stay "
+    "readable, and what was measured by them stays as it is.",
+)
+def put(_: NoOptions, name: str) -> Response:
+    """Let a profile say what the body does."""
+    return json_answer(_answer(put_profile(name, _body())))
+
+
+@api.route(
+    "DELETE",
+    "/profiles/<name>",
+    "Delete a profile",
+    {"description": "Nothing is measured by it any more."},
+    role="admin",
+    status=204,
+    errors=(400, 403, 404, 503),
+    description="Its versions stay readable, since measurements name them; made anew, it goes on counting them.",
+)
+def delete_profile(_: NoOptions, name: str) -> Response:
+    """Let nobody measure by a profile any more."""
+    context().store.profiles.delete(name)
+    return Response(status=204)
+
+
+def _body() -> object:
+    if request.mimetype != "application/json":
+        raise InvalidOption(f"a profile is sent as application/json, for example {EXAMPLE}")
+    request.max_content_length = LARGEST
+    try:
+        return json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        raise InvalidOption(
+            f"the body is no JSON ({error}); send a profile, for example {EXAMPLE}"
+        ) from error
+
+
+def _answer(stored: StoredProfile) -> ProfileAnswer:
+    return profile_answer(stored, read_stored(stored), context().store.profiles.versions(stored.name))

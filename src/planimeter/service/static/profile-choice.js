@@ -1,0 +1,70 @@
+// @ts-check
+
+const MEMORY = "planimeter-profile";
+
+/**
+ * Let the browser remember the profile that is chosen. What it fixes cannot be chosen beside it. A profile that the address
+ * asks for is taken instead; one that asks for a model takes none.
+ * @param {HTMLFormElement} form
+ */
+export function rememberProfile(form) {
+  const choice = form.querySelector("select[name=profile]");
+  if (!(choice instanceof HTMLSelectElement)) return;
+  const asked = new URLSearchParams(location.search);
+  const remembered = recall();
+  const known = [...choice.options].some((option) => option.value === remembered);
+  if (remembered && known && !asked.has("profile") && !asked.has("model")) choice.value = remembered;
+  choice.addEventListener("change", () => {
+    keep(choice.value);
+    follow(form, choice);
+  });
+  follow(form, choice);
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {HTMLSelectElement} choice
+ */
+function follow(form, choice) {
+  const { model, threshold, size, says } = choice.selectedOptions[0]?.dataset ?? {};
+  for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input[name=model]"))) {
+    radio.disabled = Boolean(model);
+    if (model) radio.checked = radio.value === model;
+  }
+  able(form, "score_threshold", threshold === undefined);
+  able(form, "pixel_size", size === undefined);
+  able(form, "unit", size === undefined);
+  const words = /** @type {HTMLElement | null} */ (form.querySelector("[data-profile-says]"));
+  if (!words) return;
+  words.textContent = says ?? "";
+  words.hidden = !says;
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ * @param {boolean} can
+ */
+function able(form, name, can) {
+  const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem(name));
+  field.disabled = !can;
+  const box = field.closest("details");
+  if (box instanceof HTMLElement) box.classList.toggle("choice-fixed", !can);
+}
+
+function recall() {
+  try {
+    return localStorage.getItem(MEMORY);
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+/** @param {string} name */
+function keep(name) {
+  try {
+    localStorage.setItem(MEMORY, name);
+  } catch {
+    // it is forgotten with the page
+  }
+}

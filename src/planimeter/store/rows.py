@@ -1,0 +1,36 @@
+"""What the database holds of measurements, read by the connection that asks: also in the midst of a change."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from planimeter.store.record import Row
+from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, TagRow
+
+
+def read_rows(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """Return the rows of those among `ids` that are there; raises ValueError and TypeError for damaged ones."""
+    document = sa.func.coalesce(KeptDocumentRow.document, DocumentRow.document)
+    query = (
+        sa.select(MeasurementRow, document)
+        .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
+        .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == MeasurementRow.id)
+        .where(MeasurementRow.id.in_(ids))
+    )
+    with Session(connection) as session:
+        tags = read_tags(connection, ids)
+        return {
+            columns.id: Row(columns, document, tags.get(columns.id, ()))
+            for columns, document in session.execute(query)
+        }
+
+
+def read_tags(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the tags of measurements in the order of the alphabet; those without any are left out."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    query = sa.select(TagRow.measurement_id, TagRow.tag).where(TagRow.measurement_id.in_(ids))
+    for id_, tag in connection.execute(query.order_by(TagRow.measurement_id, TagRow.tag)):
+        found[id_].append(tag)
+    return found
