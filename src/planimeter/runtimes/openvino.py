@@ -14,6 +14,7 @@ from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.packs.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
 from planimeter.runtimes.cores import RUNNING, available
+from planimeter.runtimes.levels import merge_levels
 
 STREAM_PIXELS = 400_000
 """Up to so many pixels a network's input is looked at beside another. Larger ones keep all cores busy by themselves
@@ -168,6 +169,7 @@ def _compile(core: ov.Core, model: ov.Model, options: dict[str, str]) -> ov.Comp
     It takes a Slice before a GatherElements away, as YOLO26's end-to-end head has them, and then finds that shapes no
     longer fit. A maximum with the lowest number there is changes no value and keeps the two apart.
     """
+    merge_levels(model)
     try:
         return core.compile_model(model, "CPU", options)
     except RuntimeError:
