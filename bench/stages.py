@@ -27,7 +27,8 @@ from planimeter.masks.counted import Counted
 from planimeter.measurement import Measurement
 from planimeter.measuring.coverage import measure_at
 from planimeter.measuring.detections import make_candidates
-from planimeter.measuring.segmenter import Segmenter, Stopwatch
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.stopwatch import Stopwatch
 from planimeter.pictures.decode import decode
 from planimeter.samples.fluorescence import Scene, draw_scene
 from planimeter.store import Store

@@ -21,7 +21,8 @@ from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import Candidate, Candidates, PackedCandidates
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.duplicates import line_up
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack
 from planimeter.pictures.tiles import Tile, list_tiles

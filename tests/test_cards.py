@@ -12,7 +12,7 @@ from planimeter.evaluation import Compared, compare, summarise
 from planimeter.evaluation.matching import rates
 from planimeter.labels import LabelledPictures, open_labels
 from planimeter.labels.entries import Report
-from planimeter.measuring.segmenter import load
+from planimeter.measuring.opening import load
 from planimeter.packs.pack import BUNDLED_FOLDER, find_pack
 
 MODELS = ("nuclei", "steel", "tiles")

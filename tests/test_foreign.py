@@ -18,7 +18,8 @@ from planimeter.importing.onnx_pack import draw_up, write_imported
 from planimeter.importing.onnx_plan import OnnxPlan
 from planimeter.masks.union import union_mask
 from planimeter.measuring.candidates import Candidate
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.pictures.decode import decode
 from planimeter.samples import find_sample
 

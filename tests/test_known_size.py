@@ -18,7 +18,9 @@ from planimeter.labels import LabelledPicture, LabelledPictures, read_labels
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import UNLIKE_TRAINING, percent_of_whole
 from planimeter.measuring.known_size import MOST_ENLARGED, MOST_REDUCED, SCALED, network_scale
-from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
+from planimeter.measuring.measured import Measured
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Manifest, Preprocessing
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.pictures.preprocessing import choose_tiles

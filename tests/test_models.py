@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded, write_block_pack
-from planimeter.measuring.segmenter import Segmenter, open_segmenter
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs import pack as packs
 from planimeter.packs.manifest import Manifest
 from planimeter.packs.pack import Pack, find_pack, find_packs

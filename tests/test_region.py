@@ -18,7 +18,8 @@ from planimeter.masks.region import check_polygon, polygons_mask
 from planimeter.measurement import Ignored
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.coverage import at_threshold
-from planimeter.measuring.segmenter import Measured, Segmenter
+from planimeter.measuring.measured import Measured
+from planimeter.measuring.segmenter import Segmenter
 
 Box = tuple[int, int, int, int]
 PIXELS = blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48))

@@ -13,7 +13,7 @@ import planimeter
 from fakes import MODEL, blocks, write_block_pack
 from planimeter.errors import InvalidPack, PlanimeterError, RuntimeUnavailable
 from planimeter.measurement import Measurement, percent_of_whole
-from planimeter.measuring.segmenter import open_segmenter
+from planimeter.measuring.opening import open_segmenter
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.decode import decode
 from planimeter.runtimes.cores import available

@@ -15,7 +15,8 @@ from planimeter.masks.window import WindowMask
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.detections import make_candidates
 from planimeter.measuring.duplicates import line_up
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Preprocessing
 from planimeter.pictures.preprocessing import choose_tiles, network_size
 from planimeter.pictures.tiles import Tile, list_tiles

@@ -24,7 +24,8 @@ from PIL import Image
 from labelled import draw_ellipses, ellipse, shared_dataset, write_dataset
 from planimeter.commands import main
 from planimeter.measurement import percent, percent_of_whole
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Architecture, Backbone, PackClass, PackFile, Thresholds
 from planimeter.packs.pack import BUNDLED_FOLDER, Pack, find_pack, read_pack
 from planimeter.packs.packing import write_manifest

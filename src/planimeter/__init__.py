@@ -8,7 +8,9 @@
 
 from planimeter.errors import PlanimeterError
 from planimeter.measurement import Coverage, Instance, Measurement
-from planimeter.measuring.segmenter import Measured, Segmenter, load
+from planimeter.measuring.measured import Measured
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 
 __version__: str
 __all__ = [

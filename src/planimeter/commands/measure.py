@@ -24,7 +24,9 @@ from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.asked import GivenFilters
-from planimeter.measuring.segmenter import Measured, Segmenter, open_segmenter
+from planimeter.measuring.measured import Measured
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES

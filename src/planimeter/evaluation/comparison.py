@@ -9,7 +9,8 @@ from planimeter.labels import LabelledPicture, LabelledPictures
 from planimeter.masks.counted import Counted
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.detections import Detections, make_candidates
-from planimeter.measuring.segmenter import Segmenter, Stopwatch
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)

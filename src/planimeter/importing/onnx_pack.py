@@ -14,7 +14,8 @@ from planimeter.importing.onnx_layout import Recognised, class_names, input_size
 from planimeter.importing.onnx_plan import COCO, OnnxPlan, given_names, given_preprocessing, height_and_width
 from planimeter.importing.plan import ImportPlan, name_classes
 from planimeter.importing.trial import SECONDS, try_pack, try_shapes
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import (
     Layout,
     Manifest,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from planimeter.errors import ImportRefused, InferenceFailed, InvalidPack, RuntimeUnavailable
-from planimeter.measuring.segmenter import load
+from planimeter.measuring.opening import load
 from planimeter.runtimes.openvino import answered_shapes
 
 SECONDS = 180.0

@@ -8,7 +8,8 @@ from typing import Literal
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Counting, Measurement, Note
 from planimeter.measuring.physical import with_scale
-from planimeter.measuring.segmenter import Segmenter, Stopwatch
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.stopwatch import Stopwatch
 from planimeter.pictures.decode import Picture, decode
 from planimeter.scale import Scale
 from planimeter.settings import Limits

@@ -1,33 +1,23 @@
 """A segmenter: a pack loaded and ready. A picture goes in, its measurement comes out."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from pydantic import PrivateAttr
 
-from planimeter.drawing.drawing import Style, draw_measurement
 from planimeter.errors import InferenceFailed, InvalidOption
-from planimeter.layouts import has_sentinel, reader
 from planimeter.masks.counted import Counted
 from planimeter.masks.pixels import PixelProbabilities
-from planimeter.masks.union import union_mask
-from planimeter.masks.window import WindowMask
 from planimeter.measurement import (
     Counting,
     Ignored,
     MaskFormat,
-    Measurement,
     ModelInfo,
     Note,
     Options,
-    Timing,
 )
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.counting import count_within
@@ -36,68 +26,28 @@ from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
 from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.known_size import network_scale, note_scaled
+from planimeter.measuring.measured import Measured
 from planimeter.measuring.of_class import within_class
 from planimeter.measuring.parts import RegionSource, make_counting
 from planimeter.measuring.physical import coverage_in_units, instances_in_units, with_scale
 from planimeter.measuring.profile import counting_of
 from planimeter.measuring.profile_files import ProfileSource, open_profile
-from planimeter.packs.manifest import Architecture
-from planimeter.packs.pack import Pack, find_pack
+from planimeter.measuring.stopwatch import Stopwatch
+from planimeter.packs.pack import Pack
 from planimeter.pictures.decode import Picture
 from planimeter.pictures.left_out import find_ignored
 from planimeter.pictures.preprocessing import Placement, choose_tiles, preprocess
 from planimeter.pictures.sources import Source, read_source
 from planimeter.pictures.tiles import Tile
 from planimeter.runtimes import RawDetections, Runtime
-from planimeter.runtimes.choice import open_runtime
-from planimeter.runtimes.thorough import ThoroughRuntime
 from planimeter.scale import Scale, checked_scale
-from planimeter.settings import Inference, Limits, Precision, RuntimeName
+from planimeter.settings import Limits
 
 Turn = Callable[[], AbstractContextManager[object]]
 """What waits until the network may be used, and is held as long as it is."""
 
 REST_PIXELS = 16_000_000
 """From so many pixels on, the memory of the network is given back before the picture is drawn, which takes as much."""
-
-
-class Measured(Measurement):
-    """A measurement that still holds its picture, so that it can be drawn."""
-
-    _pixels: NDArray[np.uint8] = PrivateAttr()
-    _colors: tuple[str, ...] = PrivateAttr()
-    _candidates: Candidates = PrivateAttr()
-
-    def with_picture(
-        self, pixels: NDArray[np.uint8], colors: tuple[str, ...], candidates: Candidates
-    ) -> "Measured":
-        """Keep what drawing and other thresholds need; returns itself."""
-        self._pixels, self._colors, self._candidates = pixels, colors, candidates
-        return self
-
-    def candidates(self) -> Candidates:
-        """Return all that the network found, also below the threshold: what `at_threshold` chooses from."""
-        return self._candidates
-
-    def overlay(self, style: Style = "fill") -> Image.Image:
-        """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
-        return Image.fromarray(self.draw(style))
-
-    def draw(self, style: Style = "fill") -> NDArray[np.uint8]:
-        """Return the drawn picture, uint8 [H, W, 3] RGB."""
-        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks())
-
-    def mask(self) -> NDArray[np.bool_]:
-        """Return the union of all masks, bool [H, W]."""
-        height, width = self._pixels.shape[:2]
-        return union_mask(self._masks(), height, width)
-
-    def without_picture(self) -> Measurement:
-        """Return the measurement alone, which can be kept by the thousand."""
-        return Measurement(**{name: getattr(self, name) for name in Measurement.model_fields})
-
-    def _masks(self) -> list[WindowMask]:
-        return [entry.mask for entry in self._candidates.above(self.options.score_threshold)]
 
 
 class Segmenter:
@@ -149,7 +99,7 @@ class Segmenter:
         of: str | None = None,
         profile: ProfileSource | None = None,
         judging: Judging | None = None,
-        watch: "Stopwatch | None" = None,
+        watch: Stopwatch | None = None,
         turn: Turn | None = None,
     ) -> Measured:
         """Measure one picture.
@@ -234,7 +184,7 @@ class Segmenter:
         return measured.with_picture(picture.pixels, self.colors, candidates)
 
     def detect(
-        self, pixels: NDArray[np.uint8], watch: "Stopwatch | None" = None, scale: Scale | None = None
+        self, pixels: NDArray[np.uint8], watch: Stopwatch | None = None, scale: Scale | None = None
     ) -> tuple[Detections, ...]:
         """Return what `segment` starts from, tile by tile, with masks still as probabilities.
 
@@ -256,7 +206,7 @@ class Segmenter:
     def _find(
         self,
         pixels: NDArray[np.uint8],
-        watch: "Stopwatch",
+        watch: Stopwatch,
         picture_notes: Sequence[Note] = (),
         turn: Turn | None = None,
         scale: Scale | None = None,
@@ -279,7 +229,7 @@ class Segmenter:
         self,
         pixels: NDArray[np.uint8],
         threshold: float,
-        watch: "Stopwatch",
+        watch: Stopwatch,
         known: Scale | None = None,
         turn: Turn | None = None,
     ) -> Iterator[Detections]:
@@ -331,51 +281,3 @@ class Segmenter:
             (placement.across * across, placement.down * down),
             (placement.left * across, placement.top * down),
         )
-
-
-class Stopwatch:
-    """Milliseconds of each step of a measurement."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._steps: dict[str, float] = {}
-
-    def lap(self, step: str) -> None:
-        """End `step` now."""
-        now = time.perf_counter()
-        self._steps[step] = self._steps.get(step, 0.0) + 1000 * (now - self._last)
-        self._last = now
-
-    def timing(self) -> Timing:
-        """Return all steps; what came after the last lap is post-processing."""
-        self.lap("postprocess")
-        return Timing(**self._steps, total=1000 * (self._last - self._start))
-
-
-def load(
-    name: str = "nuclei",
-    *,
-    packs_folder: Path | None = None,
-    infer_with_cpu: bool = False,
-    precision: Precision = "auto",
-    runtime: RuntimeName = "auto",
-    thorough: bool = False,
-) -> Segmenter:
-    """Load a model by the name of its pack, bundled or in `packs_folder`, or by the path of its folder.
-
-    A GPU is used where PyTorch (the `train` extra) or ONNX Runtime (the `onnxruntime` extra) finds one and
-    `infer_with_cpu` is false; OpenVINO on the CPU otherwise. `runtime` names one of them instead.
-    `thorough` looks at each picture four times, mirrored each way, where the model has a pixel branch.
-    """
-    how = Inference(infer_with_cpu=infer_with_cpu, precision=precision, runtime=runtime, thorough=thorough)
-    return open_segmenter(find_pack(name, packs_folder), how)
-
-
-def open_segmenter(pack: Pack, how: Inference | None = None) -> Segmenter:
-    """Return the segmenter of a pack, its network loaded as `how` says."""
-    how = how or Inference()
-    network = open_runtime(pack, reader(pack.manifest), sentinel=has_sentinel(pack.manifest), how=how)
-    architecture = pack.manifest.architecture
-    if how.thorough and isinstance(architecture, Architecture) and architecture.pixel_channels:
-        network = ThoroughRuntime(network)
-    return Segmenter(pack, network)

@@ -11,7 +11,8 @@ from planimeter.evaluation import Calibration, calibrate, calibrate_intervals, c
 from planimeter.evaluation.record import calibrated, record_metrics, record_thresholds, record_trust
 from planimeter.labels import LabelledPictures
 from planimeter.measuring.interval import LEAST_PICTURES
-from planimeter.measuring.segmenter import Segmenter, open_segmenter
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import REPORT_FOLDER, find_pack
 from planimeter.packs.trust import Intervals
 from planimeter.reports.report import METRICS, write_report

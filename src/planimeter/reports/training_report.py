@@ -12,7 +12,8 @@ from planimeter.evaluation.comparison import Compared
 from planimeter.evaluation.parity import Parity, measure_parity
 from planimeter.evaluation.record import CROSS_VALIDATION, record_metrics
 from planimeter.labels import LabelledPictures
-from planimeter.measuring.segmenter import Segmenter, load
+from planimeter.measuring.opening import load
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import REPORT_FOLDER, Pack
 from planimeter.reports.report import write_report
 from planimeter.reports.studying import evaluate, study

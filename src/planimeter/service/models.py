@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from planimeter.errors import UnknownModel
-from planimeter.measuring.segmenter import Segmenter, open_segmenter
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import PALETTE
 from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
 from planimeter.settings import Settings

@@ -3,7 +3,7 @@
 from planimeter.evaluation import Calibration, compare, summarise
 from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.labels import LabelledPictures
-from planimeter.measuring.segmenter import open_segmenter
+from planimeter.measuring.opening import open_segmenter
 from planimeter.packs.pack import Pack
 from planimeter.settings import Inference
 

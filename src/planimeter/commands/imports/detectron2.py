@@ -8,7 +8,7 @@ from planimeter.commands.imports.proof import Proof, print_summary, prove
 from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of
 from planimeter.importing.plan import ImportPlan
-from planimeter.measuring.segmenter import load
+from planimeter.measuring.opening import load
 
 
 @click.command("detectron2")

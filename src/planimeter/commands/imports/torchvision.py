@@ -9,7 +9,7 @@ from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of
 from planimeter.importing.plan import ImportPlan
 from planimeter.importing.torchvision_settings import MODELS, Settings
-from planimeter.measuring.segmenter import load
+from planimeter.measuring.opening import load
 
 
 @click.command("torchvision")

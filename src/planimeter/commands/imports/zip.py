@@ -7,7 +7,7 @@ import click
 from planimeter.commands.imports.proof import Proof, print_summary, prove
 from planimeter.commands.options import options_of
 from planimeter.importing.archive import read_archive
-from planimeter.measuring.segmenter import load
+from planimeter.measuring.opening import load
 from planimeter.settings import Settings
 
 
