@@ -1,6 +1,7 @@
 """Processes that the bench starts: a service, a peer, a client."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,11 @@ class Server:
     process: "subprocess.Popen[bytes]"
     ready_seconds: float
     """From its start until it could measure."""
+
+
+def stop_with_us() -> None:
+    """Let SIGTERM end this process as Ctrl+C does, so that nothing that it started stays behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -65,6 +71,7 @@ def running(
                 env=environment(PEER_FOLDER=folder, **(told or {})),
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
             )
         try:
             patience = time.monotonic() + START_SECONDS
@@ -81,6 +88,17 @@ def running(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _end_group(process.pid)
+
+
+def _end_group(leader: int) -> None:
+    """End what a server started and left behind, as some do; its session is its own."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(leader, how)
+        except OSError:  # none is left
+            return
+        time.sleep(0.5)
 
 
 def is_ready(port: int, path: str) -> bool:

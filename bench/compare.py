@@ -24,6 +24,7 @@ from statistics import median
 from typing import Any
 
 import click
+from children import stop_with_us
 from load import ANSWERS, STREAMS, Run, Target, post_for, spread
 from machine import describe, in_words
 from network import Network, load_network
@@ -31,6 +32,7 @@ from pictures import nuclei_picture, steel_picture
 from rich.console import Console
 from rich.table import Table
 from servers import MASK_RCNN, OURS, YOLO, Environments, Peer, body_for, import_yolo, make_yolo, ours, theirs
+from tables import open_console
 
 from planimeter.packs.pack import find_pack
 
@@ -91,7 +93,8 @@ def main(
 ) -> None:
     """Time POSTs of one picture to each server, with one client and with several."""
     rounds, seconds = (1, 1.0) if quick else (rounds, seconds)
-    console = Console(highlight=False)
+    console = open_console()
+    stop_with_us()
     machine = describe()
     given = dict(entry.split("=", 1) for entry in pythons if "=" in entry)
     homes = Environments(environments, given)

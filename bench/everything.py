@@ -1,6 +1,6 @@
 """All figures of this project that are about time and memory, in one run: `make bench`.
 
-    python bench/everything.py [--quick] [--only load]… [--record] [--folder DIRECTORY]
+    python bench/everything.py [--quick] [--only load]… [--million] [--record] [--folder DIRECTORY]
 
 Some ten minutes on two idle cores; `--quick` takes about one, shows that all works, and its figures are worth little.
 The folder receives `results.json` and `results.png`. Nothing is asserted; run it on an otherwise idle machine.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from children import stop_with_us
 from folder import measure_folder
 from footprint import measure_footprint
 from history import measure_history
@@ -26,20 +27,20 @@ from load import measure_load
 from machine import describe, in_words
 from plot import plot
 from recorded import newest, record
-from rich.console import Console
 from stages import measure_stages
 from summary import compared_in_words, print_summary
-from tables import print_part
+from tables import open_console, print_part
 
+MILLION = 1_000_000
 FILES = "results.json", "results.png"
 
 
-def measure_histories(*, quick: bool) -> dict[str, Any]:
-    """Return the history with 10³ to 10⁵ records; 10⁶ take `make bench-history` some minutes and 2 GB."""
-    numbers, rounds = ((200,), 1) if quick else ((1_000, 10_000, 100_000), 5)
+def measure_histories(*, quick: bool, million: bool = False) -> dict[str, Any]:
+    """Return the history with 10³ to 10⁵ records of 20 instances, and with 10⁶ of 2 where that is wanted."""
+    sizes, rounds = ({200: 20}, 1) if quick else ({1_000: 20, 10_000: 20, 100_000: 20}, 5)
     found = {}
-    for number in numbers:
-        history = measure_history(number, 20, rounds)
+    for number, instances in (sizes | ({MILLION: 2} if million else {})).items():
+        history = measure_history(number, instances, rounds)
         found[str(number)] = asdict(history) | {"lists_p95": round(history.lists_p95, 2)}
     return found
 
@@ -57,6 +58,9 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
 @click.command()
 @click.option("--quick", is_flag=True, help="The smallest form of each part.")
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="These parts; default: all.")
+@click.option(
+    "--million", is_flag=True, help="The history with a million records too: minutes, and 2 GB of disk."
+)
 @click.option("--record", "keep", is_flag=True, help="Keep the figures in bench/recorded.")
 @click.option(
     "--folder",
@@ -65,11 +69,12 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     type=click.Path(path_type=Path, file_okay=False),
     help="Receives results.json and results.png.",
 )
-def main(*, quick: bool, only: tuple[str, ...], keep: bool, folder: Path) -> None:
+def main(*, quick: bool, million: bool, only: tuple[str, ...], keep: bool, folder: Path) -> None:
     """Measure, print tables, and write all of it to files."""
     if quick and keep:
         raise click.UsageError("the figures of --quick are worth little; record those of a whole run")
-    console = Console(highlight=False)
+    console = open_console()
+    stop_with_us()
     machine = describe()  # first: its load is that of others
     console.print(in_words(machine))
     if "PYTHONDONTWRITEBYTECODE" in os.environ:
@@ -78,7 +83,9 @@ def main(*, quick: bool, only: tuple[str, ...], keep: bool, folder: Path) -> Non
     for name, measure in PARTS.items():
         if not only or name in only:
             started = time.perf_counter()
-            results[name] = measure(quick=quick)
+            results[name] = measure(
+                quick=quick, **({"million": True} if million and name == "history" else {})
+            )
             print_part(console, name, results[name])
             console.print(f"{name}: {time.perf_counter() - started:.0f} s\n")
     earlier = newest(machine)

@@ -30,6 +30,7 @@ import numpy as np
 from flask.testing import FlaskClient
 from rich.console import Console
 from rich.table import Table
+from tables import open_console
 from ulid import ULID
 
 import planimeter
@@ -300,7 +301,7 @@ def print_history(console: Console, history: History) -> None:
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
 def main(numbers: tuple[int, ...], instances: int, rounds: int, json_path: Path | None) -> None:
     """Print the milliseconds of each request, for each number of measurements in the database."""
-    console = Console()
+    console = open_console()
     found = []
     for number in numbers:
         found.append(measure_history(number, instances, rounds))

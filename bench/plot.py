@@ -29,7 +29,8 @@ def plot(results: dict[str, Any], path: Path) -> bool:
         if results.get(part):
             draw(place, results[part])
         else:
-            place.set_title("not measured this time", loc="left", color=QUIET)
+            place.set_axis_off()
+            place.set_title(f"{part}: not measured this time", loc="left", color=QUIET, fontsize=10)
     machine = results["machine"]
     figure.suptitle(
         f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['instructions'])}; "
@@ -94,8 +95,9 @@ def _large(axes: "Axes", large: dict[str, Any]) -> None:
         axes.bar_label(bars, fmt="%.1f", fontsize=8)
     axes.set_xticks(list(places), [f"{size} megapixels" for size in sizes])
     axes.set_ylabel("times")
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])
     axes.set_title("Large JPEGs", loc="left", fontsize=10)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
 
 
 def _history(axes: "Axes", history: dict[str, Any]) -> None:
@@ -107,6 +109,8 @@ def _history(axes: "Axes", history: dict[str, Any]) -> None:
     axes.text(int(numbers[0]), 50, "goal, at a million", color=GOAL, fontsize=8, va="bottom")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_xlim(0.5 * int(numbers[0]), 2e6)
+    axes.set_ylim(1, 2 * max(50, *values))
     axes.set_xlabel("records")
     axes.set_ylabel("ms, p95 of the slowest")
     axes.set_title("Lists and trends of the history", loc="left", fontsize=10)

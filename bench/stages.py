@@ -19,8 +19,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
-from tables import print_part
+from tables import open_console, print_part
 
 import planimeter
 from planimeter.drawing.encoding import encode_mask_png, encode_png
@@ -156,8 +155,9 @@ def store_one(laps: Laps, store: Store, measured: planimeter.Measured, data: byt
 
 def print_table(side: int, results: dict[str, Any]) -> None:
     """Print a column for each picture."""
-    Console(highlight=False).print(f"{side} x {side} pixels")
-    print_part(Console(highlight=False), "stages", results)
+    console = open_console()
+    console.print(f"{side} x {side} pixels")
+    print_part(console, "stages", results)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 
+def open_console() -> Console:
+    """Return where tables are printed; in a file they are as wide as they want."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
 def print_part(console: Console, name: str, figures: dict[str, Any]) -> None:
     """Print the tables of a part."""
     for table in TABLES[name](figures):

@@ -5,6 +5,7 @@ from typing import Any
 
 import litserve as ls
 from engines import openvino_engine
+from fastapi import Request
 from work import answer, prepare
 
 
@@ -15,8 +16,8 @@ class Measure(ls.LitAPI):
         """Load the network, in the worker's process."""
         self.engine = openvino_engine()
 
-    def decode_request(self, request: Any) -> bytes:
-        """Return the bytes of the picture."""
+    def decode_request(self, request: Request) -> bytes:
+        """Return the bytes of the picture; what comes is the form that the request was."""
         return request["picture"].file.read()
 
     def predict(self, data: bytes) -> dict[str, Any]:
