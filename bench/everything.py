@@ -59,7 +59,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
 @click.option("--quick", is_flag=True, help="The smallest form of each part.")
 @click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="These parts; default: all.")
 @click.option(
-    "--million", is_flag=True, help="The history with a million records too: minutes, and 2 GB of disk."
+    "--million", is_flag=True, help="The history with a million records too: minutes, and 3 GB of disk."
 )
 @click.option("--record", "keep", is_flag=True, help="Keep the figures in bench/recorded.")
 @click.option(
