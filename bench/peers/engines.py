@@ -1,4 +1,7 @@
-"""The pack's ONNX file in OpenVINO and in ONNX Runtime: boxes, labels, scores and masks in box space of one picture."""
+"""The pack's ONNX file in OpenVINO and in ONNX Runtime: boxes, labels, scores and masks in box space of one picture.
+
+Row 0 of each is no instance: it is there so that a network never answers nothing.
+"""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +28,7 @@ def openvino_engine() -> Engine:
     def run(image: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         with lock:
             request.infer({0: image})
-            return tuple(request.get_tensor(name).data.copy() for name in OUTPUTS)
+            return tuple(request.get_tensor(name).data[1:].copy() for name in OUTPUTS)
 
     return run
 
@@ -38,6 +41,6 @@ def onnxruntime_engine() -> Engine:
     name = session.get_inputs()[0].name
 
     def run(image: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
-        return tuple(session.run(OUTPUTS, {name: image}))
+        return tuple(rows[1:] for rows in session.run(OUTPUTS, {name: image}))
 
     return run
