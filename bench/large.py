@@ -50,7 +50,8 @@ def measure_large(*, quick: bool) -> dict[str, Any]:
 def _warm_up(port: int) -> None:
     """Have the network take what it keeps for its intermediate values, some 400 MiB for a whole tile."""
     connection = HTTPConnection("127.0.0.1", port, timeout=300)
-    connection.request("POST", "/api/v1/measurements", large_picture(*SIZES[12]))
+    picture, kind = large_picture(*SIZES[12]), {"Content-Type": "image/jpeg"}
+    connection.request("POST", "/api/v1/measurements", picture, kind)
     answer = connection.getresponse()
     if answer.status != 201:
         raise click.ClickException(f"the service answered {answer.status}: {answer.read()[:500]!r}")
