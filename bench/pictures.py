@@ -26,11 +26,11 @@ def nuclei_picture(width: int, height: int) -> bytes:
 
 @cache
 def large_picture(width: int, height: int) -> bytes:
-    """Return a JPEG of large nuclei: a square of 2,048 px, mirrored at its edges as often as it takes.
+    """Return a JPEG of some large nuclei, one to each megapixel: a square, mirrored as often as it takes.
 
     To compute it whole would take minutes; a mirror leaves no seam.
     """
-    square = _nuclei(2, 2048, 2048, 60, 84)
+    square = _nuclei(2, 2048, 2048, 4, 84)
     block = np.block([[square, square[:, ::-1]], [square[::-1], square[::-1, ::-1]]])
     times = -(-height // block.shape[0]), -(-width // block.shape[1])
     return encode(np.tile(block, times)[:height, :width], "JPEG")
