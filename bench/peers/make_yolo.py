@@ -3,8 +3,8 @@
     python make_yolo.py FOLDER PICTURE
 
 It has learnt nothing. So that it answers as one that has, its normalisation is told what PICTURE is like, its boxes are
-made small (four cells of their grid), its masks full, and the scores of its first class spread out and raised until some
-hundred places of PICTURE pass 0.25, the usual threshold. Writes yolo.pt and yolo.onnx.
+made small (four cells of their grid), its masks full, and the scores of its first class spread out and raised until
+some hundred places of PICTURE pass 0.25, the usual threshold. Writes yolo.pt and yolo.onnx.
 """
 
 import sys
