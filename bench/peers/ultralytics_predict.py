@@ -29,7 +29,7 @@ def run(data: bytes) -> dict[str, Any]:
     with lock:
         # rect=False: the exported network takes a square. retina_masks: masks at the picture's own size.
         found = network.predict(
-            picture, conf=0.5, rect=False, retina_masks=True, verbose=False, device="cpu"
+            picture, conf=0.25, rect=False, retina_masks=True, verbose=False, device="cpu"
         )[0]
     height, width = picture.shape[:2]
     masks = np.zeros((0, height, width), bool)
