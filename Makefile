@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?=
 ATTACK ?=
+BENCH ?=
+COMPARE ?=
+HISTORY ?=
 FUZZ ?=
 DATA ?= ../shared/datasets/steel
 # LOCKED=1 installs exactly what requirements-ci.txt says, with its hashes, as CI does; else the newest that fits.
@@ -41,18 +44,17 @@ lint-scripts: node_modules/installed  ## Style and types of the scripts, style o
 	node_modules/.bin/biome check --error-on-warnings
 	node_modules/.bin/tsc --project .
 
-bench: $(VENV)/serve.installed  ## Milliseconds of a POST against those of its network alone
-	$(BIN)/python bench/post.py
+bench: $(VENV)/serve.installed  ## All figures of time and memory, some ten minutes (options: make bench BENCH="--quick")
+	$(BIN)/python bench/everything.py $(BENCH)
 
 bench-stages: $(VENV)/serve.installed  ## Milliseconds of each stage between the bytes of a picture and its stored measurement
 	$(BIN)/python bench/stages.py
 
-bench-compare: $(VENV)/train.installed  ## Beside Flask with PyTorch and FastAPI with OpenVINO, in turns
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
-	$(BIN)/python bench/compare.py
+bench-compare: $(VENV)/train.installed  ## Beside what one would use instead, in turns (options: make bench-compare COMPARE="--quick")
+	$(BIN)/python bench/compare.py --environments $(VENV)/peers $(COMPARE)
 
-bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements
-	$(BIN)/python bench/history.py
+bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements (HISTORY="--number 1000000 --instances 2")
+	$(BIN)/python bench/history.py $(HISTORY)
 
 attack: $(VENV)/serve.installed  ## Attack a service and say which promises held (options: make attack ATTACK="--short")
 	$(BIN)/python bench/attack $(ATTACK)

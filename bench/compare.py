@@ -1,214 +1,218 @@
-"""Planimeter beside what one would write instead: same pictures, same weights, equal work, in turns.
+"""Planimeter beside what one would use instead: same pictures, same weights, equal work, in turns.
 
-    pip install -r bench/peers/requirements.txt   # into an environment that has planimeter[train], or --python's
-    python bench/compare.py [--rounds 5] [--number 20] [--python OTHER/bin/python] [--json FILE]
+    python bench/compare.py --environments .venv/peers [--quick] [--rounds 3] [--seconds 5] [--json FILE]
+    python bench/compare.py --python litserve=PATH [--only litserve]… [--yolo]
 
-Each is a server of its own process on loopback; all run, one at a time is asked, and they take turns round by round, so
-that a machine that drifts does so for all. The peers keep upload and drawn picture without making sure that they reach
-the disk, have no database and check nothing. Nothing is asserted; run it on an otherwise idle machine.
+Each peer is a script of bench/peers, written as its documentation shows, in an environment of its own: made from
+bench/peers/NAME.txt, or named. What cannot be installed or started is told and left out. All servers run, one at a time
+is asked, and they take turns round by round, so that a machine that drifts does so for all. The peers keep upload and
+drawn picture without making sure that they reach the disk, have no database and check nothing.
+
+`--yolo` compares with Ultralytics' `predict` instead, on a YOLO11n-seg that is built here without anybody's weights,
+and that Planimeter imports. Nothing is asserted; run it on an otherwise idle machine.
 """
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
-from http.client import HTTPConnection
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
-import numpy as np
+from children import stop_with_us
+from load import ANSWERS, STREAMS, Run, Target, post_for, spread
+from machine import describe, in_words
+from network import Network, load_network
+from pictures import nuclei_picture, steel_picture
 from rich.console import Console
 from rich.table import Table
+from servers import MASK_RCNN, OURS, YOLO, Environments, Peer, body_for, import_yolo, make_yolo, ours, theirs
+from tables import open_console
 
-import planimeter
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.decode import decode
-from planimeter.pictures.preprocessing import preprocess
-from planimeter.samples import find_sample
 
-HERE = Path(__file__).parent / "peers"
-PEERS = {"Flask + PyTorch": "flask_torch.py", "FastAPI + OpenVINO": "fastapi_openvino.py"}
-OURS = "Planimeter"
 CLIENTS = (1, 8)
-START_SECONDS = 120.0
+START_SECONDS = 180.0
+YOLO_NAME = "bench-yolo"
+ALIKE_POINTS = 2.0
+"""Percentages that differ by more are told: the peers do not join masks and pixels, and resize otherwise."""
+
+
+@dataclass
+class Measured:
+    """What came of one server."""
+
+    target: Target
+    percent: float
+    instances: int
+    runs: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))
+
+    def figures(self) -> dict[str, Any]:
+        """Return the medians of its rounds, by clients."""
+        return {
+            str(clients): spread([value for run in runs for value in run.post_ms])
+            | {"pictures_a_second": round(median(run.pictures_a_second for run in runs), 2)}
+            for clients, runs in self.runs.items()
+        }
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--number", default=20, show_default=True, type=click.IntRange(8), help="Posts a round.")
-@click.option("--sample", default="steel-scratches", show_default=True, help="Which computed picture.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another one.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=5.0, show_default=True, help="Of each run in a round.")
+@click.option("--quick", is_flag=True, help="One round of a second.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another picture."
+)
 @click.option("--model", default="steel", show_default=True)
-@click.option("--python", default=sys.executable, help="The interpreter of the peers' environment.")
+@click.option("--yolo", is_flag=True, help="Beside Ultralytics, with a YOLO11n-seg.")
+@click.option("--only", multiple=True, metavar="NAME", help="Peers of these environments; default: all.")
+@click.option(
+    "--python", "pythons", multiple=True, metavar="NAME=PATH", help="Interpreter of an environment."
+)
+@click.option(
+    "--environments", type=click.Path(path_type=Path, file_okay=False), help="Where missing ones are made."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
 def main(
     *,
     rounds: int,
-    number: int,
-    sample: str,
+    seconds: float,
+    quick: bool,
     picture: Path | None,
     model: str,
-    python: str,
+    yolo: bool,
+    only: tuple[str, ...],
+    pythons: tuple[str, ...],
+    environments: Path | None,
     json_path: Path | None,
 ) -> None:
     """Time POSTs of one picture to each server, with one client and with several."""
-    data = picture.read_bytes() if picture else find_sample(sample).read()
-    with ExitStack() as servers:
-        ports = {OURS: servers.enter_context(ours(model))}
-        for name, script in PEERS.items():
-            ports[name] = servers.enter_context(peer(python, script, model))
-        bare = bare_network(data, model)
-        times: dict[tuple[str, int], list[float]] = defaultdict(list)
-        rates: dict[tuple[str, int], list[float]] = defaultdict(list)
-        network: list[float] = []
-        for name, port in ports.items():
-            post_all(port, path_of(name), data, 8, 1)
-        for _ in range(rounds):
-            network += [bare() for _ in range(number)]
-            for name, port in ports.items():
-                for clients in CLIENTS:
-                    taken, seconds = post_all(port, path_of(name), data, number, clients)
-                    times[name, clients] += taken
-                    rates[name, clients].append(number / seconds)
-    results = {
-        name: {
-            str(clients): {
-                "p50": median(times[name, clients]),
-                "p95": float(np.percentile(times[name, clients], 95)),
-                "pictures_a_second": median(rates[name, clients]),
-            }
-            for clients in CLIENTS
-        }
-        for name in ports
-    }
-    print_table(results, median(network))
+    rounds, seconds = (1, 1.0) if quick else (rounds, seconds)
+    console = open_console()
+    stop_with_us()
+    machine = describe()
+    given = dict(entry.split("=", 1) for entry in pythons if "=" in entry)
+    homes = Environments(environments, given)
+    usual = nuclei_picture(640, 480) if yolo else steel_picture()
+    data = picture.read_bytes() if picture else usual
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="planimeter-bench-")))
+        options, pack = ["--model", model], model
+        peers: tuple[Peer, ...] = MASK_RCNN
+        if yolo:
+            python = homes.python("ultralytics")
+            if python is None:
+                raise click.ClickException(homes.missing["ultralytics"])
+            onnx = make_yolo(python, folder, data)
+            import_yolo(onnx, folder / "packs", YOLO_NAME)
+            options, peers = ["--model", YOLO_NAME, "--packs-folder", str(folder / "packs")], YOLO
+            pack = str(folder / "packs" / YOLO_NAME)
+        told = {"PEER_PACK": str(find_pack(pack).folder)}
+        measured: dict[str, Measured] = {}
+        skipped: dict[str, str] = {}
+        measured[OURS] = _first(stack.enter_context(ours(options)), data)
+        for peer in peers:
+            if only and peer.environment not in only:
+                continue
+            weights = {"PEER_WEIGHTS": str(folder / ("yolo.onnx" if "ONNX" in peer.name else "yolo.pt"))}
+            try:
+                python = homes.python(peer.environment)
+                if python is None:
+                    skipped[peer.name] = homes.missing[peer.environment]
+                    continue
+                measured[peer.name] = _first(stack.enter_context(theirs(peer, python, told | weights)), data)
+            except (click.ClickException, OSError) as error:
+                skipped[peer.name] = str(error)
+        network = load_network(data, pack, STREAMS, "f32")
+        figures = _take_turns(measured, network, data, rounds, seconds)
+    results = {"machine": machine, "yolo": yolo, **figures, "skipped": skipped}
+    _print(console, results)
     if json_path:
-        json_path.write_text(json.dumps({"network": median(network), **results}, indent=2) + "\n", "utf-8")
+        json_path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def bare_network(data: bytes, model: str) -> Callable[[], float]:
-    """Return what runs the network alone on a picture, and tells the milliseconds."""
-    segmenter = planimeter.load(model, infer_with_cpu=True, precision="f32")
-    image, _ = preprocess(decode(data).pixels, segmenter.pack.manifest.preprocessing)
-    runtime = segmenter._runtime  # noqa: SLF001  below the public API is what this measures
-    runtime.run(image)
-
-    def run() -> float:
-        started = time.perf_counter()
-        runtime.run(image)
-        return 1000 * (time.perf_counter() - started)
-
-    return run
-
-
-@contextmanager
-def ours(model: str) -> Iterator[int]:
-    """Run Planimeter."""
-    with tempfile.TemporaryDirectory(prefix="planimeter-peers-") as folder:
-        port = free_port()
-        options = ["--model", model, "--precision", "f32", "--infer-with-cpu", "--port", str(port)]
-        with running([sys.executable, "-m", "planimeter", "serve", *options], folder, {}, port):
-            yield port
-
-
-@contextmanager
-def peer(python: str, script: str, model: str) -> Iterator[int]:
-    """Run one of the others."""
-    with tempfile.TemporaryDirectory(prefix="planimeter-peers-") as folder:
-        port = free_port()
-        pack = find_pack(model, None).folder
-        told = {"PEER_PACK": str(pack), "PEER_FOLDER": folder, "PEER_PORT": str(port)}
-        with running([python, str(HERE / script)], folder, told, port):
-            yield port
+def _take_turns(
+    measured: dict[str, Measured], network: Network, data: bytes, rounds: int, seconds: float
+) -> dict[str, Any]:
+    bare: list[float] = []
+    rates: dict[int, list[float]] = defaultdict(list)
+    for one in measured.values():
+        post_for(one.target, body_for(one.target, data), max(CLIENTS), 1.0)  # warm
+    for _ in range(rounds):
+        bare += network.milliseconds(seconds / 2)
+        for streams in STREAMS:
+            rates[streams].append(network.pictures_a_second(streams, seconds / 2))
+        for one in measured.values():
+            for clients in CLIENTS:
+                long = max(seconds, ANSWERS * clients * median(bare) / 1000)
+                one.runs[clients].append(post_for(one.target, body_for(one.target, data), clients, long))
+    return {
+        "network_ms": spread(bare),
+        "network_pictures_a_second": {
+            str(number): round(median(found), 2) for number, found in rates.items()
+        },
+        "servers": {
+            name: {"percent_masked": one.percent, "instances": one.instances, "clients": one.figures()}
+            for name, one in measured.items()
+        },
+    }
 
 
-@contextmanager
-def running(command: list[str], folder: str, told: dict[str, str], port: int) -> Iterator[None]:
-    """Run a server until the end, and wait until it listens."""
-    log = Path(folder) / "log.txt"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **told}, stdout=output, stderr=output
-        )
-    try:
-        patience = time.monotonic() + START_SECONDS
-        while not listens(port):
-            if server.poll() is not None or time.monotonic() > patience:
-                raise click.ClickException(
-                    f"{command[-1]} did not start:\n{log.read_text('utf-8', 'replace')}"
-                )
-            time.sleep(0.2)
-        yield
-    finally:
-        server.terminate()
-        server.wait(60)
+def _first(target: Target, picture: bytes) -> Measured:
+    """Return what a server finds in a picture, as soon as it answers."""
+    patience = time.monotonic() + START_SECONDS
+    body = body_for(target, picture)
+    while True:
+        connection = HTTPConnection("127.0.0.1", target.port, timeout=START_SECONDS)
+        try:
+            connection.request("POST", target.path, body, {"Content-Type": target.content_type})
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read()
+        except (OSError, HTTPException) as error:
+            status, text = 0, str(error).encode()
+        finally:
+            connection.close()
+        if status in {200, 201}:
+            found = json.loads(text)
+            percent = found["coverage"]["percent_masked"] if "coverage" in found else found["percent_masked"]
+            return Measured(target, float(percent), len(found["instances"]))
+        if time.monotonic() > patience or status in {400, 415, 422, 500}:
+            raise click.ClickException(f"it answered {status}: {text[:500].decode('utf-8', 'replace')}")
+        time.sleep(0.2)
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def listens(port: int) -> bool:
-    """Return whether anybody answers there."""
-    with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0
-
-
-def path_of(name: str) -> str:
-    """Return where a server takes pictures."""
-    return "/api/v1/measurements" if name == OURS else "/measure"
-
-
-def post_all(port: int, path: str, data: bytes, number: int, clients: int) -> tuple[list[float], float]:
-    """Post a picture `number` times from so many clients; return the milliseconds of each and the seconds of all."""
-    shares = [number // clients + (index < number % clients) for index in range(clients)]
-    started = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        found = pool.map(lambda share: post_some(port, path, data, share), shares)
-        taken = [each for some in found for each in some]
-    return taken, time.perf_counter() - started
-
-
-def post_some(port: int, path: str, data: bytes, number: int) -> list[float]:
-    """Post a picture so often on one connection, and return the milliseconds of each."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=300)
-    times = []
-    for _ in range(number):
-        started = time.perf_counter()
-        connection.request("POST", path, data, {"Content-Type": "image/png"})
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != HTTPStatus.CREATED:
-            raise click.ClickException(f"{answer.status}: {body[:300].decode('utf-8', 'replace')}")
-        times.append(1000 * (time.perf_counter() - started))
-    connection.close()
-    return times
-
-
-def print_table(results: dict[str, dict[str, dict[str, float]]], network: float) -> None:
-    """Print a row for each server."""
-    table = Table("", title=f"the network alone: {network:.1f} ms")
+def _print(console: Console, results: dict[str, Any]) -> None:
+    console.print(in_words(results["machine"]))
+    rates = ", ".join(
+        f"{rate:.1f} a second with {streams} stream{'s' * (streams != '1')}"
+        for streams, rate in results["network_pictures_a_second"].items()
+    )
+    title = f"the network alone: {results['network_ms']['p50']:.1f} ms, {rates}"
+    table = Table("", "percent", "instances", title=title, title_justify="left")
     for clients in CLIENTS:
         who = "1 client" if clients == 1 else f"{clients} clients"
         for figure in ("p50, ms", "p95, ms", "pictures/s"):
             table.add_column(f"{who}\n{figure}", justify="right")
-    for name, runs in results.items():
-        cells = [f"{value:.1f}" for clients in CLIENTS for value in runs[str(clients)].values()]
-        table.add_row(name, *cells)
-    Console(highlight=False).print(table)
+    servers = results["servers"]
+    for name, found in servers.items():
+        cells = [
+            f"{found['clients'][str(clients)][what]:,.1f}"
+            for clients in CLIENTS
+            for what in ("p50", "p95", "pictures_a_second")
+        ]
+        table.add_row(name, f"{found['percent_masked']:.2f}", str(found["instances"]), *cells)
+    console.print(table)
+    for name, found in servers.items():
+        apart = abs(found["percent_masked"] - servers[OURS]["percent_masked"])
+        if apart > ALIKE_POINTS:
+            console.print(f"NOT THE SAME WORK: {name} finds {apart:.1f} points more or less than {OURS}.")
+    for name, why in results["skipped"].items():
+        console.print(f"LEFT OUT: {name}: {why}", markup=False)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from collections import defaultdict
 from io import BytesIO
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
+from tables import open_console, print_part
 
 import planimeter
 from planimeter.drawing.encoding import encode_mask_png, encode_png
@@ -62,14 +62,27 @@ class Laps:
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, wanted: tuple[int, ...], side: int, number: int, json_path: Path | None) -> None:
     """Time the stages of pictures with about so many nuclei."""
+    results = measure_pictures(wanted, side, number)
+    print_table(side, results)
+    if json_path:
+        json_path.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+
+
+def measure_stages(*, quick: bool) -> dict[str, Any]:
+    """Return the stages of a megapixel with few instances and many."""
+    return measure_pictures((20,), 512, 1) if quick else measure_pictures((1, 20, 100, 300, 1000), 1024, 5)
+
+
+def measure_pictures(wanted: tuple[int, ...], side: int, number: int) -> dict[str, Any]:
+    """Return the medians of each stage, by about how many nuclei there are, and how many were found."""
     segmenter = planimeter.load("nuclei", infer_with_cpu=True)
     results = {}
     for count in wanted:
         laps, found = time_stages(segmenter, draw_picture(side, count), number)
-        results[found] = {stage: round(median(laps.times[stage]), 2) for stage in STAGES}
-    print_table(side, results)
-    if json_path:
-        json_path.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        stages = {stage: round(median(laps.times[stage]), 2) for stage in STAGES}
+        others = round(sum(stages.values()) - stages["network"], 2)
+        results[str(count)] = {"instances": found, "stages": stages, "others": others}
+    return results
 
 
 def draw_picture(side: int, nuclei: int) -> bytes:
@@ -141,14 +154,11 @@ def store_one(laps: Laps, store: Store, measured: planimeter.Measured, data: byt
     laps.lap("store")
 
 
-def print_table(side: int, results: dict[int, dict[str, float]]) -> None:
+def print_table(side: int, results: dict[str, Any]) -> None:
     """Print a column for each picture."""
-    table = Table("stage, ms", *(f"{count} instances" for count in results), title=f"{side} x {side} pixels")
-    for stage in STAGES:
-        table.add_row(stage, *(f"{stages[stage]:.1f}" for stages in results.values()))
-    others = (sum(stages.values()) - stages["network"] for stages in results.values())
-    table.add_row("[bold]all but the network", *(f"[bold]{value:.1f}" for value in others))
-    Console(highlight=False).print(table)
+    console = open_console()
+    console.print(f"{side} x {side} pixels")
+    print_part(console, "stages", results)
 
 
 if __name__ == "__main__":
