@@ -50,7 +50,7 @@ function able(form, name, can) {
   const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (form.elements.namedItem(name));
   field.disabled = !can;
   const box = field.closest("details");
-  if (box instanceof HTMLElement) box.classList.toggle("choice-fixed", !can);
+  if (box) box.hidden = !can;
 }
 
 function recall() {
