@@ -90,6 +90,8 @@ def test_a_profile_is_made_on_the_page_and_measured_by(site: Site, watched: Watc
     expect(page.locator("select[name=profile]")).to_have_value("strip-3")
     expect(page.locator("input[name=model]").first).to_be_disabled()
     expect(page.locator("[data-profile-says]")).to_contain_text("percent masked of red ≤ 25 %")
+    expect(page.locator("input[name=score_threshold]")).to_be_disabled()
+    expect(page.locator(".choice-scale")).to_be_hidden()
     choose(page, PICTURE, "strip.png")
     page.wait_for_url(re.compile("/measurements/0"))
     settle(page)

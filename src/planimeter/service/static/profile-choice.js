@@ -55,7 +55,7 @@ function able(form, name, can) {
   if (!field) return;
   field.disabled = !can;
   const box = field.closest("details");
-  if (box instanceof HTMLElement) box.classList.toggle("choice-fixed", !can);
+  if (box) box.hidden = !can;
 }
 
 function recall() {
