@@ -64,16 +64,16 @@ def suppress(boxes: NDArray[np.float32], labels: NDArray[np.intp], iou: float, m
 
     `boxes` [N, 4] as x0, y0, x1, y1, by falling score.
     """
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    areas = sides[:, 0] * sides[:, 1]
+    left, top, right, bottom = np.ascontiguousarray(boxes.T)  # a column at a time is several times faster
+    areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
     waiting = np.arange(len(boxes))
     kept: list[int] = []
     while len(waiting) and len(kept) < most:
         best, waiting = int(waiting[0]), waiting[1:]
         kept.append(best)
-        low = np.maximum(boxes[best, :2], boxes[waiting, :2])
-        high = np.minimum(boxes[best, 2:], boxes[waiting, 2:])
-        common = np.maximum(high - low, 0).prod(axis=1)
+        across = np.minimum(right[best], right[waiting]) - np.maximum(left[best], left[waiting])
+        down = np.minimum(bottom[best], bottom[waiting]) - np.maximum(top[best], top[waiting])
+        common = np.maximum(across, 0) * np.maximum(down, 0)
         union = areas[best] + areas[waiting] - common
         same = labels[waiting] == labels[best]
         waiting = waiting[~(same & (common > iou * union))]

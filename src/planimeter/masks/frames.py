@@ -61,12 +61,14 @@ class FrameMask:
     """One mask as values on a grid over the whole picture, or over a tile of it."""
 
     values: NDArray[np.float32]
-    """[h, w]: logits or probabilities."""
+    """[h, w]: logits or probabilities; with `mix` the grids [K, h, w] that all instances share."""
     rows: Axis
     columns: Axis
     logits: bool
     cut: bool
     """Whether what lies outside the instance's box is dropped."""
+    mix: NDArray[np.float32] | None = None
+    """[K]: how much of each shared grid is in this mask."""
 
     def paste(self, box: Box, threshold: float) -> WindowMask:
         """Return the pixels whose probability is above `threshold`, in (0, 1)."""
@@ -75,7 +77,7 @@ class FrameMask:
             # A pixel is inside where its index, not its centre, is: the rule of Ultralytics' `crop_mask`.
             left, top, right, bottom = (int(np.ceil(side)) for side in box)
         else:
-            above = self.values > level
+            above = self._cells(slice(None), slice(None)) > level
             down, across = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
             if not len(down):
                 return EMPTY
@@ -92,10 +94,22 @@ class FrameMask:
             return EMPTY
         if self.rows.is_plain and self.columns.is_plain:
             x, y = self.columns.origin, self.rows.origin
-            return WindowMask(left, top, self.values[top - y : bottom - y, left - x : right - x] > level)
-        vertical = self.rows.weights(top, bottom) @ self.values
-        pixels = _above(vertical, self.columns.weights(left, right).T, level)
-        return WindowMask(left, top, pixels)
+            cells = self._cells(slice(top - y, bottom - y), slice(left - x, right - x))
+            return WindowMask(left, top, cells > level)
+        vertically, horizontally = self.rows.weights(top, bottom), self.columns.weights(left, right)
+        # Of a small box most cells add nothing to any of its pixels.
+        used_rows, used_columns = _used(vertically), _used(horizontally)
+        vertical = vertically[:, used_rows] @ self._cells(used_rows, used_columns)
+        return WindowMask(left, top, _above(vertical, horizontally[:, used_columns].T, level))
+
+    def _cells(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return some of the grid's values, [rows, columns]."""
+        if self.mix is None:
+            return self.values[rows, columns].astype(np.float32, copy=False)
+        shared = self.values[:, rows, columns]
+        count, height, width = shared.shape
+        mixed = self.mix @ shared.reshape(count, -1)
+        return mixed.reshape(height, width).astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +144,16 @@ class FrameMasks:
                 return replace(self, values=self.values[index])
             return replace(self, coefficients=self.coefficients[index])
         if self.coefficients is None:
-            values = self.values[index]
-        else:
-            count, height, width = self.values.shape
-            values = (self.coefficients[index] @ self.values.reshape(count, -1)).reshape(height, width)
-        return FrameMask(values.astype(np.float32), self.rows, self.columns, self.logits, self.cut)
+            return FrameMask(self.values[index], self.rows, self.columns, self.logits, self.cut)
+        return FrameMask(
+            self.values, self.rows, self.columns, self.logits, self.cut, self.coefficients[index]
+        )
+
+
+def _used(weights: NDArray[np.float32]) -> slice:
+    """Return which cells, from the first to the last, add something to any pixel."""
+    cells = np.flatnonzero(weights.any(axis=0))
+    return slice(int(cells[0]), int(cells[-1]) + 1)
 
 
 def _above(vertical: NDArray[np.float32], horizontal: NDArray[np.float32], level: float) -> Bools:
