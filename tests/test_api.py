@@ -108,7 +108,8 @@ def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
     assert list(answer) == [
         *("id", "created_at", "batch", "lot", "sample", "operator", "note", "tags", "measured_by"),
         *("url", "image", "model", "options"),
-        *("measured_threshold", "kept_threshold", "pinned", "coverage", "instances", "notes"),
+        *("measured_threshold", "kept_threshold", "pinned", "profile", "verdict"),
+        *("coverage", "rules", "instances", "notes"),
         *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
     assert answer["image"]["filename"] == "strip 17.png"
