@@ -44,7 +44,7 @@ class Server:
     def start(self) -> None:
         options = (
             f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off "
-            "-c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB"
+            "-c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB"
         )
         self._run("pg_ctl", "start", "--wait", f"--log={self._home / 'log'}", f"--options={options}")
 

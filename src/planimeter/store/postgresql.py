@@ -39,9 +39,27 @@ def is_ours(url: sa.URL) -> bool:
 def engine(url: sa.URL) -> sa.Engine:
     """Return the engine; nothing is connected yet. What the URL says of the connection itself comes first."""
     connect = {name: value for name, value in _CONNECT.items() if name not in url.query}
-    return sa.create_engine(
+    made = sa.create_engine(
         url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, max_overflow=-1, connect_args=connect
     )
+    sa.event.listen(made, "before_cursor_execute", _replace_nul, retval=True)
+    return made
+
+
+def _replace_nul(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: Any
+) -> tuple[str, Any]:
+    """Put U+FFFD in the place of U+0000, which no text of PostgreSQL can hold; a document has it as JSON says."""
+    return statement, [_held(row) for row in parameters] if many else _held(parameters)
+
+
+def _held(row: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    return {
+        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def lock(connection: sa.Connection, seconds: float, *, alone: bool) -> None:
