@@ -7,12 +7,43 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import databases
+from databases import database_url
 from fakes import MODEL, BlockRuntime, block_pack
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests marked so on both databases."""
+    here = metafunc.definition
+    if here.get_closest_marker("both_databases") and not here.get_closest_marker("sqlite_alone"):
+        metafunc.fixturenames.append("records_in")
+        metafunc.parametrize(
+            "records_in", [databases.SQLITE, databases.POSTGRESQL], indirect=True, scope="module"
+        )
+
+
+@pytest.fixture(scope="module")
+def records_in(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Keep the records of these tests in one of the databases."""
+    databases.use(request.param)
+    yield request.param
+    databases.use(databases.SQLITE)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Drop the databases of a test after all else that it had."""
+    yield
+    databases.drop_all()
+
+
+def pytest_sessionfinish() -> None:
+    databases.end()
 
 
 @pytest.fixture
@@ -23,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
         upload_folder=tmp_path / "uploads",
         output_folder=tmp_path / "outputs",
         packs_folder=tmp_path / "packs",
-        database=f"sqlite:///{tmp_path / 'planimeter.db'}",
+        database=database_url(tmp_path),
         threads=4,
     )
 

@@ -1,11 +1,13 @@
 """Stores to test with: real SQLite, real folders; what is put into them, and what is found there."""
 
 import itertools
-import sqlite3
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
+import sqlalchemy as sa
+
+from databases import database_url, engine_of
 from planimeter.measurement import Measurement
 from planimeter.store import FileKind, Record, Store
 from planimeter.store.files import Folder
@@ -73,7 +75,7 @@ def measurement(
 
 
 def open_store(home: Path) -> Store:
-    return Store.open(f"sqlite:///{home}/records/planimeter.db", home / "uploads", home / "outputs")
+    return Store.open(database_url(home, "records/planimeter.db"), home / "uploads", home / "outputs")
 
 
 def add(
@@ -110,38 +112,37 @@ def path_of(record: Record, kind: FileKind, home: Path) -> Path:
 
 
 def execute_sql(home: Path, *statements: str) -> None:
-    database = sqlite3.connect(home / "records" / "planimeter.db")
-    with database:
+    """Execute statements in the database of a home, past the store."""
+    engine = engine_of(home)
+    with engine.begin() as connection:
         for statement in statements:
-            database.execute(statement)
-    database.close()
+            connection.exec_driver_sql(statement)
+
+
+def rows_in(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows that a query finds in the database of a home, past the store."""
+    engine = engine_of(home)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
 def store_id(home: Path) -> str:
-    database = sqlite3.connect(home / "records" / "planimeter.db")
-    [(store_id,)] = database.execute("SELECT id FROM store")
-    database.close()
-    return str(store_id)
+    return str(rows_in(home, "SELECT id FROM store")[0][0])
 
 
 def insert_many(home: Path, count: int, document: str) -> None:
     """Record so many measurements without files, long ago."""
-    database = sqlite3.connect(home / "records" / "planimeter.db")
     numbered = [f"0000{number:022}" for number in range(count)]
-    with database:
-        database.executemany(
+    engine = engine_of(home)
+    with engine.begin() as connection:
+        for statement in (
             "INSERT INTO measurements (id, created_at, model, percent_masked, pixels_masked, pixels_counted, "
             "instances, filename, folded_name, upload_name, overlay_name, mask_name) VALUES "
-            "(?, '2020-01-01 00:00:00', 'steel', 1, 400, 40000, 1, 'A', 'a', 'a', 'b', 'c')",
-            [(id_,) for id_ in numbered],
-        )
-        database.executemany(
-            "INSERT INTO measurement_documents VALUES (?, ?)", [(id_, document) for id_ in numbered]
-        )
-        database.executemany(
-            "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 1, 1)", [(id_,) for id_ in numbered]
-        )
-    database.close()
+            "(:id, '2020-01-01 00:00:00', 'steel', 1, 400, 40000, 1, 'A', 'a', 'a', 'b', 'c')",
+            "INSERT INTO measurement_documents VALUES (:id, :document)",
+            "INSERT INTO measurement_classes VALUES (:id, 1, 'scratches', 1, 1)",
+        ):
+            connection.execute(sa.text(statement), [{"id": id_, "document": document} for id_ in numbered])
 
 
 def write_foreign(home: Path) -> None:

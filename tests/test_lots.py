@@ -15,6 +15,8 @@ from test_comparing import PICTURE
 from test_history import add
 from test_report import shown
 
+pytestmark = pytest.mark.both_databases
+
 LOTS = "/api/v1/lots"
 NAME = "2026/117 B & Söhne?#%"
 

@@ -11,6 +11,8 @@ from planimeter.store import Filter, Order, Store
 from planimeter.store.order import ORDERS
 from stored import measurement
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1/measurements"
 PICTURE: dict[str, Any] = {"picture": b"picture", "overlay_png": b"overlay", "mask_png": b"mask"}
 PLATES = [("b.png", 3), ("Ä.png", 0), ("a.png", 3), ("c.png", 9), ("a.png", 1), ("d.png", 3), ("e.png", 0)]

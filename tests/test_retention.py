@@ -1,12 +1,12 @@
 """What is removed by itself: by age, count and bytes, from the trash, never what is pinned; and the limit on bytes."""
 
 import signal
-import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Record, Store
 from planimeter.store.retention import A_STEP, Keeping
-from stored import add, files_of, files_under, ids, open_store
+from stored import add, execute_sql, files_of, files_under, ids, open_store, rows_in
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, post
 from test_server import Start, measure, request, start, url_in
+
+pytestmark = pytest.mark.both_databases
 
 __all__ = ["start"]
 
@@ -58,12 +60,8 @@ def remove_all(store: Store, keeping: Keeping) -> Counter[str]:
 
 def in_trash_since(home: Path, days: float) -> None:
     """Let all that is in the trash have been there for so long."""
-    database = sqlite3.connect(home / "records" / "planimeter.db")
-    with database:
-        database.execute(
-            "UPDATE trash SET deleted_at = strftime('%Y-%m-%d %H:%M:%f000', 'now', ?)", (f"-{days} days",)
-        )
-    database.close()
+    then = datetime.now(timezone.utc) - timedelta(days=days)
+    execute_sql(home, f"UPDATE trash SET deleted_at = '{then:%Y-%m-%d %H:%M:%S.%f}'")  # noqa: S608  ours
 
 
 def test_nothing_is_removed_where_nobody_asked_for_it(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,34 +167,29 @@ def test_two_services_that_remove_at_once_do_not_remove_too_many(kept: Store, tm
 def test_the_bytes_are_those_of_the_files_and_follow_what_is_kept(kept: Store, tmp_path: Path) -> None:
     before = kept.stored_bytes()
     record = add(kept, picture=bytes(1_000_000))
-    database = sqlite3.connect(tmp_path / "kept" / "records" / "planimeter.db")
     sizes = "SELECT stored_bytes FROM measurements"
-    assert database.execute(sizes).fetchall() == [(1_000_000 + BYTES - 7,)]
+    assert rows_in(tmp_path / "kept", sizes) == [(1_000_000 + BYTES - 7,)]
     assert kept.stored_bytes() >= before + 1_000_000
     other = record.measurement.model_copy(
         update={"options": record.measurement.options.model_copy(update={"score_threshold": 0.75})}
     )
     kept.keep(record, other, overlay_png=bytes(500), mask_png=bytes(300))
-    assert database.execute(sizes).fetchall() == [(1_000_800,)]
+    assert rows_in(tmp_path / "kept", sizes) == [(1_000_800,)]
     kept.discard(record.id)
     assert kept.stored_bytes() >= before + 1_000_800, "what is in the trash takes its place still"
     kept.trash.delete(record.id)
     assert kept.stored_bytes() < before + 100_000
-    database.close()
 
 
 def test_measurements_of_an_earlier_version_are_weighed(kept: Store, tmp_path: Path) -> None:
     for _ in range(3):
         add(kept)
     kept.discard(kept.list()[0].id)
-    database = sqlite3.connect(tmp_path / "kept" / "records" / "planimeter.db")
     for table in ("measurements", "trashed_measurements"):
-        with database:
-            database.execute(f"UPDATE {table} SET stored_bytes = NULL")  # noqa: S608  ours
+        execute_sql(tmp_path / "kept", f"UPDATE {table} SET stored_bytes = NULL")  # noqa: S608  ours
     assert [kept.retention.weigh(limit=2), kept.retention.weigh(limit=2)] == [3, 0]
     query = "SELECT stored_bytes FROM measurements UNION ALL SELECT stored_bytes FROM trashed_measurements"
-    assert database.execute(query).fetchall() == [(BYTES,)] * 3
-    database.close()
+    assert rows_in(tmp_path / "kept", query) == [(BYTES,)] * 3
 
 
 # ---- The service
@@ -308,6 +301,7 @@ def test_a_rule_that_cannot_be_kept_is_refused_at_start(options: tuple[str, ...]
     assert reason in " ".join(ran.output.split())
 
 
+@pytest.mark.sqlite_alone("it starts a service of its own")
 def test_a_service_keeps_house_from_its_start_on(start: Start) -> None:
     first = start()
     url = url_in(first.message())

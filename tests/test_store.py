@@ -1,7 +1,6 @@
-"""The store: what is kept, and what is deleted; real SQLite, real folders."""
+"""The store: what is kept, and what is deleted; real databases, real folders."""
 
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from databases import SQLITE, database_url, engine_of
 from planimeter.errors import CountDiffers, StoreFailed, UnknownMeasurement
 from planimeter.store import Filter, Record, Store
-from stored import FOREIGN, add, files_of, files_under, ids, measurement, open_store, path_of, write_foreign
+from stored import (
+    FOREIGN,
+    add,
+    files_of,
+    files_under,
+    ids,
+    measurement,
+    open_store,
+    path_of,
+    rows_in,
+    write_foreign,
+)
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ class TestKeeping:
         (tmp_path / "outputs").rename(tmp_path / "drawn")
 
         moved = Store.open(
-            f"sqlite:///{tmp_path}/records/planimeter.db", tmp_path / "received", tmp_path / "drawn"
+            database_url(tmp_path, "records/planimeter.db"), tmp_path / "received", tmp_path / "drawn"
         )
         found = moved.get(record.id)
         moved.close()
@@ -82,7 +95,7 @@ class TestKeeping:
         assert not any((tmp_path / "elsewhere").iterdir())
 
     def test_one_folder_can_serve_both_purposes(self, tmp_path: Path) -> None:
-        store = Store.open(f"sqlite:///{tmp_path}/records.db", tmp_path / "all", tmp_path / "all")
+        store = Store.open(database_url(tmp_path), tmp_path / "all", tmp_path / "all")
         record, other = add(store), add(store)
         store.delete(other.id)
         store.close()
@@ -171,9 +184,7 @@ class TestDeleting:
         assert store.candidates(record.id) == b"candidates"
         store.delete(record.id)
         assert store.candidates(record.id) is None
-        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
-        assert database.execute("SELECT count(*) FROM measurement_candidates").fetchone() == (0,)
-        database.close()
+        assert rows_in(tmp_path, "SELECT count(*) FROM measurement_candidates") == [(0,)]
 
     def test_files_that_a_person_removed_do_not_hinder(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
@@ -242,12 +253,12 @@ class TestDeletingMany:
 
 def test_writers_of_a_locked_database_wait_once_all_in_all(
     tmp_path: Path,
+    records_in: str,
 ) -> None:
-    database = tmp_path / "records.db"
-    store = Store.open(f"sqlite:///{database}", tmp_path / "up", tmp_path / "out")
+    store = open_store(tmp_path)
     store._database.patience = 2.0
-    other = sqlite3.connect(database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    other = engine_of(tmp_path).connect()
+    other.exec_driver_sql("BEGIN IMMEDIATE" if records_in == SQLITE else "LOCK TABLE model_thresholds")
     failed: list[str] = []
     seconds: list[float] = []
 
@@ -264,7 +275,7 @@ def test_writers_of_a_locked_database_wait_once_all_in_all(
         thread.start()
     for thread in threads:
         thread.join()
-    other.execute("COMMIT")
+    other.commit()
     other.close()
     assert len(failed) == 6
     assert max(seconds) < 4 * 2.0  # one after the other they would have waited six times as long

@@ -15,6 +15,8 @@ from planimeter.errors import InvalidOption, UnknownMeasurement
 from planimeter.store import Filter, Store
 from stored import A_FOREIGN_ID, add, ids, insert_many, measurement, open_store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
@@ -140,6 +142,7 @@ class TestListing:
         assert ids(store.list(limit=51)) == records[::-1]
         assert "is damaged" in caplog.text
 
+    @pytest.mark.sqlite_alone("PostgreSQL chooses by its statistics, and reads small tables whole")
     @pytest.mark.parametrize("wanted", [Filter(), Filter(model="steel"), Filter(class_name="scratches")])
     def test_a_page_is_found_by_an_index_without_sorting(
         self, store: Store, tmp_path: Path, wanted: Filter

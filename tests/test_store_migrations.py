@@ -13,11 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from databases import SQLITE, database_url, engine_of
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.store import Filter, Store, migrations
 from planimeter.store.tables import Table
 from stored import add, execute_sql, measurement, open_store
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def make_database(home: Path, version: str) -> None:
     """Make the record database of an earlier version."""
     (home / "records").mkdir()
-    engine = sa.create_engine(f"sqlite:///{home}/records/planimeter.db")
+    engine = sa.create_engine(database_url(home, "records/planimeter.db", new=True), poolclass=sa.NullPool)
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
@@ -47,20 +50,19 @@ class TestMigrations:
         make_database(tmp_path, "0002")
         document = measurement("Ärger.PNG").model_dump_json(by_alias=True)
         names = [f"0000{number:022}" for number in range(450)]
-        database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
-        with database:
-            database.executemany(
+        rows = [
+            {"id": id_, "packed": id_.encode(), "document": "not JSON" if id_ == names[0] else document}
+            for id_ in names
+        ]
+        engine = engine_of(tmp_path)
+        with engine.begin() as connection:
+            for statement in (
                 "INSERT INTO measurements VALUES "
-                "(?, '2020-01-01 00:00:00.000000', 'steel', 2, 'Ärger.PNG', 'a', 'b', 'c', ?)",
-                [(id_, "not JSON" if id_ == names[0] else document) for id_ in names],
-            )
-            database.executemany(
-                "INSERT INTO measurement_classes VALUES (?, 1, 'scratches', 2, 2)", [(id_,) for id_ in names]
-            )
-            database.executemany(
-                "INSERT INTO measurement_candidates VALUES (?, ?)", [(id_, id_.encode()) for id_ in names]
-            )
-        database.close()
+                "(:id, '2020-01-01 00:00:00.000000', 'steel', 2, 'Ärger.PNG', 'a', 'b', 'c', :document)",
+                "INSERT INTO measurement_classes VALUES (:id, 1, 'scratches', 2, 2)",
+                "INSERT INTO measurement_candidates VALUES (:id, :packed)",
+            ):
+                connection.execute(sa.text(statement), rows)
 
         store = open_store(tmp_path)
         try:
@@ -123,7 +125,7 @@ class TestMigrations:
 
     @pytest.mark.parametrize("version", [sqlite3.sqlite_version_info, (3, 34, 1)])
     def test_percentages_may_be_none_and_those_that_were_there_stay(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records_in: str, version: tuple[int, int, int]
     ) -> None:
         """Also with an SQLite that can drop no column."""
         monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
@@ -161,17 +163,18 @@ class TestMigrations:
             assert (total.spread.mean, total.without_percent) == (2.5, 1)
         finally:
             store.close()
-        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        engine = engine_of(tmp_path)
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
-            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+            if records_in == SQLITE:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
         engine.dispose()
 
     def test_the_migrated_database_has_exactly_the_tables_of_the_code(
         self, store: Store, tmp_path: Path
     ) -> None:
         add(store)
-        engine = sa.create_engine(f"sqlite:///{tmp_path}/records/planimeter.db")
+        engine = engine_of(tmp_path)
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
         engine.dispose()
@@ -181,8 +184,9 @@ class TestMigrations:
 
         def one(_: int) -> Store:
             start.wait()
-            return open_store(tmp_path)
+            return Store.open(url, tmp_path / "uploads", tmp_path / "outputs")
 
+        url = database_url(tmp_path, "records/planimeter.db", new=True)
         with ThreadPoolExecutor(4) as threads:
             stores = list(threads.map(one, range(4)))
         for store in stores:

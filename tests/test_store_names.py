@@ -16,6 +16,8 @@ from planimeter.store.files import file_names, recognisable_stem
 from planimeter.store.ids import Ids, first_id_at, is_id, time_of
 from stored import A_FOREIGN_ID, add, files_of, files_under, measurement, open_store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
@@ -107,6 +109,7 @@ class TestNames:
         record = add(store, measurement("page.html", format_=format_))
         assert record.files.image == f"page_{record.id}{extension}"
 
+    @pytest.mark.sqlite_alone("no database is in it")
     @given(st.text(max_size=400))
     @example("\u0344" * 100)
     def test_any_name_gives_a_stem_that_every_file_system_takes(self, filename: str) -> None:

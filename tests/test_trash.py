@@ -1,16 +1,19 @@
 """The trash of the store: what is deleted is nowhere, comes back the same, and goes for good with its files."""
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from databases import engine_of
 from planimeter.errors import CountDiffers, CursorGone, StoreFailed, UnknownMeasurement
 from planimeter.store import Filter, RequestKey, Store
-from stored import A_FOREIGN_ID, add, files_of, files_under, ids, measurement, open_store
+from stored import A_FOREIGN_ID, add, execute_sql, files_of, files_under, ids, measurement, open_store
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -22,18 +25,21 @@ def store(tmp_path: Path) -> Any:
 
 def rows_of(home: Path) -> dict[str, list[Any]]:
     """Return all rows of all tables, but those that tell which store it is and of what version."""
-    database = sqlite3.connect(home / "records" / "planimeter.db")
-    database.row_factory = sqlite3.Row
-    tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = {
-        table: sorted(
-            tuple(sorted(zip(row.keys(), row, strict=True)))
-            for row in database.execute(f"SELECT * FROM {table}")  # noqa: S608  ours
-        )
-        for table in tables
-        if table not in {"store", "alembic_version", "request_keys"}
-    }
-    database.close()
+    engine = engine_of(home)
+    with engine.connect() as connection:
+        found = {
+            table: sorted(
+                (
+                    tuple(sorted(row.items()))
+                    for row in connection.execute(
+                        sa.select(sa.text("*")).select_from(sa.text(table))
+                    ).mappings()
+                ),
+                key=repr,
+            )
+            for table in sa.inspect(connection).get_table_names()
+            if table not in {"store", "alembic_version", "request_keys"}
+        }
     return {table: rows for table, rows in found.items() if rows}
 
 
@@ -99,14 +105,12 @@ def test_what_comes_back_is_the_same_in_every_table(store: Store, tmp_path: Path
         store.trash.restore(record.id)
 
 
+@pytest.mark.sqlite_alone("PostgreSQL takes no text in place of a number")
 def test_a_damaged_record_goes_into_the_trash_and_comes_back_as_damaged_as_it_was(
     store: Store, tmp_path: Path
 ) -> None:
     record = add(store)
-    database = sqlite3.connect(tmp_path / "records" / "planimeter.db")
-    with database:
-        database.execute("UPDATE measurements SET percent_masked = 'abc', created_at = 'soon'")
-    database.close()
+    execute_sql(tmp_path, "UPDATE measurements SET percent_masked = 'abc', created_at = 'soon'")
     before = rows_of(tmp_path)
     store.discard(record.id)
     assert (store.trash.count(), store.trash.list()) == (1, [])

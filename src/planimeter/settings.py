@@ -95,7 +95,7 @@ class Settings(Inference):
     )
     database: str = Field(
         "sqlite:///planimeter-data/planimeter.db",
-        description="Where measurements are recorded, as an SQLAlchemy URL.",
+        description="Where measurements are recorded: sqlite:///path or postgresql+psycopg://user:password@host/name.",
     )
     begin_anew: bool = Field(
         default=False,

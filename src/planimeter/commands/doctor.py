@@ -8,6 +8,7 @@ from planimeter.commands.options import options_of
 from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.packs.pack import find_packs
 from planimeter.settings import Settings
+from planimeter.store.engine import shown
 from planimeter.store.inspection import Finding, inspect_store
 
 
@@ -24,7 +25,7 @@ def doctor(settings: Settings) -> None:
     try:
         count, found = inspect_store(settings.database, settings.upload_folder, settings.output_folder)
         findings += found
-        click.echo(f"{count:,} measurements in {settings.database}")
+        click.echo(f"{count:,} measurements in {shown(settings.database)}")
     except StoreFailed as error:
         findings.append(Finding(str(error), ""))
     findings += _check_models(settings)

@@ -10,8 +10,8 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from planimeter.errors import StoreFailed
-from planimeter.store import migrations
-from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes
+from planimeter.store import migrations, postgresql
+from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes, shown, unusable
 from planimeter.store.tables import StoreRow
 
 _CHECKED_WHOLE = 32 * 2**20
@@ -27,12 +27,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = engine_of(url)
-        self._name = self._engine.url.render_as_string(hide_password=True)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        self._name = str(self._engine.url) if self._sqlite else shown(url)
         self.damage = ""
         """What is known to be wrong with the file."""
         self.patience = BUSY_SECONDS
         """How long writing waits for other writers, in this process and beside it, all in all."""
-        self._writing = threading.Lock()  # SQLite takes one writer; waiting here is fair, its own wait is not
+        # SQLite takes one writer; waiting here is fair, its own wait is not. Others on a server do not wait for these.
+        self._writing = threading.Lock()
         try:
             self.store_id = self._migrate()
         except StoreFailed:
@@ -40,47 +42,51 @@ class Database:
             raise
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Yield a connection for queries."""
+    def reading(self, *, decided: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection for queries; with `decided` after all that was being written before, here or elsewhere."""
         with self.failing(), self._engine.connect() as connection:
+            if decided and not self._sqlite:
+                postgresql.wait_for_writers(connection, self.patience)
             yield connection
 
     @contextmanager
     def writing(self, patience: float | None = None, *, locked: bool = False) -> Iterator[sa.Connection]:
         """Yield a connection to write by, alone in this process; raises StoreFailed after `patience` seconds.
 
-        With `locked` nobody writes from the first thing that is read by it on, in no other process either.
+        With `locked` nobody writes from the first thing that is read by it on, in no other process either. Whatever
+        writes about more than one measurement needs it: else two services can wait for each other.
         """
         patience = self.patience if patience is None else patience
         end = time.monotonic() + patience
         if not self._writing.acquire(timeout=patience):
-            raise StoreFailed(
-                f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."
-            )
+            raise StoreFailed(self._busy(patience))
         try:
             with self.failing(), self._engine.connect() as connection:
-                self._wait_at_most(connection, end - time.monotonic())
-                if locked:
-                    self._lock(connection)
+                self._begin(connection, end - time.monotonic(), locked=locked)
                 try:
                     yield connection
                 finally:
                     connection.rollback()
-                    self._wait_at_most(connection, self.patience)
+                    if self._sqlite:
+                        self._wait_at_most(connection, self.patience)
         finally:
             self._writing.release()
 
-    @staticmethod
-    def _lock(connection: sa.Connection) -> None:
-        if connection.dialect.name == "sqlite":
+    def _begin(self, connection: sa.Connection, seconds: float, *, locked: bool) -> None:
+        if not self._sqlite:
+            postgresql.lock(connection, seconds, alone=locked)
+            return
+        self._wait_at_most(connection, seconds)
+        if locked:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(sa.select(StoreRow.id).with_for_update())
 
-    def _wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
-            connection.rollback()
+    @staticmethod
+    def _wait_at_most(connection: sa.Connection, seconds: float) -> None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
+        connection.rollback()
+
+    def _busy(self, patience: float) -> str:
+        return f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."
 
     def check(self) -> None:
         """Raise StoreFailed when the database cannot be written, or is known to be damaged."""
@@ -89,7 +95,7 @@ class Database:
         with self.writing(_CHECK_SECONDS) as connection:
             connection.execute(sa.update(StoreRow).values(id=StoreRow.id))
             connection.rollback()
-            if connection.dialect.name == "sqlite" and file_bytes(self._engine) <= _CHECKED_WHOLE:
+            if self._sqlite and file_bytes(self._engine) <= _CHECKED_WHOLE:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 connection.rollback()
                 if found != "ok":
@@ -108,11 +114,14 @@ class Database:
 
     def _migrate(self) -> str:
         try:
-            with self.failing(), self._engine.begin() as connection:
-                if connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # two starts at once: one waits
+            with self.failing(), self._engine.connect() as connection:
+                self._begin(connection, self.patience, locked=True)  # two starts at once: one waits
                 migrations.upgrade(connection)
-                return connection.scalars(sa.select(StoreRow.id)).one()
+                if not self._sqlite:
+                    postgresql.compare_bytewise(connection)
+                store_id = connection.scalars(sa.select(StoreRow.id)).one()
+                connection.commit()
+                return store_id
         except CommandError as error:
             message = (
                 f"The database {self._name} was written by a newer Planimeter ({error}). Install that one."
@@ -126,10 +135,10 @@ class Database:
             yield
         except SQLAlchemyError as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
-            if any(words in str(reason) for words in _DAMAGE):
+            if self._sqlite and any(words in str(reason) for words in _DAMAGE):
                 raise StoreFailed(self._note_damage(reason)) from error
-            message = (
-                f"The database {self._name} cannot be used: {reason}. "
-                "Check that its disk has space and that this user may write to it, or choose another one."
-            )
-            raise StoreFailed(message) from error
+            if postgresql.is_busy(reason):
+                raise StoreFailed(self._busy(self.patience)) from error
+            if postgresql.is_damaged(reason):
+                raise StoreFailed(self._note_damage(reason)) from error
+            raise StoreFailed(unusable(self._name, error)) from error

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from planimeter.errors import StoreFailed
+from planimeter.store import postgresql
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for other writers."""
@@ -18,27 +19,53 @@ def engine_of(database: str, *, create: bool = True) -> sa.Engine:
 
     Raises StoreFailed for a URL that cannot be used, and, without `create`, where there is no such file.
     """
+    url = _url_of(database)
     try:
-        url = sa.make_url(database)
-        if url.get_backend_name() != "sqlite":
-            return sa.create_engine(url, pool_pre_ping=True)
+        if postgresql.is_ours(url):
+            return postgresql.engine(url)
         _check_file(url)
         if create:
             _create_parent(url)
         elif not Path(str(url.database)).is_file():
             raise StoreFailed(f"There is no database {url.database}.")
         engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
-    except (ArgumentError, ImportError, sa.exc.NoSuchModuleError) as error:
-        message = f"The database URL {_without_password(database)!r} cannot be used: {error}. {_EXAMPLE}"
+    except ImportError as error:
+        message = (
+            f"The database {shown(database)} needs psycopg: pip install 'planimeter[postgresql]' ({error})."
+        )
         raise StoreFailed(message) from error
+    except (ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise StoreFailed(
+            f"The database URL {shown(database)!r} cannot be used: {error}. {_EXAMPLE}"
+        ) from error
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
 
-def _without_password(database: str) -> str:
-    """Hide what stands between the scheme and the host of a URL that may not even be one."""
-    scheme, separator, rest = database.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+def _url_of(database: str) -> sa.URL:
+    try:
+        url = sa.make_url(database)
+    except (ArgumentError, ValueError) as error:  # neither is shown: they quote parts of the URL
+        message = (
+            f"The database URL {shown(database)!r} cannot be used: Could not parse it as a URL. {_EXAMPLE}"
+        )
+        raise StoreFailed(message) from error
+    if url.get_backend_name() != "sqlite" and not postgresql.is_ours(url):
+        raise StoreFailed(
+            f"The database URL {shown(database)!r} cannot be used: records are kept in SQLite or, with "
+            f"postgresql+psycopg://…, in PostgreSQL, not by {url.drivername!r}. {_EXAMPLE}"
+        )
+    return url
+
+
+def shown(database: str) -> str:
+    """Return a URL, which may not even be one, without user, password and options, which may hold one too."""
+    try:
+        url = sa.make_url(database)
+    except (ArgumentError, ValueError):
+        scheme, separator, rest = database.partition("://")
+        return f"{scheme}{separator}" + ("…" if "@" in rest else rest.partition("?")[0])
+    return str(url.set(username=None, password=None, query={}))
 
 
 def file_bytes(engine: sa.Engine) -> int:
@@ -48,15 +75,38 @@ def file_bytes(engine: sa.Engine) -> int:
 
 
 def is_new(database: str) -> bool:
-    """Say whether nothing is in a database yet: for SQLite, whether its file is missing or empty."""
-    try:
-        url = sa.make_url(database)
-        if url.get_backend_name() != "sqlite" or not url.database:
-            return False
-    except (ArgumentError, sa.exc.NoSuchModuleError):
+    """Say whether nothing is in a database yet: for SQLite, whether its file is missing or empty.
+
+    Raises StoreFailed where a server cannot be asked.
+    """
+    url = _url_of(database)
+    if postgresql.is_ours(url):
+        engine = engine_of(database)
+        try:
+            return postgresql.is_new(engine)
+        except SQLAlchemyError as error:
+            raise StoreFailed(unusable(database, error)) from error
+        finally:
+            engine.dispose()
+    if not url.database:
         return False
     path = Path(url.database)
     return not path.exists() or path.stat().st_size == 0
+
+
+def unusable(database: str, error: SQLAlchemyError) -> str:
+    """Return what a database says, as a sentence with its name and a remedy."""
+    if not shown(database).startswith("postgres"):
+        own = error.orig if isinstance(error, DBAPIError) else error
+        return (
+            f"The database {database} cannot be used: {own}. "
+            "Check that its disk has space and that this user may write to it, or choose another one."
+        )
+    reason = postgresql.sentence(error) if isinstance(error, DBAPIError) else error
+    return (
+        f"The database {shown(database)} cannot be used: {reason}. "
+        "Check that its server runs, can be reached, has space, and lets this user write."
+    )
 
 
 def _check_file(url: sa.URL) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
-from planimeter.store.engine import engine_of, is_new
+from planimeter.store.engine import engine_of, is_new, shown, unusable
 from planimeter.store.files import INCOMING
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
@@ -23,6 +23,8 @@ _OURS = re.compile(
     r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_region_[0-9a-f]+)?(?:_overlay|_mask))?\.[a-z0-9]+$"
 )
 """The end of the names of a measurement's files."""
+_AT_ONCE = 200
+"""Documents in memory."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> N
     first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
     if first is not None:
         raise StoreFailed(
-            f"The database {database} is missing or empty, but there are pictures of measurements, {first} among them, "
-            "which nothing would know any more. Bring the database back, choose other folders, or begin anew with "
+            f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
+            f"{first} among them, which nothing would know any more. Bring the database back, choose other folders, "
+            "or begin anew with "
             "--begin-anew."
         )
 
@@ -66,9 +69,11 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
             trashed = [*_rows_of_trash(connection)]
             findings += _check_outbox(connection)
     except SQLAlchemyError as error:
+        if engine.dialect.name != "sqlite":
+            raise StoreFailed(unusable(database, error)) from error
         reason = getattr(error, "orig", None) or error
         raise StoreFailed(
-            f"The database {engine.url.render_as_string(hide_password=True)} cannot be read: {reason}. Bring back a "
+            f"The database {engine.url} cannot be read: {reason}. Bring back a "
             "copy of it from before; the pictures are still in their folders."
         ) from error
     finally:
@@ -133,7 +138,7 @@ def _rows(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
         .outerjoin(DocumentRow, DocumentRow.measurement_id == own)
         .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == own)
     )
-    for *names, measured, kept in connection.execute(query):
+    for *names, measured, kept in connection.execute(query, execution_options={"yield_per": _AT_ONCE}):
         yield (*names, _readable(measured) and (kept is None or _readable(kept)))
 
 

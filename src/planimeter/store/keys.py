@@ -61,7 +61,7 @@ class Keys:
 
     def list(self) -> "list[AccessKey]":
         """Return all keys, the oldest first, revoked ones too."""
-        columns = sa.select(*_COLUMNS).order_by(AccessKeyRow.created_at)
+        columns = sa.select(*_COLUMNS).order_by(AccessKeyRow.created_at, AccessKeyRow.id)
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(columns)]
 

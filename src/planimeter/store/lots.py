@@ -113,7 +113,10 @@ class Lots:
                 sa.select(sa.func.min(row.created_at), sa.func.max(row.created_at)).where(*of_lot)
             ).one()
             models = connection.execute(
-                sa.select(row.model, row.model_sha256).distinct().where(*of_lot).order_by(row.model)
+                sa.select(row.model, row.model_sha256)
+                .distinct()
+                .where(*of_lot)
+                .order_by(row.model, row.model_sha256)
             ).all()
             by_model = [
                 found
@@ -138,7 +141,7 @@ class Lots:
 
 def _named(contains: str) -> list[sa.ColumnElement[bool]]:
     lot = MeasurementRow.lot
-    return [lot.is_not(None), *([lot.contains(contains, autoescape=True)] if contains else [])]
+    return [lot.is_not(None), *([lot.icontains(contains, autoescape=True)] if contains else [])]
 
 
 def _distinct(connection: sa.Connection, column: Any, of_lot: Sequence[sa.ColumnElement[bool]]) -> list[Any]:

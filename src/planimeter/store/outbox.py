@@ -193,7 +193,7 @@ class Outbox:
                 sa.select(OutboxRow.id).where(OutboxRow.given_up_at < now - _TOLD_FOR).limit(1)
             )
         if old is not None:
-            with self._database.writing() as connection:
+            with self._database.writing(locked=True) as connection:
                 connection.execute(sa.delete(OutboxRow).where(OutboxRow.given_up_at < now - _TOLD_FOR))
                 connection.commit()
         return found
@@ -205,7 +205,7 @@ class Outbox:
             ).one_or_none()
         if reason is None:
             return None
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             change = sa.update(OutboxRow).where(late).values(given_up_at=now, body="", claimed_until=None)
             count = connection.execute(change).rowcount
             connection.commit()

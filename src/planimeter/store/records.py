@@ -129,20 +129,21 @@ class Records:
         """
         figures = figures_of(measurement, names) | {"stored_bytes": stored_bytes}
         classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
-        with self._database.writing() as connection, Session(connection) as session, session.begin():
-            change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)
-            if not session.connection().execute(change).rowcount:
+        change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)
+        with self._database.writing() as connection:
+            if not connection.execute(
+                change
+            ).rowcount:  # from here on, others wait who would change the same one
                 raise unknown(id_)
-            session.execute(sa.delete(ClassRow).where(ClassRow.measurement_id == id_))
+            connection.execute(sa.delete(ClassRow).where(ClassRow.measurement_id == id_))
             if classes:
-                session.execute(sa.insert(ClassRow), classes)
-            if as_measured:
-                session.execute(sa.delete(KeptDocumentRow).where(KeptDocumentRow.measurement_id == id_))
-            else:
+                connection.execute(sa.insert(ClassRow), classes)
+            connection.execute(sa.delete(KeptDocumentRow).where(KeptDocumentRow.measurement_id == id_))
+            if not as_measured:
                 document = measurement.model_dump_json(by_alias=True)
-                session.merge(KeptDocumentRow(measurement_id=id_, document=document))
-            session.flush()
+                connection.execute(sa.insert(KeptDocumentRow), {"measurement_id": id_, "document": document})
             self._outbox.put(connection, "measurement.changed", id_)
+            connection.commit()
 
     def document(self, id_: str) -> Row:
         """Return the row of a measurement with its document as it was measured."""
@@ -170,7 +171,7 @@ class Records:
     def remove(self, ids: Sequence[str]) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
         statement = sa.delete(MeasurementRow).where(MeasurementRow.id.in_(ids))
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             removed = connection.execute(statement).rowcount
             connection.commit()
             return removed
@@ -178,6 +179,11 @@ class Records:
     def recorded(self, ids: Sequence[str]) -> dict[str, FileNames]:
         """Return the names of the files of those among `ids` that are recorded, be it in the trash."""
         with self._database.reading() as connection:
+            return recorded_names(connection, ids)
+
+    def decided(self, ids: Sequence[str]) -> dict[str, FileNames]:
+        """Return the same after all that was being written: what a lost connection left is there, or never will be."""
+        with self._database.reading(decided=True) as connection:
             return recorded_names(connection, ids)
 
     def names(self, ids: Sequence[str]) -> dict[str, FileNames]:

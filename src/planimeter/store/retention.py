@@ -57,7 +57,7 @@ class Retention:
             found = unweighed(connection, limit)
         if found:
             sizes = {id_: self._folders.size_of(names) for id_, names in found.items()}
-            with self._database.writing() as connection:
+            with self._database.writing(locked=True) as connection:
                 save_sizes(connection, sizes)
                 connection.commit()
         return len(found)

@@ -44,7 +44,7 @@ class Store(Reading):
         """What is to be told to others of what happens here."""
         super().__init__(database, Records(database, self.outbox))
         self._folders = folders
-        self._unfinished = Unfinished(folders, database.store_id, self._records.recorded)
+        self._unfinished = Unfinished(folders, database.store_id, self._records.decided)
         self._removal = Removal(folders, self._unfinished)
         self.trash = Trash(database, self._removal)
         """What was deleted and can be brought back."""
@@ -216,8 +216,9 @@ class Store(Reading):
 
     def save_threshold(self, model: str, score: float | None) -> None:
         """Save the default score threshold of a model; None goes back to the model's own."""
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             save_threshold(connection, model, score)
+            connection.commit()
 
     def discard(self, id_: str, *, by: str | None = None) -> str:
         """Throw a measurement away, into the trash; return what brings it back. `by` is who does it.

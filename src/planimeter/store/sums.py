@@ -74,7 +74,9 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         pixels_counted=int(counted),
         by_class=[
             ClassTotal(name, found, int(count), percent / max(1, len(percents)))
-            for name, found, count, percent in connection.execute(by_class.order_by(total.desc()))
+            for name, found, count, percent in connection.execute(
+                by_class.order_by(total.desc(), ClassRow.class_name)
+            )
         ],
         edges=edges,
         counts=counts,
@@ -94,6 +96,7 @@ def _judge(connection: sa.Connection, wanted: Filter, limit_percent: float) -> d
 
 def _count(connection: sa.Connection, wanted: Filter, verdict: Any) -> dict[Verdict, int]:
     """Return how many of the matching measurements have each verdict; those that have none are left out."""
-    query = sa.select(verdict, sa.func.count()).where(*conditions(wanted)).group_by(verdict)
+    each = sa.select(verdict.label("decided")).where(*conditions(wanted)).subquery()
+    query = sa.select(each.c.decided, sa.func.count()).group_by(each.c.decided)
     found: dict[Any, int] = {name: int(count) for name, count in connection.execute(query)}
     return {name: found.get(name, 0) for name in VERDICTS}

@@ -1,7 +1,6 @@
 """The score thresholds that users saved as defaults of models."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from planimeter.store.tables import ThresholdRow
 
@@ -14,8 +13,6 @@ def saved_thresholds(connection: sa.Connection) -> dict[str, float]:
 
 def save_threshold(connection: sa.Connection, model: str, score: float | None) -> None:
     """Save that of a model, or forget it."""
-    with Session(connection) as session, session.begin():
-        if score is None:
-            session.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
-        else:
-            session.merge(ThresholdRow(model=model, score=score))
+    connection.execute(sa.delete(ThresholdRow).where(ThresholdRow.model == model))
+    if score is not None:
+        connection.execute(sa.insert(ThresholdRow), {"model": model, "score": score})

@@ -70,7 +70,7 @@ class Trash:
     def put(self, ids: Sequence[str], deletion: str, by: str | None) -> int:
         """Move a few measurements here, all or, on StoreFailed, none; return how many were there."""
         now = datetime.now(timezone.utc)
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             moved = move_to_trash(connection, ids)
             if moved:
                 told = {"deleted_at": now, "deleted_by": by, "deletion": deletion}
@@ -144,13 +144,13 @@ class Trash:
             return [*connection.scalars(query.order_by(TrashRow.deleted_at, TrashRow.measurement_id))]
 
     def _restore(self, ids: Sequence[str]) -> int:
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             restored = move_back(connection, ids)
             connection.commit()
         return len(restored)
 
     def _remove_records(self, ids: Sequence[str]) -> int:
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             removed = connection.execute(sa.delete(TRASHED).where(TRASHED.c.id.in_(ids))).rowcount
             connection.commit()
         return removed
