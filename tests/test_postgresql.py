@@ -154,3 +154,17 @@ def test_a_text_that_the_server_cannot_hold_finds_nothing(tmp_path: Path) -> Non
     assert ids(store.list(Filter(filename="b.png"))) == [record.id]
     assert store.list(Filter(lot="\0")) == []
     store.close()
+
+
+def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    record = add(store)
+    places = ["--upload-folder", str(tmp_path / "uploads"), "--output-folder", str(tmp_path / "outputs")]
+    asked = ["doctor", *places, "--packs-folder", str(tmp_path), "--database"]
+    url = database_url(tmp_path, "records/planimeter.db").replace("postgres@", "postgres:s3cret@")
+    (tmp_path / "outputs" / record.files.mask).unlink()
+    ran = CliRunner().invoke(main, [*asked, url])
+    assert "1 measurements in postgresql+psycopg://127.0.0.1" in ran.output
+    assert f"{record.files.mask} is not there" in ran.output
+    assert "s3cret" not in ran.output
+    store.close()

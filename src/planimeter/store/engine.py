@@ -65,7 +65,7 @@ def shown(database: str) -> str:
     except (ArgumentError, ValueError):
         scheme, separator, rest = database.partition("://")
         return f"{scheme}{separator}" + ("…" if "@" in rest else rest.partition("?")[0])
-    return str(url.set(username=None, password=None, query={}))
+    return str(sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database))
 
 
 def file_bytes(engine: sa.Engine) -> int:

@@ -102,11 +102,6 @@ def is_new(database: sa.Engine) -> bool:
         return not sa.inspect(connection).has_table(StoreRow.__tablename__)
 
 
-def size(connection: sa.Connection) -> int:
-    """Return the bytes of the database on its server, with what is free in it."""
-    return int(connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database()))) or 0)
-
-
 def is_busy(reason: object) -> bool:
     """Say whether others wrote for too long, from what the driver raised."""
     return getattr(reason, "sqlstate", None) in _BUSY
