@@ -21,7 +21,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests marked so on both databases."""
     here = metafunc.definition
     if here.get_closest_marker("both_databases") and not here.get_closest_marker("sqlite_alone"):
-        metafunc.fixturenames.append("records_in")
         metafunc.parametrize(
             "records_in", [databases.SQLITE, databases.POSTGRESQL], indirect=True, scope="module"
         )
@@ -30,8 +29,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module")
 def records_in(request: pytest.FixtureRequest) -> Iterator[str]:
     """Keep the records of these tests in one of the databases."""
-    databases.use(request.param)
-    yield request.param
+    name = getattr(request, "param", databases.SQLITE)
+    databases.use(name)
+    yield name
     databases.use(databases.SQLITE)
 
 

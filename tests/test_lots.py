@@ -15,7 +15,7 @@ from test_comparing import PICTURE
 from test_history import add
 from test_report import shown
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 LOTS = "/api/v1/lots"
 NAME = "2026/117 B & Söhne?#%"

@@ -11,7 +11,7 @@ from planimeter.store import Filter, Order, Store
 from planimeter.store.order import ORDERS
 from stored import measurement
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 API = "/api/v1/measurements"
 PICTURE: dict[str, Any] = {"picture": b"picture", "overlay_png": b"overlay", "mask_png": b"mask"}

@@ -28,7 +28,7 @@ from stored import add, execute_sql, files_of, files_under, ids, open_store, row
 from test_api import MEASUREMENTS, OVERLAPPING, assert_problem, body, post
 from test_server import Start, measure, request, start, url_in
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 __all__ = ["start"]
 

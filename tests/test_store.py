@@ -26,7 +26,7 @@ from stored import (
     write_foreign,
 )
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

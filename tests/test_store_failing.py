@@ -11,7 +11,7 @@ from planimeter.store import Store
 from stored import add, execute_sql, files_of, files_under, measurement, open_store, rows_in
 from test_store_killed import run_this_file
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from planimeter.errors import InvalidOption, UnknownMeasurement
 from planimeter.store import Filter, Store
 from stored import A_FOREIGN_ID, add, ids, insert_many, measurement, open_store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

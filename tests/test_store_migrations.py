@@ -20,7 +20,7 @@ from planimeter.store import Filter, Store, migrations
 from planimeter.store.tables import Table
 from stored import add, execute_sql, measurement, open_store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from planimeter.store.files import file_names, recognisable_stem
 from planimeter.store.ids import Ids, first_id_at, is_id, time_of
 from stored import A_FOREIGN_ID, add, files_of, files_under, measurement, open_store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

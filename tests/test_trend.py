@@ -14,7 +14,7 @@ from planimeter.store import Filter, Store
 from planimeter.store.distribution import distribution, histogram, outliers, round_step
 from stored import add, measurement, open_store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)  # a Monday
 VALUES = st.lists(st.floats(0, 100), min_size=1, max_size=60)
