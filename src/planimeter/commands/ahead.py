@@ -17,27 +17,13 @@ def in_order(
 
     Nothing is begun any more once it is `stopping`, or once one has raised: that is raised in its turn.
     """
-    ended = threading.Event()
-
-    def unless_ended(item: Item) -> Made | None:
-        return None if ended.is_set() else work(item)
-
-    under_way: deque[Future[Made | None]] = deque()
+    under_way: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="ahead") as pool:
-        try:
-            for item in items:
-                if stopping.is_set():
-                    break
-                under_way.append(pool.submit(unless_ended, item))
-                if len(under_way) >= workers:
-                    yield from _made(under_way.popleft())
-            while under_way:
-                yield from _made(under_way.popleft())
-        finally:
-            ended.set()
-
-
-def _made(future: "Future[Made | None]") -> Iterator[Made]:
-    made = future.result()
-    if made is not None:
-        yield made
+        for item in items:
+            if stopping.is_set():
+                break
+            under_way.append(pool.submit(work, item))
+            if len(under_way) == workers:  # each has a thread: none waits to be begun
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
