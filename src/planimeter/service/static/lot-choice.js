@@ -1,5 +1,7 @@
 // @ts-check
 
+import { recall, remember } from "./memory.js";
+
 const NAMES = ["lot", "of_sample"];
 
 /**
@@ -14,32 +16,11 @@ export function rememberLot(form) {
     if (given) given.textContent = said.length ? `: ${said.join(", ")}` : "";
   };
   for (const field of fields) {
-    if (!field.value) field.value = recall(field.name);
+    if (!field.value) field.value = recall(`planimeter-${field.name}`) ?? "";
     field.addEventListener("input", () => {
-      keep(field.name, field.value);
+      remember(`planimeter-${field.name}`, field.value);
       say();
     });
   }
   say();
-}
-
-/** @param {string} name */
-function recall(name) {
-  try {
-    return localStorage.getItem(`planimeter-${name}`) ?? "";
-  } catch {
-    return ""; // a browser that keeps nothing
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} value
- */
-function keep(name, value) {
-  try {
-    localStorage.setItem(`planimeter-${name}`, value);
-  } catch {
-    // it is forgotten with the page
-  }
 }

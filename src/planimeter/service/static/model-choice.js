@@ -1,5 +1,7 @@
 // @ts-check
 
+import { recall, remember } from "./memory.js";
+
 const MEMORY = "planimeter-model";
 
 /**
@@ -16,12 +18,12 @@ export function rememberModel(form) {
     offerClasses(form);
     return chosen;
   };
-  const remembered = choices.find((choice) => choice.value === recall());
+  const remembered = choices.find((choice) => choice.value === recall(MEMORY));
   if (remembered && !new URLSearchParams(location.search).has("model")) remembered.checked = true;
   for (const choice of choices) {
     choice.addEventListener("change", () => {
       const chosen = follow();
-      if (chosen) keep(chosen.value);
+      if (chosen) remember(MEMORY, chosen.value);
     });
   }
   follow();
@@ -50,21 +52,4 @@ export function offerClasses(form) {
   place.hidden = !offered;
   list.onchange = say;
   say();
-}
-
-function recall() {
-  try {
-    return localStorage.getItem(MEMORY);
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-}
-
-/** @param {string} name */
-function keep(name) {
-  try {
-    localStorage.setItem(MEMORY, name);
-  } catch {
-    // it is forgotten with the page
-  }
 }

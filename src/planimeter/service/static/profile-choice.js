@@ -1,5 +1,6 @@
 // @ts-check
 
+import { recall, remember } from "./memory.js";
 import { offerClasses } from "./model-choice.js";
 
 const MEMORY = "planimeter-profile";
@@ -13,12 +14,12 @@ export function rememberProfile(form) {
   const choice = form.querySelector("select[name=profile]");
   if (!(choice instanceof HTMLSelectElement)) return;
   const asked = new URLSearchParams(location.search);
-  const remembered = recall();
+  const remembered = recall(MEMORY);
   const known = [...choice.options].some((option) => option.value === remembered);
-  if (asked.has("profile")) keep(choice.value);
+  if (asked.has("profile")) remember(MEMORY, choice.value);
   else if (remembered && known && !asked.has("model")) choice.value = remembered;
   choice.addEventListener("change", () => {
-    keep(choice.value);
+    remember(MEMORY, choice.value);
     follow(form, choice);
   });
   follow(form, choice);
@@ -56,21 +57,4 @@ function able(form, name, can) {
   field.disabled = !can;
   const box = field.closest("details");
   if (box) box.hidden = !can;
-}
-
-function recall() {
-  try {
-    return localStorage.getItem(MEMORY);
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-}
-
-/** @param {string} name */
-function keep(name) {
-  try {
-    localStorage.setItem(MEMORY, name);
-  } catch {
-    // it is forgotten with the page
-  }
 }

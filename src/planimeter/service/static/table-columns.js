@@ -2,6 +2,7 @@
 // Which columns a table shows: chosen by a person, remembered by the browser.
 
 import { element, one } from "./elements.js";
+import { recall, remember } from "./memory.js";
 
 /**
  * A table whose columns are to be chosen: its heads say what they are called (`data-column`), and which are not shown
@@ -20,7 +21,7 @@ const ALWAYS = new Set(["file", "class"]);
  */
 export function keepColumns(table) {
   const heads = headsOf(table);
-  const remembered = recall(table.name);
+  const remembered = chosen(table.name);
   return new Set(
     heads
       .filter((head) => remembered[head.dataset.column ?? ""] ?? !("optional" in head.dataset))
@@ -41,7 +42,7 @@ export function offerColumns(table) {
     box.type = "checkbox";
     box.checked = keepColumns(table).has(name);
     box.addEventListener("change", () => {
-      remember(table.name, name, box.checked);
+      remember(`planimeter-columns-${table.name}`, JSON.stringify({ ...chosen(table.name), [name]: box.checked }));
       show(table);
       table.changed();
     });
@@ -82,23 +83,10 @@ function headsOf(table) {
  * @param {string} table
  * @returns {Record<string, boolean>}
  */
-function recall(table) {
+function chosen(table) {
   try {
-    return JSON.parse(localStorage.getItem(`planimeter-columns-${table}`) ?? "{}");
+    return JSON.parse(recall(`planimeter-columns-${table}`) ?? "{}");
   } catch {
-    return {}; // a browser that keeps nothing
-  }
-}
-
-/**
- * @param {string} table
- * @param {string} name
- * @param {boolean} shown
- */
-function remember(table, name, shown) {
-  try {
-    localStorage.setItem(`planimeter-columns-${table}`, JSON.stringify({ ...recall(table), [name]: shown }));
-  } catch {
-    // it is forgotten with the page
+    return {}; // somebody else wrote there
   }
 }

@@ -2,6 +2,7 @@
 // What a person sets for the trend: the model, the limit, whether it is folded. The browser remembers the last two.
 
 import { element } from "./elements.js";
+import { recall, remember } from "./memory.js";
 
 /** @typedef {import("./trend-chart.js").TrendChart} TrendChart */
 
@@ -63,26 +64,4 @@ export function foldable(head, body) {
 export function rememberedLimit() {
   const text = recall(LIMIT);
   return text === null ? null : Number(text);
-}
-
-/** @param {string} name */
-function recall(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-}
-
-/**
- * @param {string} name
- * @param {string | null} value
- */
-function remember(name, value) {
-  try {
-    if (value === null) localStorage.removeItem(name);
-    else localStorage.setItem(name, value);
-  } catch {
-    // it is forgotten with the page
-  }
 }
