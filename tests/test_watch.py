@@ -277,27 +277,32 @@ def test_killed_at_any_moment_it_measures_each_picture_exactly_once(tmp_path: Pa
     assert done == {f"strip {number}.png": picture(number + 1) for number in range(count)}
 
 
+class Held(DotRuntime):
+    """Tells when a picture has entered it, and holds it until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.opened = threading.Event(), threading.Event()
+
+    def run(self, image: Any) -> Any:
+        self.entered.set()
+        assert self.opened.wait(PATIENCE)
+        return super().run(image)
+
+
 def test_what_was_begun_is_finished_as_it_was_begun_and_measured_once(tmp_path: Path) -> None:
     """A kill after the service had measured, before the picture was moved; then other options."""
-    folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
-
-    class Held(DotRuntime):
-        def run(self, image: Any) -> Any:
-            entered.set()
-            assert opened.wait(PATIENCE)
-            return super().run(image)
-
-    network = Held()
+    folder, network = tmp_path / "in", Held()
     with serve(tmp_path / "service", network) as service:
         folder.mkdir()
         (folder / "a.png").write_bytes(picture(3))
         with watching(folder, service, "--lot", "first") as watcher:
-            assert entered.wait(PATIENCE), watcher.said
+            assert network.entered.wait(PATIENCE), watcher.said
             watcher.stop(signal.SIGKILL)
         assert waiting_in(folder) == {"a.png"}
         with watching(folder, service, "--lot", "second") as watcher:
             watcher.says("being worked on")  # by the request of the killed one
-            opened.set()
+            network.opened.set()
             wait(lambda: "a.png" in names_in(folder / "done"), lambda: watcher.said)
             (folder / "b.png").write_bytes(picture(4))
             wait(lambda: "b.png" in names_in(folder / "done"), lambda: watcher.said)
@@ -308,21 +313,14 @@ def test_what_was_begun_is_finished_as_it_was_begun_and_measured_once(tmp_path: 
 
 def test_a_picture_that_is_renamed_while_it_is_measured_is_measured_once(tmp_path: Path) -> None:
     """Its copies are pictures of their own."""
-    folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
-
-    class Held(DotRuntime):
-        def run(self, image: Any) -> Any:
-            entered.set()
-            assert opened.wait(PATIENCE)
-            return super().run(image)
-
+    folder, network = tmp_path / "in", Held()
     folder.mkdir()
     (folder / "a.png").write_bytes(picture(3))
-    with serve(tmp_path / "service", Held()) as service, watching(folder, service) as watcher:
-        assert entered.wait(PATIENCE), watcher.said
+    with serve(tmp_path / "service", network) as service, watching(folder, service) as watcher:
+        assert network.entered.wait(PATIENCE), watcher.said
         (folder / "a.png").rename(folder / "b.png")
         (folder / "c.png").write_bytes(picture(3))
-        opened.set()
+        network.opened.set()
         wait(lambda: names_in(folder / "done") == {"b.png", "c.png"}, lambda: watcher.said)
         names = [entry["image"]["filename"] for entry in listed(service)]
         assert sorted(names) == ["a.png", "c.png"]
@@ -331,20 +329,13 @@ def test_a_picture_that_is_renamed_while_it_is_measured_is_measured_once(tmp_pat
 
 
 def test_sigterm_finishes_the_picture_under_way(tmp_path: Path) -> None:
-    folder, opened, entered = tmp_path / "in", threading.Event(), threading.Event()
-
-    class Held(DotRuntime):
-        def run(self, image: Any) -> Any:
-            entered.set()
-            assert opened.wait(PATIENCE)
-            return super().run(image)
-
+    folder, network = tmp_path / "in", Held()
     folder.mkdir()
     for name in ("a.png", "b.png"):
         (folder / name).write_bytes(picture(3))
-    with serve(tmp_path / "service", Held()) as service, watching(folder, service) as watcher:
-        assert entered.wait(PATIENCE), watcher.said
-        threading.Timer(0.5, opened.set).start()
+    with serve(tmp_path / "service", network) as service, watching(folder, service) as watcher:
+        assert network.entered.wait(PATIENCE), watcher.said
+        threading.Timer(0.5, network.opened.set).start()
         assert watcher.stop() == 0
         assert len(listed(service)) == 1
     assert len(names_in(folder / "done")) == len(waiting_in(folder)) == 1
