@@ -1,5 +1,6 @@
 """A whole service with the fake model, without a port: real folders, real database, real queue."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def pytest_runtest_teardown() -> Iterator[None]:
 
 def pytest_sessionfinish() -> None:
     databases.end()
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Give loggers their levels back: a command that serves sets them for its whole process."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    before = {logger: logger.level for logger in loggers}
+    yield
+    for name in [*logging.root.manager.loggerDict]:
+        logger = logging.getLogger(name)
+        logger.setLevel(before.get(logger, logging.NOTSET))
+    logging.getLogger().setLevel(before[logging.getLogger()])
 
 
 @pytest.fixture
