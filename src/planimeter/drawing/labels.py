@@ -113,20 +113,22 @@ def _overlap(one: Area, other: Area) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> Pixels:
-    """Return the canvas with the labels: a plate in the instance's colour, dark or bright letters on it."""
-    if not tags:
-        return canvas
-    image = Image.fromarray(canvas)
-    pen = ImageDraw.Draw(image)
+def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> None:
+    """Write the labels on the canvas: a plate in the instance's colour, dark or bright letters on it."""
     for tag in tags:
-        left, top, right, bottom = tag.area
+        spare = round(font.size)  # letters that reach over their plate
+        x, y = (max(0, side - spare) for side in tag.area[:2])
+        part = canvas[y : tag.area[3] + spare, x : tag.area[2] + spare]
+        image = Image.fromarray(part)  # a part alone: all of a large picture would be there three times
+        pen = ImageDraw.Draw(image)
+        left, right = tag.area[0] - x, tag.area[2] - x
+        top, bottom = tag.area[1] - y, tag.area[3] - y
         red, green, blue = (int(channel) for channel in tag.paint)
         plate = (left, top, right - 1, bottom - 1)
         pen.rounded_rectangle(plate, radius=_margin(font), fill=(red, green, blue))
         ink = (0, 0, 0) if (77 * red + 150 * green + 29 * blue) >> 8 > 110 else (255, 255, 255)
         pen.text(((left + right) / 2, (top + bottom) / 2), tag.text, fill=ink, font=font, anchor="mm")
-    return np.array(image)
+        part[:] = np.asarray(image)
 
 
 def _margin(font: Font) -> int:
