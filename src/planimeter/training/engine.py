@@ -123,7 +123,9 @@ class Trainer:
             self.pack.manifest.preprocessing,
             recipe.crop,
             recipe.seed,
-            Augmentation(scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting),
+            Augmentation(
+                scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting, paste=recipe.paste
+            ),
         )
         loader = DataLoader(
             crops,
