@@ -8,7 +8,8 @@ from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.options.filters import ID_PATTERN, MOST_LISTED, FilterOptions, OrderOptions
 from planimeter.service.api.options.measurements import FORMATS_DESCRIBED, STYLES_DESCRIBED
-from planimeter.service.api.options.trash import FOR_GOOD, Flag
+from planimeter.service.api.options.parsing import Flag
+from planimeter.service.api.options.trash import FOR_GOOD
 
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
