@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from planimeter.corrections import Figures
 from planimeter.details import columns_of
-from planimeter.errors import StoreFailed
+from planimeter.errors import PlanimeterError
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
 from planimeter.exports.formats import ExportFormat
@@ -127,7 +127,7 @@ def write_zip(
         try:
             data = _drawn(record, content) if corrected else store.read(record, content)
             archive.add(name, data, record.created_at, packed=False)
-        except StoreFailed:
+        except PlanimeterError:  # of drawing too: others may draw for too long
             missing.append(name)
         yield archive.drained()
     archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))

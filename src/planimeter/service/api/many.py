@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from planimeter.errors import TooMany
 from planimeter.exports.files import name_of_many
@@ -102,7 +102,9 @@ def zip_archive(options: ArchiveOptions) -> Response:
     store = context().store
     pieces = write_zip(store, options.filter, store.walk(options.filter), options.content, options.figures)
     said = "corrected_" if options.figures == "corrected" else ""
-    return file_answer(pieces, "application/zip", f"measurements_{said}{options.content}.zip")
+    return file_answer(
+        stream_with_context(pieces), "application/zip", f"measurements_{said}{options.content}.zip"
+    )
 
 
 @api.get(
