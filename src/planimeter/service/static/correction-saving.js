@@ -105,16 +105,16 @@ export class CorrectionSaving {
       headers: { "Content-Type": "application/json", Accept: "application/json", "Planimeter-Page": "1" },
       body: JSON.stringify(body),
     }).catch(() => null);
+    /** @type {{error?: {code: string, message: string}} | null} */
+    const said = await (answer?.json().catch(() => null) ?? null);
     this.busy = false;
     if (answer?.status === 201) {
       this.forget();
       location.assign(this.pageOf(location.href));
       return;
     }
-    /** @type {{error?: {code: string, message: string}} | null} */
-    const problem = await (answer?.json().catch(() => null) ?? null);
-    if (problem?.error?.code === MEANWHILE) this.meet();
-    else if (problem?.error) this.tell(sentence(problem.error.message), true);
+    if (said?.error?.code === MEANWHILE) this.meet();
+    else if (said?.error) this.tell(sentence(said.error.message), true);
     else this.tell("It could not be saved: the service cannot be reached. Nothing is lost; try again.", true);
     this.write();
   }

@@ -34,7 +34,7 @@ export class PaintTool {
     const { chosen } = this.editor;
     if (this.erases)
       return chosen === null ? "Erase from the instance it begins on." : "Erase from the chosen instance.";
-    return chosen === null ? "Paint a new instance." : "Paint on the chosen instance; N begins a new one.";
+    return chosen === null ? "Paint a new instance." : "Paint on the chosen instance; New begins another one.";
   }
 
   /** @param {Point | null} at */

@@ -23,7 +23,7 @@ export class PolygonTool {
     if (!this.corners.length)
       return this.editor.chosen === null
         ? "Click the first corner of a new instance."
-        : "Click the first corner of what is added to the chosen instance; N begins a new one.";
+        : "Click the first corner of what is added to the chosen instance; New begins another one.";
     return this.corners.length < LEAST
       ? "Click the next corner; Backspace takes one back."
       : "Click the next corner, or the first one again or Enter to close it.";

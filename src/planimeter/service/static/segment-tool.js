@@ -14,6 +14,8 @@ import { intersection } from "./rle.js";
 
 /** How far around a click a region grows, in pixels of the picture. */
 const REACH = 700;
+/** A region that is more than this share of what lies within reach is what surrounds things. */
+const MOST = 0.5;
 /** What has more in common with an instance than this share of both is that instance. */
 const SAME = 0.5;
 
@@ -90,6 +92,10 @@ export class SegmentTool {
     const { editor } = this;
     const candidate = wanted.candidates[wanted.turn];
     const mask = candidate?.mask ?? this.grown(wanted.at);
+    if (!mask) {
+      editor.panel.say("What looks alike there is most of the picture. Set it less alike, or click something smaller.");
+      return;
+    }
     const place = again ? editor.items.length - 1 : null;
     if (place !== null) {
       const other = { ...editor.items[place], classId: candidate?.classId ?? editor.classId };
@@ -111,7 +117,10 @@ export class SegmentTool {
     else editor.change(editor.items.with(place, { ...item, mask }), place, true);
   }
 
-  /** @param {Point} at */
+  /**
+   * What looks alike around a point; null where that is nearly all.
+   * @param {Point} at
+   */
   grown(at) {
     const { picture, viewer, tolerance } = this.editor;
     const window = windowWithin([at.x - REACH, at.y - REACH, at.x + REACH, at.y + REACH], picture);
@@ -121,7 +130,8 @@ export class SegmentTool {
     const pen = penOf(canvas);
     pen.drawImage(viewer.levels[0], -window.left, -window.top);
     const { data } = pen.getImageData(0, 0, window.width, window.height);
-    return grow(data, window, at, tolerance, picture.height);
+    const mask = grow(data, window, at, tolerance, picture.height);
+    return mask.area > MOST * window.width * window.height ? null : mask;
   }
 
   /**
