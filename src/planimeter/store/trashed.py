@@ -71,6 +71,11 @@ _PAIRS = [(_table(row), _again(_table(row))) for row in (MeasurementRow, *_PARTS
 MEASUREMENTS, TRASHED = _PAIRS[0]
 
 
+def trashed_table(row: Any) -> sa.Table:
+    """Return the table of the trash for one of those of measurements."""
+    return next(trashed for table, trashed in _PAIRS if table is _table(row))
+
+
 class TrashRow(Table):
     """That a measurement is in the trash."""
 

@@ -12,6 +12,7 @@ from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
+    audit,
     comparisons,
     corrections,
     details,
@@ -70,6 +71,7 @@ RESOURCES = (
     profiles,
     pins,
     trash,
+    audit,
 )
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (

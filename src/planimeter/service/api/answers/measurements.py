@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from planimeter.corrections import Corrected
+from planimeter.corrections import Corrected, Figures
 from planimeter.masks.rle import rle_window
 from planimeter.masks.shapes import measure_shape
 from planimeter.measurement import (
@@ -121,6 +121,7 @@ class InstanceFigures(Answer):
 class InstanceList(Answer):
     """The instances of one measurement in numbers, by falling score."""
 
+    figures: Figures = Field(description="Whether they are as measured, or as corrected by people.")
     scale: Scale | None = Field(description="How large a pixel is; null where nothing is known of it.")
     instances: list[InstanceFigures]
 
@@ -177,7 +178,7 @@ def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
     """Return the numbers of one instance, in pixels and in units."""
     shape = measure_shape(rle_window(exact_mask(entry)))
     lengths = {name: scale and scale.length(getattr(shape, name)) for name in Lengths.model_fields}
-    figures = entry.model_dump(exclude={"mask"})
+    figures = entry.model_dump(exclude={"mask", "origin"})
     return InstanceFigures(
         **figures,
         equivalent_diameter_area=shape.equivalent_diameter_area,
