@@ -190,7 +190,7 @@ def _paths() -> Json:
 
 
 def _describe(operation: Operation) -> Json:
-    parameters = [] if operation.options is None else _parameters(operation.options)
+    parameters = [] if operation.options is None else parameters_of(operation.options)
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
@@ -258,7 +258,8 @@ def _form_of(kind: type[RequestOptions]) -> Json:
     return form
 
 
-def _parameters(kind: type[RequestOptions]) -> list[Json]:
+def parameters_of(kind: type[RequestOptions]) -> list[Json]:
+    """Describe options in a query."""
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {
