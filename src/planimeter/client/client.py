@@ -34,6 +34,8 @@ LEFT_OUT = {
     ("get", "/healthz"): "for supervisors; ready asks more",
 }
 """Operations that the client has no method for, and why."""
+OTHER_PROTOCOLS = ("/v2",)
+"""Where the service speaks as programs of others ask."""
 
 
 class Client(Measurements, Many, Downloads):

@@ -273,13 +273,9 @@ class UploadOptions(TypedDict, total=False):
     """Side of a pixel in the unit; without it, what the file says of it, where it says so."""
     unit: Literal["nm", "um", "µm", "mm", "cm", "m", "in"] | None
     """The unit of pixel_size. Lengths are answered in it, areas in its square."""
-    mask_format: Literal["rle", "polygon", "none"] | None
-    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
     profile: str | None
     """Name of the profile to measure by: what it says is taken, and contradicting it is refused. Its rules
     make the verdict."""
-    model: str | None
-    """Name of the model; without it, the default of the service."""
     score_threshold: float | None
     """Instances below this score are left out; without it, the default that was saved for the model, else
     the model's own."""
@@ -288,5 +284,9 @@ class UploadOptions(TypedDict, total=False):
     region_mask: bytes
     """A picture of the same size whose pixels count where they are not black: a second file in a form, else
     its base64."""
+    mask_format: Literal["rle", "polygon", "none"] | None
+    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
+    model: str | None
+    """Name of the model; without it, the default of the service."""
     whole: bool | None
     """What counted of a stored picture before is not kept: all of it counts, but for what is asked here."""

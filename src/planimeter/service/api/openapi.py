@@ -44,6 +44,8 @@ from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
 from planimeter.service.api.routes import api
+from planimeter.service.inference import messages
+from planimeter.service.inference.routes import inference
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD, MASK_FIELD
@@ -89,8 +91,15 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     ProfileList,
     trash.TrashList,
     trash.Restored,
+    messages.InferenceAnswer,
+    messages.InferenceProblem,
+    messages.Live,
+    messages.InferenceModel,
+    messages.ModelReady,
+    messages.Ready,
+    messages.InferenceServer,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile,)
+BODIES: tuple[type[BaseModel], ...] = (Profile, messages.InferenceRequest)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
@@ -184,7 +193,7 @@ def describe() -> Json:
 
 def _paths() -> Json:
     paths: dict[str, Json] = {}
-    for operation in (*api.operations, *probes.operations):
+    for operation in (*api.operations, *inference.operations, *probes.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
     return paths
 
@@ -196,7 +205,9 @@ def _describe(operation: Operation) -> Json:
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         place = {"type": "string", **operation.places.get(name, {})}
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
-    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
+    failures = {
+        str(status): answer_of(SENTENCES[status], operation.problem) for status in _failures(operation)
+    }
     if "429" in failures:
         failures["429"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
