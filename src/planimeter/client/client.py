@@ -34,7 +34,7 @@ LEFT_OUT = {
     ("get", "/healthz"): "for supervisors; ready asks more",
 }
 """Operations that the client has no method for, and why."""
-OTHER_PROTOCOLS = ("/v2",)
+OTHER_PROTOCOLS = ("/v2", "/label-studio")
 """Where the service speaks as programs of others ask."""
 
 

@@ -14,6 +14,7 @@ from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
 from planimeter.service.hosts import frame_ancestors, refuse_foreign_hosts
 from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
@@ -90,6 +91,7 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     for blueprint in (
         api.blueprint,
         inference.blueprint,
+        label_studio.blueprint,
         probes.blueprint,
         openapi.blueprint,
         site.blueprint,

@@ -43,7 +43,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
 }
 """Any other `PlanimeterError` is our fault: 500."""
 
-PROGRAM_PATHS = ("/api/", "/v2/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+PROGRAM_PATHS = ("/api/", "/v2/", "/label-studio/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 INFERENCE = "/v2"
 """Where the Open Inference Protocol is spoken, in which an error is a sentence."""
 

@@ -78,11 +78,12 @@ class DescribedBlueprint:
         uploads: bool = False,
         body: type[BaseModel] | None = None,
         places: Mapping[str, Json] | None = None,
+        endpoint: str | None = None,
     ) -> Callable[[View], View]:
         """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
 
         With `options` None there are none to check; with `uploads` the view reads them with the upload. `role` is
-        what a key must allow.
+        what a key must allow. `endpoint` is the name of one of several routes to a view.
         """
         path = self._prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
         self.operations.append(
@@ -110,7 +111,7 @@ class DescribedBlueprint:
                     return view(**places)
                 return view(_options_of(options), **places)
 
-            self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
+            self.blueprint.add_url_rule(rule, endpoint, needs(role)(checked), methods=[method])
             return view
 
         return decorate

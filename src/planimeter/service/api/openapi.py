@@ -46,6 +46,8 @@ from planimeter.service.api.options.parsing import RequestOptions, can_contradic
 from planimeter.service.api.routes import api
 from planimeter.service.inference import messages
 from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio import messages as studio
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD, MASK_FIELD
@@ -98,8 +100,19 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     messages.ModelReady,
     messages.Ready,
     messages.InferenceServer,
+    studio.HealthAnswer,
+    studio.PredictAnswer,
+    studio.SetupAnswer,
+    studio.Told,
+    studio.Versions,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile, messages.InferenceRequest)
+BODIES: tuple[type[BaseModel], ...] = (
+    Profile,
+    messages.InferenceRequest,
+    studio.PredictRequest,
+    studio.Said,
+    studio.SetupRequest,
+)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
@@ -193,7 +206,7 @@ def describe() -> Json:
 
 def _paths() -> Json:
     paths: dict[str, Json] = {}
-    for operation in (*api.operations, *inference.operations, *probes.operations):
+    for operation in (*api.operations, *inference.operations, *label_studio.operations, *probes.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
     return paths
 
