@@ -156,6 +156,11 @@ class Settings(Inference):
     mqtt_password_file: Path | None = Field(
         None, description="File with its password; without it, the variable PLANIMETER_MQTT_PASSWORD."
     )
+    label_studio_url: str = Field(
+        "",
+        description="Address of the Label Studio whose tasks are predicted, as http://127.0.0.1:8080: their pictures "
+        "are fetched from there, and from nowhere else (token in PLANIMETER_LABEL_STUDIO_TOKEN).",
+    )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")
     deadline: float = Field(

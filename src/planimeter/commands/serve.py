@@ -19,6 +19,7 @@ from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.decoding import shared_decoders
 from planimeter.service.housekeeping import Housekeeper
+from planimeter.service.label_studio.pictures import label_studio_of
 from planimeter.service.logs import set_up
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
@@ -40,6 +41,7 @@ def serve(settings: Settings) -> None:
 def run(settings: Settings, console: Console, models: Models | None = None) -> None:
     """Serve until SIGINT or SIGTERM. The port is taken first, before anything in the store is touched."""
     receivers = receivers_of(settings, os.environ)
+    label_studio_of(settings, os.environ)  # what is wrong with it is said now
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)

@@ -49,6 +49,10 @@ from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
 from planimeter.service.api.routes import api
+from planimeter.service.inference import messages
+from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio import messages as studio
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD, MASK_FIELD
@@ -98,8 +102,27 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     CorrectionList,
     trash.TrashList,
     trash.Restored,
+    messages.InferenceAnswer,
+    messages.InferenceProblem,
+    messages.Live,
+    messages.InferenceModel,
+    messages.ModelReady,
+    messages.Ready,
+    messages.InferenceServer,
+    studio.HealthAnswer,
+    studio.PredictAnswer,
+    studio.SetupAnswer,
+    studio.Told,
+    studio.Versions,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile, Correction)
+BODIES: tuple[type[BaseModel], ...] = (
+    Profile,
+    Correction,
+    messages.InferenceRequest,
+    studio.PredictRequest,
+    studio.Said,
+    studio.SetupRequest,
+)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
@@ -194,19 +217,21 @@ def describe() -> Json:
 
 def _paths() -> Json:
     paths: dict[str, Json] = {}
-    for operation in (*api.operations, *probes.operations):
+    for operation in (*api.operations, *inference.operations, *label_studio.operations, *probes.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
     return paths
 
 
 def _describe(operation: Operation) -> Json:
-    parameters = [] if operation.options is None else _parameters(operation.options)
+    parameters = [] if operation.options is None else parameters_of(operation.options)
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         place = {"type": "string", **operation.places.get(name, {})}
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
-    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
+    failures = {
+        str(status): answer_of(SENTENCES[status], operation.problem) for status in _failures(operation)
+    }
     if "429" in failures:
         failures["429"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
@@ -268,7 +293,8 @@ def _form_of(kind: type[RequestOptions]) -> Json:
     return form
 
 
-def _parameters(kind: type[RequestOptions]) -> list[Json]:
+def parameters_of(kind: type[RequestOptions]) -> list[Json]:
+    """Describe options in a query."""
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {
