@@ -97,6 +97,13 @@ class Settings(Inference):
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded: sqlite:///path or postgresql+psycopg://user:password@host/name.",
     )
+    jobs_folder: Path = Field(
+        Path("planimeter-data/jobs"), description="Holds a folder for each training that the service runs."
+    )
+    training_data: Path | None = Field(
+        None,
+        description="Folder of labelled pictures that such trainings may learn from, each by its name in it.",
+    )
     begin_anew: bool = Field(
         default=False,
         description="Begin a new database although there are pictures of measurements that it does not know.",

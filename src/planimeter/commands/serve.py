@@ -13,6 +13,7 @@ from rich.markup import escape
 from planimeter.commands.options import options_of
 from planimeter.outputs.receivers import receivers_of
 from planimeter.outputs.sending import Sending
+from planimeter.packs.versions import mend
 from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
@@ -58,6 +59,7 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
+        mend(settings.packs_folder)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()
@@ -68,6 +70,9 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         housekeeper = Housekeeper(app.extensions[EXTENSION])
         housekeeper.start()
         closing.callback(housekeeper.stop)
+        jobs = app.extensions[EXTENSION].jobs
+        jobs.start()
+        closing.callback(jobs.stop)
         sending = Sending(store.outbox, receivers, app.extensions[EXTENSION].metrics)
         sending.start()
         closing.callback(sending.stop)
