@@ -15,15 +15,15 @@ from planimeter.bulk.places import open_place
 from planimeter.bulk.results import Results
 from planimeter.bulk.task import Task
 from planimeter.cluster.connection import connected
+from planimeter.cluster.packs import files_of, unpacked
+from planimeter.cluster.resources import share_out
 from planimeter.errors import PlanimeterError, RuntimeUnavailable, StoreFailed, Unreachable
 from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.tally import Tally
-from planimeter.packs.pack import Pack, read_pack
+from planimeter.packs.pack import Pack
 from planimeter.rules import VERDICTS
 from planimeter.runtimes import cores
 
-CPUS = 4
-"""Of an actor, where a machine has as many: what is not the network takes a good share of them."""
 LARGEST_BATCH, SMALLEST_BATCH, BATCHES = 1000, 16, 4
 """Pictures of a batch; each actor gets several batches, so that none waits long for the last."""
 _ROW = pa.schema(
@@ -50,19 +50,17 @@ def measure_on_ray(task: Task, pack: Pack, address: str, todo: Sequence[str]) ->
         from ray.exceptions import RayError  # noqa: PLC0415
 
         _be_quiet()
-        cpus, number, gpus = _actors(
-            ray, gpu=not task.how.infer_with_cpu and pack.manifest.weights is not None
-        )
-        size = max(SMALLEST_BATCH, min(LARGEST_BATCH, ceil(len(todo) / (number * BATCHES))))
+        shares = share_out(ray, gpu=not task.how.infer_with_cpu and pack.manifest.weights is not None)
+        size = max(SMALLEST_BATCH, min(LARGEST_BATCH, ceil(len(todo) / (shares.processes * BATCHES))))
         manifest = [pa.table({"key": todo[start : start + size]}) for start in range(0, len(todo), size)]
         measured = ray.data.from_arrow(manifest).map_batches(
             Measurer,
             batch_size=None,  # a block is a batch
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=number),
-            fn_constructor_args=(task, ray.put(files_of(pack)), address, cpus),
-            num_cpus=cpus,
-            num_gpus=gpus,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=shares.processes),
+            fn_constructor_args=(task, ray.put(files_of(pack)), address, shares.cpus),
+            num_cpus=shares.cpus,
+            num_gpus=shares.gpus,
         )
         try:
             for row in measured.iter_rows():
@@ -103,27 +101,6 @@ class Measurer:
             row = {name: getattr(tally, name) for name in ("measured", "failed", "percents", "total_percent")}
             row |= {verdict: tally.verdicts[verdict] for verdict in VERDICTS}
         return pa.Table.from_pylist([row], schema=_ROW)
-
-
-def files_of(pack: Pack) -> dict[str, bytes]:
-    """Return the files of a pack by their names, without its report."""
-    return {path.name: path.read_bytes() for path in sorted(pack.folder.iterdir()) if path.is_file()}
-
-
-def unpacked(files: dict[str, bytes], folder: Path) -> Pack:
-    """Write the files of a pack into a folder and return it."""
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return read_pack(folder)
-
-
-def _actors(ray: Any, *, gpu: bool) -> tuple[int, int, int]:
-    """Return how many CPUs an actor takes, how many actors there can be, and how many GPUs each takes."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = int(sum(node.get("GPU", 0) for node in nodes)) if gpu else 0
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
-    each = min([CPUS, *(count for count in cpus if count)])
-    return (each, gpus, 1) if gpus else (each, max(1, sum(count // each for count in cpus)), 0)
 
 
 def _tally(row: dict[str, Any]) -> Tally:

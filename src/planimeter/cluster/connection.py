@@ -35,6 +35,8 @@ class Cluster:
     """Without the name and password that it may have been given with; "this machine" for one that was started here."""
     dashboard: str | None
     """Address of Ray's own page, where it has one."""
+    here: bool = False
+    """Whether it was started here, and ends with this process."""
 
 
 @contextmanager
@@ -89,7 +91,7 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
             log_to_driver=False,
             logging_level=logging.WARNING,
         )
-        yield Cluster("this machine", _page(context))
+        yield Cluster("this machine", _page(context), here=True)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,6 +11,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from planimeter.cluster.connection import Cluster
+from planimeter.cluster.deployment import Workers, deployed
 from planimeter.commands.options import options_of
 from planimeter.outputs.receivers import receivers_of
 from planimeter.outputs.sending import Sending
@@ -24,7 +27,8 @@ from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.service.tracing import from_environment
 from planimeter.service.tunnel import open_tunnel
-from planimeter.settings import Settings
+from planimeter.service.workers import models_on
+from planimeter.settings import Inference, Settings
 from planimeter.store import Store
 
 
@@ -56,6 +60,13 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
+        workers: Workers | None = None
+        if settings.workers == "ray":
+            console.print("Starting the workers …")
+            how = Inference(**settings.model_dump(include={*Inference.model_fields}))
+            name = f"planimeter-{socket.gethostname()}-{listening.getsockname()[1]}"
+            workers = closing.enter_context(deployed(how, name, settings.queue_size))
+            models = models_on(workers, settings)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()
@@ -63,6 +74,8 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
         app.extensions[EXTENSION].tracing = tracing
+        if workers is not None:
+            app.extensions[EXTENSION].metrics.watch_workers(workers.measured)
         housekeeper = Housekeeper(app.extensions[EXTENSION])
         housekeeper.start()
         closing.callback(housekeeper.stop)
@@ -72,7 +85,10 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         server = Server(app, settings, listening)
         stop_on_signals(server)
         told = [receiver.name for receiver in receivers]
-        announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None, told)
+        cluster = None if workers is None else workers.cluster
+        announce(
+            console, settings, models, address_of(listening), tunnel.url if tunnel else None, told, cluster
+        )
         server.run()
         console.print("Stopped.")
     if not server.idle:
@@ -101,13 +117,16 @@ def announce(
     url: str,
     public_url: str | None,
     told: Sequence[str] = (),
+    cluster: Cluster | None = None,
 ) -> None:
     """Print where the service is, what it measures with, where things go, who is told, and a first request to copy."""
     info = models.get().info
+    page = "" if cluster is None or cluster.dashboard is None else f", whose own page is {cluster.dashboard}"
     lines = {
         "Page": url,
         "Public": public_url,
         "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
+        "Workers": cluster and f"Ray on {cluster.address}{page}",
         "Uploads": settings.upload_folder.absolute(),
         "Outputs": settings.output_folder.absolute(),
         "Tells": ", ".join(told),
