@@ -84,7 +84,8 @@ def test_a_page_offers_to_correct_to_those_who_may(guarded: Flask, headers: Get)
     client = guarded.test_client()
     sent = {"data": OVERLAPPING, "content_type": "image/png"}
     id_ = body(client.post(MEASUREMENTS, **sent, headers=headers("measure")))["id"]
-    for role, offered in (("read", False), ("measure", True), ("admin", True)):
+    offers: dict[Role, bool] = {"read": False, "measure": True, "admin": True}
+    for role, offered in offers.items():
         page = client.get(f"/measurements/{id_}", headers=headers(role)).text
         assert ("data-correct-begin" in page) is offered
         assert ("data-correct-bar" in page) is offered
