@@ -36,6 +36,8 @@ class Source:
     """Which figures `measurement` has."""
     reviewed: bool = False
     """Whether a person said that all of the picture is right."""
+    url: str | None = None
+    """Where the picture can be had, for readers of the export."""
 
     @property
     def facts(self) -> dict[str, Any]:
