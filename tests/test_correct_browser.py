@@ -255,7 +255,7 @@ def test_the_percentage_is_the_apis_after_every_tool(service: str, watched: Watc
         assert sorted(entry["area_px"] for entry in corrected["instances"]) == shown, tool
     begin(page)
     agrees(page, read(service, id_)["corrected"]["coverage"])
-    if query == "":
+    if not on_red:
         hand.restore()
         pixels = masked(page)
         save(page)
@@ -387,6 +387,7 @@ def test_masks_are_drawn_by_the_rules_of_the_service(service: str, watched: Watc
             same: decoded.map(text),
             around: decoded.map((mask) => text(bits.maskOf(bits.bitsIn(mask, all, height), height))),
             part: decoded.map((mask) => text(bits.maskOf(bits.bitsIn(mask, part, height), height))),
+            both: decoded.map((mask, index) => text(rle.union([mask, beside[index], mask], height))),
             less: decoded.map((mask, index) => text(rle.difference(mask, beside[index], height))),
             filled: rings.map((ring) => text(fillPolygon(ring.map(([x, y]) => ({ x, y })), picture))),
           };
@@ -397,6 +398,7 @@ def test_masks_are_drawn_by_the_rules_of_the_service(service: str, watched: Watc
     window[5:25, 3:14] = True
     assert made["same"] == made["around"] == [counts(mask) for mask in masks]
     assert made["part"] == [counts(mask & window) for mask in masks]
+    assert made["both"] == [counts(mask | other) for mask, other in zip(masks, others, strict=True)]
     assert made["less"] == [counts(mask & ~other) for mask, other in zip(masks, others, strict=True)]
     wanted = [polygons_mask([[(x, y) for x, y in ring]], 37, 23) for ring in rings]
     assert made["filled"] == [counts(mask) for mask in wanted]

@@ -199,7 +199,7 @@ export class CorrectionEditor {
     this.live = null;
     this.ghost = null;
     view.instance.marked = chosen !== null && !this.items[chosen]?.gone ? chosen : null;
-    view.showInstead(this.entries(this.items));
+    view.showInstead({ ...this.entries(this.items), counted: this.basis.pixels });
     this.panel.write();
     this.saving.keep();
   }

@@ -28,8 +28,9 @@ import { applyTools, connectTools } from "./viewer-tools.js";
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
 
 /**
- * Instances that are shown and counted in place of what was found: `chosen` are indices, of what lies on top first.
- * @typedef {{entries: Entry[], chosen: number[]}} Instead
+ * Instances that are shown and counted in place of what was found: `chosen` are indices, of what lies on top first, and
+ * `counted` the pixels that count.
+ * @typedef {{entries: Entry[], chosen: number[], counted: number}} Instead
  */
 
 const SETTLED_MS = 350;
@@ -194,7 +195,7 @@ export class MeasurementView extends HTMLElement {
       this.counted = this.of.counted.area;
       if (changed) this.viewer.counted = pathOfPixels(this.of.counted, this.height);
     }
-    if (this.instead) ({ entries: this.entries, chosen: this.chosen } = this.instead);
+    if (this.instead) ({ entries: this.entries, chosen: this.chosen, counted: this.counted } = this.instead);
   }
 
   /**
