@@ -437,7 +437,12 @@ def test_strokes_and_grown_regions_are_exact(service: str, watched: Watched) -> 
     own, others = (chance.random((height, width)) < share for share in (0.2, 0.3))
     counted = np.ones((height, width), bool)
     counted[:8] = counted[:, 70:] = False
-    steps = [[(5, 5), (40, 30)], [(70, 50), (70.4, 12)], [(2, 58), (79, 57.5)], [(33.3, 20)]]
+    steps: list[list[tuple[float, float]]] = [
+        [(5, 5), (40, 30)],
+        [(70, 50), (70.4, 12)],
+        [(2, 58), (79, 57.5)],
+        [(33.3, 20)],
+    ]
     waves = np.sin(np.indices((height, width)) / 6).sum(axis=0)
     pixels = np.stack([128 + 50 * waves, 90 + 20 * waves, np.full((height, width), 7.0)], 2)
     rgba = np.dstack([pixels, np.full((height, width), 255.0)]).astype(np.uint8)
