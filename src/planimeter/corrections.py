@@ -6,7 +6,7 @@ What was measured stays as it is: the corrected figures stand beside it, and eve
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from planimeter.measurement import Corner, Coverage, Instance, Measurement, Notes, Part, Rle, RuleResult
 from planimeter.rules import Verdict
@@ -25,7 +25,17 @@ LONGEST_MASK = 4_000_000
 """Characters of the run lengths of one mask."""
 ADDED_SCORE = 1.0
 """Of what a person added: there is no doubt of the model's in it."""
-Id = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _whole(value: object) -> object:
+    """Take 2.0 for 2, as JSON does, and refuse what pydantic would take for a number beside that."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError("it should be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Id = Annotated[Whole, Field(ge=1)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -86,7 +96,7 @@ class Changes(Part):
 class Correction(Changes):
     """A correction, as it is sent."""
 
-    after: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
+    after: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = Field(
         description="How many corrections of the measurement the sender had seen: where there are others, nothing is "
         "changed (409)."
     )
