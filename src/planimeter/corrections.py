@@ -4,7 +4,7 @@ What was measured stays as it is: the corrected figures stand beside it, and eve
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -13,7 +13,6 @@ from planimeter.rules import Verdict
 
 Origin = Literal["measured", "added", "changed"]
 Figures = Literal["measured", "corrected"]
-FIGURES: tuple[Figures, ...] = get_args(Figures)
 MOST_CHANGES = 2000
 """In one correction."""
 MOST_OBJECTS = 20_000
@@ -29,7 +28,7 @@ ADDED_SCORE = 1.0
 
 def _whole(value: object) -> object:
     """Take 2.0 for 2, as JSON does, and refuse what pydantic would take for a number beside that."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if type(value) not in {int, float}:
         raise ValueError("it should be a whole number")
     return value
 
