@@ -33,8 +33,9 @@ def _whole(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-Id = Annotated[Whole, Field(ge=1)]
+# The limits stand first: else the document of the API would not have them.
+Id = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -95,7 +96,7 @@ class Changes(Part):
 class Correction(Changes):
     """A correction, as it is sent."""
 
-    after: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = Field(
+    after: Count = Field(
         description="How many corrections of the measurement the sender had seen: where there are others, nothing is "
         "changed (409)."
     )
