@@ -19,10 +19,13 @@ export class CorrectionPanel {
     this.bar.hidden = this.foot.hidden = false;
     this.offerClasses();
     const { signal } = this.listening;
-    for (const button of this.tools)
-      button.addEventListener("click", () => editor.hold(/** @type {ToolName} */ (button.dataset.correctTool)), {
-        signal,
-      });
+    for (const button of this.tools) {
+      const hold = (/** @type {MouseEvent} */ event) => {
+        editor.hold(/** @type {ToolName} */ (button.dataset.correctTool));
+        if (event.detail) editor.viewer.canvas.focus({ preventScroll: true }); // by a hand: its keys are the picture's
+      };
+      button.addEventListener("click", hold, { signal });
+    }
     this.act("undo", () => editor.undo());
     this.act("redo", () => editor.redo());
     this.act("reject", () => editor.reject());
