@@ -241,6 +241,12 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
         "outside the picture",
     ),
     "a polygon without parts": ({"add": [{"class": "red", "polygon": []}]}, 409, "0 parts"),
+    "too many corners": (
+        {"add": [{"class": "red", "polygon": [[[1, 1]] * 100_001]}]},
+        409,
+        "100,001 corners and may have 100,000",
+    ),
+    "too many changes": ({"reject": [*range(1, 2002)]}, 409, "2,002 changes and may have 2,000"),
     "nothing": ({}, 409, "changes nothing"),
     "a word for an id": ({"reject": ["1"]}, 400, "reject.0"),
     "what nobody knows": ({"delete": [1]}, 400, "delete"),

@@ -18,6 +18,8 @@ MOST_CHANGES = 2000
 """In one correction."""
 MOST_OBJECTS = 20_000
 """In one picture, with those that were rejected."""
+MOST_CORNERS = 100_000
+"""Of all polygons of one correction."""
 LONGEST_REASON = 1000
 LONGEST_MASK = 4_000_000
 """Characters of the run lengths of one mask."""
@@ -74,6 +76,11 @@ class Changes(Part):
     def count(self) -> int:
         """How many changes these are."""
         return sum(len(getattr(self, name)) for name in Changes.model_fields)
+
+    @property
+    def corners(self) -> int:
+        """How many corners all polygons have together."""
+        return sum(len(part) for shape in (*self.add, *self.replace) for part in shape.polygon or ())
 
 
 class Correction(Changes):
