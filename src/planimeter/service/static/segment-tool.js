@@ -133,7 +133,7 @@ export class SegmentTool {
     canvas.width = window.width;
     canvas.height = window.height;
     const pen = penOf(canvas);
-    pen.drawImage(viewer.levels[0], -window.left, -window.top);
+    pen.drawImage(viewer.levels[0], -window.left, -window.top, picture.width, picture.height);
     const { data } = pen.getImageData(0, 0, window.width, window.height);
     const mask = grow(data, window, at, tolerance, this.editor.others(place), picture.height);
     return mask.area > MOST * window.width * window.height ? null : mask;
