@@ -8,8 +8,6 @@ import { grouped, percent, signed } from "./numbers.js";
 
 /** The bars above and below the picture while it is corrected: tools, what is drawn, and the percentage that comes of it. */
 export class CorrectionPanel {
-  said = "";
-
   /** @param {CorrectionEditor} editor */
   constructor(editor) {
     this.editor = editor;
@@ -82,7 +80,6 @@ export class CorrectionPanel {
 
   /** Say something that is no figure; the next change takes its place. @param {string} text */
   say(text) {
-    this.said = text;
     one(this.bar, "[data-correct-hint]").textContent = text || this.editor.tool.hint;
   }
 
@@ -106,7 +103,6 @@ export class CorrectionPanel {
     this.field("class").value = String(chosen === null ? editor.classId : editor.items[chosen].classId);
     one(this.bar, "[data-correct-swatch]").style.background = editor.colorOf(Number(this.field("class").value));
     one(this.bar, "[data-correct-hint]").textContent = tool.hint;
-    this.said = "";
     this.tell(editor.coverage.masked);
     editor.saving.write();
   }

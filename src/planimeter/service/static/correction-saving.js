@@ -172,6 +172,11 @@ export class CorrectionSaving {
     );
   }
 
+  /** What was said is over, once it is gone on; but not what is asked. */
+  quiet() {
+    if (one(this.form, "[data-correct-conflict]").hidden) this.tell("");
+  }
+
   /** @param {string} text @param {boolean} alarming */
   tell(text, alarming = false) {
     const note = one(this.form, "[data-correct-note]");
