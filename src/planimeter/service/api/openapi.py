@@ -7,12 +7,16 @@ from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from planimeter.corrections import Correction
 from planimeter.jobs.plan import TrainingPlan
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
+    audit,
     comparisons,
+    corrections,
+    datasets,
     details,
     for_programs,
     instances,
@@ -32,6 +36,7 @@ from planimeter.service.api import (
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.corrections import CorrectionList
 from planimeter.service.api.answers.jobs import JobAnswer, JobList, VersionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
@@ -61,8 +66,10 @@ RESOURCES = (
     scale,
     details,
     region,
+    corrections,
     many,
     for_programs,
+    datasets,
     comparisons,
     lots,
     models,
@@ -70,6 +77,7 @@ RESOURCES = (
     jobs,
     pins,
     trash,
+    audit,
 )
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
@@ -91,13 +99,14 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LotList,
     ProfileAnswer,
     ProfileList,
+    CorrectionList,
     JobAnswer,
     JobList,
     VersionList,
     trash.TrashList,
     trash.Restored,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile, TrainingPlan)
+BODIES: tuple[type[BaseModel], ...] = (Profile, Correction, TrainingPlan)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
@@ -106,7 +115,8 @@ SENTENCES = {
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
-    "can take, measurements of different pictures, the key of another request, or a job in another state.",
+    "can take, measurements of different pictures, the key of another request, a job in another state, or a "
+    "measurement that was corrected meanwhile.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     421: "The Host of the request is not one under which the service is reached.",
