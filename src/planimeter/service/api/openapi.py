@@ -37,6 +37,7 @@ from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
 from planimeter.service.api.answers.corrections import CorrectionList
+from planimeter.service.api.answers.drift import DriftAnswer
 from planimeter.service.api.answers.jobs import JobAnswer, JobList, VersionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
@@ -103,6 +104,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     JobAnswer,
     JobList,
     VersionList,
+    DriftAnswer,
     trash.TrashList,
     trash.Restored,
 )
