@@ -135,8 +135,8 @@ def _warnings(newest: Stretch, promise: Promise) -> list[BrokenPromise]:
             BrokenPromise(
                 "intervals_miss",
                 f"Of the {shown} pictures with an interval that were reviewed last, {newest.inside} have the "
-                f"truth inside ({100 * newest.inside / shown:.0f} %), and {100 * promise.level:.0f} % were promised: do "
-                "not rely on intervals; the pictures or the model have changed, or only doubtful ones are reviewed.",
+                f"truth inside ({100 * newest.inside / shown:.0f} %), and {100 * promise.level:.0f} % were promised: "
+                "do not rely on intervals; the pictures or the model have changed, or only doubtful ones are reviewed.",
             )
         )
     if promise.limits is not None and newest.beyond_limits is not None:
