@@ -249,6 +249,19 @@ class Unreachable(PlanimeterError):
     code = "unreachable"
 
 
+class ServiceAnswered(PlanimeterError):
+    """A service answered an error that has no class of its own here: no key, no right, or a defect of its own."""
+
+    code = "service_answered"
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
+        """As the service named it: unauthorized, forbidden, internal_error and so on."""
+        self.status = status
+        """Of the HTTP answer."""
+
+
 class TunnelFailed(PlanimeterError):
     """The public address could not be opened."""
 

@@ -68,16 +68,16 @@ class Store(Reading):
         """What belongs together by what they say."""
         self.profiles = Profiles(database)
         """How stations measure, by names."""
-        self.jobs = Jobs(database, self._ids)
-        """What takes long, beside the service."""
-        self.model_changes = ModelChanges(database, self._ids)
-        """Which versions of models were put to use, and by whom."""
         self.corrections = Corrections(database, self.outbox)
         """What people corrected of measurements."""
         self.reviews = Reviews(database)
         """What people reviewed, in numbers."""
         self.audit = Audit(database)
         """Who changed what, and when."""
+        self.jobs = Jobs(database, self._ids)
+        """What takes long, beside the service."""
+        self.model_changes = ModelChanges(database, self._ids)
+        """Which versions of models were put to use, and by whom."""
         self._keeping = threading.Lock()
 
     @classmethod

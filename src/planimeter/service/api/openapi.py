@@ -53,6 +53,10 @@ from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
 from planimeter.service.api.routes import api
+from planimeter.service.inference import messages
+from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio import messages as studio
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD, MASK_FIELD
@@ -107,8 +111,28 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     DriftAnswer,
     trash.TrashList,
     trash.Restored,
+    messages.InferenceAnswer,
+    messages.InferenceProblem,
+    messages.Live,
+    messages.InferenceModel,
+    messages.ModelReady,
+    messages.Ready,
+    messages.InferenceServer,
+    studio.HealthAnswer,
+    studio.PredictAnswer,
+    studio.SetupAnswer,
+    studio.Told,
+    studio.Versions,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile, Correction, TrainingPlan)
+BODIES: tuple[type[BaseModel], ...] = (
+    Profile,
+    Correction,
+    TrainingPlan,
+    messages.InferenceRequest,
+    studio.PredictRequest,
+    studio.Said,
+    studio.SetupRequest,
+)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
@@ -117,8 +141,8 @@ SENTENCES = {
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
-    "can take, measurements of different pictures, the key of another request, a job in another state, or a "
-    "measurement that was corrected meanwhile.",
+    "can take, measurements of different pictures, the key of another request, a measurement that was corrected "
+    "meanwhile, or a job in another state.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     421: "The Host of the request is not one under which the service is reached.",
@@ -203,19 +227,21 @@ def describe() -> Json:
 
 def _paths() -> Json:
     paths: dict[str, Json] = {}
-    for operation in (*api.operations, *probes.operations):
+    for operation in (*api.operations, *inference.operations, *label_studio.operations, *probes.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
     return paths
 
 
 def _describe(operation: Operation) -> Json:
-    parameters = [] if operation.options is None else _parameters(operation.options)
+    parameters = [] if operation.options is None else parameters_of(operation.options)
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         place = {"type": "string", **operation.places.get(name, {})}
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
-    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
+    failures = {
+        str(status): answer_of(SENTENCES[status], operation.problem) for status in _failures(operation)
+    }
     if "429" in failures:
         failures["429"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
@@ -277,7 +303,8 @@ def _form_of(kind: type[RequestOptions]) -> Json:
     return form
 
 
-def _parameters(kind: type[RequestOptions]) -> list[Json]:
+def parameters_of(kind: type[RequestOptions]) -> list[Json]:
+    """Describe options in a query."""
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {

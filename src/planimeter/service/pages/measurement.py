@@ -20,7 +20,7 @@ from planimeter.scale import METRES, Scale, clean, symbol_of
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.api.options.parsing import parse
-from planimeter.service.caller import caller
+from planimeter.service.caller import caller, may
 from planimeter.service.context import context
 from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
@@ -47,7 +47,9 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     asked = parse(ThresholdOptions, MultiDict(given("score_threshold"))).score_threshold
     record = record_at(stored, asked)
     review = review_of(record)
-    measured = record.measurement
+    figures = request.args.get("figures")
+    corrected = record.corrected is not None and asked is None and figures != "measured"
+    measured = record.with_figures("corrected" if corrected else "measured").measurement
     style = request.args.get("style", "fill")
     names = [name for name, _ in STYLES]
     sample = sample_by_sha256(measured.image.sha256)
@@ -57,11 +59,14 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     return render_template(
         "measurement.html",
         record=record,
+        measurement=measured,
+        corrected=corrected,
+        may_correct=may("measure"),
         sample=None if measured.options.counting else sample,  # its truth is of the whole picture
         stem=Path(measured.image.filename).stem,
         of=counted_part(measured.options.counting),
         of_class=class_counted(measured),
-        headline=headline(measured, _below(stored, measured)),
+        headline=headline(measured, 0 if corrected else _below(stored, measured)),
         classes=_classes(measured),
         class_list=_class_list(measured),
         colors=colors_of(measured),
@@ -69,6 +74,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         style=style if style in names else "fill",
         exports=_exports(record, asked),
         asked_threshold=asked,
+        asked_figures="measured" if figures == "measured" else None,
         # At which the measurement counts everywhere else.
         counting_threshold=stored.measurement.options.score_threshold,
         review=review,
@@ -216,6 +222,7 @@ def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
         "csv": link("api.list_instances", **at, format="csv"),
         "report": link("pages.report", ids=record.id, score_threshold=threshold),
         "candidates": link("api.candidates", id=record.id),
+        "corrections": link("api.post_correction", id=record.id),
     }
 
 
