@@ -30,6 +30,20 @@ class ReviewedPercent:
         return (self.low, self.high) == (0.0, 100.0)
 
 
+@dataclass(frozen=True)
+class UnreviewedPercent:
+    """One measurement that nobody has reviewed, in numbers."""
+
+    id: str
+    sha256: str
+    model: str
+    model_sha256: str
+    percent: float
+    low: float | None
+    high: float | None
+    verdict: str | None
+
+
 def reviewed_percents(
     connection: sa.Connection, wanted: Filter, *, most: int | None = None
 ) -> list[ReviewedPercent]:
@@ -68,3 +82,25 @@ class Reviews:
         """Return the newest reviewed measurements that match, in numbers."""
         with self._database.reading() as connection:
             return reviewed_percents(connection, wanted, most=most)
+
+    def waiting(self, wanted: Filter, *, most: int) -> list[UnreviewedPercent]:
+        """Return the newest matching measurements that nobody has reviewed, in numbers."""
+        row = MeasurementRow
+        query = (
+            sa.select(
+                row.id,
+                row.sha256,
+                row.model,
+                row.model_sha256,
+                row.percent_masked,
+                row.percent_low,
+                row.percent_high,
+                row.verdict,
+            )
+            .where(*conditions(replace(wanted, reviewed=False)), row.percent_masked.is_not(None))
+            .order_by(row.id.desc())
+            .limit(most)
+        )
+        with self._database.reading() as connection:
+            found: Any = connection.execute(query)
+            return [UnreviewedPercent(*entry) for entry in found]
