@@ -39,8 +39,9 @@ def test_the_interval_is_not_stated_of_too_few_pictures_or_without_others() -> N
     few = TRUE[: LEAST_REVIEWED - 1]
     assert predicted_mean(few, few, OTHERS) is None
     assert predicted_mean(TRUE, MEASURED, []) is None
+    assert predicted_mean(TRUE, MEASURED, OTHERS[: len(TRUE) - 1]) is None
     assert predicted_mean([], [], OTHERS) is None
-    same = predicted_mean([3.0] * 12, [3.0] * 12, [3.0] * 5)
+    same = predicted_mean([3.0] * 12, [3.0] * 12, [3.0] * 15)
     assert same is not None
     assert (same.mean, same.low, same.high, same.bias) == (3, 3, 3, 0)
 

@@ -36,12 +36,12 @@ class PredictedMean:
 def predicted_mean(
     true: Sequence[float], measured: Sequence[float], others: Sequence[float]
 ) -> PredictedMean | None:
-    """Return the mean of all pictures; None where too few were reviewed, or there are no others.
+    """Return the mean of all pictures; None where too few were reviewed, or more than there are others.
 
     `true` and `measured` are percentages of the same pictures, the reviewed ones; `others` those measured alone.
     """
     alone = field_mean(true)
-    if alone is None or len(true) < LEAST_REVIEWED or not others:
+    if alone is None or len(true) < LEAST_REVIEWED or len(others) < len(true):
         return None
     rest = [value - found for value, found in zip(true, measured, strict=True)]
     mean = _mean(others) + _mean(rest)

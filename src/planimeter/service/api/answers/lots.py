@@ -76,7 +76,8 @@ class LotOfModel(Answer):
         description="100 · confidence_95 / mean_percent; null without an interval, and where the mean is 0."
     )
     with_reviewed: ReviewedMean | None = Field(
-        description="The mean with what people reviewed; null where that are less than 10 pictures, or all of them."
+        description="The mean with what people reviewed; null where that are less than 10 pictures, or "
+        "more than half of them."
     )
     aim: Aimed | None = Field(description="Null for one picture, and for a tenth of a mean of 0.")
     score_thresholds: list[float] = Field(description="At which the pictures count.")
