@@ -286,7 +286,7 @@ def test_the_document_of_a_job_is_what_its_folder_says(client: FlaskClient, part
     job = (
         parts.jobs.folder(id_)
         .prepared()
-        .job(work_folder=Path("work"), packs_folder=Path("packs"), start=Path("start"))
+        .job(work_folder=Path("work"), packs_folder=Path("packs"), start=Path("start"), reviewed={})
     )
     assert (job.recipe.epochs, job.recipe.minutes, job.recipe.batch) == (3, None, 2)
 

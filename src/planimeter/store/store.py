@@ -32,6 +32,7 @@ from planimeter.store.records import Records
 from planimeter.store.removal import Removal
 from planimeter.store.requests import RequestKey
 from planimeter.store.retention import Retention
+from planimeter.store.reviews import Reviews
 from planimeter.store.scales import Scales
 from planimeter.store.sizes import stored_bytes
 from planimeter.store.thresholds import save_threshold
@@ -69,6 +70,8 @@ class Store(Reading):
         """How stations measure, by names."""
         self.corrections = Corrections(database, self.outbox)
         """What people corrected of measurements."""
+        self.reviews = Reviews(database)
+        """What people reviewed, in numbers."""
         self.audit = Audit(database)
         """Who changed what, and when."""
         self.jobs = Jobs(database, self._ids)
