@@ -39,7 +39,7 @@ def test_options_are_described_with_their_limits() -> None:
     }
     listed = {entry["name"]: entry["schema"] for entry in paths["/api/v1/measurements"]["get"]["parameters"]}
     filters = {"ids", "batch", "model", "class", "filename", "since", "until", "min_percent", "max_percent"}
-    filters |= {"lot", "sample", "operator", "tag", "profile", "verdict"}
+    filters |= {"lot", "sample", "operator", "tag", "profile", "verdict", "reviewed"}
     assert set(listed) == {"limit", "before", "order"} | filters
     for name in ("csv", "coco", "zip", "trend", "statistics"):
         parameters = paths[f"/api/v1/measurements/{name}"]["get"]["parameters"]

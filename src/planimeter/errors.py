@@ -95,6 +95,12 @@ class ScoresNotKept(PlanimeterError):
     code = "scores_not_kept"
 
 
+class CorrectedMeanwhile(PlanimeterError):
+    """A measurement was corrected, or changed, since the one who corrects it had seen it."""
+
+    code = "corrected_meanwhile"
+
+
 class CountDiffers(PlanimeterError):
     """Not as many measurements match as the request says: deleting many needs their number."""
 

@@ -8,13 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.measurement import Rle
 
 __all__ = [
+    "Added",
     "Aimed",
+    "Changes",
     "ClassColor",
     "ClassCoverage",
     "ClassOverlap",
     "ClassPercent",
     "ClassStatistics",
     "ComparisonAnswer",
+    "CorrectedAnswer",
+    "CorrectedInstance",
+    "CorrectionAnswer",
+    "CorrectionList",
     "Counting",
     "Coverage",
     "Deleted",
@@ -54,7 +60,9 @@ __all__ = [
     "ProfileList",
     "ProfileUsed",
     "ProfileVersion",
+    "Reclassed",
     "Region",
+    "Replaced",
     "Restored",
     "Rle",
     "Rule",
@@ -80,6 +88,17 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, protected_namespaces=())
 
 
+class Added(Answer):
+    """An object that was not found."""
+
+    mask: Rle | None = None
+    """COCO RLE of the picture's size, with compressed counts."""
+    polygon: list[list[tuple[float, float]]] | None = None
+    """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
+    it where its centre lies inside a part or on its edge."""
+    class_name: str = Field(alias="class")
+
+
 class Aimed(Answer):
     """How many pictures the mean needs to be known so closely, as if further ones vary like these."""
 
@@ -91,6 +110,21 @@ class Aimed(Answer):
     """The least n for which t s / √n is at most that, with the t of n itself."""
     more: int
     """How many those are beside the ones that are there."""
+
+
+class Changes(Answer):
+    """What is wrong with a list of instances."""
+
+    reject: list[int] = Field(default_factory=list)
+    """Ids of instances that are none."""
+    restore: list[int] = Field(default_factory=list)
+    """Ids of rejected ones that are some after all."""
+    reclass: "list[Reclassed]" = Field(default_factory=list)
+    """Other classes."""
+    add: "list[Added]" = Field(default_factory=list)
+    """What was missed; it gets ids that nothing had before."""
+    replace: "list[Replaced]" = Field(default_factory=list)
+    """Other masks."""
 
 
 class ClassColor(Answer):
@@ -166,6 +200,76 @@ class ComparisonAnswer(Answer):
     """Every class that either model knows."""
     picture_url: str
     """The difference drawn: only the first #e69f00, only the second #56b4e9, both pale."""
+
+
+class CorrectedAnswer(Answer):
+    """What people corrected of a measurement; everything else of it stays as measured."""
+
+    number: int
+    """How many corrections there were."""
+    at: datetime
+    """Of the last correction."""
+    by: str | None
+    """Who made the last one: the name of the key; null where none is asked for."""
+    reviewed: bool
+    """Whether the last one said that all of the picture is right."""
+    coverage: "Coverage"
+    """Without intervals: the model's errors are not those of a person."""
+    instances: "list[CorrectedInstance]"
+    """By their ids."""
+    notes: "list[Note]" = Field(default_factory=list)
+    """What a careful reader must know of these figures."""
+    verdict: Literal["pass", "fail", "undecided"] | None = None
+    """By the same rules as the measured one."""
+    rules: "list[RuleResult]" = Field(default_factory=list)
+
+
+class CorrectedInstance(Answer):
+    """One object after corrections."""
+
+    id: int
+    """Stays the same in all corrections; the value of its pixels in the instance mask."""
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    """As the model gave it; 1 for what a person added."""
+    bbox: tuple[float, float, float, float]
+    """X, y, width, height in pixels."""
+    area_px: int
+    """Pixels of the mask."""
+    percent: float
+    """Area_px in percent of the pixels counted."""
+    area: float | None = None
+    """The same in the square of the scale's unit; null without a scale."""
+    mask: "Rle | Polygons | None" = None
+    origin: Literal["measured", "added", "changed"]
+    """Whether it is as measured, was added by a person, or got another class or mask."""
+
+
+class CorrectionAnswer(Answer):
+    """One correction."""
+
+    number: int
+    """1, 2, …"""
+    at: datetime
+    by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    reason: str
+    complete: bool
+    """Whether all of the picture was right after it."""
+    changes: "Changes"
+    """As they were sent, with all masks as run lengths."""
+    percent_masked: float | None
+    """After it, of what counted then."""
+    sha256: str
+    """Of all of it; the audit trail holds the same."""
+
+
+class CorrectionList(Answer):
+    """The corrections of one measurement."""
+
+    corrections: "list[CorrectionAnswer]"
+    """The first one first."""
 
 
 class Counting(Answer):
@@ -310,6 +414,8 @@ class InstanceFigures(Answer):
 class InstanceList(Answer):
     """The instances of one measurement in numbers, by falling score."""
 
+    figures: Literal["measured", "corrected"]
+    """Whether they are as measured, or as corrected by people."""
     scale: "Scale | None"
     """How large a pixel is; null where nothing is known of it."""
     instances: "list[InstanceFigures]"
@@ -369,6 +475,12 @@ class LineAnswer(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     percent_masked: float | None
     """Null where nothing was found of the class that it would be of."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right."""
+    corrections: int
+    """How many there were."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none."""
     instance_count: int
     score_threshold: float
     kept_threshold: float | None
@@ -487,10 +599,17 @@ class MeasurementAnswer(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     """By the rules of that version of the profile; null where it has none."""
     coverage: "Coverage"
+    """As measured, whatever was corrected."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right, as it was measured or corrected."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none, and where percent_masked would be."""
     rules: "list[RuleResult]"
     """Of the profile, in its order."""
     instances: "list[Instance]"
-    """By falling score."""
+    """As measured, by falling score."""
+    corrected: "CorrectedAnswer | None"
+    """The figures after corrections; null where there were none."""
     notes: "list[Note]"
     """What a careful reader must know; programs read the codes."""
     overlay_url: str
@@ -547,6 +666,11 @@ class MeasurementSummary(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     """By the rules of that version of the profile; null where it has none."""
     coverage: "Coverage"
+    """As measured, whatever was corrected."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right, as it was measured or corrected."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none, and where percent_masked would be."""
     instance_count: int
     overlay_url: str
     """Relative to the address requested."""
@@ -846,6 +970,13 @@ class ProfileVersion(Answer):
     """Relative to the address requested."""
 
 
+class Reclassed(Answer):
+    """Another class for an object."""
+
+    id: int
+    class_name: str = Field(alias="class")
+
+
 class Region(Answer):
     """A part of a picture: polygons in its pixels, each a list of corners [x, y].
 
@@ -857,6 +988,17 @@ class Region(Answer):
     """What counts; without any polygon here, all but what is excluded."""
     exclude: list[list[tuple[float, float]]] = Field(default_factory=list)
     """What does not."""
+
+
+class Replaced(Answer):
+    """Another mask for an object: one that was cut, erased, painted on or joined with another."""
+
+    mask: Rle | None = None
+    """COCO RLE of the picture's size, with compressed counts."""
+    polygon: list[list[tuple[float, float]]] | None = None
+    """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
+    it where its centre lies inside a part or on its edge."""
+    id: int
 
 
 class Restored(Answer):

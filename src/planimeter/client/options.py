@@ -5,46 +5,29 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 
+class AnswerOptions(TypedDict, total=False):
+    """How an answer is written."""
+
+    mask_format: Literal["rle", "polygon", "none"] | None
+    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
+
+
+class AuditOptions(TypedDict, total=False):
+    """Which entries of the audit trail."""
+
+    after: int | None
+    """Only entries after this sequence: the cursor."""
+    measurement: str | None
+    """Only those of this measurement."""
+    limit: int | None
+    """How many; without it all of them."""
+
+
 class DeletingOptions(TypedDict, total=False):
     """Options of deleting one measurement."""
 
     for_good: bool | None
     """Past the trash, from which it could be brought back: the files are removed at once."""
-
-
-class FilterOptions(TypedDict, total=False):
-    """Which measurements match: all that fulfil every condition given."""
-
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
 
 
 class LotListOptions(TypedDict, total=False):
@@ -75,14 +58,6 @@ class ScaleOptions(TypedDict, total=False):
     """How long that bar is, in the unit."""
 
 
-class ThresholdOptions(TypedDict, total=False):
-    """Options of reading a measurement as another threshold would have made it."""
-
-    score_threshold: float | None
-    """Answers as if the picture had been measured with this threshold; the network does not run again and
-    the record stays as it is."""
-
-
 class VersionOptions(TypedDict, total=False):
     """Options of reading a profile."""
 
@@ -90,16 +65,41 @@ class VersionOptions(TypedDict, total=False):
     """An earlier version, also of a profile that was deleted; without it, what it says now."""
 
 
-class ArchiveOptions(FilterOptions, total=False):
-    """Options of the archive of pictures."""
-
-    content: Literal["overlay", "mask", "image"] | None
-    """The drawn pictures, the masks, or the pictures as uploaded."""
-
-
-class DeleteOptions(FilterOptions, total=False):
+class DeleteOptions(TypedDict, total=False):
     """Options of deleting many measurements."""
 
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
     for_good: bool | None
     """Past the trash, from which it could be brought back: the files are removed at once."""
 
@@ -126,29 +126,41 @@ class DifferenceOptions(TypedDict, total=False):
     """PNG is exact, JPEG small."""
 
 
-class ExportOptions(ThresholdOptions, total=False):
-    """Options of one measurement as a file for another program."""
-
-
-class InstancesOptions(ThresholdOptions, total=False):
-    """Options of listing the instances of one measurement."""
-
-
-class ManyExportOptions(FilterOptions, total=False):
-    """Options of many measurements as a file for another program."""
-
-
-class MaskOptions(ThresholdOptions, total=False):
-    """Options of the mask picture."""
-
-    kind: Literal["binary", "class", "instance"] | None
-    """0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where masks overlap,
-    the higher score wins."""
-
-
-class OrderOptions(FilterOptions, total=False):
+class OrderOptions(TypedDict, total=False):
     """Which measurements, in which order."""
 
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
     order: (
         Literal[
             "-created_at",
@@ -167,27 +179,175 @@ class OrderOptions(FilterOptions, total=False):
     """What to sort by; with a minus it falls. What is equal there goes by time."""
 
 
-class OverlayOptions(ThresholdOptions, total=False):
-    """Options of the drawn picture."""
-
-    style: Literal["fill", "outline", "splash"] | None
-    """Masks filled, only outlined, or in colour on the grey picture (splash)."""
-    format: Literal["png", "jpeg"] | None
-    """PNG is exact, JPEG small."""
-
-
-class StatisticsOptions(FilterOptions, total=False):
+class StatisticsOptions(TypedDict, total=False):
     """Options of the statistics."""
 
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
     limit_percent: float | None
     """A picture passes with at most so many percent masked; the others are counted as above."""
 
 
-class TrendOptions(FilterOptions, total=False):
+class TrendOptions(TypedDict, total=False):
     """Options of the trend."""
 
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
     buckets: int | None
     """The most stretches of time to sum up in."""
+
+
+class ArchiveOptions(TypedDict, total=False):
+    """Options of the archive of pictures."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
+    content: Literal["overlay", "mask", "image"] | None
+    """The drawn pictures, the masks, or the pictures as uploaded."""
+
+
+class CocoOptions(TypedDict, total=False):
+    """Options of one COCO data set."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
+
+
+class FiguresOptions(TypedDict, total=False):
+    """Options of what carries the figures of one measurement."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
+    score_threshold: float | None
+    """Answers as if the picture had been measured with this threshold; the network does not run again and
+    the record stays as it is."""
 
 
 class LinesOptions(OrderOptions, total=False):
@@ -203,11 +363,52 @@ class ListOptions(OrderOptions, total=False):
     """Options of listing measurements."""
 
 
-class ReadOptions(ThresholdOptions, total=False):
+class ManyExportOptions(TypedDict, total=False):
+    """Options of many measurements as a file for another program."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
+    ids: Sequence[str] | str
+    """Only these: ids with commas between them, at most 1,000; may be repeated."""
+    batch: str | None
+    """Only those sent under this name."""
+    lot: str | None
+    """Only those of this lot."""
+    sample: str | None
+    """Only those of this sample."""
+    operator: str | None
+    """Only those of this operator."""
+    tag: Sequence[str] | str
+    """Only those with this tag; several, with commas between them or repeated: with all of them."""
+    profile: str | None
+    """Only those measured by the profile of this name, in any of its versions."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
+    model: str | None
+    """Only those of this model."""
+    class_: str | None
+    """Only those that found this class."""
+    filename: str | None
+    """Only those whose file name contains this; capitals make no difference."""
+    since: datetime | str
+    """Only from this time on (ISO 8601; UTC without a zone)."""
+    until: datetime | str
+    """Only before this time (ISO 8601; UTC without a zone)."""
+    min_percent: float | None
+    """Only those with at least so many percent masked."""
+    max_percent: float | None
+    """Only those with at most so many percent masked."""
+
+
+class ReadOptions(AnswerOptions, total=False):
     """Options of reading one measurement."""
 
-    mask_format: Literal["rle", "polygon", "none"] | None
-    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
+    score_threshold: float | None
+    """Answers as if the picture had been measured with this threshold; the network does not run again and
+    the record stays as it is."""
 
 
 class RegionOptions(TypedDict, total=False):
@@ -242,7 +443,32 @@ class TableOptions(OrderOptions, total=False):
     excel_semicolon has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."""
 
 
-class UploadOptions(TypedDict, total=False):
+class ExportOptions(FiguresOptions, total=False):
+    """Options of one measurement as a file for another program."""
+
+
+class InstancesOptions(FiguresOptions, total=False):
+    """Options of listing the instances of one measurement."""
+
+
+class MaskOptions(FiguresOptions, total=False):
+    """Options of the mask picture."""
+
+    kind: Literal["binary", "class", "instance"] | None
+    """0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where masks overlap,
+    the higher score wins."""
+
+
+class OverlayOptions(FiguresOptions, total=False):
+    """Options of the drawn picture."""
+
+    style: Literal["fill", "outline", "splash"] | None
+    """Masks filled, only outlined, or in colour on the grey picture (splash)."""
+    format: Literal["png", "jpeg"] | None
+    """PNG is exact, JPEG small."""
+
+
+class UploadOptions(AnswerOptions, total=False):
     """Options of measuring a picture."""
 
     lot: str | None
@@ -284,8 +510,6 @@ class UploadOptions(TypedDict, total=False):
     region_mask: bytes
     """A picture of the same size whose pixels count where they are not black: a second file in a form, else
     its base64."""
-    mask_format: Literal["rle", "polygon", "none"] | None
-    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
     model: str | None
     """Name of the model; without it, the default of the service."""
     whole: bool | None

@@ -30,6 +30,8 @@ def mask_of(record: Record, kind: MaskKind = "binary") -> bytes:
     if kind == "binary":
         return encode_mask_png(union_mask(masks, image.height, image.width))
     if kind == "instance":
-        return encode_mask_png(instance_map(masks, image.height, image.width))
+        return encode_mask_png(
+            instance_map(masks, image.height, image.width, [entry.id for entry in instances])
+        )
     labels = [entry.class_id for entry in instances]
     return encode_mask_png(class_map(masks, labels, image.height, image.width))

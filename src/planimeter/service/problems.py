@@ -23,6 +23,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownLot: 404,
     errors.UnknownProfile: 404,
     errors.ScoresNotKept: 409,
+    errors.CorrectedMeanwhile: 409,
     errors.CountDiffers: 409,
     errors.CursorGone: 409,
     errors.KeyReused: 409,

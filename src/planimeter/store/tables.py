@@ -62,6 +62,7 @@ class MeasurementRow(Table):
         Index("measurements_by_sample", "sample", "id"),
         Index("measurements_by_operator", "operator", "id"),
         Index("measurements_by_profile", "profile", "id"),
+        Index("measurements_by_reviewed", "reviewed", "id"),
         Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )
@@ -108,6 +109,11 @@ class MeasurementRow(Table):
     profile_version: Mapped[int | None] = mapped_column(Integer)
     verdict: Mapped[str | None] = mapped_column(String(16))
     """Of its rules: pass, fail or undecided; none without rules."""
+    corrections: Mapped[int] = mapped_column(Integer, server_default="0", default=0)
+    """How many there were; all other figures here are as measured."""
+    reviewed: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
+    """Whether the last one said that all is right; retention leaves it alone then."""
+    corrected_percent_masked: Mapped[float | None] = mapped_column(Float)
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)
@@ -175,6 +181,34 @@ class CandidatesRow(Table):
         ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
     )
     packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CorrectionRow(Table):
+    """One correction of one measurement: never changed."""
+
+    __tablename__ = "corrections"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """1, 2, …"""
+    document: Mapped[str] = mapped_column(Text)
+    """All of it as canonical JSON: the audit trail holds its hash."""
+
+
+class CorrectedRow(Table):
+    """What the corrections of a measurement come to."""
+
+    __tablename__ = "corrected_documents"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)
+    """The figures, see `planimeter.corrections.Corrected`."""
+    objects: Mapped[str] = mapped_column(Text)
+    """All objects as canonical JSON, rejected ones too: the last correction holds its hash."""
 
 
 class ThresholdRow(Table):

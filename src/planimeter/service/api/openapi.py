@@ -7,11 +7,14 @@ from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from planimeter.corrections import Correction
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
+    audit,
     comparisons,
+    corrections,
     details,
     for_programs,
     instances,
@@ -30,6 +33,7 @@ from planimeter.service.api import (
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.corrections import CorrectionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
 from planimeter.service.api.answers.measurements import (
@@ -62,6 +66,7 @@ RESOURCES = (
     scale,
     details,
     region,
+    corrections,
     many,
     for_programs,
     comparisons,
@@ -70,6 +75,7 @@ RESOURCES = (
     profiles,
     pins,
     trash,
+    audit,
 )
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
@@ -91,6 +97,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LotList,
     ProfileAnswer,
     ProfileList,
+    CorrectionList,
     trash.TrashList,
     trash.Restored,
     messages.InferenceAnswer,
@@ -108,6 +115,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
 )
 BODIES: tuple[type[BaseModel], ...] = (
     Profile,
+    Correction,
     messages.InferenceRequest,
     studio.PredictRequest,
     studio.Said,
@@ -121,7 +129,8 @@ SENTENCES = {
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
-    "can take, measurements of different pictures, or the key of another request.",
+    "can take, measurements of different pictures, the key of another request, or a measurement that was corrected "
+    "meanwhile.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     421: "The Host of the request is not one under which the service is reached.",

@@ -20,6 +20,7 @@ from planimeter.scale import METRES, Scale, clean, symbol_of
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options.measurements import ThresholdOptions
 from planimeter.service.api.options.parsing import parse
+from planimeter.service.caller import caller
 from planimeter.service.context import context
 from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
@@ -136,7 +137,7 @@ def delete(id: str) -> AnyResponse:  # noqa: A002
 @needs("measure")
 def pin(id: str) -> AnyResponse:  # noqa: A002
     """Pin a measurement, or take its pin away, and lead back to it."""
-    record = context().store.pin(id, pinned="pinned" in request.form)
+    record = context().store.pin(id, pinned="pinned" in request.form, by=caller())
     review = review_of(record)
     return redirect(link("pages.measurement", id=id, **(review.query if review else {})), 303)
 
