@@ -104,6 +104,12 @@ def test_every_operation_of_the_document_has_a_method_or_is_named_as_left_out(
     with zipfile.ZipFile(client.archive(tmp_path / "all.zip", content="mask")) as archive:
         assert len(archive.namelist()) == 3
 
+    corrected = client.correct(again.id, after=0, reject=[1], reason="a reflection", complete=True).corrected
+    assert corrected is not None
+    assert (corrected.coverage.percent_masked, corrected.number, corrected.reviewed) == (0.0, 1, True)
+    assert [entry.reason for entry in client.corrections(again.id)] == ["a reflection"]
+    assert json.loads(client.export(again.id, "coco", figures="corrected"))["annotations"] == []
+
     assert client.keep_threshold(first.id, 0.8).coverage.percent_masked == 25.0
     assert client.keep_threshold(first.id, None).kept_threshold is None
     assert client.set_details(first.id, lot="B", note="scratched").note == "scratched"

@@ -30,6 +30,7 @@ HERE = "http://127.0.0.1:8000"
 LEFT_OUT = {
     ("get", "/api/v1/measurements/coco"): "export_many with the format coco gives the same",
     ("get", "/api/v1/measurements/{id}/coco"): "export with the format coco gives it, and says more",
+    ("get", "/api/v1/audit"): "planimeter audit export writes it, and verifies it",
     ("get", "/metrics"): "for Prometheus",
     ("get", "/healthz"): "for supervisors; ready asks more",
 }

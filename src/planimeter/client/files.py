@@ -43,11 +43,11 @@ class Downloads:
         """Return the picture of a comparison."""
         return self._bytes("/comparisons/picture", {"first": first, "second": second, **options})
 
-    def export(self, id_: str, format: str, **options: Unpack[asked.ThresholdOptions]) -> bytes:  # noqa: A002
+    def export(self, id_: str, format: str, **options: Unpack[asked.ExportOptions]) -> bytes:  # noqa: A002
         """Return a measurement as a file for another program; docs/exports.md lists the formats."""
         return self._bytes(f"{MEASUREMENTS}{place(id_)}/export", {"format": format, **options})
 
-    def export_many(self, to: To, format: str, **filters: Unpack[asked.FilterOptions]) -> Path:  # noqa: A002
+    def export_many(self, to: To, format: str, **filters: Unpack[asked.ManyExportOptions]) -> Path:  # noqa: A002
         """Write the measurements that match to a file for another program: a json or a zip, as the format has it."""
         return self._transport.save(f"{MEASUREMENTS}/export", {"format": format, **filters}, Path(to))
 

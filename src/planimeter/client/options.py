@@ -30,43 +30,8 @@ class DeletingOptions(TypedDict, total=False):
     """Past the trash, from which it could be brought back: the files are removed at once."""
 
 
-class LotListOptions(TypedDict, total=False):
-    """Options of listing lots."""
-
-    name: str | None
-    """Only those whose name contains this."""
-
-
-class LotOptions(TypedDict, total=False):
-    """Options of summing up a lot."""
-
-    limit_percent: float | None
-    """A picture passes with at most so many percent masked."""
-    within: float | None
-    """Percentage points to either side of the mean that the 95 % confidence interval is to reach at most:
-    how many more pictures that needs is told. Without it, a tenth of the mean."""
-
-
-class ScaleOptions(TypedDict, total=False):
-    """How large a pixel is: by its side, or by a line on the picture and its length."""
-
-    pixel_size: float | None
-    """Side of a pixel in the unit; or line and length."""
-    line: str | None
-    """A scale bar in the picture, as x0,y0,x1,y1 in its pixels."""
-    length: float | None
-    """How long that bar is, in the unit."""
-
-
-class VersionOptions(TypedDict, total=False):
-    """Options of reading a profile."""
-
-    version: int | None
-    """An earlier version, also of a profile that was deleted; without it, what it says now."""
-
-
-class DeleteOptions(TypedDict, total=False):
-    """Options of deleting many measurements."""
+class FilterOptions(TypedDict, total=False):
+    """Which measurements match: all that fulfil every condition given."""
 
     ids: Sequence[str] | str
     """Only these: ids with commas between them, at most 1,000; may be repeated."""
@@ -100,6 +65,70 @@ class DeleteOptions(TypedDict, total=False):
     """Only those with at least so many percent masked."""
     max_percent: float | None
     """Only those with at most so many percent masked."""
+
+
+class GivenFigures(TypedDict, total=False):
+    """Which figures an answer carries; it says so itself, too."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
+
+
+class LotListOptions(TypedDict, total=False):
+    """Options of listing lots."""
+
+    name: str | None
+    """Only those whose name contains this."""
+
+
+class LotOptions(TypedDict, total=False):
+    """Options of summing up a lot."""
+
+    limit_percent: float | None
+    """A picture passes with at most so many percent masked."""
+    within: float | None
+    """Percentage points to either side of the mean that the 95 % confidence interval is to reach at most:
+    how many more pictures that needs is told. Without it, a tenth of the mean."""
+
+
+class NamedPictures(TypedDict, total=False):
+    """How pictures are called."""
+
+    pictures: Literal["uploaded", "stored"] | None
+    """How the file calls pictures: as they were uploaded, or as they are stored and as the archive of
+    pictures calls them, with the id of the measurement: so corrections find their way back."""
+
+
+class ScaleOptions(TypedDict, total=False):
+    """How large a pixel is: by its side, or by a line on the picture and its length."""
+
+    pixel_size: float | None
+    """Side of a pixel in the unit; or line and length."""
+    line: str | None
+    """A scale bar in the picture, as x0,y0,x1,y1 in its pixels."""
+    length: float | None
+    """How long that bar is, in the unit."""
+
+
+class ThresholdOptions(TypedDict, total=False):
+    """Options of reading a measurement as another threshold would have made it."""
+
+    score_threshold: float | None
+    """Answers as if the picture had been measured with this threshold; the network does not run again and
+    the record stays as it is."""
+
+
+class VersionOptions(TypedDict, total=False):
+    """Options of reading a profile."""
+
+    version: int | None
+    """An earlier version, also of a profile that was deleted; without it, what it says now."""
+
+
+class DeleteOptions(FilterOptions, total=False):
+    """Options of deleting many measurements."""
+
     for_good: bool | None
     """Past the trash, from which it could be brought back: the files are removed at once."""
 
@@ -126,41 +155,9 @@ class DifferenceOptions(TypedDict, total=False):
     """PNG is exact, JPEG small."""
 
 
-class OrderOptions(TypedDict, total=False):
+class OrderOptions(FilterOptions, total=False):
     """Which measurements, in which order."""
 
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
     order: (
         Literal[
             "-created_at",
@@ -179,175 +176,33 @@ class OrderOptions(TypedDict, total=False):
     """What to sort by; with a minus it falls. What is equal there goes by time."""
 
 
-class StatisticsOptions(TypedDict, total=False):
+class StatisticsOptions(FilterOptions, total=False):
     """Options of the statistics."""
 
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
     limit_percent: float | None
     """A picture passes with at most so many percent masked; the others are counted as above."""
 
 
-class TrendOptions(TypedDict, total=False):
+class TrendOptions(FilterOptions, total=False):
     """Options of the trend."""
 
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
     buckets: int | None
     """The most stretches of time to sum up in."""
 
 
-class ArchiveOptions(TypedDict, total=False):
+class ArchiveOptions(FilterOptions, GivenFigures, total=False):
     """Options of the archive of pictures."""
 
-    figures: Literal["measured", "corrected"] | None
-    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
-    which it carries."""
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
     content: Literal["overlay", "mask", "image"] | None
     """The drawn pictures, the masks, or the pictures as uploaded."""
 
 
-class CocoOptions(TypedDict, total=False):
+class CocoOptions(FilterOptions, GivenFigures, total=False):
     """Options of one COCO data set."""
 
-    figures: Literal["measured", "corrected"] | None
-    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
-    which it carries."""
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
 
-
-class FiguresOptions(TypedDict, total=False):
+class FiguresOptions(ThresholdOptions, GivenFigures, total=False):
     """Options of what carries the figures of one measurement."""
-
-    figures: Literal["measured", "corrected"] | None
-    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
-    which it carries."""
-    score_threshold: float | None
-    """Answers as if the picture had been measured with this threshold; the network does not run again and
-    the record stays as it is."""
 
 
 class LinesOptions(OrderOptions, total=False):
@@ -363,52 +218,8 @@ class ListOptions(OrderOptions, total=False):
     """Options of listing measurements."""
 
 
-class ManyExportOptions(TypedDict, total=False):
-    """Options of many measurements as a file for another program."""
-
-    figures: Literal["measured", "corrected"] | None
-    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
-    which it carries."""
-    ids: Sequence[str] | str
-    """Only these: ids with commas between them, at most 1,000; may be repeated."""
-    batch: str | None
-    """Only those sent under this name."""
-    lot: str | None
-    """Only those of this lot."""
-    sample: str | None
-    """Only those of this sample."""
-    operator: str | None
-    """Only those of this operator."""
-    tag: Sequence[str] | str
-    """Only those with this tag; several, with commas between them or repeated: with all of them."""
-    profile: str | None
-    """Only those measured by the profile of this name, in any of its versions."""
-    verdict: Literal["pass", "fail", "undecided"] | None
-    """Only those whose rules say this."""
-    reviewed: bool | None
-    """Only those that a person said are right, or only the others."""
-    model: str | None
-    """Only those of this model."""
-    class_: str | None
-    """Only those that found this class."""
-    filename: str | None
-    """Only those whose file name contains this; capitals make no difference."""
-    since: datetime | str
-    """Only from this time on (ISO 8601; UTC without a zone)."""
-    until: datetime | str
-    """Only before this time (ISO 8601; UTC without a zone)."""
-    min_percent: float | None
-    """Only those with at least so many percent masked."""
-    max_percent: float | None
-    """Only those with at most so many percent masked."""
-
-
-class ReadOptions(AnswerOptions, total=False):
+class ReadOptions(AnswerOptions, ThresholdOptions, total=False):
     """Options of reading one measurement."""
-
-    score_threshold: float | None
-    """Answers as if the picture had been measured with this threshold; the network does not run again and
-    the record stays as it is."""
 
 
 class RegionOptions(TypedDict, total=False):
@@ -443,12 +254,12 @@ class TableOptions(OrderOptions, total=False):
     excel_semicolon has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."""
 
 
-class ExportOptions(FiguresOptions, total=False):
-    """Options of one measurement as a file for another program."""
-
-
 class InstancesOptions(FiguresOptions, total=False):
     """Options of listing the instances of one measurement."""
+
+
+class ManyExportOptions(FilterOptions, GivenFigures, NamedPictures, total=False):
+    """Options of many measurements as a file for another program."""
 
 
 class MaskOptions(FiguresOptions, total=False):
@@ -468,8 +279,12 @@ class OverlayOptions(FiguresOptions, total=False):
     """PNG is exact, JPEG small."""
 
 
-class UploadOptions(AnswerOptions, total=False):
-    """Options of measuring a picture."""
+class ExportOptions(FiguresOptions, NamedPictures, total=False):
+    """Options of one measurement as a file for another program."""
+
+
+class PictureOptions(TypedDict, total=False):
+    """How a picture is measured, and what is said of it."""
 
     lot: str | None
     """The lot that the picture belongs to; at most 100 characters."""
@@ -510,6 +325,11 @@ class UploadOptions(AnswerOptions, total=False):
     region_mask: bytes
     """A picture of the same size whose pixels count where they are not black: a second file in a form, else
     its base64."""
+
+
+class UploadOptions(AnswerOptions, PictureOptions, total=False):
+    """Options of measuring a picture."""
+
     model: str | None
     """Name of the model; without it, the default of the service."""
     whole: bool | None
