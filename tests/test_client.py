@@ -109,6 +109,8 @@ def test_every_operation_of_the_document_has_a_method_or_is_named_as_left_out(
     assert (corrected.coverage.percent_masked, corrected.number, corrected.reviewed) == (0.0, 1, True)
     assert [entry.reason for entry in client.corrections(again.id)] == ["a reflection"]
     assert json.loads(client.export(again.id, "coco", figures="corrected"))["annotations"] == []
+    with zipfile.ZipFile(client.reviewed_dataset(tmp_path / "reviewed.zip", format="zip")) as archive:
+        assert len(archive.namelist()) >= 2
 
     assert client.keep_threshold(first.id, 0.8).coverage.percent_masked == 25.0
     assert client.keep_threshold(first.id, None).kept_threshold is None

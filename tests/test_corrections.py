@@ -3,7 +3,9 @@
 import json
 import zipfile
 from io import BytesIO
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from fakes import blocks, encoded
+from planimeter.labels import Report, open_labels
+from planimeter.labels.shapes import unite
 from planimeter.masks.rle import rle_decode, rle_encode
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import Rle
@@ -455,3 +459,34 @@ def test_any_corrections_come_to_what_a_plain_model_says(
         assert {entry["id"]: (entry["class"], rle(pixels(entry))) for entry in found["instances"]} == {
             number: (name, rle(mask)) for number, (name, mask, there) in plain.items() if there
         }
+
+
+def test_reviewed_pictures_are_a_data_set_to_train_and_to_evaluate_with(
+    client: FlaskClient, tmp_path: Path
+) -> None:
+    older, newer, other, part, plain = (post(client, filename=name)["id"] for name in ("a.png",) * 5)
+    del older, plain
+    for id_, shape in ((newer, box(60, 0, 64, 4)), (other, box(70, 0, 74, 4))):
+        correct(client, id_, reject=[1], add=[{"class": "red", "mask": rle(shape)}])
+    client.put(f"{MEASUREMENTS}/{part}/region", query_string={"whole": "true", "least_area": 2})
+    correct(client, part, complete=True)
+    assert body(client.get("/api/v1/datasets/reviewed"))["images"] == []
+    correct(client, newer, 1, complete=True)
+    correct(client, other, 1, complete=True)
+    found = body(client.get("/api/v1/datasets/reviewed"))
+    assert [image["measurement"] for image in found["images"]] == [other], "of one picture the newest"
+    url = urljoin("/api/v1/datasets/reviewed", found["images"][0]["coco_url"])
+    assert client.get(url).data == PICTURE
+    assert body(client.get("/api/v1/datasets/reviewed?model=none"))["images"] == []
+    answer = client.get("/api/v1/datasets/reviewed?format=zip")
+    with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+        archive.extractall(tmp_path / "set")
+    assert json.loads((tmp_path / "set" / "left_out.json").read_text()) == [
+        {"measurement": part, "why": "only a part of it counted"},
+        {"measurement": newer, "why": "its picture was reviewed again later"},
+    ]
+    labels = open_labels(tmp_path / "set" / "reviewed.json", None, Report())
+    assert labels.classes == ("red", "green")
+    (picture,) = labels.pictures
+    areas = [unite([shape.draw(HEIGHT, WIDTH) for shape in entry.shapes]).area for entry in picture.objects]
+    assert areas == [24 * 32, 16]

@@ -59,5 +59,9 @@ class Downloads:
         """Write a zip of the pictures of the measurements that match."""
         return self._transport.save(f"{MEASUREMENTS}/zip", filters, Path(to))
 
+    def reviewed_dataset(self, to: To, **options: Unpack[asked.DatasetOptions]) -> Path:
+        """Write the pictures that people reviewed to a COCO data set; with the format zip, the pictures too."""
+        return self._transport.save("/datasets/reviewed", options, Path(to))
+
     def _bytes(self, path: str, options: Mapping[str, Any]) -> bytes:
         return self._transport.call("GET", path, options, headers=ANYTHING).body

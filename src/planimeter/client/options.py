@@ -23,6 +23,15 @@ class AuditOptions(TypedDict, total=False):
     """How many; without it all of them."""
 
 
+class DatasetOptions(TypedDict, total=False):
+    """Options of a data set."""
+
+    model: str | None
+    """Only pictures that this model measured."""
+    format: Literal["coco", "zip"] | None
+    """The COCO json alone, with a coco_url for each picture, or a zip of it and the pictures."""
+
+
 class DeletingOptions(TypedDict, total=False):
     """Options of deleting one measurement."""
 

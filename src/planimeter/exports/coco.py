@@ -75,6 +75,7 @@ def _image(source: Source, id_: int) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         "date_captured": when.isoformat(timespec="milliseconds") if when else None,
+        **({} if source.url is None else {"coco_url": source.url}),
         "measurement": source.id,
         "model": f"{model.name} {model.version}",
         **source.facts,

@@ -36,6 +36,8 @@ class Source:
     """Which figures `measurement` has."""
     reviewed: bool = False
     """Whether a person said that all of the picture is right."""
+    url: str | None = None
+    """Where the picture can be had, for readers of the export."""
     stored: str | None = None
     """What the archive of pictures calls its picture, with the id of the measurement."""
     by_stored_name: bool = False
