@@ -19,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from fakes import blocks, encoded
+from foreign_programs import run_with
 from planimeter import Client
 from planimeter.commands import main
 from planimeter.masks.rle import rle_decode
@@ -270,3 +271,44 @@ def test_changes_turn_any_objects_into_any_others(before: Objects, after: Object
     assert listed(now.values()) == listed(after)
     if listed(before) == listed(after):
         assert changes.count == 0 or len({entry[1].tobytes() for entry in before}) < len(before)
+
+
+# ---- Datumaro, CVAT's own library of formats
+
+DATUMARO = """
+import json, sys
+import datumaro
+import numpy as np
+
+folder, truth, to = sys.argv[1:]
+data = datumaro.Dataset.import_from(folder, "cvat")
+names = [label.name for label in data.categories()[datumaro.AnnotationType.label]]
+found = {}
+for item in data:
+    found[item.id] = sorted((names[entry.label], int(entry.image.sum())) for entry in item.annotations)
+    union = np.any([entry.image for entry in item.annotations], axis=0)
+    assert (union == np.load(truth)).all()
+data.export(to + "/cvat", "cvat", save_media=True)
+data.export(to + "/coco", "coco_instances", save_media=True)
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.foreign
+def test_datumaro_reads_the_masks_and_writes_what_comes_back(
+    client: Client, run: Any, tmp_path: Path
+) -> None:
+    measured = client.measure(OVERLAPPING, filename="a.png").id
+    folder = tmp_path / "cvat"
+    (folder / "images").mkdir(parents=True)
+    assert run("export", folder / "train.xml", "--for", "cvat").exit_code == 0
+    name = f"a_{measured}"
+    (folder / "images" / f"{name}.png").write_bytes(OVERLAPPING)
+    np.save(tmp_path / "truth.npy", (blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)) > 0).any(axis=2))
+    found = run_with("datumaro", DATUMARO, str(folder), str(tmp_path / "truth.npy"), str(tmp_path / "back"))
+    assert found == {name: [["green", 1024], ["red", 1024]]}
+    written = sorted(file for file in (tmp_path / "back").rglob("*") if file.suffix in {".xml", ".json"})
+    assert len(written) == 2
+    for file in written:
+        back = run("corrections", "import", file)
+        assert "corrected 0 of 1 measurements" in back.output, (file, back.output)

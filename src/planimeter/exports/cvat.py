@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
@@ -14,6 +15,8 @@ from planimeter.labels import cvat
 from planimeter.labels.entries import ObjectEntry, Report
 from planimeter.masks.window import WindowMask, trim
 
+IN_MEMORY, PIECE = 2**24, 2**20
+"""Characters: of pictures before they go to a disk, and that are given at once."""
 _NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML 1.0 can hold."""
 _APART = "-\u200b-"
@@ -26,16 +29,26 @@ def of_one(source: Source, said: str) -> str:
 
 
 def of_many(sources: Iterable[Source], said: str) -> Iterator[str]:
-    """Yield, piece by piece, the document of many pictures; the classes stand at its end, when all are known."""
+    """Yield, piece by piece, the document of many pictures: what is to know of each as it comes, then all of them.
+
+    The classes have to stand before the pictures, and are known when the last one has come: until then the pictures
+    are in a temporary file.
+    """
     classes: dict[str, None] = {}
     yield f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n{_comment(said)}\n'
-    for number, source in enumerate(sources):
-        classes |= dict.fromkeys(source.classes)
-        image = _image(source, number)
-        facts = _facts(source, change_of(source, read(image, source)))
-        yield f"{_comment(json.dumps(facts, ensure_ascii=False))}\n{image}"
-    labels = "".join(f"<label><name>{escape(_plain(name))}</name></label>" for name in classes)
-    yield f"<meta><task><labels>{labels}</labels></task></meta>\n</annotations>\n"
+    with SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="") as images:
+        for number, source in enumerate(sources):
+            classes |= dict.fromkeys(source.classes)
+            image = _image(source, number)
+            facts = _facts(source, change_of(source, read(image, source)))
+            yield f"{_comment(json.dumps(facts, ensure_ascii=False))}\n"
+            images.write(image)
+        labels = "".join(f"<label><name>{escape(_plain(name))}</name></label>" for name in classes)
+        yield f"<meta><task><labels>{labels}</labels></task></meta>\n"
+        images.seek(0)
+        while piece := images.read(PIECE):
+            yield piece
+    yield "</annotations>\n"
 
 
 def read(text: str, source: Source) -> list[ObjectEntry]:
