@@ -67,6 +67,7 @@ def settings(tmp_path: Path) -> Settings:
         upload_folder=tmp_path / "uploads",
         output_folder=tmp_path / "outputs",
         packs_folder=tmp_path / "packs",
+        jobs_folder=tmp_path / "jobs",
         database=database_url(tmp_path),
         threads=4,
     )

@@ -89,6 +89,36 @@ class UnknownProfile(PlanimeterError):
     code = "unknown_profile"
 
 
+class UnknownJob(PlanimeterError):
+    """No job has that id."""
+
+    code = "unknown_job"
+
+
+class WrongJobState(PlanimeterError):
+    """A job is in a state in which that cannot be done with it."""
+
+    code = "wrong_job_state"
+
+
+class TrainingUnavailable(PlanimeterError):
+    """The service cannot train: what that needs is not installed, or not possible on this machine."""
+
+    code = "training_unavailable"
+
+
+class TooFewPictures(PlanimeterError):
+    """There are too few labelled pictures for what was asked."""
+
+    code = "too_few_pictures"
+
+
+class UnknownVersion(UnknownModel):
+    """A model has no such version here."""
+
+    code = "unknown_version"
+
+
 class ScoresNotKept(PlanimeterError):
     """A measurement has no record of what scored below its threshold."""
 

@@ -16,6 +16,7 @@ from planimeter.client.answers import (
 from planimeter.client.files import Downloads
 from planimeter.client.many import Many
 from planimeter.client.measurements import Measurements
+from planimeter.client.training import Trainings
 from planimeter.client.transport import Transport, place
 from planimeter.errors import NotReady
 
@@ -39,7 +40,7 @@ OTHER_PROTOCOLS = ("/v2", "/label-studio")
 """Where the service speaks as programs of others ask."""
 
 
-class Client(Measurements, Many, Downloads):
+class Client(Measurements, Many, Downloads, Trainings):
     """A running service, this machine's own unless another address is given. Safe to use from many threads.
 
     >>> client = Client("http://lab-pc:8000", key="pm_…")  # doctest: +SKIP

@@ -19,7 +19,7 @@ def overlay_of(record: Record, style: Style = "fill", encoding: Literal["png", "
     measurement = record.measurement
     colors = context().models.colors(measurement.model.name, len(measurement.coverage.by_class))
     with stored_picture(record) as picture:
-        drawn = draw_measurement(picture.pixels, measurement, colors, style)
+        drawn = draw_measurement(picture.pixels, measurement, colors, style, copy=False)
         return encode_png(drawn) if encoding == "png" else encode_jpeg(drawn)
 
 

@@ -25,6 +25,7 @@ from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.counting import counting_kept
+from planimeter.service.deadline import Deadline
 from planimeter.service.decoding import room_for
 from planimeter.service.profiles import by_profile
 from planimeter.service.queue import Place
@@ -150,12 +151,13 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
 
 
 @contextmanager
-def _turn(parts: Context, place: Place) -> Iterator[None]:
+def _turn(parts: Context, place: Place) -> Iterator[Deadline]:
+    """Wait for a turn and hold it; what runs elsewhere is told until when."""
     with ExitStack() as held:
         with parts.tracing.step("wait"):
             held.enter_context(place.turn())
         with parts.tracing.step("network"):
-            yield
+            yield place.deadline
 
 
 def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:

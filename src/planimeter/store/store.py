@@ -20,8 +20,10 @@ from planimeter.store.filters import Filter
 from planimeter.store.folders import Folders
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
+from planimeter.store.jobs import Jobs
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
+from planimeter.store.model_changes import ModelChanges
 from planimeter.store.outbox import Outbox
 from planimeter.store.profiles import Profiles
 from planimeter.store.reading import AT_ONCE, Reading
@@ -69,6 +71,10 @@ class Store(Reading):
         """What people corrected of measurements."""
         self.audit = Audit(database)
         """Who changed what, and when."""
+        self.jobs = Jobs(database, self._ids)
+        """What takes long, beside the service."""
+        self.model_changes = ModelChanges(database, self._ids)
+        """Which versions of models were put to use, and by whom."""
         self._keeping = threading.Lock()
 
     @classmethod

@@ -268,3 +268,43 @@ class ProfileVersionRow(Table):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     made_by: Mapped[str | None] = mapped_column(String(100))
     """The name of the key; none where nobody was asked for one."""
+
+
+class JobRow(Table):
+    """A job: what people see of it and decide. How far it is stands in its folder."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_by_state", "state", "id"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    place: Mapped[str] = mapped_column(String(32))
+    """Of the folder of jobs that it belongs to: a service looks after those of its own."""
+    plan: Mapped[str] = mapped_column(Text)
+    """What was asked for, as JSON."""
+    message: Mapped[str] = mapped_column(Text)
+    """Why it is in this state, where that is to be said."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(100))
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ModelChangeRow(Table):
+    """Another version of a model was put to use: when, by whom, and which one it was before."""
+
+    __tablename__ = "model_changes"
+    __table_args__ = (Index("model_changes_by_model", "model", "id"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str | None] = mapped_column(String(100))
+    version: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of its network."""
+    before_version: Mapped[str | None] = mapped_column(String(100))
+    before_sha256: Mapped[str | None] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(26))
+    """The job that made it; none where an earlier version was taken again."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planimeter.corrections import Correction
+from planimeter.jobs.plan import TrainingPlan
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
@@ -19,6 +20,7 @@ from planimeter.service.api import (
     details,
     for_programs,
     instances,
+    jobs,
     lots,
     many,
     measurements,
@@ -35,6 +37,7 @@ from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
 from planimeter.service.api.answers.corrections import CorrectionList
+from planimeter.service.api.answers.jobs import JobAnswer, JobList, VersionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
 from planimeter.service.api.answers.measurements import (
@@ -75,6 +78,7 @@ RESOURCES = (
     lots,
     models,
     profiles,
+    jobs,
     pins,
     trash,
     audit,
@@ -100,6 +104,9 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     ProfileAnswer,
     ProfileList,
     CorrectionList,
+    JobAnswer,
+    JobList,
+    VersionList,
     trash.TrashList,
     trash.Restored,
     messages.InferenceAnswer,
@@ -118,6 +125,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
 BODIES: tuple[type[BaseModel], ...] = (
     Profile,
     Correction,
+    TrainingPlan,
     messages.InferenceRequest,
     studio.PredictRequest,
     studio.Said,
@@ -127,18 +135,18 @@ SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
     403: "The role of the key does not allow it, or a page of another site sent the request.",
-    404: "Nothing is there, or no model or profile has that name.",
+    404: "Nothing is there, or no model, version or profile has that name.",
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
-    "can take, measurements of different pictures, the key of another request, or a measurement that was corrected "
-    "meanwhile.",
+    "can take, measurements of different pictures, the key of another request, a measurement that was corrected "
+    "meanwhile, or a job in another state.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     421: "The Host of the request is not one under which the service is reached.",
     422: "The picture cannot be decoded, or has too many pixels.",
     429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",
-    503: "The service is not ready, or cannot store.",
+    503: "The service is not ready, cannot store, or cannot train.",
     504: "The picture waited longer than the deadline.",
     507: "There is no room left: what is stored has reached its limit, or the disk is full.",
 }
