@@ -218,6 +218,7 @@ def test_a_picture_that_cannot_be_measured_does_not_end_the_others(client: Flask
         {"tasks": [], "label_config": config(BRUSH)},
         [],
         {"tasks": [3], "label_config": "x"},
+        {**tasks(data_url()), "project": 3},
     ]
     for wrong in sent:
         assert_problem(client.post(PREDICT, json=wrong), 400, "invalid_option", "Label Studio")
