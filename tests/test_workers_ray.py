@@ -16,6 +16,7 @@ import pytest
 
 from fakes import MODEL, blocks, encoded, write_block_pack
 from planimeter.samples import list_samples
+from processes import below
 from test_server import MEASUREMENTS, PNG, Process, request
 
 pytestmark = [
@@ -117,7 +118,7 @@ def test_a_worker_that_is_killed_under_load_makes_no_answer_wrong(on_ray: tuple[
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(send, number) for number in range(150)]
         assert answers[20].result() == 201
-        killed = _replicas(process.pid)
+        killed = below(process.pid, "ServeReplica")
         for replica in killed:
             os.kill(replica, signal.SIGKILL)
         statuses = [answer.result() for answer in answers]
@@ -125,29 +126,6 @@ def test_a_worker_that_is_killed_under_load_makes_no_answer_wrong(on_ray: tuple[
     assert {*statuses} <= {201, 503}
     assert statuses.count(201) >= 130
     assert send(1) == 201
-
-
-def _replicas(pid: int) -> list[int]:
-    """Return the processes that measure for a service."""
-    parents = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")
-            name = entry.with_name("cmdline").read_bytes()
-        except OSError:
-            continue
-        parents[int(entry.parent.name)] = (int(fields[2].split()[1]), name)
-    return [
-        each
-        for each, (_, name) in parents.items()
-        if b"ServeReplica" in name and _is_below(each, pid, parents)
-    ]
-
-
-def _is_below(each: int, pid: int, parents: dict[int, tuple[int, bytes]]) -> bool:
-    while each in parents and each != pid:
-        each = parents[each][0]
-    return each == pid
 
 
 def test_a_cluster_that_is_not_there_ends_the_start_and_is_named(folder: Path) -> None:
