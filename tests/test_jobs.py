@@ -221,6 +221,8 @@ def test_what_is_no_document_is_refused(client: FlaskClient) -> None:
         "invalid_option",
         "application/json",
     )
+    long = client.post(JOBS, data=b" " * 64_001, content_type="application/json")
+    assert_problem(long, 413, "too_many_bytes", "64,000 bytes")
     assert_problem(client.get(f"{JOBS}/x"), 404, "unknown_job", "'x'")
 
 

@@ -25,14 +25,17 @@ ADDED_SCORE = 1.0
 """Of what a person added: there is no doubt of the model's in it."""
 Id = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
+# Of a list, the first thing that is wrong is told: of a million there would be a million errors in memory.
+_Corners = Annotated[list[Corner], Field(fail_fast=True)]
 
 
 class Shape(Part):
     """What is covered: a mask or polygons."""
 
     mask: Rle | None = Field(None, description="COCO RLE of the picture's size, with compressed counts.")
-    polygon: list[list[Corner]] | None = Field(
+    polygon: list[_Corners] | None = Field(
         None,
+        fail_fast=True,
         description="In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is "
         "in it where its centre lies inside a part or on its edge.",
     )
@@ -60,15 +63,19 @@ class Reclassed(Part):
 class Changes(Part):
     """What is wrong with a list of instances."""
 
-    reject: list[Id] = Field(default_factory=list, description="Ids of instances that are none.")
+    reject: list[Id] = Field(
+        default_factory=list, fail_fast=True, description="Ids of instances that are none."
+    )
     restore: list[Id] = Field(
-        default_factory=list, description="Ids of rejected ones that are some after all."
+        default_factory=list, fail_fast=True, description="Ids of rejected ones that are some after all."
     )
-    reclass: list[Reclassed] = Field(default_factory=list, description="Other classes.")
+    reclass: list[Reclassed] = Field(default_factory=list, fail_fast=True, description="Other classes.")
     add: list[Added] = Field(
-        default_factory=list, description="What was missed; it gets ids that nothing had before."
+        default_factory=list,
+        fail_fast=True,
+        description="What was missed; it gets ids that nothing had before.",
     )
-    replace: list[Replaced] = Field(default_factory=list, description="Other masks.")
+    replace: list[Replaced] = Field(default_factory=list, fail_fast=True, description="Other masks.")
 
     @property
     def count(self) -> int:

@@ -125,7 +125,8 @@ class DescribedBlueprint:
 
 def _options_of(kind: type[RequestOptions]) -> RequestOptions:
     """Return the options of the request under way: those of its query, of its form, and a mask as a file of that."""
-    if request.method in {"GET", "DELETE"}:
+    # In JSON there are no fields of a form, and to look for some would begin to read it, by the limit of pictures.
+    if request.method in {"GET", "DELETE"} or request.mimetype == "application/json":
         return parse(kind, request.args, from_program=True)
     if MASK_FIELD not in kind.model_fields:
         return parse(kind, request.args, request.form, from_program=True)
