@@ -159,6 +159,12 @@ def test_the_masks_are_given_as_pixels_where_they_are_asked_for(client: FlaskCli
         assert np.array_equal(found["mask"], (PIXELS > 0).any(axis=2))
 
 
+def test_what_curl_sends_as_it_sends_everything_is_no_form(client: FlaskClient) -> None:
+    sent = json.dumps({"inputs": [picture()], "outputs": [{"name": "percent_masked"}]})
+    answer = client.post(INFER, data=sent, content_type="application/x-www-form-urlencoded")
+    assert values(answer)["percent_masked"].tolist() == [37.5]
+
+
 def test_a_picture_with_nothing_in_it_has_outputs_of_no_length(client: FlaskClient) -> None:
     empty = base64.b64encode(encoded(blocks())).decode()
     for binary in (True, False):
