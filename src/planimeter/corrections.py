@@ -37,14 +37,17 @@ def _whole(value: object) -> object:
 Id = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
+# Of a list, the first thing that is wrong is told: of a million there would be a million errors in memory.
+_Corners = Annotated[list[Corner], Field(fail_fast=True)]
 
 
 class Shape(Part):
     """What is covered: a mask or polygons."""
 
     mask: Rle | None = Field(None, description="COCO RLE of the picture's size, with compressed counts.")
-    polygon: list[list[Corner]] | None = Field(
+    polygon: list[_Corners] | None = Field(
         None,
+        fail_fast=True,
         description="In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is "
         "in it where its centre lies inside a part or on its edge.",
     )
@@ -72,15 +75,19 @@ class Reclassed(Part):
 class Changes(Part):
     """What is wrong with a list of instances."""
 
-    reject: list[Id] = Field(default_factory=list, description="Ids of instances that are none.")
+    reject: list[Id] = Field(
+        default_factory=list, fail_fast=True, description="Ids of instances that are none."
+    )
     restore: list[Id] = Field(
-        default_factory=list, description="Ids of rejected ones that are some after all."
+        default_factory=list, fail_fast=True, description="Ids of rejected ones that are some after all."
     )
-    reclass: list[Reclassed] = Field(default_factory=list, description="Other classes.")
+    reclass: list[Reclassed] = Field(default_factory=list, fail_fast=True, description="Other classes.")
     add: list[Added] = Field(
-        default_factory=list, description="What was missed; it gets ids that nothing had before."
+        default_factory=list,
+        fail_fast=True,
+        description="What was missed; it gets ids that nothing had before.",
     )
-    replace: list[Replaced] = Field(default_factory=list, description="Other masks.")
+    replace: list[Replaced] = Field(default_factory=list, fail_fast=True, description="Other masks.")
 
     @property
     def count(self) -> int:
