@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from planimeter.commands.ahead import in_order
 from planimeter.commands.measure_exports import exporting
 from planimeter.commands.measure_profile import Asked, ask, check_verdict, status_of
-from planimeter.commands.options import options_of
+from planimeter.commands.options import FolderHere, options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done
 from planimeter.commands.tally import Tally
 from planimeter.details import NOTHING_SAID, Details
@@ -54,7 +54,7 @@ MOST_NAMED = 8
 )
 @click.option(
     "--output-folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderHere(),
     help="Write the drawn pictures there.",
 )
 @click.option(

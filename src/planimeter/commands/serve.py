@@ -26,6 +26,7 @@ from planimeter.service.tracing import from_environment
 from planimeter.service.tunnel import open_tunnel
 from planimeter.settings import Settings
 from planimeter.store import Store
+from planimeter.store.places import shown
 
 
 @click.command()
@@ -108,8 +109,8 @@ def announce(
         "Page": url,
         "Public": public_url,
         "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
-        "Uploads": settings.upload_folder.absolute(),
-        "Outputs": settings.output_folder.absolute(),
+        "Uploads": shown(settings.upload_folder),
+        "Outputs": shown(settings.output_folder),
         "Tells": ", ".join(told),
         "Try": f"curl -F image=@picture.png {public_url or url}/api/v1/measurements",
     }

@@ -6,7 +6,7 @@ All are written while they are sent, a few measurements in memory at a time.
 from collections.abc import Iterable, Iterator
 
 from planimeter.details import columns_of
-from planimeter.errors import StoreFailed
+from planimeter.errors import FileGone
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
 from planimeter.exports.formats import ExportFormat
@@ -100,7 +100,7 @@ def write_zip(
         name = getattr(record.files, content)
         try:
             archive.add(name, store.read(record, content), record.created_at, packed=False)
-        except StoreFailed:
+        except FileGone:
             missing.append(name)
         yield archive.drained()
     archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))
