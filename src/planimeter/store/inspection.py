@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,8 +16,9 @@ from planimeter.measurement import Measurement
 from planimeter.store.engine import engine_of, is_new, shown, unusable
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
-from planimeter.store.places import Place, Where, place_of
+from planimeter.store.places import START_SECONDS, Place, Where, place_of
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
+from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
 
 _OURS = re.compile(
@@ -49,16 +51,26 @@ def _ours(place: Place, most: int | None = None) -> Iterator[str]:
     return (name for name, _ in islice(place.listed(), most) if _OURS.search(name))
 
 
+def _look(place: Place, found: list[str]) -> None:
+    found += islice(_ours(place, _LOOKED_AT), 1)
+
+
 def refuse_orphans(database: str, upload_folder: Where, output_folder: Where) -> None:
     """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
     if not is_new(database):
         return
     for place in _places(upload_folder, output_folder):
-        first = next(_ours(place, _LOOKED_AT if place.by_age else None), None)
-        if first is not None:
+        found: list[str] = []
+        if place.by_age:
+            look = partial(_look, place, found)
+            with place.failing("read from"):
+                within(START_SECONDS, look)
+        else:
+            found += islice(_ours(place), 1)
+        if found:
             raise StoreFailed(
                 f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
-                f"{place.shown}/{first} among them, which nothing would know any more. Bring the database back, choose "
+                f"{place.shown}/{found[0]} among them, which nothing would know any more. Bring the database back, choose "
                 "other folders, or begin anew with --begin-anew."
             )
 

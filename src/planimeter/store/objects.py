@@ -32,8 +32,6 @@ from planimeter.store.together import together, within
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
 
-START_SECONDS = 8.0
-"""How long the first look at a bucket may take, whatever becomes of names, networks and credentials."""
 CHECKED_SECONDS = 5.0
 """For so long a check holds: anybody may ask for one, and each costs a request."""
 IN_MEMORY_BYTES = 2**18
@@ -78,7 +76,7 @@ class Bucket:
     def create(self) -> None:
         """Look whether objects can be listed, written, read and removed here; the bucket itself is never made."""
         with self.failing("use"):
-            within(START_SECONDS, self._try_all)
+            within(places.START_SECONDS, self._try_all)
 
     def _try_all(self) -> None:
         self.new = next(iter(obstore.list(self._quick, chunk_size=1)), None) is None
@@ -223,7 +221,7 @@ class Bucket:
     def release(self) -> None:
         """Remove the notes that are to be removed soon; what cannot be done now, another start does."""
         with suppress(StoreFailed), self.failing("clean up"):
-            within(START_SECONDS, self.forget_now)
+            within(places.START_SECONDS, self.forget_now)
 
 
 def _fetched(found: "GetResult") -> Opened:

@@ -17,6 +17,9 @@ Where = Path | str
 LEFT_SECONDS = 3600.0
 """After which noted work is taken for unfinished, where nothing else tells it from what is under way."""
 
+START_SECONDS = 8.0
+"""How long the first look at an object store may take, whatever becomes of names, networks and credentials."""
+
 
 class Files(Opener, Protocol):
     """Files of measurements in one place: each is there whole or not at all. Their names are plain, without slashes.

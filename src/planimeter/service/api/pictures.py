@@ -16,9 +16,9 @@ from planimeter.store import Record, StoredFile
 @api.get(
     "/measurements/<id>/image",
     "Get the picture as it was uploaded",
-    pictures("The bytes.", *MEDIA_TYPES.values()),
+    pictures("The bytes, or with `Range` one part of them (206).", *MEDIA_TYPES.values()),
     role="read",
-    errors=(400, 404),
+    errors=(400, 404, 416),
 )
 def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the picture as it was uploaded."""
@@ -30,10 +30,10 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
 @api.get(
     "/measurements/<id>/overlay",
     "Get the drawn picture",
-    pictures("The drawn picture.", "image/png", "image/jpeg"),
+    pictures("The drawn picture, or a part where it is as stored.", "image/png", "image/jpeg"),
     role="read",
     options=OverlayOptions,
-    errors=(400, 404, 409),
+    errors=(400, 404, 409, 416),
 )
 def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
@@ -55,7 +55,7 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
     pictures("The mask.", "image/png"),
     role="read",
     options=MaskOptions,
-    errors=(400, 404, 409),
+    errors=(400, 404, 409, 416),
 )
 def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the mask picture."""
