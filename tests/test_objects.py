@@ -16,6 +16,7 @@ import buckets
 from buckets import BUCKET, MOTO, OBJECTS, RCLONE, SECRET, Server, objects_under, prefix_of
 from buckets import client as bucket
 from planimeter.commands import main
+from planimeter.errors import FileGone
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.housekeeping import Housekeeper
@@ -76,12 +77,17 @@ def test_a_measurement_is_three_objects_of_their_kinds_and_comes_back_after_a_re
     again.close()
 
 
-def test_one_prefix_serves_both_purposes_and_the_whole_bucket_does_too(tmp_path: Path) -> None:
-    for place in (f"s3://{BUCKET}/{prefix_of(tmp_path)}/all", f"s3://{BUCKET}"):
-        store = Store.open(f"sqlite:///{tmp_path / 'records.db'}", place, place, begin_anew=True)
+def test_one_prefix_serves_both_purposes_a_whole_bucket_does_and_a_folder_beside_one(tmp_path: Path) -> None:
+    everything, folder = f"s3://{BUCKET}", tmp_path / "a folder"
+    one = f"{everything}/{prefix_of(tmp_path)}/all"
+    for places in ((one, one), (everything, everything), (one, folder), (folder, one)):
+        store = Store.open(f"sqlite:///{tmp_path / 'records.db'}", *places, begin_anew=True)
         record = add(store)
-        assert store.read(record, "mask") == b"mask"
+        assert (store.read(record, "image"), store.read(record, "mask")) == (b"picture", b"mask")
         store.delete(record.id)
+        for kind in ("image", "mask"):
+            with pytest.raises(FileGone):
+                store.read(record, kind)
         store.close()
 
 

@@ -32,6 +32,9 @@ def test_a_part_of_a_stored_picture_is_sent(tmp_path: Path, picture: bytes) -> N
             assert (answer.status, answer.read()) == (206, picture[first:stop]), asked
             assert answer.headers["Content-Range"] == f"bytes {first}-{stop - 1}/{size}"
             assert answer.headers["Content-Length"] == str(stop - first)
-        connection.request("GET", url)
-        answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (200, picture)
+        for method, body in (("HEAD", b""), ("GET", picture)):
+            connection.request(method, url)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, body)
+            assert answer.headers["Content-Length"] == str(size)
+            assert answer.headers["Accept-Ranges"] == "bytes"

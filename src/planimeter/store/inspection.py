@@ -70,8 +70,8 @@ def refuse_orphans(database: str, upload_folder: Where, output_folder: Where) ->
         if found:
             raise StoreFailed(
                 f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
-                f"{place.shown}/{found[0]} among them, which nothing would know any more. Bring the database back, choose "
-                "other folders, or begin anew with --begin-anew."
+                f"{place.shown}/{found[0]} among them, which nothing would know any more. Bring the database back, "
+                "choose other folders, or begin anew with --begin-anew."
             )
 
 

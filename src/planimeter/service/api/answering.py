@@ -82,6 +82,9 @@ def send(answer: Response, content: bytes | StoredFile) -> None:
     if isinstance(content, bytes):
         answer.set_data(content)
         return
+    if request.method == "HEAD":
+        answer.accept_ranges, answer.content_length = "bytes", content.size()
+        return
     start, stop = _part(answer, content)
     opened = content.open(start, stop)
     if opened.size <= SMALL_BYTES:
@@ -96,7 +99,7 @@ def send(answer: Response, content: bytes | StoredFile) -> None:
 def _part(answer: Response, content: StoredFile) -> tuple[int, int | None]:
     """Return the bytes that are asked for, and say so in the answer; more parts than one are answered with all."""
     answer.accept_ranges = "bytes"
-    wanted = request.range if request.method == "GET" else None
+    wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1 or not _is_still(answer):
         return 0, None
     size = content.size()
