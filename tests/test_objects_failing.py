@@ -71,6 +71,7 @@ def _said(tmp_path: Path, place: str) -> str:
         ("s3://", "name a bucket"),
         ("s3://bucket/a//b", "without empty parts"),
         ("s3://bucket/../b", "without empty parts"),
+        ("az://container/x", "check AZURE_STORAGE_ACCOUNT_NAME"),
         ("ftp://bucket/x", "not by ftp://"),
         ("https://user:s3cret@store.example.org/x", "not by https://"),
     ],

@@ -17,7 +17,7 @@ Where = Path | str
 LEFT_SECONDS = 3600.0
 """After which noted work is taken for unfinished, where nothing else tells it from what is under way."""
 
-START_SECONDS = 8.0
+START_SECONDS = 6.0
 """How long the first look at an object store may take, whatever becomes of names, networks and credentials."""
 
 
