@@ -21,7 +21,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast lint lint-scripts bench bench-stages bench-compare bench-history attack fuzz fuzz-headers architectures notebook train-extra lock audit sbom clean
+.PHONY: serve test test-fast test-ray lint lint-scripts bench bench-stages bench-compare bench-history attack fuzz fuzz-headers architectures notebook client train-extra lock audit sbom clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -31,6 +31,9 @@ test: $(VENV)/dev.installed  ## All tests, with PyTorch for those of training
 
 test-fast: $(VENV)/dev.installed  ## The tests that take no more than a few seconds each
 	$(BIN)/python -m pytest -m "not slow and not browser and not training and not foreign"
+
+test-ray: $(VENV)/ray.installed  ## The tests that start a Ray cluster on this machine
+	$(BIN)/python -m pytest -m ray
 
 lint: $(VENV)/dev.installed  ## Style, types, import contract; the scripts of the pages where there is node
 	$(BIN)/ruff format --check .
@@ -74,6 +77,11 @@ bench-page: $(VENV)/dev.installed  ## Weight and quickness of the page, in Chrom
 notebook: $(VENV)/dev.installed  ## Run the Colab notebook here
 	$(BIN)/python -m pytest tests/test_notebook.py
 
+client: $(VENV)/dev.installed  ## Write the types of planimeter.Client anew, from what the API says of itself
+	$(BIN)/python -m planimeter.service.api.client_types
+	$(BIN)/ruff format src/planimeter/client
+	$(BIN)/ruff check --fix src/planimeter/client
+
 lock: $(VENV)/supply.installed  ## Write the lock file anew; it keeps the versions it has (the newest: make lock LOCK=--upgrade)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 $(EVERYTHING) --generate-hashes $(LOCK) \
 		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet \
@@ -109,6 +117,10 @@ else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 endif
 	touch $@ $(VENV)/serve.installed
+
+$(VENV)/ray.installed: pyproject.toml | $(VENV)/dev.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	touch $@
 
 $(VENV)/supply.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[supply]'

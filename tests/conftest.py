@@ -75,6 +75,7 @@ def settings(tmp_path: Path) -> Settings:
         upload_folder=buckets.place(tmp_path, "uploads"),
         output_folder=buckets.place(tmp_path, "outputs"),
         packs_folder=tmp_path / "packs",
+        jobs_folder=tmp_path / "jobs",
         database=database_url(tmp_path),
         threads=4,
     )

@@ -27,4 +27,12 @@ schemathesis.openapi.format("binary", pictures)
 schemathesis.openapi.format("byte", pictures.map(lambda data: base64.b64encode(data).decode()))
 
 _REGIONS = ['{"include": [[[0, 0], [20, 0], [20, 20]]]}', '{"exclude": [[[4, 4], [20, 4], [20, 20]]]}']
+_LABELS = '<Label value="red"/><Label value="green"/>'
+_CONFIGS = [
+    f'<View><Image name="image" value="$image"/><{kind}Labels name="tag" toName="image">{_LABELS}</{kind}Labels></View>'
+    for kind in ("Brush", "Polygon")
+]
+schemathesis.openapi.format("label-config", strategies.sampled_from(_CONFIGS))
+_URLS = [f"data:image/png;base64,{base64.b64encode(data).decode()}" for data in _PICTURES]
+schemathesis.openapi.format("picture-url", strategies.sampled_from(_URLS))
 schemathesis.openapi.format("region", strategies.sampled_from(_REGIONS))

@@ -28,6 +28,7 @@ def serve(
         upload_folder=folder / "uploads",
         output_folder=folder / "outputs",
         packs_folder=folder / "packs",
+        jobs_folder=folder / "jobs",
         database=f"sqlite:///{folder / 'planimeter.db'}",
         **more,
     )

@@ -80,6 +80,17 @@ def test_each_role_may_do_its_own_and_no_more(guarded: Flask, store: Store, head
     assert store.count() == 0
 
 
+def test_a_page_offers_to_correct_to_those_who_may(guarded: Flask, headers: Get) -> None:
+    client = guarded.test_client()
+    sent = {"data": OVERLAPPING, "content_type": "image/png"}
+    id_ = body(client.post(MEASUREMENTS, **sent, headers=headers("measure")))["id"]
+    offers: dict[Role, bool] = {"read": False, "measure": True, "admin": True}
+    for role, offered in offers.items():
+        page = client.get(f"/measurements/{id_}", headers=headers(role)).text
+        assert ("data-correct-begin" in page) is offered
+        assert ("data-correct-bar" in page) is offered
+
+
 def test_a_key_is_shown_once_and_worthless_when_revoked(settings: Settings, guarded: Flask) -> None:
     key = keys(settings, "add", "line 3", "--role", "read").stdout.splitlines()[0]
     client = guarded.test_client()

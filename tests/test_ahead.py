@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from fakes import BlockRuntime, block_pack, blocks, encoded
-from planimeter.commands.ahead import in_order
 from planimeter.commands.measure import measure_file
-from planimeter.commands.measure_profile import Asked
-from planimeter.commands.tally import Tally
 from planimeter.errors import MissingPicture
 from planimeter.measurement import Measurement
+from planimeter.measuring.ahead import in_order
+from planimeter.measuring.asked import Asked
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.tally import Tally
 from planimeter.scale import GivenScale
 from planimeter.settings import Limits
 
@@ -71,5 +71,5 @@ def test_what_is_kept_of_a_picture_is_its_measurement_alone(tmp_path: Path) -> N
     for name in ("one.png", "none.png"):
         result = measure_file(segmenter, tmp_path / name, asked, Limits(), None)
         assert result.measurement is None or type(result.measurement) is Measurement
-        tally.add(result)
+        tally.add(result.measurement)
     assert tally.words(2) == "1 measured, 1 failed, mean 25.00 % masked; stopped, 2 not measured"

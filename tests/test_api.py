@@ -109,7 +109,8 @@ def test_an_answer_has_every_field_of_the_design(client: FlaskClient) -> None:
         *("id", "created_at", "batch", "lot", "sample", "operator", "note", "tags", "measured_by"),
         *("url", "image", "model", "options"),
         *("measured_threshold", "kept_threshold", "pinned", "profile", "verdict"),
-        *("coverage", "rules", "instances", "notes"),
+        *("coverage", "reviewed", "corrected_percent_masked"),
+        *("rules", "instances", "corrected", "notes"),
         *("overlay_url", "mask_url", "coco_url", "candidates_url", "timing_ms"),
     ]
     assert answer["image"]["filename"] == "strip 17.png"

@@ -1,3 +1,5 @@
+import tracemalloc
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, get_args
 
@@ -269,6 +271,44 @@ def test_a_mask_png_is_0_and_255_for_bool_and_exact_for_8_and_16_bits() -> None:
     assert read(encode_mask_png(np.array([[True, False]]))).tolist() == [[255, 0]]
     assert read(encode_mask_png(np.array([[3, 250]], np.uint8))).tolist() == [[3, 250]]
     assert read(encode_mask_png(np.array([[1, 300, 65_535]], np.uint16))).tolist() == [[1, 300, 65_535]]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_picture_of_many_blocks_of_rows_is_drawn_as_one(style: Style) -> None:
+    """Lying and standing, its blocks of rows end in other places."""
+    random = np.random.default_rng(5)
+    pixels = random.integers(0, 256, (2100, 2300, 3), np.uint8)
+    rows, columns = np.mgrid[:2100, :2300]
+    disc = WindowMask(0, 0, (rows - 1400) ** 2 + (columns - 1100) ** 2 < 390_000)
+    specks = WindowMask(3, 40, random.random((2000, 1700)) < 0.001)
+    masks, turned = [disc, specks], [WindowMask(mask.y, mask.x, mask.pixels.T) for mask in (disc, specks)]
+    drawn = draw(pixels, masks, [1, 2], [RED, BLUE], style=style, show_labels=False)
+    standing = draw(pixels.transpose(1, 0, 2), turned, [1, 2], [RED, BLUE], style=style, show_labels=False)
+    assert (drawn == standing.transpose(1, 0, 2)).all()
+
+
+def _peak(work: Callable[[], object]) -> int:
+    """Return how many bytes were held at once, beside what was there before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_picture_is_drawn_and_written_in_little_memory_beside_it() -> None:
+    side = 4000
+    pixels = np.random.default_rng(6).integers(0, 256, (side, side, 3), np.uint8)
+    everywhere, spot = rectangle(0, 0, side, side), rectangle(1000, 1000, 300, 300)
+    for masks, bytes_a_pixel in (([spot], 3), ([everywhere], 10)):
+        peak = _peak(
+            lambda masks=masks: draw(pixels, masks, [1], [RED], names=["spot"], scores=[0.9], copy=False)  # type: ignore[misc]
+        )
+        assert peak < bytes_a_pixel * side**2
+        assert _peak(lambda masks=masks: draw_thumbnail(pixels, masks, [1], [RED], 320)) < 10 * side**2  # type: ignore[misc]
+    noise = np.random.default_rng(7).integers(0, 256, (side, side, 3), np.uint8)
+    assert _peak(lambda: encode_png(noise)) < 4 * side**2  # noise is three bytes a pixel in the file too
 
 
 @pytest.mark.parametrize("mask", [np.zeros((3, 3), np.float32), np.zeros((3, 3, 3), np.uint8)])

@@ -83,7 +83,6 @@ def test_a_failed_picture_is_not_exported(folder: Path) -> None:
 
 def test_an_export_needs_its_folder(folder: Path) -> None:  # noqa: ARG001
     assert "--to FOLDER" in run("pictures", "--export", "geojson").output
-    assert "--export FORMAT" in run("pictures", "--to", "out").output
 
 
 def test_results_for_excel_are_gone_on_with_in_their_style(folder: Path) -> None:

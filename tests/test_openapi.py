@@ -22,7 +22,7 @@ def test_every_route_of_the_api_is_described_and_nothing_else(app: Flask) -> Non
         (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint.startswith(("api.", "probes."))
+        if rule.endpoint.startswith(("api.", "inference.", "label_studio.", "probes."))
     }
     assert described == routes
 
@@ -39,7 +39,7 @@ def test_options_are_described_with_their_limits() -> None:
     }
     listed = {entry["name"]: entry["schema"] for entry in paths["/api/v1/measurements"]["get"]["parameters"]}
     filters = {"ids", "batch", "model", "class", "filename", "since", "until", "min_percent", "max_percent"}
-    filters |= {"lot", "sample", "operator", "tag", "profile", "verdict"}
+    filters |= {"lot", "sample", "operator", "tag", "profile", "verdict", "reviewed"}
     assert set(listed) == {"limit", "before", "order"} | filters
     for name in ("csv", "coco", "zip", "trend", "statistics"):
         parameters = paths[f"/api/v1/measurements/{name}"]["get"]["parameters"]

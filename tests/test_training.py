@@ -564,6 +564,41 @@ def test_crops_show_the_same_pixels_as_their_masks(tmp_path: Path) -> None:
     assert checked > 10
 
 
+def test_what_is_pasted_onto_a_crop_stands_out_from_it_as_it_did_in_its_own_picture() -> None:
+    """Ground of 200 with an object 60 darker, pasted onto ground of 90; classes as often as each other."""
+    ground = np.full((96, 96, 3), 200, np.uint8)
+    masks = [WindowMask(10 + 20 * at, 20, np.ones((12, 8), bool)) for at in range(4)]
+    for mask in masks:
+        ground[mask.window] = 140
+    full = LabelledPicture("full", ground, (1, 1, 1, 2), tuple(masks))
+    empty = LabelledPicture("empty", np.full((96, 96, 3), 90, np.uint8), (), ())
+    data = LabelledPictures(("common", "rare"), (full, empty))
+    preprocessing = draft_pack(PackPlan(name="pasted", scale=1.0), data, data).manifest.preprocessing
+    crops = Crops(data, preprocessing, 96, 0, Augmentation((1, 1), 0, tint=0, noise=0, paste=1.0))
+    pasted = [crops[index] for index in range(1, 120, 2)]
+    labels = [target["labels"].tolist() for _, target in pasted]
+    assert all(len(found) == 1 for found in labels)
+    assert 20 <= sum(found == [2] for found in labels) <= 40
+    grey = preprocessing.std[0]
+    for image, target in pasted:
+        mask = target["masks"].numpy()[0].astype(bool)
+        assert 70 <= mask.sum() <= 120
+        level = image[0].numpy() * grey + preprocessing.mean[0]
+        assert abs(level[~mask].mean() - 90) < 1
+        assert 30 <= np.median(level[mask]) <= 36  # 60 darker than what is there, whatever its own ground was
+
+
+def test_without_pasting_pictures_free_of_objects_stay_free() -> None:
+    empty = LabelledPicture("empty", np.full((96, 96, 3), 90, np.uint8), (), ())
+    marked = LabelledPicture(
+        "marked", np.zeros((96, 96, 3), np.uint8), (1,), (WindowMask(9, 9, np.ones((9, 9), bool)),)
+    )
+    data = LabelledPictures(("mark",), (marked, empty))
+    preprocessing = draft_pack(PackPlan(name="free", scale=1.0), data, data).manifest.preprocessing
+    crops = Crops(data, preprocessing, 96, 0, Augmentation((1, 1), 0.3))
+    assert all(not len(crops[index][1]["labels"]) for index in range(1, 40, 2))
+
+
 def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:
     data = read_labels(write_dataset(tmp_path, pictures=6))
     preprocessing = draft_pack(PackPlan(name="blobs"), *split(data, 0.2, 0)).manifest.preprocessing

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from databases import engine_of
+from planimeter.corrections import Changes, Corrected
 from planimeter.errors import CountDiffers, CursorGone, StoreFailed, UnknownMeasurement
 from planimeter.store import Filter, RequestKey, Store
 from stored import A_FOREIGN_ID, add, execute_sql, files_of, files_under, ids, measurement, open_store
@@ -38,7 +39,7 @@ def rows_of(home: Path) -> dict[str, list[Any]]:
                 key=repr,
             )
             for table in sa.inspect(connection).get_table_names()
-            if table not in {"store", "alembic_version", "request_keys"}
+            if table not in {"store", "alembic_version", "request_keys", "audit", "audit_head"}
         }
     return {table: rows for table, rows in found.items() if rows}
 
@@ -90,8 +91,12 @@ def test_what_comes_back_is_the_same_in_every_table(store: Store, tmp_path: Path
         update={"options": measurement().options.model_copy(update={"score_threshold": 0.75})}
     )
     store.keep(record, other, overlay_png=b"kept overlay", mask_png=b"kept mask")
+    figures = Corrected(
+        number=1, at=record.created_at, by="Ada", reviewed=True, coverage=other.coverage, instances=[]
+    )
+    store.corrections.add(store.get(record.id), Changes(), figures, [], reason="")
     before, files = rows_of(tmp_path), files_under(tmp_path)
-    assert len(before) == 5, "a row in every table that a measurement has something in"
+    assert len(before) == 7, "a row in every table that a measurement has something in"
     store.discard(record.id)
     assert {
         name.removeprefix("trashed_"): rows for name, rows in rows_of(tmp_path).items() if name != "trash"
@@ -100,6 +105,7 @@ def test_what_comes_back_is_the_same_in_every_table(store: Store, tmp_path: Path
     store.trash.restore(record.id)
     assert (rows_of(tmp_path), files_under(tmp_path)) == (before, files)
     assert store.get(record.id).kept_threshold == 0.75
+    assert (store.get(record.id).corrected, store.count(Filter(reviewed=True))) == (figures, 1)
     assert store.read(store.get(record.id), "overlay") == b"kept overlay"
     with pytest.raises(UnknownMeasurement, match="brought back, or deleted for good"):
         store.trash.restore(record.id)

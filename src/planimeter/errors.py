@@ -89,10 +89,46 @@ class UnknownProfile(PlanimeterError):
     code = "unknown_profile"
 
 
+class UnknownJob(PlanimeterError):
+    """No job has that id."""
+
+    code = "unknown_job"
+
+
+class WrongJobState(PlanimeterError):
+    """A job is in a state in which that cannot be done with it."""
+
+    code = "wrong_job_state"
+
+
+class TrainingUnavailable(PlanimeterError):
+    """The service cannot train: what that needs is not installed, or not possible on this machine."""
+
+    code = "training_unavailable"
+
+
+class TooFewPictures(PlanimeterError):
+    """There are too few labelled pictures for what was asked."""
+
+    code = "too_few_pictures"
+
+
+class UnknownVersion(UnknownModel):
+    """A model has no such version here."""
+
+    code = "unknown_version"
+
+
 class ScoresNotKept(PlanimeterError):
     """A measurement has no record of what scored below its threshold."""
 
     code = "scores_not_kept"
+
+
+class CorrectedMeanwhile(PlanimeterError):
+    """A measurement was corrected, or changed, since the one who corrects it had seen it."""
+
+    code = "corrected_meanwhile"
 
 
 class CountDiffers(PlanimeterError):
@@ -215,6 +251,19 @@ class Unreachable(PlanimeterError):
     """Another machine, or a program on this one, gave no answer to what was sent to it."""
 
     code = "unreachable"
+
+
+class ServiceAnswered(PlanimeterError):
+    """A service answered an error that has no class of its own here: no key, no right, or a defect of its own."""
+
+    code = "service_answered"
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
+        """As the service named it: unauthorized, forbidden, internal_error and so on."""
+        self.status = status
+        """Of the HTTP answer."""
 
 
 class TunnelFailed(PlanimeterError):

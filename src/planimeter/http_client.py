@@ -7,8 +7,8 @@ is meant for this machine.
 import http.client
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,8 @@ from planimeter.errors import InvalidOption, Unreachable
 
 LONGEST_WAIT = 3600.0
 """Seconds: whoever says that we come back later than this is asked again all the same."""
+PIECE = 2**20
+"""Bytes of an answer that are read at once."""
 _SAFE = "/%:=&?~+!$,;'@()*"
 _chance = SystemRandom()
 
@@ -110,28 +112,96 @@ def send(
 
     `target` is another path and query than that of the address. Of the answer's body up to `most_bytes` are read.
     """
+    with _asked(address, method, target, headers, body=body, seconds=seconds) as asked:
+        with asked.telling():
+            content = asked.response.read(most_bytes)
+            asked.check()
+        return Answer(asked.response.status, asked.headers, content)
+
+
+@contextmanager
+def receive(
+    address: Address,
+    method: str,
+    *,
+    target: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float,
+) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+    """Send a request; yields the answer without its body, and the body piece by piece. Otherwise like `send`.
+
+    What goes wrong with the pieces elsewhere, on a full disk for example, is raised as it is.
+    """
+    with _asked(address, method, target, headers, body=None, seconds=seconds) as asked:
+        yield Answer(asked.response.status, asked.headers, b""), _pieces(asked)
+
+
+@dataclass
+class _Asked:
+    """A request that was sent, and the answer that has begun."""
+
+    address: Address
+    seconds: float
+    late: threading.Event
+    response: http.client.HTTPResponse = field(init=False, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.response.getheaders()}
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Raise what goes wrong as `Unreachable`, with the reason."""
+        try:
+            yield
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            too_late = self.late.is_set() or isinstance(error, TimeoutError)
+            reason = f"no answer within {self.seconds:g} s" if too_late else _reason(error)
+            raise Unreachable(f"{self.address.shown} cannot be reached ({reason})") from error
+
+    def check(self) -> None:
+        """Raise `TimeoutError` where the time is over: what was read then may be a part."""
+        if self.late.is_set():
+            raise TimeoutError
+
+
+@contextmanager
+def _asked(
+    address: Address,
+    method: str,
+    target: str | None,
+    headers: Mapping[str, str] | None,
+    *,
+    body: bytes | None,
+    seconds: float,
+) -> Iterator[_Asked]:
     connection = _connection(address, seconds)
-    late = threading.Event()
-    cut = threading.Timer(seconds, _cut, (connection, late))
+    asked = _Asked(address, seconds, threading.Event())
+    cut = threading.Timer(seconds, _cut, (connection, asked.late))
     cut.daemon = True
     cut.start()
     named = {"User-Agent": f"planimeter/{version('planimeter')}", "Connection": "close", **(headers or {})}
     try:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
-            connection.request(method, (address.target if target is None else target) or "/", body, named)
-        answer = connection.getresponse()
-        content = answer.read(most_bytes)
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        if late.is_set():
-            raise TimeoutError
-        return Answer(answer.status, found, content)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        too_late = late.is_set() or isinstance(error, TimeoutError)
-        reason = f"no answer within {seconds:g} s" if too_late else _reason(error)
-        raise Unreachable(f"{address.shown} cannot be reached ({reason})") from error
+        with asked.telling():
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
+                connection.request(method, (address.target if target is None else target) or "/", body, named)
+            asked.response = connection.getresponse()
+        yield asked
     finally:
         cut.cancel()
         connection.close()
+
+
+def _pieces(asked: _Asked) -> Iterator[bytes]:
+    while True:
+        with asked.telling():
+            piece = asked.response.read(PIECE)
+            asked.check()
+            if not piece and asked.response.length:
+                raise http.client.IncompleteRead(b"", asked.response.length)
+        if not piece:
+            return
+        yield piece
 
 
 def wait_seconds(failures: int, *, most: float, least: float = 1.0) -> float:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 Precision = Literal["auto", "f32", "bf16", "f16"]
 RuntimeName = Literal["auto", "openvino", "onnxruntime", "torch"]
 LogFormat = Literal["text", "json"]
+WorkersKind = Literal["here", "ray"]
 PACKS_FOLDER = Path("planimeter-data/packs")
 
 
@@ -98,6 +99,13 @@ class Settings(Inference):
         "sqlite:///planimeter-data/planimeter.db",
         description="Where measurements are recorded: sqlite:///path or postgresql+psycopg://user:password@host/name.",
     )
+    jobs_folder: Path = Field(
+        Path("planimeter-data/jobs"), description="Holds a folder for each training that the service runs."
+    )
+    training_data: Path | None = Field(
+        None,
+        description="Folder of labelled pictures that such trainings may learn from, each by its name in it.",
+    )
     begin_anew: bool = Field(
         default=False,
         description="Begin a new database although there are pictures of measurements that it does not know.",
@@ -156,6 +164,16 @@ class Settings(Inference):
     mqtt_user: str = Field("", description="Name that the broker knows the service by.")
     mqtt_password_file: Path | None = Field(
         None, description="File with its password; without it, the variable PLANIMETER_MQTT_PASSWORD."
+    )
+    label_studio_url: str = Field(
+        "",
+        description="Address of the Label Studio whose tasks are predicted, as http://127.0.0.1:8080: their pictures "
+        "are fetched from there, and from nowhere else (token in PLANIMETER_LABEL_STUDIO_TOKEN).",
+    )
+    workers: WorkersKind = Field(
+        "here",
+        description="What measures: this process, or a deployment of Ray Serve on the cluster of RAY_ADDRESS, else on "
+        "one started here.",
     )
     threads: int = Field(8, ge=1, le=256, description="Requests handled at the same time.")
     queue_size: int = Field(32, ge=0, le=10_000, description="Pictures that may wait for the model.")

@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "Train a model on labelled pictures.",
     "profiles": "Add, list, show and remove profiles of a service: how its stations measure.",
     "keys": "Make, list and revoke keys for a service that others reach.",
+    "audit": "Export or verify the audit trail: who changed what, and when.",
     "doctor": "Look for damage in what is stored.",
     "evaluate": "Compare a model with labelled pictures.",
 }

@@ -1,10 +1,7 @@
 """`planimeter measure`: pictures and folders of pictures, without a service."""
 
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -13,21 +10,24 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planimeter.commands.ahead import in_order
+from planimeter.bulk.task import Engine, Task
+from planimeter.commands.measure_bulk import PLACE, PlaceGiven, check_together, measure_into_tables
 from planimeter.commands.measure_exports import exporting
-from planimeter.commands.measure_profile import Asked, ask, check_verdict, status_of
+from planimeter.commands.measure_profile import ask, check_verdict, status_of
 from planimeter.commands.options import FolderHere, options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done
-from planimeter.commands.tally import Tally
+from planimeter.commands.stopping import stopping_by_signal
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
 from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
-from planimeter.measuring.asked import GivenFilters
+from planimeter.measuring.ahead import in_order
+from planimeter.measuring.asked import Asked, GivenFilters
 from planimeter.measuring.measured import Measured
 from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.table import CsvStyle
+from planimeter.measuring.tally import Tally
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES
 from planimeter.scale import GivenScale
@@ -44,9 +44,7 @@ MOST_NAMED = 8
 
 
 @click.command()
-@click.argument(
-    "pictures", metavar="PICTURE|FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("pictures", metavar="PICTURE|FOLDER|s3://...", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--score-threshold",
     type=click.FloatRange(0, 1),
@@ -85,9 +83,23 @@ MOST_NAMED = 8
 )
 @click.option(
     "--to",
-    "export_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the export.",
+    "to",
+    type=PLACE,
+    metavar="FOLDER|s3://...",
+    help="Folder of the export. Without --export: write one row a picture, and one an instance, into Parquet tables in "
+    "this folder or bucket, and go on where it was stopped; see docs/bulk.md.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(get_args(Engine)),
+    default="here",
+    show_default=True,
+    help="With --to: measure on this machine, or on a Ray cluster (that of RAY_ADDRESS, else one started here).",
+)
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="With --to: measure those again that failed before.",
 )
 @click.option(
     "--region",
@@ -114,14 +126,16 @@ MOST_NAMED = 8
 @options_of(Details, "details")
 @options_of(Settings, "settings", only=SETTINGS)
 def measure(
-    pictures: tuple[Path, ...],
+    pictures: tuple[PlaceGiven, ...],
     score_threshold: float | None,
     output_folder: Path | None,
     output_format: OutputFormat,
     results: Path | None,
     csv_style: CsvStyle,
     export_format: ExportFormat | None,
-    export_folder: Path | None,
+    to: PlaceGiven | None,
+    engine: Engine,
+    retry_failed: bool,
     region: str | None,
     region_mask: Path | None,
     profile: Path | None,
@@ -137,7 +151,22 @@ def measure(
     from there. A picture that cannot be read is reported and the others go on; the exit status is then 1.
     """
     console = Console(stderr=True)
-    paths, left_out = find_pictures(pictures, output_folder)
+    into_tables = to is not None and export_format is None
+    check_together(
+        into_tables=into_tables,
+        others={
+            "--output-folder": output_folder is not None,
+            "--results": results is not None,
+            "--format": output_format != "table",
+        },
+        only={
+            "--engine": engine != "here",
+            "--retry-failed": retry_failed,
+            "s3://…": not all(isinstance(given, Path) for given in (*pictures, to or Path())),
+        },
+    )
+    on_disk = [given for given in pictures if isinstance(given, Path)]
+    paths, left_out = find_pictures(on_disk, output_folder) if on_disk else ([], [])
     if left_out:
         console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
@@ -152,8 +181,18 @@ def measure(
         scale=given,
     )
     check_verdict(asked.judging, asked=fail_on_verdict)
-    segmenter = open_segmenter(find_pack(asked.model, settings.packs_folder), settings)
     limits = Limits(settings.max_bytes, settings.max_pixels, settings.max_side)
+    pack = find_pack(asked.model, settings.packs_folder)
+    if to is not None and into_tables:
+        task = Task(
+            asked, Inference(**settings.model_dump(include={*Inference.model_fields})), limits, details
+        )
+        buckets = [given for given in pictures if isinstance(given, str)]
+        tally, left = measure_into_tables(
+            task, pack, paths, buckets, to, engine=engine, retry_failed=retry_failed, console=console
+        )
+        sys.exit(_status(tally, tally.count + left, by_verdict=fail_on_verdict))
+    segmenter = open_segmenter(pack, settings)
     drawn = name_drawings(paths, output_folder)
     done = read_done(results)
     todo = [path for path in paths if str(path) not in done]
@@ -162,10 +201,12 @@ def measure(
     tally = Tally()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with (
-        _stopping() as stopping,
+        stopping_by_signal() as stopping,
         printing(output_format, paths, segmenter.classes, csv_style) as show,
         keeping(results, segmenter.classes, csv_style) as keep,
-        exporting(export_format, export_folder, paths, todo, segmenter.classes, say) as write_export,
+        exporting(
+            export_format, None if to is None else Path(to), paths, todo, segmenter.classes, say
+        ) as write_export,
     ):
         # One more than the network takes at a time: what is not the network overlaps with it.
         measured = in_order(
@@ -175,7 +216,7 @@ def measure(
             stopping,
         )
         for result in _with_progress(measured, len(todo), console):
-            tally.add(result)
+            tally.add(result.measurement)
             write_export(result)
             keep(result)
             show(result)
@@ -206,22 +247,6 @@ def _json_of(region: str) -> str:
         raise InvalidOption(
             f"--region {region[:100]!r} is neither JSON nor a file that can be read: {error}"
         ) from error
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Yield what is set by the first Ctrl+C, so that the picture under way is finished; the second ends at once."""
-    stopping = threading.Event()
-
-    def stop(*_: object) -> None:
-        stopping.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopping
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -1,34 +1,21 @@
 """The profile of `planimeter measure`: its options filled in, and what a verdict makes of the exit status."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from planimeter.commands.options import is_given
-from planimeter.commands.tally import Tally
-from planimeter.measurement import Counting
-from planimeter.measuring.asked import GivenFilters
+from planimeter.measuring.asked import Asked, GivenFilters
 from planimeter.measuring.judging import Judging
 from planimeter.measuring.profile import counting_of
 from planimeter.measuring.profile_files import read_file
+from planimeter.measuring.tally import Tally
 from planimeter.rules import Verdict
 from planimeter.scale import GivenScale
 
 EXIT_STATUS: dict[Verdict, int] = {"fail": 3, "undecided": 4}
 """Of --fail-on-verdict. 1 is for pictures that could not be measured, and 2 for a wrong command."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How the pictures are measured."""
-
-    model: str
-    score_threshold: float | None
-    counting: Counting | None
-    scale: GivenScale
-    judging: Judging | None
 
 
 def ask(

@@ -2,29 +2,36 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from planimeter.cluster.connection import Cluster
+from planimeter.cluster.deployment import Workers, deployed
 from planimeter.commands.options import options_of
+from planimeter.outputs.receiver import Receiver
 from planimeter.outputs.receivers import receivers_of
 from planimeter.outputs.sending import Sending
+from planimeter.packs.versions import mend
 from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
-from planimeter.service.context import EXTENSION
+from planimeter.service.context import EXTENSION, Context
 from planimeter.service.decoding import shared_decoders
 from planimeter.service.housekeeping import Housekeeper
+from planimeter.service.label_studio.pictures import label_studio_of
 from planimeter.service.logs import set_up
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
 from planimeter.service.tracing import from_environment
 from planimeter.service.tunnel import open_tunnel
-from planimeter.settings import Settings
+from planimeter.service.workers import models_on
+from planimeter.settings import Inference, Settings
 from planimeter.store import Store
 from planimeter.store.places import shown
 
@@ -41,6 +48,7 @@ def serve(settings: Settings) -> None:
 def run(settings: Settings, console: Console, models: Models | None = None) -> None:
     """Serve until SIGINT or SIGTERM. The port is taken first, before anything in the store is touched."""
     receivers = receivers_of(settings, os.environ)
+    label_studio_of(settings, os.environ)  # what is wrong with it is said now
     with ExitStack() as closing:
         listening = bind(settings.host, settings.port)
         closing.callback(listening.close)
@@ -57,6 +65,12 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
+        mend(settings.packs_folder)
+        workers = None
+        if settings.workers == "ray":
+            console.print("Starting the workers …")
+            workers = closing.enter_context(workers_of(settings, listening.getsockname()[1]))
+            models = models_on(workers, settings)
         models = models or Models(settings)
         console.print(f"Loading the model {escape(models.default)} …")
         models.get()
@@ -64,16 +78,16 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         app = create_app(settings, store, models)
         app.extensions[EXTENSION].public_url = tunnel and tunnel.url
         app.extensions[EXTENSION].tracing = tracing
-        housekeeper = Housekeeper(app.extensions[EXTENSION])
-        housekeeper.start()
-        closing.callback(housekeeper.stop)
-        sending = Sending(store.outbox, receivers, app.extensions[EXTENSION].metrics)
-        sending.start()
-        closing.callback(sending.stop)
+        if workers is not None:
+            app.extensions[EXTENSION].metrics.watch_workers(workers.measured)
+        work_beside(app.extensions[EXTENSION], receivers, closing)
         server = Server(app, settings, listening)
         stop_on_signals(server)
         told = [receiver.name for receiver in receivers]
-        announce(console, settings, models, address_of(listening), tunnel.url if tunnel else None, told)
+        cluster = None if workers is None else workers.cluster
+        announce(
+            console, settings, models, address_of(listening), tunnel.url if tunnel else None, told, cluster
+        )
         server.run()
         console.print("Stopped.")
     if not server.idle:
@@ -81,6 +95,20 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def workers_of(settings: Settings, port: int) -> AbstractContextManager[Workers]:
+    """Return the deployment that measures for the service at a port, in place of its own process."""
+    how = Inference(**settings.model_dump(include={*Inference.model_fields}))
+    return deployed(how, f"planimeter-{socket.gethostname()}-{port}", settings.queue_size)
+
+
+def work_beside(parts: Context, receivers: Sequence[Receiver], closing: ExitStack) -> None:
+    """Start what a service does beside its requests: it keeps house, trains, and tells of measurements."""
+    sending = Sending(parts.store.outbox, receivers, parts.metrics)
+    for work in (Housekeeper(parts), parts.jobs, sending):
+        work.start()
+        closing.callback(work.stop)
 
 
 def stop_on_signals(server: Server) -> None:
@@ -102,13 +130,16 @@ def announce(
     url: str,
     public_url: str | None,
     told: Sequence[str] = (),
+    cluster: Cluster | None = None,
 ) -> None:
     """Print where the service is, what it measures with, where things go, who is told, and a first request to copy."""
     info = models.get().info
+    page = "" if cluster is None or cluster.dashboard is None else f", whose own page is {cluster.dashboard}"
     lines = {
         "Page": url,
         "Public": public_url,
         "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
+        "Workers": cluster and f"Ray on {cluster.address}{page}",
         "Uploads": shown(settings.upload_folder),
         "Outputs": shown(settings.output_folder),
         "Tells": ", ".join(told),

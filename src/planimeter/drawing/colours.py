@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.masks.window import Bools, WindowMask
+from planimeter.masks.window import Bools, WindowMask, row_blocks
 
 Pixels = NDArray[np.uint8]
 SPLASH_BRIGHTNESS = 0.45
@@ -57,7 +57,10 @@ def paint_instances(
             max(rows.start - reach, 0) : rows.stop + reach,
             max(columns.start - reach, 0) : columns.stop + reach,
         ]
-        near = np.bincount(around.ravel(), minlength=len(shades) + 1)[1:].tolist()
+        counts = np.zeros(1 + len(shades), np.intp)
+        for block in row_blocks(*around.shape):
+            counts += np.bincount(around[block].ravel(), minlength=len(counts))
+        near = counts[1:].tolist()
         shade = min(range(len(shades)), key=lambda shade: (near[shade], given[shade]))
         given[shade] += 1
         taken[mask.window][mask.pixels] = shade + 1
@@ -81,15 +84,16 @@ def _shade(color: str, turn: float, lift: float) -> Pixels:
     return shaded
 
 
-def dim_rest(pixels: Pixels, counted: Bools) -> Pixels:
-    """Return the picture [H, W, 3] with all that is not counted [H, W] dark, in its colours."""
-    canvas: Pixels = pixels.copy()
-    canvas[~counted] = (pixels[~counted].astype(np.uint16) * round(256 * UNCOUNTED_BRIGHTNESS)) >> 8
-    return canvas
+def dim_rest(canvas: Pixels, counted: Bools) -> None:
+    """Darken all of the canvas [H, W, 3] that is not counted [H, W], in its colours."""
+    for rows in row_blocks(*counted.shape):
+        rest, part = ~counted[rows], canvas[rows]
+        part[rest] = (part[rest].astype(np.uint16) * round(256 * UNCOUNTED_BRIGHTNESS)) >> 8
 
 
-def dimmed(pixels: Pixels) -> Pixels:
-    """Return the picture in dark grey: also a picture that is grey itself then shows what is masked."""
-    grey = (pixels.astype(np.uint16) @ _LUMA) >> 8
-    grey = (grey * round(256 * SPLASH_BRIGHTNESS) >> 8).astype(np.uint8)
-    return np.repeat(grey[..., np.newaxis], 3, axis=2)
+def grey_rest(canvas: Pixels, kept: Bools) -> None:
+    """Turn all of the canvas [H, W, 3] but what is kept [H, W] dark grey: so a grey picture too shows what is kept."""
+    for rows in row_blocks(*kept.shape):
+        rest, part = ~kept[rows], canvas[rows]
+        grey = (part[rest].astype(np.uint16) @ _LUMA) >> 8
+        part[rest] = (grey * round(256 * SPLASH_BRIGHTNESS) >> 8).astype(np.uint8)[:, np.newaxis]

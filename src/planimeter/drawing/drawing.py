@@ -6,12 +6,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from planimeter.drawing.colours import Pixels, dim_rest, dimmed, paint_instances
+from planimeter.drawing.colours import Pixels, dim_rest, grey_rest, paint_instances
 from planimeter.drawing.labels import Area, Named, font_of, list_texts, place_tags, write_tags
 from planimeter.errors import InvalidOption
 from planimeter.masks.rle import rle_decode, rle_window
 from planimeter.masks.union import union_mask
-from planimeter.masks.window import Bools, WindowMask
+from planimeter.masks.window import Bools, WindowMask, row_blocks
 from planimeter.measurement import Measurement, Rle
 
 Style = Literal["fill", "outline", "splash"]
@@ -35,13 +35,15 @@ def draw(
     style: Style = "fill",
     show_labels: bool = True,
     show_boxes: bool = False,
+    copy: bool = True,
 ) -> Pixels:
     """Return a copy of `pixels` [H, W, 3] with the masks drawn; masks come by falling score.
 
     `labels` are class ids from 1, `colors` ("#rrggbb") and `names` are those of the classes. "fill" lays the
     class's colour over each instance and draws its outline, "outline" draws only that, "splash" leaves the
     instances as they are and turns the rest dark and grey. Outlines lie inside the masks, around them runs a
-    faint dark seam. Line widths and letters grow with the picture.
+    faint dark seam. Line widths and letters grow with the picture. Without a `copy` they are drawn on `pixels` itself,
+    which a large picture that is not needed any more saves the memory for.
     """
     if style not in get_args(Style):
         raise InvalidOption(f"style {style!r} is not one of {', '.join(get_args(Style))}")
@@ -49,11 +51,9 @@ def draw(
     union = union_mask(masks, height, width)
     paints = paint_instances(masks, labels, colors, union.shape)
     line = _line_width(union.shape, masks)
+    canvas = _canvas(pixels, copy=copy)
     if style == "splash":
-        canvas = dimmed(pixels)
-        np.copyto(canvas, pixels, where=union[..., np.newaxis])
-    else:
-        canvas = pixels.copy()
+        grey_rest(canvas, union)
     if style == "fill":
         _fill(canvas, masks, paints)
     _draw_halos(canvas, masks, union, max(1, line // 2))
@@ -67,7 +67,7 @@ def draw(
         font = font_of(round(min(max(math.sqrt(height * width) / 45, 11), 72)))
         texts = list_texts(labels, names, scores)
         named = [Named(*each) for each in zip(masks, boxes, paints, texts, strict=True)]
-        canvas = write_tags(canvas, place_tags(named, union, font, alone=len(names) < 2), font)
+        write_tags(canvas, place_tags(named, union, font, alone=len(names) < 2), font)
     return canvas
 
 
@@ -80,15 +80,20 @@ def draw_measurement(
     masks: Sequence[WindowMask] | None = None,
     show_labels: bool = True,
     show_boxes: bool = False,
+    copy: bool = True,
 ) -> Pixels:
-    """Return the picture of a measurement drawn; the masks are its own RLE ones where none are given."""
+    """Return the picture of a measurement drawn; the masks are its own RLE ones where none are given.
+
+    Without a `copy` it is drawn on `pixels` itself.
+    """
     instances = measurement.instances
+    canvas = _canvas(pixels, copy=copy)
     if measurement.coverage.counted is not None:
-        pixels = _without_the_rest(pixels, rle_decode(measurement.coverage.counted))
+        _dim_the_rest(canvas, rle_decode(measurement.coverage.counted))
     if masks is None:
         masks = [_window(instance.mask) for instance in instances]
     return draw(
-        pixels,
+        canvas,
         masks,
         [instance.class_id for instance in instances],
         colors,
@@ -97,15 +102,20 @@ def draw_measurement(
         style=style,
         show_labels=show_labels,
         show_boxes=show_boxes,
+        copy=False,
     )
 
 
-def _without_the_rest(pixels: Pixels, counted: Bools) -> Pixels:
-    """Return the picture with all that does not count dimmed, and a bright line inside the rim of what does."""
-    canvas = dim_rest(pixels, counted)
+def _canvas(pixels: Pixels, *, copy: bool) -> Pixels:
+    own = not copy and pixels.flags.writeable and pixels.flags.c_contiguous
+    return pixels if own else pixels.copy()
+
+
+def _dim_the_rest(canvas: Pixels, counted: Bools) -> None:
+    """Dim all that does not count, and draw a bright line inside the rim of what does."""
+    dim_rest(canvas, counted)
     rim = _outline(WindowMask(0, 0, counted), _line_width(counted.shape, ()), counted.shape)
     canvas[rim] = REGION_COLOR
-    return canvas
 
 
 def _window(mask: object) -> WindowMask:
@@ -128,11 +138,12 @@ def _fill(canvas: Pixels, masks: Sequence[WindowMask], paints: Sequence[Pixels])
     share = round(256 * FILL_OPACITY)
     painted = np.zeros(canvas.shape[:2], bool)
     for mask, paint in zip(masks, paints, strict=True):
-        here = mask.pixels & ~painted[mask.window]
-        painted[mask.window] |= mask.pixels
-        part = canvas[mask.window]
-        below = part[here].astype(np.uint16)
-        part[here] = (below * (256 - share) + paint.astype(np.uint16) * share) >> 8
+        done, part = painted[mask.window], canvas[mask.window]
+        for rows in row_blocks(*mask.pixels.shape):
+            here = mask.pixels[rows] & ~done[rows]
+            below = part[rows][here].astype(np.uint16)
+            part[rows][here] = (below * (256 - share) + paint.astype(np.uint16) * share) >> 8
+        done |= mask.pixels
 
 
 def _outline(mask: WindowMask, width: int, shape: tuple[int, ...]) -> Bools:
@@ -140,6 +151,17 @@ def _outline(mask: WindowMask, width: int, shape: tuple[int, ...]) -> Bools:
 
     The picture's own border is no rim: the instance may go on beyond it.
     """
+    height = len(mask.pixels)
+    rim = np.empty_like(mask.pixels)
+    for rows in row_blocks(*mask.pixels.shape):
+        reach = slice(max(0, rows.start - width), min(height, rows.stop + width))  # what the rows depend on
+        above = rows.start - reach.start
+        around = WindowMask(mask.x, mask.y + reach.start, mask.pixels[reach])
+        rim[rows] = _rim(around, width, shape)[above : above + rows.stop - rows.start]
+    return rim
+
+
+def _rim(mask: WindowMask, width: int, shape: tuple[int, ...]) -> Bools:
     rows, columns = mask.pixels.shape
     inner = np.zeros((rows + 2, columns + 2), bool)  # np.pad takes longer than all that follows
     inner[1:-1, 1:-1] = mask.pixels
@@ -162,19 +184,25 @@ def _draw_halos(canvas: Pixels, masks: Sequence[WindowMask], union: Bools, width
     """Darken a thin seam around the masks, so that bright outlines stand out on bright pictures too."""
     seam = np.zeros_like(union)
     for mask in masks:
-        rows, columns = mask.window
-        top, left = min(width, rows.start), min(width, columns.start)
-        bottom, right = min(width, union.shape[0] - rows.stop), min(width, union.shape[1] - columns.stop)
-        height, across = mask.pixels.shape
-        room = np.zeros((top + height + bottom, left + across + right), bool)
-        room[top : top + height, left : left + across] = mask.pixels
-        seam[rows.start - top : rows.stop + bottom, columns.start - left : columns.stop + right] |= _grow(
-            room, width
-        )
-    seam &= ~union
-    places = np.flatnonzero(seam)  # several times faster than the mask itself as an index
-    pixels = canvas.reshape(-1, 3)
-    pixels[places] = (pixels[places].astype(np.uint16) * round(256 * (1 - HALO_OPACITY))) >> 8
+        for block in row_blocks(*mask.pixels.shape):
+            _add_grown(seam, WindowMask(mask.x, mask.y + block.start, mask.pixels[block]), width)
+    for rows in row_blocks(*union.shape):
+        # Several times faster than the mask itself as an index.
+        places = np.flatnonzero(seam[rows] & ~union[rows])
+        pixels = canvas[rows].reshape(-1, 3)
+        pixels[places] = (pixels[places].astype(np.uint16) * round(256 * (1 - HALO_OPACITY))) >> 8
+
+
+def _add_grown(seam: Bools, mask: WindowMask, width: int) -> None:
+    """Add the mask to the seam, grown by so many pixels."""
+    rows, columns = mask.window
+    top, left = min(width, rows.start), min(width, columns.start)
+    bottom, right = min(width, seam.shape[0] - rows.stop), min(width, seam.shape[1] - columns.stop)
+    height, across = mask.pixels.shape
+    room = np.zeros((top + height + bottom, left + across + right), bool)
+    room[top : top + height, left : left + across] = mask.pixels
+    grown = slice(rows.start - top, rows.stop + bottom), slice(columns.start - left, columns.stop + right)
+    seam[grown] |= _grow(room, width)
 
 
 def _grow(pixels: Bools, steps: int) -> Bools:

@@ -25,7 +25,7 @@ def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
 def encode_mask_png(mask: NDArray[Any]) -> bytes:
     """Return a mask [H, W] as grey PNG: bool as 0 and 255, uint8 and uint16 with their own values."""
     if mask.dtype == np.bool_:
-        mask = mask.astype(np.uint8) * np.uint8(255)
+        mask = mask.view(np.uint8) * np.uint8(255)
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
         raise InvalidOption(f"a mask is bool, uint8 or uint16 [H, W], not {mask.dtype} {mask.shape}")
     return write_png(mask)

@@ -15,6 +15,8 @@ from planimeter.numbers import write_decimals
 Font = ImageFont.FreeTypeFont
 Area = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are outside."""
+_WRITTEN_WHOLE = 1_000_000
+"""Bytes of a canvas up to which labels are written on all of it: quicker, and of a large one too much memory."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +115,32 @@ def _overlap(one: Area, other: Area) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> Pixels:
-    """Return the canvas with the labels: a plate in the instance's colour, dark or bright letters on it."""
+def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> None:
+    """Write the labels on the canvas: a plate in the instance's colour, dark or bright letters on it."""
+    if canvas.size <= _WRITTEN_WHOLE:
+        _write_on(canvas, (0, 0), tags, font)
+        return
+    for tag in tags:
+        spare = round(font.size)  # letters that reach over their plate
+        left, top = (max(0, side - spare) for side in tag.area[:2])
+        _write_on(canvas[top : tag.area[3] + spare, left : tag.area[2] + spare], (left, top), [tag], font)
+
+
+def _write_on(part: Pixels, corner: tuple[int, int], tags: Sequence[_Tag], font: Font) -> None:
+    """Write labels on a part of the canvas, whose left and top is `corner`."""
     if not tags:
-        return canvas
-    image = Image.fromarray(canvas)
+        return
+    image = Image.fromarray(part)
     pen = ImageDraw.Draw(image)
     for tag in tags:
-        left, top, right, bottom = tag.area
+        left, right = (side - corner[0] for side in tag.area[::2])
+        top, bottom = (side - corner[1] for side in tag.area[1::2])
         red, green, blue = (int(channel) for channel in tag.paint)
         plate = (left, top, right - 1, bottom - 1)
         pen.rounded_rectangle(plate, radius=_margin(font), fill=(red, green, blue))
         ink = (0, 0, 0) if (77 * red + 150 * green + 29 * blue) >> 8 > 110 else (255, 255, 255)
         pen.text(((left + right) / 2, (top + bottom) / 2), tag.text, fill=ink, font=font, anchor="mm")
-    return np.array(image)
+    part[:] = np.asarray(image)
 
 
 def _margin(font: Font) -> int:

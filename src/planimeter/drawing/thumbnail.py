@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from planimeter.drawing.colours import Pixels, dim_rest, paint_instances
-from planimeter.masks.window import EMPTY, Bools, WindowMask
+from planimeter.masks.window import EMPTY, Bools, WindowMask, row_blocks, trim
 
 FILL_SHARE = 0.45
 SMALL = 0.06
@@ -34,7 +34,8 @@ def draw_thumbnail(
     What is not `counted` [H, W] is dim; without it, all counts.
     """
     if counted is not None:
-        pixels = dim_rest(pixels, counted)
+        pixels = pixels.copy()
+        dim_rest(pixels, counted)
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -53,15 +54,16 @@ def draw_thumbnail(
 
 def _shrunk(mask: WindowMask, shape: tuple[int, int], small: tuple[int, int]) -> WindowMask:
     """Return a mask of a picture [H, W] in the small one."""
-    rows, columns = np.nonzero(mask.pixels)
-    y = (rows + mask.y) * small[0] // shape[0]
-    x = (columns + mask.x) * small[1] // shape[1]
-    if not len(y):
+    height, width = mask.pixels.shape
+    y = (np.arange(height) + mask.y) * small[0] // shape[0]
+    x = (np.arange(width) + mask.x) * small[1] // shape[1]
+    if not mask.pixels.any():
         return EMPTY
-    top, left = int(y.min()), int(x.min())
-    found = np.zeros((int(y.max()) - top + 1, int(x.max()) - left + 1), bool)
-    found[y - top, x - left] = True
-    return WindowMask(left, top, found)
+    found = np.zeros((int(y[-1] - y[0]) + 1, int(x[-1] - x[0]) + 1), bool)
+    for block in row_blocks(height, width):
+        rows, columns = np.nonzero(mask.pixels[block])
+        found[y[block][rows] - y[0], x[columns] - x[0]] = True
+    return trim(WindowMask(int(x[0]), int(y[0]), found))
 
 
 def _paint(canvas: Pixels, mask: WindowMask, paint: Pixels) -> None:

@@ -16,7 +16,10 @@ def of_one(source: Source) -> dict[str, Any]:
     measurement = source.measurement
     image, model = measurement.image, measurement.model
     return {
-        "info": {"description": f"{image.filename}, measured by {model.name} {model.version}"},
+        "info": {
+            "description": f"{image.filename}, {source.figures} figures; measured by {model.name} {model.version}",
+            **source.facts,
+        },
         "images": [{"id": 1, "file_name": source.picture, "width": image.width, "height": image.height}],
         "categories": [
             {"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class
@@ -72,8 +75,10 @@ def _image(source: Source, id_: int) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         "date_captured": when.isoformat(timespec="milliseconds") if when else None,
+        **({} if source.url is None else {"coco_url": source.url}),
         "measurement": source.id,
         "model": f"{model.name} {model.version}",
+        **source.facts,
     }
 
 

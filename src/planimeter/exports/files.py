@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from planimeter.corrections import Figures
 from planimeter.exports import coco
 from planimeter.exports.archive import Archive
 from planimeter.exports.formats import (
@@ -32,13 +33,14 @@ class File:
 def write_one(kind: ExportFormat, source: Source) -> File:
     """Return the export of one picture: one file, or a zip where the format has several."""
     form = FORMATS[kind]
+    said = "_corrected" if source.figures == "corrected" else ""
     if kind == "yolo":
         changes: list[Change] = []
         data = b"".join(_archive(kind, [source], changes))
-        return File(data, f"{source.stem}_yolo.zip", "application/zip", changes[0])
+        return File(data, f"{source.stem}{said}_yolo.zip", "application/zip", changes[0])
     entry = export(kind, source, {})
     document = [entry.document] if kind == "label_studio" else entry.document
-    return File(encoded(document), f"{source.stem}{form.suffix}", form.media_type, entry.change)
+    return File(encoded(document), f"{source.stem}{said}{form.suffix}", form.media_type, entry.change)
 
 
 def write_many(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]:
@@ -50,11 +52,12 @@ def write_many(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]
     return _archive(kind, sources, [])
 
 
-def name_of_many(kind: ExportFormat) -> tuple[str, str]:
+def name_of_many(kind: ExportFormat, figures: Figures = "measured") -> tuple[str, str]:
     """Return the name and the media type of an export of many pictures."""
+    name = f"measurements_{'' if figures == 'measured' else 'corrected_'}{kind}"
     if FORMATS[kind].one_file:
-        return f"measurements_{kind}.json", "application/json"
-    return f"measurements_{kind}.zip", "application/zip"
+        return f"{name}.json", "application/json"
+    return f"{name}.zip", "application/zip"
 
 
 def _listed(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]:

@@ -138,7 +138,8 @@ def readme(kind: ExportFormat) -> str:
     form = FORMATS[kind]
     return (
         f"{form.title}, written by Planimeter {version('planimeter')}.\n\n{form.cannot_carry}\n\n"
-        "coverage.csv says for each picture how much of it was measured as masked, how much the written shapes "
+        "coverage.csv says for each picture which figures it has, measured or corrected by people, how much of it is "
+        "masked by them, how much the written shapes "
         "cover when Planimeter reads them back as labels, and the difference in percentage points.\n"
     )
 
@@ -152,6 +153,8 @@ def coverage_row(entry: Exported, file: str) -> dict[str, Cell]:
         "measurement": entry.source.id or "",
         "model": entry.source.measurement.model.name,
         "score_threshold": entry.source.measurement.options.score_threshold,
+        "figures": entry.source.figures,
+        "reviewed": entry.source.reviewed,
         "instances": len(entry.source.measurement.instances),
         "objects_exported": change.objects_exported,
         **{name: "" if value is None else value for name, value in change.described().items()},
@@ -164,6 +167,8 @@ COVERAGE_COLUMNS = (
     "measurement",
     "model",
     "score_threshold",
+    "figures",
+    "reviewed",
     "instances",
     "objects_exported",
     "percent_masked",
@@ -185,6 +190,7 @@ def _with_facts(form: Format, source: Source, document: dict[str, Any], change: 
         "measurement": source.id,
         "model": f"{model.name} {model.version}",
         "score_threshold": source.measurement.options.score_threshold,
+        **source.facts,
         "cannot_carry": form.cannot_carry,
         **change.described(),
     }

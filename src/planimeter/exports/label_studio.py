@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.exports.source import Source
+from planimeter.exports.yolo import joined
 from planimeter.labels import label_studio
 from planimeter.labels.entries import ObjectEntry, Report
 from planimeter.masks.outlines import outlines
@@ -40,25 +41,53 @@ def write(source: Source) -> dict[str, Any]:
 
 
 def _region(source: Source, instance: Instance, mask: WindowMask) -> dict[str, Any]:
-    """Return an object: a polygon, in percent of the picture's sides, or where that cannot hold it a brushed mask."""
-    height, width = source.size
+    """Return an object: a polygon, or where one outline cannot hold it a brushed mask."""
     parts = outlines(mask)
     if len(parts) == len(parts[0]) == 1:
         kind: str = "polygon"
-        value: dict[str, Any] = {"points": (100 * parts[0][0] / (width, height)).tolist(), "closed": True}
+        value: dict[str, Any] = {"points": outline_points(mask, source.size), "closed": True}
     else:
-        kind, value = "brush", {"format": "rle", "rle": pack(mask, height, width)}
+        kind, value = "brush", {"format": "rle", "rle": pack(mask, *source.size)}
+    return region(
+        instance,
+        kind=kind,
+        value=value,
+        label=instance.class_name,
+        names=(kind, "image"),
+        size=source.size,
+    )
+
+
+def region(
+    instance: Instance,
+    *,
+    kind: str,
+    value: dict[str, Any],
+    label: str,
+    names: tuple[str, str],
+    size: tuple[int, int],
+) -> dict[str, Any]:
+    """Return an object as a region; `names` are those of the control and of the picture in the configuration."""
+    height, width = size
     return {
         "id": f"object_{instance.id}",
         "type": f"{kind}labels",
-        "from_name": kind,
-        "to_name": "image",
+        "from_name": names[0],
+        "to_name": names[1],
         "original_width": width,
         "original_height": height,
         "image_rotation": 0,
         "score": instance.score,
-        "value": {**value, f"{kind}labels": [instance.class_name]},
+        "value": {**value, f"{kind}labels": [label]},
     }
+
+
+def outline_points(mask: WindowMask, size: tuple[int, int]) -> list[list[float]]:
+    """Return the corners of a mask's outline in percent of the picture's sides; several are joined by seams."""
+    height, width = size
+    rings = [ring for part in outlines(mask) for ring in part]
+    points: list[list[float]] = (100 * joined(rings) / (width, height)).tolist()
+    return points
 
 
 def read(task: Any, source: Source) -> list[ObjectEntry]:

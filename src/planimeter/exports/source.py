@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from planimeter.corrections import Figures
 from planimeter.labels.entries import ObjectEntry
 from planimeter.labels.shapes import unite
 from planimeter.masks.rle import rle_window
@@ -31,6 +32,17 @@ class Source:
     id: str | None = None
     """Of the measurement, where it is stored."""
     created_at: datetime | None = None
+    figures: Figures = "measured"
+    """Which figures `measurement` has."""
+    reviewed: bool = False
+    """Whether a person said that all of the picture is right."""
+    url: str | None = None
+    """Where the picture can be had, for readers of the export."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which figures these are, as it stands in files."""
+        return {"figures": self.figures, "reviewed": self.reviewed}
 
     @property
     def size(self) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def write(source: Source, numbers: dict[str, int]) -> str:
     for instance, mask in source.objects:
         rings = [ring for part in outlines(mask) for ring in part]
         if rings:
-            shares = _joined(rings) / (width, height)
+            shares = joined(rings) / (width, height)
             corners = " ".join(f"{share:.9g}" for share in shares.ravel())
             lines.append(f"{numbers[instance.class_name]} {corners}\n")
     return "".join(lines)
@@ -52,7 +52,7 @@ def read(text: str, _: Source) -> list[ObjectEntry]:
     ]
 
 
-def _joined(rings: Sequence[Ring]) -> Ring:
+def joined(rings: Sequence[Ring]) -> Ring:
     """Return one ring that visits all of them: there and back over a seam, which holds no pixel."""
     path = rings[0]
     for ring in rings[1:]:

@@ -6,14 +6,13 @@ finished as it was begun, with the same key and the same options: the service th
 
 import json
 import os
-import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from planimeter.errors import InvalidOption
+from planimeter.locks import lock_file
 
 HIDDEN = ".planimeter"
 MOST_ENTRIES = 100
@@ -54,7 +53,7 @@ class Journal:
         self._folder = folder
         self._home = folder / HIDDEN
         self._file = self._home / "begun.json"
-        self._lock: int | None = None
+        self._held = ExitStack()
         self._entries: dict[str, Entry] = {}
 
     def open(self) -> bool:
@@ -63,7 +62,10 @@ class Journal:
         Raises `InvalidOption` where another process has it.
         """
         self._home.mkdir(exist_ok=True)
-        self._take()
+        taken = (
+            f"another planimeter watch is at work on {self._folder}: end that one, or watch another folder"
+        )
+        self._held.enter_context(lock_file(self._home / "lock", taken))
         with suppress(FileNotFoundError):
             try:
                 found = json.loads(self._file.read_bytes())
@@ -98,9 +100,7 @@ class Journal:
 
     def close(self) -> None:
         """Leave the folder to others."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._held.close()
 
     def _put(self, name: str, entry: Entry | None, instead_of: str | None = None) -> None:
         kept = {each: found for each, found in self._entries.items() if each not in {name, instead_of}}
@@ -116,22 +116,6 @@ class Journal:
             os.fsync(file.fileno())
         aside.replace(self._file)
         self._entries = kept
-
-    def _take(self) -> None:
-        if sys.platform == "win32":
-            return
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        self._lock = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise InvalidOption(
-                f"another planimeter watch is at work on {self._folder}: end that one, or watch another folder"
-            ) from None
-        except OSError:
-            pass  # some network drives have no locks
 
 
 def _entry(found: Any) -> Entry:

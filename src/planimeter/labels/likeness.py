@@ -57,8 +57,12 @@ class Pair:
 def take_print(picture: LabelledPicture) -> Print:
     """Return what a picture is recognised by."""
     square = Image.fromarray(picture.pixels).convert("L").resize((_SQUARE,) * 2, Image.Resampling.BOX)
-    digest = hashlib.sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()
-    return Print(picture.name, digest, square)
+    return Print(picture.name, pixels_digest(picture), square)
+
+
+def pixels_digest(picture: LabelledPicture) -> str:
+    """Return the SHA-256 of a picture's size and pixels."""
+    return hashlib.sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()
 
 
 def list_pairs(prints: Sequence[Print], others: Sequence[Print], *, earlier_only: bool = False) -> list[Pair]:

@@ -8,7 +8,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Bools, Box, WindowMask
+from planimeter.masks.window import EMPTY, Bools, Box, WindowMask, row_blocks
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,8 @@ def _used(weights: NDArray[np.float32]) -> slice:
 def _above(vertical: NDArray[np.float32], horizontal: NDArray[np.float32], level: float) -> Bools:
     """Return where the product is above `level`, a block of rows at a time."""
     pixels = np.empty((vertical.shape[0], horizontal.shape[1]), bool)
-    step = max(1, BLOCK_PIXELS // pixels.shape[1])
-    for start in range(0, len(pixels), step):
-        np.greater(vertical[start : start + step] @ horizontal, level, out=pixels[start : start + step])
+    for rows in row_blocks(*pixels.shape):
+        np.greater(vertical[rows] @ horizontal, level, out=pixels[rows])
     return pixels
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from planimeter.errors import InferenceFailed
 from planimeter.masks.frames import FrameMask, bilinear_weights
 from planimeter.masks.pixels import PixelProbabilities
-from planimeter.masks.window import BLOCK_PIXELS, EMPTY, Box, WindowMask
+from planimeter.masks.window import EMPTY, Box, WindowMask, row_blocks
 
 MaskEdge = Literal["extend", "fade"]
 _ROWS_AT_ONCE = 65_536
@@ -105,12 +105,11 @@ def _paste(
     if left >= right or top >= bottom:
         return EMPTY
     masked = np.empty((bottom - top, right - left), bool)
-    step = max(1, BLOCK_PIXELS // masked.shape[1])
-    for start in range(0, len(masked), step):
-        block = vertical[start : start + step] @ horizontal
+    for rows in row_blocks(*masked.shape):
+        block = vertical[rows] @ horizontal
         if read:
-            block *= read(left, top + start, right, top + start + len(block))
-        np.greater_equal(block, threshold, out=masked[start : start + step])
+            block *= read(left, top + rows.start, right, top + rows.stop)
+        np.greater_equal(block, threshold, out=masked[rows])
     return WindowMask(left, top, masked)
 
 

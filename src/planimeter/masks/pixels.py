@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from planimeter.masks.window import BLOCK_PIXELS, WindowMask
+from planimeter.masks.window import WindowMask, row_blocks
 
 _Neighbours = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
@@ -58,10 +58,8 @@ class PixelProbabilities:
         """Return the pixels that show any class rather than the background: all classes together above one half."""
         left, top, right, bottom = self.window
         pixels = np.empty((bottom - top, right - left), bool)
-        step = max(1, BLOCK_PIXELS // (right - left))
-        for start in range(top, bottom, step):
-            end = min(start + step, bottom)
-            np.less(self.read(0, left, start, right, end), 0.5, out=pixels[start - top : end - top])
+        for rows in row_blocks(*pixels.shape):
+            np.less(self.read(0, left, top + rows.start, right, top + rows.stop), 0.5, out=pixels[rows])
         return WindowMask(left, top, pixels)
 
     def _span(self, axis: int) -> slice:

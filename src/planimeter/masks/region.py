@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import ContradictoryOptions, InvalidOption
-from planimeter.masks.window import BLOCK_PIXELS, Bools
+from planimeter.masks.window import Bools, row_blocks
 
 Corners = Sequence[tuple[float, float]]
 """Of a polygon, as x and y."""
@@ -25,9 +25,8 @@ def polygons_mask(polygons: Sequence[Corners], height: int, width: int) -> Bools
         points = np.array(corners, np.float64)
         top = max(0, int(np.floor(points[:, 1].min())))
         bottom = min(height, int(np.ceil(points[:, 1].max())) + 1)
-        step = max(1, BLOCK_PIXELS // width)
-        for first in range(top, bottom, step):
-            last = min(first + step, bottom)
+        for rows in row_blocks(bottom - top, width):
+            first, last = top + rows.start, top + rows.stop
             mask[first:last] |= _rows(points, first, last, width)
     return mask
 

@@ -137,11 +137,17 @@ def class_map(
     return _map(masks, labels, np.zeros((height, width), np.uint8))
 
 
-def instance_map(masks: Sequence[WindowMask], height: int, width: int) -> NDArray[np.uint16]:
-    """Return [H, W]: 1, 2, … for the first, second, … mask, 0 where there is none; the lowest wins."""
-    if len(masks) > 65535:
-        raise InvalidOption(f"an instance map holds up to 65,535 instances, not {len(masks):,}")
-    return _map(masks, range(1, len(masks) + 1), np.zeros((height, width), np.uint16))
+def instance_map(
+    masks: Sequence[WindowMask], height: int, width: int, ids: Sequence[int] | None = None
+) -> NDArray[np.uint16]:
+    """Return [H, W]: the id of the mask at each pixel, 0 where there is none; where masks overlap, the first's.
+
+    Without `ids` they are 1, 2, ….
+    """
+    ids = range(1, len(masks) + 1) if ids is None else ids
+    if max(ids, default=0) > 65535:
+        raise InvalidOption(f"an instance map holds ids up to 65,535, not {max(ids):,}")
+    return _map(masks, ids, np.zeros((height, width), np.uint16))
 
 
 def _map(masks: Sequence[WindowMask], values: Sequence[int], canvas: NDArray[Any]) -> NDArray[Any]:

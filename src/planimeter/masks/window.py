@@ -1,5 +1,6 @@
 """A mask as the window that holds it: an instance covers a small part of a picture."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 Bools = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 BLOCK_PIXELS = 4_000_000
-"""Pixels interpolated at a time, so that a mask as large as the picture needs no float canvas."""
+"""Pixels worked on at a time, so that what is done with a large picture takes no further picture of memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,13 @@ class WindowMask:
         """Index of the window in an array [H, W, ...] of the picture."""
         height, width = self.pixels.shape
         return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+
+def row_blocks(height: int, width: int, pixels: int = BLOCK_PIXELS) -> Iterator[slice]:
+    """Yield the rows of an array [H, W] in blocks of about so many pixels, at least one row each."""
+    step = max(1, pixels // max(1, width))
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
 
 
 EMPTY = WindowMask(0, 0, np.zeros((0, 0), bool))

@@ -1,12 +1,16 @@
 """The options by which what counts is given, for the API and the command line."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, Field, field_validator
 from pydantic.config import JsonDict
 
 from planimeter.errors import InvalidOption
 from planimeter.measurement import IGNORED, Counting, Ignored
+from planimeter.measuring.judging import Judging
 from planimeter.measuring.parts import make_counting, read_region
 from planimeter.pictures.sources import Source
+from planimeter.scale import GivenScale
 
 REGION_DESCRIBED = (
     'What of the picture counts: {"include": [[[x, y], …], …], "exclude": […]}, polygons in its pixels. A pixel is in '
@@ -70,6 +74,17 @@ class GivenCounting(GivenFilters):
         if value is not None:
             checked_region(value)
         return value
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How pictures are measured."""
+
+    model: str
+    score_threshold: float | None
+    counting: Counting | None
+    scale: GivenScale
+    judging: Judging | None
 
 
 def checked_region(value: str) -> str:

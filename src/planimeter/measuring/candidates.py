@@ -124,13 +124,14 @@ class Candidates:
         First come, first chosen: a candidate counts unless one before it that counts is the same object. So the same
         ones count whether those below the threshold were there or not.
         """
-        return [entry for entry in self._found(threshold) if entry.left_out is None]
+        return [entry for entry in self.found(threshold) if entry.left_out is None]
 
     def left_out(self, threshold: float) -> Counter[Why]:
         """Return how many score enough and do not count, by the reason."""
-        return Counter(entry.left_out for entry in self._found(threshold) if entry.left_out is not None)
+        return Counter(entry.left_out for entry in self.found(threshold) if entry.left_out is not None)
 
-    def _found(self, threshold: float) -> list[Candidate]:
+    def found(self, threshold: float) -> list[Candidate]:
+        """Return what scores enough, each object once, by falling score; also what is left out."""
         counts = [False] * len(self.entries)
         for index, entry in enumerate(self.entries):
             counts[index] = entry.score >= threshold and not any(counts[other] for other in entry.duplicates)

@@ -80,6 +80,20 @@ def judged(measurement: Of, masks: Sequence[WindowMask] | None = None) -> Of:
     return measurement.model_copy(update={"rules": rules, "verdict": verdict})
 
 
+def judged_by_a_person(measurement: Of, *, alone: bool) -> Of:
+    """Return the same for figures that a person corrected; `alone` says that nothing of the model is left in them.
+
+    Then the value decides and that is no want of an interval.
+    """
+    own = judged(measurement)
+    if not alone:
+        return own
+    rules = [
+        rule.model_copy(update={"reason": None}) if rule.reason == _ALONE else rule for rule in own.rules
+    ]
+    return own.model_copy(update={"rules": rules})
+
+
 @dataclass(frozen=True)
 class _Figure:
     """A figure of a measurement, and what is known of how far it can be trusted."""

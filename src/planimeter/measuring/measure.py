@@ -57,7 +57,8 @@ def measure_picture(
         picture, score_threshold=score_threshold, counting=counting, watch=watch, turn=turn
     )
     with step("draw"):
-        overlay, mask = encode_png(measured.draw()), encode_mask_png(measured.mask())
+        overlay = encode_png(measured.draw(copy=False))
+        mask = encode_mask_png(measured.mask())
     candidates = measured.candidates().packed().pack()
     measurement = measured.without_picture().model_copy(update={"timing_ms": watch.timing()})
     return Result(measurement, overlay, mask, candidates)

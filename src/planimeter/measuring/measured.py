@@ -36,9 +36,12 @@ class Measured(Measurement):
         """Return the picture with its masks drawn: "fill", "outline" or "splash" (the rest grey)."""
         return Image.fromarray(self.draw(style))
 
-    def draw(self, style: Style = "fill") -> NDArray[np.uint8]:
-        """Return the drawn picture, uint8 [H, W, 3] RGB."""
-        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks())
+    def draw(self, style: Style = "fill", *, copy: bool = True) -> NDArray[np.uint8]:
+        """Return the drawn picture, uint8 [H, W, 3] RGB.
+
+        Without a `copy` it is drawn on the picture that was measured, which is lost: a large one is not there twice.
+        """
+        return draw_measurement(self._pixels, self, self._colors, style, masks=self._masks(), copy=copy)
 
     def mask(self) -> NDArray[np.bool_]:
         """Return the union of all masks, bool [H, W]."""

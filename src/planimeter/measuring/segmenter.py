@@ -151,6 +151,28 @@ class Segmenter:
         if not isinstance(source, Picture):
             watch.lap("decode")
         counting = counting or make_counting(region, region_mask, ignore, classes, least_area, of)
+        return self.measure_picture(
+            picture,
+            threshold=threshold,
+            counting=counting,
+            judging=judging,
+            mask_format=mask_format,
+            watch=watch,
+            turn=turn,
+        )
+
+    def measure_picture(
+        self,
+        picture: Picture,
+        *,
+        threshold: float,
+        counting: Counting | None = None,
+        judging: Judging | None = None,
+        mask_format: MaskFormat = "rle",
+        watch: Stopwatch,
+        turn: Turn | None = None,
+    ) -> Measured:
+        """Measure a picture that was decoded; all that `measure` was given stands for itself by now."""
         height, width = picture.pixels.shape[:2]
         if judging is not None:
             check_rules(judging.rules, self.classes, counting)

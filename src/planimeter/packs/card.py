@@ -25,6 +25,7 @@ def write_card(manifest: Manifest) -> str:
         "",
         f"- **Classes:** {', '.join(entry.name for entry in manifest.classes)}",
         f"- **Trained on:** {data.name}; {_amount(data)}licence: {data.licence}",
+        *([f"- **Content of those pictures and labels:** SHA-256 {data.sha256}"] if data.sha256 else []),
         f"- **Network:** {_network(manifest)}",
         f"- **At most** {manifest.limits.detections} instances in one picture; the answer says so when it is reached",
         f"- **Default score threshold:** {manifest.thresholds.score:g}",

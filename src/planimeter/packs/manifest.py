@@ -211,6 +211,12 @@ class TrainingData(_Manifest):
     pictures: int = Field(ge=0)
     instances: int = Field(ge=0)
     started_from: str = Field(default="", description="The model whose weights training started from.")
+    sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Of the content of those pictures and their labels; the same data have the same. Absent in packs "
+        "made before it existed.",
+    )
     pixel_size_um: float | None = Field(
         default=None,
         gt=0,
@@ -242,6 +248,9 @@ class Manifest(_Manifest):
     weights: PackFile | None = None
     trust: PackFile | None = Field(
         default=None, description="What the model knows of its own errors; absent where nothing was measured."
+    )
+    learnt: PackFile | None = Field(
+        default=None, description="Which pictures with which labels it learnt from, each by its content."
     )
     training_data: TrainingData
     limitations: str = Field(

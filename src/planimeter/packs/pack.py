@@ -1,7 +1,8 @@
 """A pack: one folder with all that a model needs, and nothing that executes.
 
 `pack.json` is the manifest; `model.onnx` the network up to box-space masks; `weights.safetensors` (optional)
-the same weights for PyTorch; `trust.json` (optional) what is known of its errors. Nothing in a pack is ever unpickled.
+the same weights for PyTorch; `trust.json` (optional) what is known of its errors; `learnt.json` (optional) which
+pictures it learnt from. Nothing in a pack is ever unpickled.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planimeter.errors import InvalidPack, UnknownModel
+from planimeter.packs.learnt import Learnt
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
 from planimeter.packs.trust import Trust
 from planimeter.reading import read_file, read_file_text
@@ -60,6 +62,17 @@ class Pack:
             return Trust()
         try:
             return Trust.model_validate_json(read_file(self.file(entry)))
+        except ValidationError as error:
+            raise InvalidPack(f"pack {self.name!r}: {entry.name}: {_first(error)}") from error
+
+    @cached_property
+    def learnt(self) -> Learnt | None:
+        """Which pictures it learnt from; None where the pack does not say. Raises `InvalidPack`."""
+        entry = self.manifest.learnt
+        if entry is None:
+            return None
+        try:
+            return Learnt.model_validate_json(read_file(self.file(entry)))
         except ValidationError as error:
             raise InvalidPack(f"pack {self.name!r}: {entry.name}: {_first(error)}") from error
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from planimeter.packs.card import write_card
+from planimeter.packs.learnt import Learnt
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
 from planimeter.packs.pack import CARD, MANIFEST
 from planimeter.packs.trust import Trust
 from planimeter.settings import PACKS_FOLDER
 
-ONNX, WEIGHTS, TRUST = "model.onnx", "weights.safetensors", "trust.json"
+ONNX, WEIGHTS, TRUST, LEARNT = "model.onnx", "weights.safetensors", "trust.json", "learnt.json"
 UNKNOWN_FILE = PackFile(name=ONNX, sha256="0" * 64)
 """Stands in a manifest that is drawn up before its files are there."""
 
@@ -79,6 +80,15 @@ def write_trust(folder: Path, manifest: Manifest, trust: Trust) -> Manifest:
         return manifest.model_copy(update={"trust": None})
     (folder / TRUST).write_text(trust.model_dump_json() + "\n", "utf-8")
     return manifest.model_copy(update={"trust": describe(folder / TRUST)})
+
+
+def write_learnt(folder: Path, manifest: Manifest, learnt: Learnt | None) -> Manifest:
+    """Write which pictures a model learnt from, if that is known; returns the manifest that says so, unwritten."""
+    if learnt is None:
+        return manifest
+    (folder / LEARNT).write_text(learnt.model_dump_json() + "\n", "utf-8")
+    data = manifest.training_data.model_copy(update={"sha256": learnt.sha256})
+    return manifest.model_copy(update={"learnt": describe(folder / LEARNT), "training_data": data})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

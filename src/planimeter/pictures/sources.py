@@ -57,6 +57,11 @@ def _read_path(source: str | os.PathLike[str], filename: str | None, limits: Lim
             f"{shown!r} is an address, not a path; fetch it and hand over its bytes. Taken are {TAKEN}"
         )
     path = Path(text)
+    return decode(read_picture_file(path, limits), filename=filename or path.name, limits=limits)
+
+
+def read_picture_file(path: Path, limits: Limits) -> bytes:
+    """Return the content of a picture's file; raises `MissingPicture` and `TooManyBytes`."""
     try:
         data = read_file(path, most_bytes=limits.max_bytes)
         if len(data) > limits.max_bytes:
@@ -64,9 +69,9 @@ def _read_path(source: str | os.PathLike[str], filename: str | None, limits: Lim
                 f"{path} has {path.stat().st_size:,} bytes and the limit is {limits.max_bytes:,}; send a smaller file"
             )
     except OSError as error:
-        shown = str(path) if "\0" not in text else repr(text)
+        shown = str(path) if "\0" not in str(path) else repr(str(path))
         raise MissingPicture(f"{shown} cannot be read: {error.strerror}") from error
-    return decode(data, filename=filename or path.name, limits=limits)
+    return data
 
 
 def _read_open(file: Any, limits: Limits) -> bytes:

@@ -71,9 +71,13 @@ def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool, sentinel: b
 
         if cuda_is_available():
             return "torch"
-    if precision in {"auto", "f32"} and find_spec("onnxruntime"):
+    if precision not in {"auto", "f32"} or not find_spec("onnxruntime"):
+        return "openvino"
+    if not sentinel:
+        return "onnxruntime"
+    if not infer_with_cpu:
         from planimeter.runtimes.onnxruntime import find_gpu  # noqa: PLC0415 - an extra
 
-        if not sentinel or (not infer_with_cpu and find_gpu()):
+        if find_gpu():
             return "onnxruntime"
     return "openvino"

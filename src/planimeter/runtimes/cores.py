@@ -5,10 +5,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_share: int | None = None
+
 
 def available() -> int:
-    """Return how many cores this process may use, which a container or `taskset` may have made fewer."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use, which a container, `taskset` or `use` may have made fewer."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return here if _share is None else min(here, _share)
+
+
+def use(number: int) -> None:
+    """Use no more than so many cores from now on: those that a cluster gave to this process."""
+    global _share  # noqa: PLW0603 - of the process, as its cores are
+    _share = number
+
+
+def shared() -> bool:
+    """Return whether other processes have a right to cores of this machine."""
+    return _share is not None
 
 
 class Running:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from planimeter.errors import InferenceFailed, InvalidPack, RuntimeUnavailable
 from planimeter.packs.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
-from planimeter.runtimes.cores import RUNNING, available
+from planimeter.runtimes.cores import RUNNING, available, shared
 from planimeter.runtimes.levels import merge_levels
 
 STREAM_PIXELS = 400_000
@@ -48,6 +48,8 @@ class OpenVinoRuntime:
             model = core.read_model(onnx)
             # Without the hint OpenVINO picks bfloat16 by itself where the CPU has it: an unasked loss of digits.
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+            if shared():  # OpenVINO itself would take all
+                options["INFERENCE_NUM_THREADS"] = str(available())
             compiled = self._compiled = _compile(core, model, options)
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error

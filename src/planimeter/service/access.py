@@ -123,6 +123,10 @@ class Guard:
     def _key(self) -> AccessKey | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         given = token.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+        if not given and request.authorization is not None and request.authorization.type == "basic":
+            given = (
+                request.authorization.password or ""
+            )  # of programs that know no other way, such as Label Studio
         if given:
             return self._recognised(given)
         try:

@@ -13,6 +13,8 @@ from planimeter.service.api import openapi
 from planimeter.service.api.routes import api
 from planimeter.service.context import Context, context
 from planimeter.service.hosts import frame_ancestors, refuse_foreign_hosts
+from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
@@ -20,6 +22,7 @@ from planimeter.service.pages import (
     details,
     history,
     home,
+    jobs,
     lots,
     measurement,
     models,
@@ -55,6 +58,7 @@ PAGES = (
     report,
     lots,
     models,
+    jobs,
     compare,
     trash,
     words,
@@ -86,7 +90,14 @@ def create_app(settings: Settings, store: Store, models: Models) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     Context(settings, store, models).attach(app)
-    for blueprint in (api.blueprint, probes.blueprint, openapi.blueprint, site.blueprint):
+    for blueprint in (
+        api.blueprint,
+        inference.blueprint,
+        label_studio.blueprint,
+        probes.blueprint,
+        openapi.blueprint,
+        site.blueprint,
+    ):
         app.register_blueprint(blueprint)
     needs("open")(app.view_functions["static"])
     app.add_url_rule("/docs", "docs", openapi.show_docs)

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 
 from planimeter.service.decoding import Decoders, shared_decoders
 from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS, Gate
+from planimeter.service.job_runner import JobRunner
 from planimeter.service.memory import Memory
 from planimeter.service.metrics import Metrics
 from planimeter.service.models import Models
@@ -35,6 +36,7 @@ class Context:
     """What the bodies of requests may take."""
     repeats: Repeats = field(default_factory=Repeats)
     decoders: Decoders = field(default_factory=shared_decoders)
+    jobs: JobRunner = field(init=False)
     metrics: Metrics = field(init=False)
     tracing: Tracing = field(default_factory=Tracing)
     downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))
@@ -46,6 +48,7 @@ class Context:
         self.queue = Queue(self.settings.queue_size)
         self.memory = Memory(self.settings.memory * 2**20)
         self.uploads = Memory(UPLOADS_AT_ONCE * self.settings.max_bytes)
+        self.jobs = JobRunner(self.store, self.settings.jobs_folder)
         self.metrics = Metrics(self.queue, self.memory)
 
     @property

@@ -16,7 +16,7 @@ def delete(id_: str, *, for_good: bool = False) -> str | None:
     """
     store = context().store
     if for_good or not keeps_trash():
-        store.delete(id_)
+        store.delete(id_, by=caller())
         log.info("deleted %s for good, by %s", id_, caller() or "somebody")
         return None
     deletion = store.discard(id_, by=caller())
@@ -31,7 +31,7 @@ def delete_many(wanted: Filter, count: int, *, for_good: bool = False) -> tuple[
     """
     store = context().store
     if for_good or not keeps_trash():
-        deleted = store.delete_many(wanted, count=count)
+        deleted = store.delete_many(wanted, count=count, by=caller())
         log.info("deleted %d measurements for good, by %s", deleted, caller() or "somebody")
         return deleted, None
     deleted, deletion = store.discard_many(wanted, count=count, by=caller())

@@ -19,7 +19,7 @@ def overlay_of(record: Record, style: Style = "fill", encoding: Literal["png", "
     measurement = record.measurement
     colors = context().models.colors(measurement.model.name, len(measurement.coverage.by_class))
     with stored_picture(record) as picture:
-        drawn = draw_measurement(picture.pixels, measurement, colors, style)
+        drawn = draw_measurement(picture.pixels, measurement, colors, style, copy=False)
         return encode_png(drawn) if encoding == "png" else encode_jpeg(drawn)
 
 
@@ -30,6 +30,8 @@ def mask_of(record: Record, kind: MaskKind = "binary") -> bytes:
     if kind == "binary":
         return encode_mask_png(union_mask(masks, image.height, image.width))
     if kind == "instance":
-        return encode_mask_png(instance_map(masks, image.height, image.width))
+        return encode_mask_png(
+            instance_map(masks, image.height, image.width, [entry.id for entry in instances])
+        )
     labels = [entry.class_id for entry in instances]
     return encode_mask_png(class_map(masks, labels, image.height, image.width))

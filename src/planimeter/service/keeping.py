@@ -1,18 +1,17 @@
 """A score threshold that is kept for one measurement: from then on it counts, wherever the measurement is shown."""
 
-import threading
 from collections.abc import Callable
 
 from planimeter.measurement import Counting
 from planimeter.service.api.options.region import RegionOptions
+from planimeter.service.caller import caller
+from planimeter.service.changing import one_at_a_time
 from planimeter.service.context import context
+from planimeter.service.correcting import counted_anew
 from planimeter.service.counting import counting_of
 from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.service.measuring import record_at, record_with
 from planimeter.store import Record
-
-one_at_a_time = threading.Lock()
-"""Held by whoever reads a record to change it: what others changed meanwhile would be lost."""
 
 
 def keep_threshold(id_: str, score_threshold: float | None) -> Record:
@@ -54,5 +53,10 @@ def _keep(record: Record, wanted: Record) -> Record:
     if wanted.measurement.options == record.measurement.options:
         return record
     return context().store.keep(
-        record, wanted.measurement, overlay_png=overlay_of(wanted), mask_png=mask_of(wanted)
+        record,
+        wanted.measurement,
+        overlay_png=overlay_of(wanted),
+        mask_png=mask_of(wanted),
+        corrected=counted_anew(record, wanted.measurement),
+        by=caller(),
     )

@@ -25,6 +25,7 @@ from planimeter.service.api.options.uploads import UploadOptions, parse_options
 from planimeter.service.caller import caller
 from planimeter.service.context import Context, context
 from planimeter.service.counting import counting_kept
+from planimeter.service.deadline import Deadline
 from planimeter.service.decoding import room_for
 from planimeter.service.profiles import by_profile
 from planimeter.service.queue import Place
@@ -150,12 +151,13 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
 
 
 @contextmanager
-def _turn(parts: Context, place: Place) -> Iterator[None]:
+def _turn(parts: Context, place: Place) -> Iterator[Deadline]:
+    """Wait for a turn and hold it; what runs elsewhere is told until when."""
     with ExitStack() as held:
         with parts.tracing.step("wait"):
             held.enter_context(place.turn())
         with parts.tracing.step("network"):
-            yield
+            yield place.deadline
 
 
 def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:
@@ -194,13 +196,23 @@ def record_with(record: Record, score_threshold: float, counting: Counting | Non
     measured = store.measured(record.id) if is_changed(record) else record.measurement
     if measured.options == Options(score_threshold=score_threshold, counting=counting):
         return replace(record, measurement=measured)
-    packed = store.candidates(record.id)
-    kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
+    candidates, all_kept = whole_candidates(record, measured, score_threshold, counting)
     # What nearly counted tells how doubtful a picture is; where only what counted was kept, nothing does.
-    intervals = _intervals_of(measured) if packed else None
-    candidates = _with_ignored(kept.opened(), record, counting)
+    intervals = _intervals_of(measured) if all_kept else None
     counted = at_threshold(measured, candidates, score_threshold, intervals, counting)
     return replace(record, measurement=counted)
+
+
+def whole_candidates(
+    record: Record, measured: Measurement, score_threshold: float, counting: Counting | None
+) -> tuple[Candidates, bool]:
+    """Return what the network found in a measurement, not cut to what counts, and whether all of it was kept.
+
+    With the pixels that are to be ignored. Raises `ScoresNotKept` where what scores so low was not.
+    """
+    packed = context().store.candidates(record.id)
+    kept = PackedCandidates.unpack(packed) if packed else _those_kept(record.id, measured, score_threshold)
+    return _with_ignored(kept.opened(), record, counting), bool(packed)
 
 
 def _with_ignored(candidates: Candidates, record: Record, counting: Counting | None) -> Candidates:

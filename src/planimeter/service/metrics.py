@@ -1,8 +1,10 @@
 """Counters and durations for Prometheus, in a registry of their own: many apps can live in one process."""
 
-from collections.abc import Mapping
+from collections import Counter as CountOf
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily
 
 from planimeter.measurement import Timing
 from planimeter.service.memory import Memory
@@ -149,6 +151,28 @@ class Metrics:
         for receiver, count in waiting.items():
             self._waiting.labels(receiver).set(count)
 
+    def watch_workers(self, measured: CountOf[str]) -> None:
+        """Tell of the replicas of a cluster, by the names that Ray gave them; `measured` is looked at when asked."""
+        self.registry.register(_Replicas(measured))
+
     def render(self) -> bytes:
         """Return all of it in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Replicas:
+    """What each replica of a cluster measured, as it is when somebody asks."""
+
+    def __init__(self, measured: CountOf[str]) -> None:
+        self._measured = measured
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts by replica."""
+        family = CounterMetricFamily(
+            "planimeter_worker_measurements",
+            "Pictures that a worker measured, by replica.",
+            labels=("replica",),
+        )
+        for replica, count in sorted(self._measured.copy().items()):
+            family.add_metric((replica,), count)
+        yield family

@@ -9,6 +9,7 @@ from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import PALETTE
 from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
+from planimeter.packs.versions import put_to_use
 from planimeter.settings import Settings
 
 
@@ -36,6 +37,8 @@ class Models:
         self._load = load
         self._segmenters: dict[str, Segmenter] = {}
         self._loading = threading.Lock()
+        self._looking = threading.RLock()
+        """Held while packs are looked for, and while one takes the place of another."""
         self._seen_used: dict[str, int] = {}
         """How often each network had run when it was last looked at."""
         self._rested: dict[str, int] = {}
@@ -43,12 +46,23 @@ class Models:
 
     def packs(self) -> dict[str, Pack]:
         """Return every pack by name; looks again each time, so a model trained meanwhile is there."""
-        packs = self._find(self._settings.packs_folder)
+        with self._looking:
+            packs = self._find(self._settings.packs_folder)
         chosen = Path(self._settings.model)
         if self._settings.model not in packs and (chosen / MANIFEST).is_file():
             pack = read_pack(chosen)
             packs[pack.name] = pack
         return packs
+
+    def put_to_use(self, new: Pack) -> None:
+        """Let a pack answer for its name from now on, once it is loaded; the one before is kept.
+
+        Raises StoreFailed, and what loading it raises; nothing has changed then.
+        """
+        self._load(new, self._settings)
+        with self._looking:
+            put_to_use(new, self._settings.packs_folder)
+        self.get(new.name)
 
     @property
     def default(self) -> str:

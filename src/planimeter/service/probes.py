@@ -36,6 +36,12 @@ def show_health() -> Response:
 )
 def show_readiness() -> Response:
     """Answer 200 once the default model is loaded and while the store can be written, 503 otherwise."""
+    check_ready()
+    return jsonify(Health(status="ready").model_dump())
+
+
+def check_ready() -> None:
+    """Raise `NotReady` until the default model is loaded, and while the store cannot be written."""
     parts = context()
     if not parts.models.ready:
         raise NotReady(f"the model {parts.models.default!r} is not loaded yet")
@@ -43,7 +49,6 @@ def show_readiness() -> Response:
         parts.store.check()
     except StoreFailed as error:
         raise NotReady(str(error)) from error
-    return jsonify(Health(status="ready").model_dump())
 
 
 @probes.get(

@@ -22,7 +22,12 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.UnknownSample: 404,
     errors.UnknownLot: 404,
     errors.UnknownProfile: 404,
+    errors.UnknownJob: 404,
+    errors.WrongJobState: 409,
+    errors.TooFewPictures: 409,
+    errors.TrainingUnavailable: 503,
     errors.ScoresNotKept: 409,
+    errors.CorrectedMeanwhile: 409,
     errors.CountDiffers: 409,
     errors.CursorGone: 409,
     errors.KeyReused: 409,
@@ -43,7 +48,9 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
 }
 """Any other `PlanimeterError` is our fault: 500."""
 
-PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+PROGRAM_PATHS = ("/api/", "/v2/", "/label-studio/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+INFERENCE = "/v2"
+"""Where the Open Inference Protocol is spoken, in which an error is a sentence."""
 
 
 def register(app: Flask) -> None:
@@ -135,7 +142,9 @@ def _sentence(error: HTTPException) -> str:
 
 def _answer(status: int, code: str, message: str) -> Response:
     context().metrics.rejected(code, status)
-    if wants_json():
+    if is_inference():
+        answer = jsonify({"error": message, "code": code})
+    elif wants_json():
         answer = jsonify(ErrorAnswer(error=Problem(code=code, message=message)).model_dump())
     else:
         title = HTTPStatus(status).phrase
@@ -147,9 +156,14 @@ def _answer(status: int, code: str, message: str) -> Response:
     return answer
 
 
+def is_inference() -> bool:
+    """Return whether the request is one of the Open Inference Protocol."""
+    return request.path == INFERENCE or request.path.startswith(f"{INFERENCE}/")
+
+
 def wants_json() -> bool:
     """Return whether the client is a program: by the route, else by what it accepts."""
-    if request.path == "/api" or request.path.startswith(PROGRAM_PATHS):
+    if request.path in {"/api", INFERENCE} or request.path.startswith(PROGRAM_PATHS):
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]

@@ -4,12 +4,14 @@ from math import dist
 
 from planimeter.errors import ContradictoryOptions
 from planimeter.measurement import Measurement
+from planimeter.measuring.correcting import in_units_of
 from planimeter.measuring.judging import judged
 from planimeter.measuring.physical import in_units
 from planimeter.scale import Scale, clean, given_scale
 from planimeter.service.api.options.scale import ScaleOptions
+from planimeter.service.caller import caller
+from planimeter.service.changing import one_at_a_time
 from planimeter.service.context import context
-from planimeter.service.keeping import one_at_a_time
 from planimeter.store import Record
 
 SHORTEST = 2
@@ -65,5 +67,5 @@ def _change(id_: str, scale: Scale | None) -> Record:
 
     with one_at_a_time:
         store.get(id_)  # which knows what is no id
-        store.scales.change(id_, changed)
+        store.scales.change(id_, changed, in_units_of, by=caller())
     return store.get(id_)

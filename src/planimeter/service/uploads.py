@@ -46,7 +46,7 @@ def read_upload(request: Request, max_bytes: int, stored: Stored) -> Upload:
     if request.mimetype == "application/json":
         # Base64 makes four bytes of three.
         request.max_content_length = max_bytes * 4 // 3 + OVERHEAD
-    plain = _unpacked(request, max_bytes)
+    plain = unpacked(request, max_bytes)
     try:
         data, filename, options = _read(plain, max_bytes, stored)
     finally:
@@ -91,7 +91,7 @@ def _read(request: Request, max_bytes: int, stored: Stored) -> Upload:
 # ---- Content-Encoding
 
 
-def _unpacked(request: Request, max_bytes: int) -> Request:
+def unpacked(request: Request, max_bytes: int) -> Request:
     """Return the request with its body unpacked, where it came as gzip."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding in {"", "identity"}:
@@ -150,15 +150,15 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
         raise MissingPicture(
             f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
-    options = parse(UploadOptions, request.args, _options_of(fields), from_program=True)
+    options = parse(UploadOptions, request.args, options_in_json(fields), from_program=True)
     if image is None:
         return *stored(options.from_ or ""), options
     if options.from_:
         raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
-    return _from_base64(image, max_bytes), options.filename or "picture", options
+    return from_base64(image, max_bytes), options.filename or "picture", options
 
 
-def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
+def options_in_json(fields: dict[str, Any]) -> "MultiDict[str, str]":
     """Return the options in a JSON object as they would come in a form."""
     options: MultiDict[str, str] = MultiDict()
     for name, value in fields.items():
@@ -177,8 +177,11 @@ def _options_of(fields: dict[str, Any]) -> "MultiDict[str, str]":
     return options
 
 
-def _from_base64(text: object, max_bytes: int) -> bytes:
-    """Return the bytes that base64 text stands for: with or without padding, line breaks and "data:…;base64,"."""
+def from_base64(text: object, max_bytes: int) -> bytes:
+    """Return the bytes that base64 text stands for: with or without padding, line breaks and "data:…;base64,".
+
+    Raises `InvalidOption`, `MissingPicture` and `TooManyBytes`.
+    """
     if not isinstance(text, str):
         raise InvalidOption(f"{FIELD!r} is no text; send {JSON_EXAMPLE}")
     head, comma, content = text.partition(",")
@@ -253,7 +256,7 @@ def with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
 def mask_bytes(text: str, max_bytes: int) -> bytes:
     """Return the file of a mask that came as base64; raises `InvalidOption` and `TooManyBytes`."""
     try:
-        return _from_base64(text, max_bytes)
+        return from_base64(text, max_bytes)
     except InvalidOption as error:
         raise InvalidOption(f"{MASK_FIELD}: {error}") from error
 

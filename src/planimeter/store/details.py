@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from planimeter.details import Details
+from planimeter.store.audit import append
 from planimeter.store.database import Database
 from planimeter.store.outbox import Outbox
 from planimeter.store.record import unknown
@@ -28,7 +29,7 @@ class DetailsOfMeasurements:
         self._database = database
         self._outbox = outbox
 
-    def change(self, id_: str, details: Details) -> None:
+    def change(self, id_: str, details: Details, *, by: str | None = None) -> None:
         """Say this of a measurement instead of what was said before; raises UnknownMeasurement where it is gone."""
         change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(details_columns(details))
         with self._database.writing() as connection:
@@ -37,5 +38,6 @@ class DetailsOfMeasurements:
             connection.execute(sa.delete(TagRow).where(TagRow.measurement_id == id_))
             if rows := tag_rows(id_, details):
                 connection.execute(sa.insert(TagRow), rows)
+            append(connection, "details_set", by, [(id_, details.model_dump(mode="json", exclude_none=True))])
             self._outbox.put(connection, "measurement.changed", id_)
             connection.commit()

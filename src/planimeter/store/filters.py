@@ -26,6 +26,8 @@ class Filter:
     profile: str | None = None
     """Measured by the profile of this name, in whichever version."""
     verdict: Verdict | None = None
+    reviewed: bool | None = None
+    """Whether a person said that all of it is right."""
     model: str | None = None
     model_sha256: str | None = None
     """Not by name alone, but the same to the byte."""
@@ -45,7 +47,7 @@ class Filter:
 
 
 EVERYTHING = Filter()
-_EQUAL = ("model", "model_sha256", "batch", "lot", "sample", "operator", "profile", "verdict")
+_EQUAL = ("model", "model_sha256", "batch", "lot", "sample", "operator", "profile", "verdict", "reviewed")
 """Conditions that a column of the same name fulfils by being equal."""
 
 

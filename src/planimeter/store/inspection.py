@@ -20,6 +20,7 @@ from planimeter.store.places import START_SECONDS, Place, Where, place_of
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
 from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
+from planimeter.store.verification import broken
 
 _OURS = re.compile(
     r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_region_[0-9a-f]+)?(?:_overlay|_mask))?\.[a-z0-9]+$"
@@ -90,6 +91,7 @@ def inspect_store(database: str, upload_folder: Where, output_folder: Where) -> 
             rows = [*_rows(connection)]
             trashed = [*_rows_of_trash(connection)]
             findings += _check_outbox(connection)
+            findings += _check_audit(connection)
     except SQLAlchemyError as error:
         if engine.dialect.name != "sqlite":
             raise StoreFailed(unusable(database, error)) from error
@@ -146,6 +148,11 @@ def _check_outbox(connection: sa.Connection) -> Iterator[Finding]:
             f"{messages.count:,} messages to {messages.receiver} were given up ({messages.reason})",
             "see docs/outputs.md for how a receiver catches up",
         )
+
+
+def _check_audit(connection: sa.Connection) -> Iterator[Finding]:
+    for wrong in broken(connection):
+        yield Finding(wrong, "compare it with a copy from before; see docs/records.md")
 
 
 def _rows(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:

@@ -28,6 +28,9 @@ _COLUMNS: tuple[Any, ...] = (
     MeasurementRow.profile,
     MeasurementRow.verdict,
     MeasurementRow.overlay_name,
+    MeasurementRow.reviewed,
+    MeasurementRow.corrections,
+    MeasurementRow.corrected_percent_masked,
 )
 
 
@@ -53,6 +56,9 @@ class Line:
     profile: str | None
     verdict: Verdict | None
     overlay_name: str
+    reviewed: bool
+    corrections: int
+    corrected_percent_masked: float | None
     by_class: Mapping[str, float]
     """Percent masked of each class found."""
 

@@ -1,12 +1,13 @@
 """One stored measurement: as it is read, and as columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from planimeter.corrections import Corrected, Figures
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed, UnknownMeasurement
 from planimeter.measurement import Measurement, classes_found, truth_span
@@ -35,6 +36,14 @@ class Record:
     """Whether retention leaves it alone."""
     details: Details = NOTHING_SAID
     """What a person says of it."""
+    corrected: Corrected | None = None
+    """What people corrected of it; `measurement` stays as measured."""
+
+    def with_figures(self, figures: Figures) -> "Record":
+        """Return the record with these figures in its measurement; where none are corrected, as measured."""
+        if figures == "measured" or self.corrected is None:
+            return self
+        return replace(self, measurement=self.corrected.over(self.measurement))
 
     @property
     def region(self) -> str | None:
@@ -61,6 +70,11 @@ class Record:
             profile=None if measurement.profile is None else measurement.profile.name,
             verdict=measurement.verdict,
             overlay_name=self.files.overlay,
+            reviewed=self.corrected is not None and self.corrected.reviewed,
+            corrections=0 if self.corrected is None else self.corrected.number,
+            corrected_percent_masked=None
+            if self.corrected is None
+            else self.corrected.coverage.percent_masked,
             by_class={
                 entry["class_name"]: entry["percent_masked"] for entry in class_figures_of(measurement)
             },
@@ -74,12 +88,24 @@ class Row:
     columns: MeasurementRow
     document: str
     tags: Sequence[str] = ()
+    corrected: str | None = None
+    """As JSON, where there is one."""
 
 
 def measurement_of(row: Row) -> Measurement:
     """Return the measurement of a row."""
     try:
         return Measurement.model_validate_json(row.document)
+    except ValidationError as error:
+        raise damaged(row.columns.id) from error
+
+
+def corrected_of(row: Row) -> Corrected | None:
+    """Return what was corrected of the measurement of a row."""
+    if row.corrected is None:
+        return None
+    try:
+        return Corrected.model_validate_json(row.corrected)
     except ValidationError as error:
         raise damaged(row.columns.id) from error
 
@@ -106,6 +132,7 @@ def record_of(row: Row) -> Record:
             note=columns.note,
             tags=tuple(row.tags),
         ),
+        corrected=corrected_of(row),
     )
 
 
@@ -131,6 +158,15 @@ def figures_of(measurement: Measurement, names: FileNames) -> dict[str, Any]:
         "verdict": measurement.verdict,
         "overlay_name": names.overlay,
         "mask_name": names.mask,
+    }
+
+
+def corrected_columns(corrected: Corrected) -> dict[str, Any]:
+    """Return the columns that follow corrections."""
+    return {
+        "corrections": corrected.number,
+        "reviewed": corrected.reviewed,
+        "corrected_percent_masked": corrected.coverage.percent_masked,
     }
 
 

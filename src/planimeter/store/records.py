@@ -3,13 +3,17 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from planimeter.corrections import Corrected
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
+from planimeter.store.audit import Action, append
+from planimeter.store.corrections import put_figures, refuse_other
 from planimeter.store.database import Database
 from planimeter.store.details import details_columns, tag_rows
 from planimeter.store.files import FileNames
@@ -17,11 +21,13 @@ from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import Outbox
 from planimeter.store.record import (
+    Record,
     Row,
     class_figures_of,
     damaged,
     figures_of,
     profile_columns,
+    record_of,
     thrown_away,
     unknown,
 )
@@ -36,7 +42,7 @@ from planimeter.store.tables import (
     RequestKeyRow,
     TagRow,
 )
-from planimeter.store.trashed import recorded_names
+from planimeter.store.trashed import MEASUREMENTS, purge, recorded_names
 
 _log = logging.getLogger(__name__)
 
@@ -104,11 +110,13 @@ class Records:
         with self._database.reading() as connection:
             return measured_for(connection, request)
 
-    def pin(self, id_: str, *, pinned: bool) -> None:
+    def pin(self, id_: str, *, pinned: bool, by: str | None = None) -> None:
         """Let retention leave a measurement alone, or not; raises UnknownMeasurement."""
         change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(pinned=pinned)
         with self._database.writing() as connection:
             changed = connection.execute(change).rowcount
+            if changed:
+                append(connection, "pinned" if pinned else "unpinned", by, [(id_, {})])
             connection.commit()
         if not changed:
             self.find(id_)  # says where it is instead
@@ -116,24 +124,31 @@ class Records:
 
     def keep(
         self,
-        id_: str,
+        record: Record,
         measurement: Measurement,
         names: FileNames,
         *,
         as_measured: bool,
         stored_bytes: int | None = None,
+        corrected: Corrected | None = None,
+        by: str | None = None,
     ) -> None:
         """Let a measurement count as `measurement` says, in one transaction; its first document stays as it is.
 
-        Raises UnknownMeasurement where it was deleted meanwhile.
+        `corrected` are its corrected figures then, where they change too. Raises UnknownMeasurement where it was
+        deleted meanwhile, and CorrectedMeanwhile where it was corrected since `record` was read.
         """
+        id_, after = record.id, 0 if record.corrected is None else record.corrected.number
         figures = figures_of(measurement, names) | {"stored_bytes": stored_bytes}
         classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
-        change = sa.update(MeasurementRow).where(MeasurementRow.id == id_).values(**figures)
+        own = MeasurementRow.id == id_
+        change = sa.update(MeasurementRow).where(own, MeasurementRow.corrections == after).values(**figures)
         with self._database.writing() as connection:
-            if not connection.execute(
-                change
-            ).rowcount:  # from here on, others wait who would change the same one
+            # From here on, others wait who would change the same one.
+            if not connection.execute(change).rowcount:
+                rows = read_rows(connection, [id_])
+                if id_ in rows:
+                    refuse_other(record_of(rows[id_]), after)
                 raise unknown(id_)
             connection.execute(sa.delete(ClassRow).where(ClassRow.measurement_id == id_))
             if classes:
@@ -142,6 +157,11 @@ class Records:
             if not as_measured:
                 document = measurement.model_dump_json(by_alias=True)
                 connection.execute(sa.insert(KeptDocumentRow), {"measurement_id": id_, "document": document})
+            if corrected is not None:
+                put_figures(connection, id_, corrected)
+            counts_else = measurement.options.counting != record.measurement.options.counting
+            action: Action = "counting_set" if counts_else else "threshold_kept"
+            append(connection, action, by, [(id_, _kept(measurement, corrected))])
             self._outbox.put(connection, "measurement.changed", id_)
             connection.commit()
 
@@ -168,11 +188,10 @@ class Records:
             return rows[0]
         raise thrown_away(id_) if is_id(id_) and self.recorded([id_]) else unknown(id_)
 
-    def remove(self, ids: Sequence[str]) -> int:
+    def remove(self, ids: Sequence[str], *, by: str | None = None) -> int:
         """Remove the records with these ids in one transaction, but no file; return how many there were."""
-        statement = sa.delete(MeasurementRow).where(MeasurementRow.id.in_(ids))
         with self._database.writing(locked=True) as connection:
-            removed = connection.execute(statement).rowcount
+            removed = purge(connection, MEASUREMENTS, ids, by, "asked")
             connection.commit()
             return removed
 
@@ -221,3 +240,10 @@ class Records:
         except StoreFailed as error:
             _log.warning("left out: %s", error)
             return []
+
+
+def _kept(measurement: Measurement, corrected: Corrected | None) -> dict[str, Any]:
+    """Return what the audit trail says of what counts now."""
+    kept = measurement.options.model_dump(mode="json", exclude_none=True)
+    kept |= {"percent_masked": measurement.coverage.percent_masked}
+    return kept if corrected is None else kept | {"percent_corrected": corrected.coverage.percent_masked}

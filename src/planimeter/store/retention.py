@@ -1,4 +1,4 @@
-"""What a store removes by itself: by age, count and bytes, the oldest first, and never what is pinned.
+"""What a store removes by itself: by age, count and bytes, the oldest first, and never what is pinned or reviewed.
 
 It removes for good, past the trash: that would go on taking the room which the rule is there to free, and what should
 stay has a pin. The trash itself is a rule of its own, and the first to go where bytes are to be freed.
@@ -16,10 +16,12 @@ from planimeter.store.folders import Folders
 from planimeter.store.ids import first_id_at
 from planimeter.store.removal import Removal
 from planimeter.store.sizes import save_sizes, stored_bytes, unweighed
-from planimeter.store.trashed import MEASUREMENTS, TRASHED, TrashRow, recorded_names
+from planimeter.store.trashed import MEASUREMENTS, TRASHED, TrashRow, purge, recorded_names
 
 Reason = Literal["trash", "age", "count", "bytes"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
+_MAY_GO = (MEASUREMENTS.c.pinned.is_(sa.false()), MEASUREMENTS.c.reviewed.is_(sa.false()))
+"""A picture that a person went over stays as one that has a pin."""
 A_STEP = 20
 """Measurements removed together: for as long as that takes, nobody else writes."""
 
@@ -31,9 +33,9 @@ class Keeping:
     trash_days: float
     days: float | None = None
     measurements: int | None = None
-    """Beside those that are pinned."""
+    """Beside those that are pinned or reviewed."""
     bytes: int | None = None
-    """Of all that is stored: what is pinned too, and the trash, which goes first."""
+    """Of all that is stored: what stays too, and the trash, which goes first."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ class Retention:
                 again = _choose(connection, keeping, now)
                 if again is None or again.table is not choice.table:
                     return 0
-                own = choice.table.c.id
-                both = set(ids) & set(again.ids)
-                removed = connection.execute(sa.delete(choice.table).where(own.in_(both))).rowcount
+                both = [id_ for id_ in ids if id_ in set(again.ids)]
+                removed = purge(connection, choice.table, both, None, choice.reason)
                 connection.commit()
                 return removed
 
@@ -100,8 +101,7 @@ def _choose(connection: sa.Connection, keeping: Keeping, now: datetime) -> _Choi
         if old := _oldest(connection, too_old):
             return _Choice("age", MEASUREMENTS, [*old])
     if keeping.measurements is not None:
-        unpinned = sa.select(sa.func.count()).where(MEASUREMENTS.c.pinned.is_(sa.false()))
-        count = connection.scalar(unpinned) or 0
+        count = connection.scalar(sa.select(sa.func.count()).where(*_MAY_GO)) or 0
         if ids := [*_oldest(connection)][: max(0, count - keeping.measurements)]:
             return _Choice("count", MEASUREMENTS, ids)
     if keeping.bytes is not None and (excess := stored_bytes(connection) - keeping.bytes) > 0:
@@ -113,9 +113,9 @@ def _choose(connection: sa.Connection, keeping: Keeping, now: datetime) -> _Choi
 
 
 def _oldest(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> dict[str, int]:
-    """Return the sizes of the oldest measurements, by id; none that is pinned."""
+    """Return the sizes of the oldest measurements, by id; none that is to stay."""
     own = MEASUREMENTS.c
-    query = sa.select(own.id, own.stored_bytes).where(own.pinned.is_(sa.false()), *conditions)
+    query = sa.select(own.id, own.stored_bytes).where(*_MAY_GO, *conditions)
     return _sizes(connection, query.order_by(own.id))
 
 

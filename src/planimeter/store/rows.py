@@ -7,23 +7,24 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from planimeter.store.record import Row
-from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, TagRow
+from planimeter.store.tables import CorrectedRow, DocumentRow, KeptDocumentRow, MeasurementRow, TagRow
 
 
 def read_rows(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
     """Return the rows of those among `ids` that are there; raises ValueError and TypeError for damaged ones."""
     document = sa.func.coalesce(KeptDocumentRow.document, DocumentRow.document)
     query = (
-        sa.select(MeasurementRow, document)
+        sa.select(MeasurementRow, document, CorrectedRow.document)
         .join(DocumentRow, DocumentRow.measurement_id == MeasurementRow.id)
         .outerjoin(KeptDocumentRow, KeptDocumentRow.measurement_id == MeasurementRow.id)
+        .outerjoin(CorrectedRow, CorrectedRow.measurement_id == MeasurementRow.id)
         .where(MeasurementRow.id.in_(ids))
     )
     with Session(connection) as session:
         tags = read_tags(connection, ids)
         return {
-            columns.id: Row(columns, document, tags.get(columns.id, ()))
-            for columns, document in session.execute(query)
+            columns.id: Row(columns, document, tags.get(columns.id, ()), corrected)
+            for columns, document, corrected in session.execute(query)
         }
 
 

@@ -3,10 +3,14 @@
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 
+from planimeter.corrections import Corrected
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import CountDiffers, NoRoom, StoreFailed
 from planimeter.measurement import Measurement
+from planimeter.store.audit import Audit
+from planimeter.store.corrections import Corrections
 from planimeter.store.database import Database
 from planimeter.store.details import DetailsOfMeasurements
 from planimeter.store.files import FileKind, file_names
@@ -14,8 +18,10 @@ from planimeter.store.filters import Filter
 from planimeter.store.folders import Folders
 from planimeter.store.ids import Ids, is_id
 from planimeter.store.inspection import refuse_orphans
+from planimeter.store.jobs import Jobs
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
+from planimeter.store.model_changes import ModelChanges
 from planimeter.store.outbox import Outbox
 from planimeter.store.places import Where
 from planimeter.store.profiles import Profiles
@@ -61,6 +67,14 @@ class Store(Reading):
         """What belongs together by what they say."""
         self.profiles = Profiles(database)
         """How stations measure, by names."""
+        self.corrections = Corrections(database, self.outbox)
+        """What people corrected of measurements."""
+        self.audit = Audit(database)
+        """Who changed what, and when."""
+        self.jobs = Jobs(database, self._ids)
+        """What takes long, beside the service."""
+        self.model_changes = ModelChanges(database, self._ids)
+        """Which versions of models were put to use, and by whom."""
         self._keeping = threading.Lock()
 
     @classmethod
@@ -160,12 +174,20 @@ class Store(Reading):
         return Record(id_, created_at, measurement, batch, names, threshold, measured_by=by, details=details)
 
     def keep(
-        self, record: Record, measurement: Measurement, *, overlay_png: bytes, mask_png: bytes
+        self,
+        record: Record,
+        measurement: Measurement,
+        *,
+        overlay_png: bytes,
+        mask_png: bytes,
+        corrected: Corrected | None = None,
+        by: str | None = None,
     ) -> Record:
         """Let a stored measurement count at another threshold or in another region from now on, in all figures.
 
-        `measurement` is what counts there; that of `measured` takes it back. All of it happens, or, on StoreFailed or
-        UnknownMeasurement, nothing.
+        `measurement` is what counts there; that of `measured` takes it back. `corrected` are the corrected figures of
+        what counts there, where there are such; `by` is who does it. All of it happens, or, on StoreFailed,
+        UnknownMeasurement or CorrectedMeanwhile, nothing.
         """
         threshold = measurement.options.score_threshold
         counting = measurement.options.counting
@@ -183,7 +205,15 @@ class Store(Reading):
                 self._folders.write(names, {"overlay": overlay_png, "mask": mask_png})
                 size = self._folders.size_of(names)
                 self._unfinished.check_in_time(notes)
-                self._records.keep(record.id, measurement, names, as_measured=as_measured, stored_bytes=size)
+                self._records.keep(
+                    record,
+                    measurement,
+                    names,
+                    as_measured=as_measured,
+                    corrected=corrected,
+                    by=by,
+                    stored_bytes=size,
+                )
             except BaseException:
                 self._unfinished.take_back(notes)
                 raise
@@ -198,9 +228,9 @@ class Store(Reading):
         """Return what `read` reads, to be read piece by piece."""
         return StoredFile(self._folders, record, kind)
 
-    def pin(self, id_: str, *, pinned: bool = True) -> Record:
+    def pin(self, id_: str, *, pinned: bool = True, by: str | None = None) -> Record:
         """Let retention leave a measurement alone, or not any more; raises UnknownMeasurement."""
-        self._records.pin(id_, pinned=pinned)
+        self._records.pin(id_, pinned=pinned, by=by)
         return self.get(id_)
 
     def stored_bytes(self) -> int:
@@ -231,19 +261,19 @@ class Store(Reading):
         portions = (ids[start : start + MOVED_AT_ONCE] for start in range(0, count, MOVED_AT_ONCE))
         return sum(self._discard(portion, deletion, by) for portion in portions), deletion
 
-    def delete(self, id_: str) -> None:
+    def delete(self, id_: str, *, by: str | None = None) -> None:
         """Delete a measurement with its pictures, for good; raises UnknownMeasurement."""
-        if not is_id(id_) or not self._delete([id_]):
+        if not is_id(id_) or not self._delete([id_], by):
             raise unknown(id_)
 
-    def delete_many(self, wanted: Filter, *, count: int) -> int:
+    def delete_many(self, wanted: Filter, *, count: int, by: str | None = None) -> int:
         """Delete the matching measurements with their pictures, for good; return how many were deleted.
 
         Raises CountDiffers where they are not `count`: whoever deletes must know how many. Each portion of
         them is deleted whole or not at all; one that fails leaves the later ones.
         """
         ids = self._as_many(wanted, count)
-        return sum(self._delete(ids[start : start + AT_ONCE]) for start in range(0, count, AT_ONCE))
+        return sum(self._delete(ids[start : start + AT_ONCE], by) for start in range(0, count, AT_ONCE))
 
     def _as_many(self, wanted: Filter, count: int) -> Sequence[str]:
         """Return the ids of the matching measurements; raises CountDiffers where they are not `count`."""
@@ -273,9 +303,9 @@ class Store(Reading):
         finally:
             self._folders.hold_reserve()
 
-    def _delete(self, ids: Sequence[str]) -> int:
+    def _delete(self, ids: Sequence[str], by: str | None) -> int:
         """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""
-        return self._removal.remove(self._records.names(ids), self._records.remove)
+        return self._removal.remove(self._records.names(ids), partial(self._records.remove, by=by))
 
     def tidy(self) -> None:
         """Remove leftovers that are told by their age, and notes of what is done; raises StoreFailed."""

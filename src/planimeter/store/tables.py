@@ -62,6 +62,7 @@ class MeasurementRow(Table):
         Index("measurements_by_sample", "sample", "id"),
         Index("measurements_by_operator", "operator", "id"),
         Index("measurements_by_profile", "profile", "id"),
+        Index("measurements_by_reviewed", "reviewed", "id"),
         Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )
@@ -108,6 +109,11 @@ class MeasurementRow(Table):
     profile_version: Mapped[int | None] = mapped_column(Integer)
     verdict: Mapped[str | None] = mapped_column(String(16))
     """Of its rules: pass, fail or undecided; none without rules."""
+    corrections: Mapped[int] = mapped_column(Integer, server_default="0", default=0)
+    """How many there were; all other figures here are as measured."""
+    reviewed: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
+    """Whether the last one said that all is right; retention leaves it alone then."""
+    corrected_percent_masked: Mapped[float | None] = mapped_column(Float)
 
     classes: Mapped[list["ClassRow"]] = relationship(lazy="raise", passive_deletes=True)
     document: Mapped["DocumentRow"] = relationship(lazy="raise", passive_deletes=True)
@@ -177,6 +183,34 @@ class CandidatesRow(Table):
     packed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class CorrectionRow(Table):
+    """One correction of one measurement: never changed."""
+
+    __tablename__ = "corrections"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """1, 2, …"""
+    document: Mapped[str] = mapped_column(Text)
+    """All of it as canonical JSON: the audit trail holds its hash."""
+
+
+class CorrectedRow(Table):
+    """What the corrections of a measurement come to."""
+
+    __tablename__ = "corrected_documents"
+
+    measurement_id: Mapped[str] = mapped_column(
+        ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)
+    """The figures, see `planimeter.corrections.Corrected`."""
+    objects: Mapped[str] = mapped_column(Text)
+    """All objects as canonical JSON, rejected ones too: the last correction holds its hash."""
+
+
 class ThresholdRow(Table):
     """The score threshold that a user saved as the default of a model."""
 
@@ -234,3 +268,43 @@ class ProfileVersionRow(Table):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     made_by: Mapped[str | None] = mapped_column(String(100))
     """The name of the key; none where nobody was asked for one."""
+
+
+class JobRow(Table):
+    """A job: what people see of it and decide. How far it is stands in its folder."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_by_state", "state", "id"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    place: Mapped[str] = mapped_column(String(32))
+    """Of the folder of jobs that it belongs to: a service looks after those of its own."""
+    plan: Mapped[str] = mapped_column(Text)
+    """What was asked for, as JSON."""
+    message: Mapped[str] = mapped_column(Text)
+    """Why it is in this state, where that is to be said."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(100))
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ModelChangeRow(Table):
+    """Another version of a model was put to use: when, by whom, and which one it was before."""
+
+    __tablename__ = "model_changes"
+    __table_args__ = (Index("model_changes_by_model", "model", "id"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str | None] = mapped_column(String(100))
+    version: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of its network."""
+    before_version: Mapped[str | None] = mapped_column(String(100))
+    before_sha256: Mapped[str | None] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(26))
+    """The job that made it; none where an earlier version was taken again."""

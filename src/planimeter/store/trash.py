@@ -4,16 +4,26 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 import sqlalchemy as sa
 
 from planimeter.errors import CountDiffers
+from planimeter.store.audit import append
 from planimeter.store.database import Database
 from planimeter.store.files import FileNames
 from planimeter.store.ids import Ids
 from planimeter.store.record import not_in_trash
 from planimeter.store.removal import Removal
-from planimeter.store.trashed import TRASHED, TrashRow, move_back, move_to_trash
+from planimeter.store.trashed import (
+    MEASUREMENTS,
+    TRASHED,
+    TrashRow,
+    move_back,
+    move_to_trash,
+    purge,
+    said_of,
+)
 
 _log = logging.getLogger(__name__)
 AT_ONCE = 20
@@ -71,23 +81,25 @@ class Trash:
         """Move a few measurements here, all or, on StoreFailed, none; return how many were there."""
         now = datetime.now(timezone.utc)
         with self._database.writing(locked=True) as connection:
+            said = said_of(connection, MEASUREMENTS, ids)
             moved = move_to_trash(connection, ids)
             if moved:
                 told = {"deleted_at": now, "deleted_by": by, "deletion": deletion}
                 connection.execute(sa.insert(TrashRow), [{"measurement_id": id_, **told} for id_ in moved])
+                append(connection, "deleted", by, [(id_, said[id_]) for id_ in moved])
             connection.commit()
         return len(moved)
 
-    def restore(self, id_: str) -> None:
+    def restore(self, id_: str, *, by: str | None = None) -> None:
         """Bring a measurement back, as it was; raises UnknownMeasurement where it is not in the trash."""
-        if not self._restore([id_]):
+        if not self._restore([id_], by):
             raise not_in_trash(id_)
 
-    def restore_deletion(self, deletion: str) -> int:
+    def restore_deletion(self, deletion: str, *, by: str | None = None) -> int:
         """Bring back what was thrown away together; return how many that were."""
         restored = 0
         while ids := self._ids(TrashRow.deletion == deletion):
-            restored += self._restore(ids)
+            restored += self._restore(ids, by)
         return restored
 
     def list(self, *, limit: int = 50, offset: int = 0) -> _Page:
@@ -102,12 +114,12 @@ class Trash:
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(TrashRow)) or 0
 
-    def delete(self, id_: str) -> None:
+    def delete(self, id_: str, *, by: str | None = None) -> None:
         """Delete a measurement here for good; raises UnknownMeasurement."""
-        if not self.remove([id_]):
+        if not self.remove([id_], by):
             raise not_in_trash(id_)
 
-    def empty(self, *, count: int) -> int:
+    def empty(self, *, count: int, by: str | None = None) -> int:
         """Delete for good what is here, where it is as many as `count` says; return how many were deleted.
 
         Raises CountDiffers: whoever deletes must know how many.
@@ -120,16 +132,16 @@ class Trash:
         removed = 0
         now = datetime.now(timezone.utc)
         while removed < count and (ids := self.oldest(AT_ONCE, before=now)):
-            removed += self.remove(ids)
+            removed += self.remove(ids, by)
         return removed
 
     def oldest(self, limit: int, *, before: datetime | None = None) -> _Ids:
         """Return up to `limit` ids, what was thrown away first first; with `before` only what was by then."""
         return self._ids(*([] if before is None else [TrashRow.deleted_at <= before]), limit=limit)
 
-    def remove(self, ids: Sequence[str]) -> int:
+    def remove(self, ids: Sequence[str], by: str | None = None) -> int:
         """Remove a few measurements that are here, with their files; return how many were there."""
-        return self._removal.remove(self.names(ids), self._remove_records)
+        return self._removal.remove(self.names(ids), partial(self._remove_records, by=by))
 
     def names(self, ids: Sequence[str]) -> dict[str, FileNames]:
         """Return the names of the files of those measurements among `ids` that are here."""
@@ -143,15 +155,16 @@ class Trash:
         with self._database.reading() as connection:
             return [*connection.scalars(query.order_by(TrashRow.deleted_at, TrashRow.measurement_id))]
 
-    def _restore(self, ids: Sequence[str]) -> int:
+    def _restore(self, ids: Sequence[str], by: str | None) -> int:
         with self._database.writing(locked=True) as connection:
             restored = move_back(connection, ids)
+            append(connection, "restored", by, [(id_, {}) for id_ in restored])
             connection.commit()
         return len(restored)
 
-    def _remove_records(self, ids: Sequence[str]) -> int:
+    def _remove_records(self, ids: Sequence[str], *, by: str | None) -> int:
         with self._database.writing(locked=True) as connection:
-            removed = connection.execute(sa.delete(TRASHED).where(TRASHED.c.id.in_(ids))).rowcount
+            removed = purge(connection, TRASHED, ids, by, "asked")
             connection.commit()
         return removed
 

@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from planimeter.store.audit import append
 from planimeter.store.files import FileNames
 from planimeter.store.tables import (
     CandidatesRow,
     ClassRow,
+    CorrectedRow,
+    CorrectionRow,
     DocumentRow,
     KeptDocumentRow,
     MeasurementRow,
@@ -24,7 +27,15 @@ from planimeter.store.tables import (
 )
 
 _PREFIX = "trashed_"
-_PARTS = (DocumentRow, KeptDocumentRow, ClassRow, CandidatesRow, TagRow)
+_PARTS = (
+    DocumentRow,
+    KeptDocumentRow,
+    ClassRow,
+    CandidatesRow,
+    TagRow,
+    CorrectionRow,
+    CorrectedRow,
+)
 """What goes with a measurement; the key of the request that made it does not: that one sent again measures anew."""
 
 
@@ -60,6 +71,11 @@ _PAIRS = [(_table(row), _again(_table(row))) for row in (MeasurementRow, *_PARTS
 MEASUREMENTS, TRASHED = _PAIRS[0]
 
 
+def trashed_table(row: Any) -> sa.Table:
+    """Return the table of the trash for one of those of measurements."""
+    return next(trashed for table, trashed in _PAIRS if table is _table(row))
+
+
 class TrashRow(Table):
     """That a measurement is in the trash."""
 
@@ -87,6 +103,23 @@ def move_to_trash(connection: sa.Connection, ids: Sequence[str]) -> list[str]:
 def move_back(connection: sa.Connection, ids: Sequence[str]) -> list[str]:
     """Move them back; return the ids of those that were in the trash."""
     return _move(connection, ids, [(trashed, table) for table, trashed in _PAIRS])
+
+
+def purge(connection: sa.Connection, table: sa.Table, ids: Sequence[str], by: str | None, why: str) -> int:
+    """Remove measurements for good, of one of both tables, and say so in the audit trail; return how many."""
+    told = said_of(connection, table, ids)
+    removed = connection.execute(sa.delete(table).where(table.c.id.in_(ids))).rowcount
+    append(connection, "purged", by, [(id_, what | {"why": why}) for id_, what in told.items()])
+    return removed
+
+
+def said_of(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what the audit trail says of measurements that go, by their ids."""
+    columns = (table.c.id, table.c.filename, table.c.sha256, table.c.corrections)
+    return {
+        id_: {"filename": str(name), "picture_sha256": str(hashed), "corrections": count}
+        for id_, name, hashed, count in connection.execute(sa.select(*columns).where(table.c.id.in_(ids)))
+    }
 
 
 def recorded_names(connection: sa.Connection, ids: Sequence[str]) -> dict[str, FileNames]:

@@ -17,6 +17,7 @@ from planimeter.masks.window import WindowMask
 from planimeter.networks.pixels import truth_of
 from planimeter.packs.manifest import Preprocessing
 from planimeter.pictures.preprocessing import network_size, normalise
+from planimeter.training.pasting import Pasting
 
 Target = dict[str, Tensor]
 
@@ -33,6 +34,8 @@ class Augmentation:
     lighting: float
     tint: float = 0.06
     noise: float = 4.0
+    paste: float = 0.0
+    """How often a crop that shows no instance gets one of another picture."""
 
 
 class Crops(Dataset[tuple[Tensor, Target]]):
@@ -54,6 +57,7 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         self._size = size
         self._seed = seed
         self._augmentation = augmentation
+        self._pasting = Pasting(data.pictures, preprocessing) if augmentation.paste else None
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -63,7 +67,9 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         random = np.random.default_rng((self._seed, index))
         copies = self._pictures[index % len(self._pictures)]
         picture = copies[random.integers(len(copies))]
-        pixels, labels, masks = self._crop(picture, random)
+        pixels, labels, masks, zoom = self._crop(picture, random)
+        if self._pasting and not labels and random.random() < self._augmentation.paste:
+            pixels, labels, masks = self._pasting.paste(pixels, zoom, random)
         pixels, masks = _turn(pixels, masks, random)
         image = normalise(_recolor(pixels, self._augmentation, random), self._preprocessing).transpose(
             2, 0, 1
@@ -76,11 +82,11 @@ class Crops(Dataset[tuple[Tensor, Target]]):
 
     def _crop(
         self, picture: LabelledPicture, random: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
+    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8], float]:
         height, width = picture.pixels.shape[:2]
         low, high = self._augmentation.scale
-        scale = network_size(height, width, self._preprocessing)[0] / height
-        scale *= math.exp(random.uniform(math.log(low), math.log(high)))
+        zoom = math.exp(random.uniform(math.log(low), math.log(high)))
+        scale = zoom * network_size(height, width, self._preprocessing)[0] / height
         wide, tall = min(width, self._size / scale), min(height, self._size / scale)
         x0, y0 = _place(picture, wide, tall, random)
         out = (max(1, min(self._size, round(wide * scale))), max(1, min(self._size, round(tall * scale))))
@@ -97,7 +103,7 @@ class Crops(Dataset[tuple[Tensor, Target]]):
                 labels.append(label)
                 masks.append(scaled)
         stack = np.stack(masks) if masks else np.zeros((0, out[1], out[0]), np.uint8)
-        return np.asarray(resized), labels, stack
+        return np.asarray(resized), labels, stack, zoom
 
 
 def collate(examples: list[tuple[Tensor, Target]]) -> tuple[Tensor, list[Target]]:

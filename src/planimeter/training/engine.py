@@ -2,17 +2,16 @@
 
 import copy
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Sampler
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
 from torchvision.models.detection.image_list import ImageList
 
 from planimeter.errors import TrainingError
@@ -25,8 +24,10 @@ from planimeter.packs.pack import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
+from planimeter.training.loading import EndlessSampler, leave_signals_to_the_trainer
 from planimeter.training.recipe import Recipe, Status
 from planimeter.training.start import choose_arithmetic, freeze
+from planimeter.training.weights import decayed, follow
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -42,7 +43,7 @@ class Trainer:
         self.network = network.to(self.device, memory_format=torch.channels_last)
         # A copy whose weights follow slowly: what is validated, kept and exported.
         self.average: AveragedModel = AveragedModel(
-            self.network, multi_avg_fn=_follow(recipe.average), use_buffers=True
+            self.network, multi_avg_fn=follow(recipe.average), use_buffers=True
         )
         # The copy was taken before: it is exported, with torchvision's own operations.
         whole = recipe.freeze_backbone
@@ -50,7 +51,7 @@ class Trainer:
         if self.device.type == "cpu":
             suit_cpu(self.network)
         self.optimizer = torch.optim.AdamW(
-            _decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
+            decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
         self._arithmetic = choose_arithmetic(recipe.arithmetic, self.device)
         # float16 loses small gradients unless the loss is scaled up; bfloat16 has the range of float32.
@@ -123,16 +124,18 @@ class Trainer:
             self.pack.manifest.preprocessing,
             recipe.crop,
             recipe.seed,
-            Augmentation(scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting),
+            Augmentation(
+                scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting, paste=recipe.paste
+            ),
         )
         loader = DataLoader(
             crops,
             batch_size=self.recipe.batch,
-            sampler=_EndlessSampler(len(crops), self.recipe.seed, self.step * self.recipe.batch),
+            sampler=EndlessSampler(len(crops), self.recipe.seed, self.step * self.recipe.batch),
             collate_fn=collate,
             num_workers=self.recipe.workers,
             persistent_workers=self.recipe.workers > 0,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=leave_signals_to_the_trainer,
         )
         self._to_training()
         validated, saved, status = self.elapsed, self.elapsed, None
@@ -273,51 +276,3 @@ def forward_losses(
         return {**rpn_losses, **roi_losses}
     truth = torch.stack([target["pixels"] for target in targets]).long()
     return {**rpn_losses, **roi_losses, "loss_pixels": pixel_loss(network.pixel_branch(features), truth)}
-
-
-def _leave_signals_to_the_trainer(_: int) -> None:
-    """Ignore what stops training: terminals and service managers send it to all processes at once.
-
-    A loader's process that ended by it would end training on the spot, with nothing saved.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _follow(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
-    """Return how a running average follows the weights: closely at first, at last with `decay`.
-
-    With a fixed decay a fifth of what is exported after 800 steps would still be random weights and the figures of
-    untrained norms: enough to find nothing. The warm-up is that of TensorFlow's `ExponentialMovingAverage`.
-    """
-
-    def follow(averaged: Any, current: Any, count: Tensor | int) -> None:
-        taken = int(count)
-        get_ema_multi_avg_fn(min(decay, (1 + taken) / (10 + taken)))(averaged, current, taken)
-
-    return follow
-
-
-class _EndlessSampler(Sampler[int]):
-    """Indices epoch after epoch, each epoch shuffled by the seed; starts anywhere, so that resuming is exact."""
-
-    def __init__(self, length: int, seed: int, start: int) -> None:
-        self._length, self._seed, self._start = length, seed, start
-
-    def __iter__(self) -> Iterator[int]:
-        position = self._start
-        while True:
-            epoch, offset = divmod(position, self._length)
-            generator = torch.Generator().manual_seed(self._seed * 100_003 + epoch)
-            for index in torch.randperm(self._length, generator=generator)[offset:].tolist():
-                yield epoch * self._length + index
-                position += 1
-
-
-def _decayed(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups: matrices and filters decay; biases and norms, which have one axis, do not."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]

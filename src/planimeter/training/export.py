@@ -17,6 +17,7 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPictures
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
+from planimeter.packs.learnt import Learnt
 from planimeter.packs.manifest import (
     PALETTE,
     Architecture,
@@ -34,6 +35,7 @@ from planimeter.packs.packing import (
     WEIGHTS,
     describe,
     finished_folder,
+    write_learnt,
     write_manifest,
     write_trust,
 )
@@ -152,6 +154,7 @@ def write_pack(
     thresholds: Thresholds,
     metrics: Mapping[str, Metrics],
     trust: Trust | None = None,
+    learnt: Learnt | None = None,
 ) -> Pack:
     """Write a pack aside, then move it to the draft's folder; returns the pack.
 
@@ -172,6 +175,7 @@ def write_pack(
             }
         )
         manifest = write_trust(aside, manifest, trust or Trust())
+        manifest = write_learnt(aside, manifest, learnt)
         write_manifest(aside, manifest)
     return Pack(draft.folder, manifest)
 

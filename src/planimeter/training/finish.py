@@ -16,6 +16,7 @@ from planimeter.packs.pack import Pack
 from planimeter.packs.trust import Trust
 from planimeter.training.engine import Trainer
 from planimeter.training.export import write_pack
+from planimeter.training.learnt import learnt_from
 
 
 def finish(
@@ -57,5 +58,6 @@ def finish(
         thresholds=thresholds,
         metrics={"validation": metrics},
         trust=Trust(intervals=intervals, familiarity=learn_familiarity(look_at(trainer.segmenter(), learnt))),
+        learnt=learnt_from(learnt, validation, held),
     )
     return pack, calibration

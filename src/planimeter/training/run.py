@@ -30,6 +30,7 @@ from planimeter.training.engine import LAST, Trainer
 from planimeter.training.export import draft_pack, write_pack
 from planimeter.training.finish import finish
 from planimeter.training.history import HISTORY, History
+from planimeter.training.learnt import learnt_from
 from planimeter.training.parts import keep_parts, parts_of, put_aside
 from planimeter.training.pixel_size import describe_pixel_size
 from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
@@ -140,6 +141,7 @@ def _run_folds(
         trust=Trust(
             intervals=intervals, familiarity=learn_familiarity(look_at(trainer.segmenter(), labelled))
         ),
+        learnt=learnt_from(labelled),
     )
     watcher.say(f"wrote {written.folder}; now its report")
     written, page = report_folds(

@@ -59,7 +59,10 @@ def unchanging(
     What `follows` the score thresholds that users keep for measurements changes with those: then the client asks
     whether it has. What `make` returns as a file is sent from the disk: in no thread, and never in memory as a whole.
     """
-    options = [each.measurement.options.model_dump_json() for each in follows]
+    options = [
+        (each.measurement.options.model_dump_json(), each.line.corrections, each.line.reviewed)
+        for each in follows
+    ]
     what = f"{record.id} {request.full_path} {options} {version('planimeter')}"
     answer = Response(content_type=content_type)
     answer.set_etag(sha256(what.encode()).hexdigest()[:32])

@@ -13,6 +13,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
+from planimeter.service.api.answers.base import ErrorAnswer
 from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
 from planimeter.service.context import context
 from planimeter.service.pictures import body_in_memory
@@ -44,6 +45,8 @@ class Operation:
     """What is sent as JSON, where that is not a picture; the view reads it by itself."""
     places: Mapping[str, Json] = field(default_factory=dict)
     """What varying parts of the path may be, where that is not any text."""
+    problem: type[BaseModel] = ErrorAnswer
+    """How what goes wrong is answered."""
     uploads: bool = False
     """Whether the options may come in the form fields of an upload, which the view reads by itself."""
 
@@ -51,10 +54,14 @@ class Operation:
 class DescribedBlueprint:
     """A blueprint whose routes are described where they are written."""
 
-    def __init__(self, name: str, import_name: str, prefix: str = "") -> None:
+    def __init__(
+        self, name: str, import_name: str, prefix: str = "", *, problem: type[BaseModel] = ErrorAnswer
+    ) -> None:
+        """`problem` is how what goes wrong is answered, where a protocol has a form of its own."""
         self.blueprint = Blueprint(name, import_name, url_prefix=prefix or None)
         self.operations: list[Operation] = []
         self._prefix = prefix
+        self._problem = problem
 
     def route(
         self,
@@ -71,11 +78,12 @@ class DescribedBlueprint:
         uploads: bool = False,
         body: type[BaseModel] | None = None,
         places: Mapping[str, Json] | None = None,
+        endpoint: str | None = None,
     ) -> Callable[[View], View]:
         """Return a decorator that routes to a view; the view gets its `options`, checked, as first argument.
 
         With `options` None there are none to check; with `uploads` the view reads them with the upload. `role` is
-        what a key must allow.
+        what a key must allow. `endpoint` is the name of one of several routes to a view.
         """
         path = self._prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
         self.operations.append(
@@ -92,6 +100,7 @@ class DescribedBlueprint:
                 uploads=uploads,
                 body=body,
                 places=places or {},
+                problem=self._problem,
             )
         )
 
@@ -102,7 +111,7 @@ class DescribedBlueprint:
                     return view(**places)
                 return view(_options_of(options), **places)
 
-            self.blueprint.add_url_rule(rule, view_func=needs(role)(checked), methods=[method])
+            self.blueprint.add_url_rule(rule, endpoint, needs(role)(checked), methods=[method])
             return view
 
         return decorate

@@ -5,14 +5,16 @@ All are written while they are sent, a few measurements in memory at a time.
 
 from collections.abc import Iterable, Iterator
 
+from planimeter.corrections import Figures
 from planimeter.details import columns_of
-from planimeter.errors import FileGone
+from planimeter.errors import FileGone, PlanimeterError, StoreFailed
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
 from planimeter.exports.formats import ExportFormat
 from planimeter.exports.source import Names, Source, file_name
 from planimeter.measuring.table import Cell, CsvStyle, csv_lines, row
 from planimeter.service.context import context
+from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.store import FileKind, Filter, Record, Store
 
 # ---- CSV
@@ -32,9 +34,16 @@ def _row(record: Record) -> dict[str, Cell]:
         "batch": record.batch or "",
         **columns_of(record.details),
         "measured_by": record.measured_by or "",
+        "reviewed": record.line.reviewed,
+        "corrections": record.line.corrections,
+        "corrected_percent_masked": _or_empty(record.line.corrected_percent_masked),
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,
     }
+
+
+def _or_empty(value: float | None) -> Cell:
+    return "" if value is None else value
 
 
 def _columns(store: Store, wanted: Filter) -> list[str]:
@@ -62,33 +71,49 @@ _FIXED = ("id", "created_at", "batch", "filename", "percent_masked")
 # ---- For other programs
 
 
-def sources(records: Iterable[Record]) -> Iterator[Source]:
-    """Yield what exports are made of; files are called as the pictures were, numbered where names come twice."""
+def sources(records: Iterable[Record], figures: Figures = "measured") -> Iterator[Source]:
+    """Yield what exports are made of; files are called as the pictures were, numbered where names come twice.
+
+    With corrected `figures`, those of pictures that were not corrected are as measured, and say so.
+    """
     names = Names()
     for record in records:
         filename = record.measurement.image.filename
+        carried = carried_by(record, figures)
         yield Source(
-            record.measurement,
+            record.with_figures(carried).measurement,
             names.of(filename),
             file_name(filename) or "picture",
             record.id,
             record.created_at,
+            figures=carried,
+            reviewed=record.corrected is not None and record.corrected.reviewed,
         )
 
 
-def export_all(kind: ExportFormat, wanted: Filter) -> Iterator[bytes]:
+def carried_by(record: Record, wanted: Figures) -> Figures:
+    """Return which figures of a record there are of those that are wanted."""
+    return "measured" if record.corrected is None else wanted
+
+
+def export_all(kind: ExportFormat, wanted: Filter, figures: Figures = "measured") -> Iterator[bytes]:
     """Yield, piece by piece, the matching measurements as files for another program."""
-    return write_many(kind, sources(context().store.walk(wanted)))
+    return write_many(kind, sources(context().store.walk(wanted), figures))
 
 
 # ---- Archive
 
 
 def write_zip(
-    store: Store, wanted: Filter, records: Iterable[Record], content: FileKind = "overlay"
+    store: Store,
+    wanted: Filter,
+    records: Iterable[Record],
+    content: FileKind = "overlay",
+    figures: Figures = "measured",
 ) -> Iterator[bytes]:
     """Yield, piece by piece, a zip of the pictures and of `measurements.csv`, their table.
 
+    With corrected `figures`, what was corrected is drawn so, and the name of its file says it.
     Pictures are stored as they are (they are compressed already). A file that a person moved away is named in
     `missing.txt` instead: the rest still arrives.
     """
@@ -97,13 +122,28 @@ def write_zip(
     rows: list[dict[str, Cell]] = []
     for record in records:
         rows.append(_row(record))
-        name = getattr(record.files, content)
+        corrected = content != "image" and carried_by(record, figures) == "corrected"
+        name = corrected_name(getattr(record.files, content)) if corrected else getattr(record.files, content)
         try:
-            archive.add(name, store.read(record, content), record.created_at, packed=False)
-        except FileGone:
+            data = _drawn(record, content) if corrected else store.read(record, content)
+            archive.add(name, data, record.created_at, packed=False)
+        except PlanimeterError as error:  # of drawing too: others may draw for too long
+            if isinstance(error, StoreFailed) and not isinstance(error, FileGone):
+                raise  # all that follow would be missing too
             missing.append(name)
         yield archive.drained()
     archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))
     if missing:
         archive.add("missing.txt", "".join(f"{name}\n" for name in missing))
     yield archive.closed()
+
+
+def corrected_name(name: str) -> str:
+    """Return the name of a file that carries corrected figures."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}_corrected{dot}{ending}" if dot else f"{name}_corrected"
+
+
+def _drawn(record: Record, content: FileKind) -> bytes:
+    corrected = record.with_figures("corrected")
+    return overlay_of(corrected) if content == "overlay" else mask_of(corrected)

@@ -6,10 +6,10 @@ from planimeter.exports.coco import of_one
 from planimeter.exports.files import name_of_many, write_one
 from planimeter.service.api.answering import file_answer, unchanging
 from planimeter.service.api.described import PICTURE, coco_file
-from planimeter.service.api.exports import export_all, sources
+from planimeter.service.api.exports import carried_by, export_all, sources
 from planimeter.service.api.many import refuse_too_many
 from planimeter.service.api.options.many import ManyExportOptions
-from planimeter.service.api.options.measurements import ExportOptions, ThresholdOptions
+from planimeter.service.api.options.measurements import ExportOptions, FiguresOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.measuring import record_at
@@ -22,18 +22,19 @@ CHANGE_HEADER = "Planimeter-Coverage-Change"
     "Get the measurement as a COCO data set of one picture",
     coco_file(),
     role="read",
-    options=ThresholdOptions,
+    options=FiguresOptions,
     errors=(400, 404, 409),
 )
-def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+def coco(options: FiguresOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the measurement as a COCO data set of one picture."""
     record = record_at(context().store.get(id), options.score_threshold)
-    name = f"{record.files.stem}_coco.json"
+    carried = carried_by(record, options.figures)
+    name = f"{record.files.stem}{'_corrected' if carried == 'corrected' else ''}_coco.json"
     return unchanging(
         record,
         "application/json",
         name,
-        lambda: jsonify(of_one(next(sources([record])))).data,
+        lambda: jsonify(of_one(next(sources([record], carried)))).data,
         follows=(record,),
     )
 
@@ -62,7 +63,7 @@ def coco(options: ThresholdOptions, id: str) -> Response:  # noqa: A002  the URL
 def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the measurement as a file for another program."""
     record = record_at(context().store.get(id), options.score_threshold)
-    file = write_one(options.format, next(sources([record])))
+    file = write_one(options.format, next(sources([record], options.figures)))
     answer = unchanging(record, file.media_type, file.name, lambda: file.data, follows=(record,))
     if file.change.points is not None:
         answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
@@ -86,5 +87,5 @@ def export_of_many(options: ManyExportOptions) -> Response:
     """Answer the matching measurements as files for another program."""
     wanted = options.filter
     refuse_too_many(wanted)
-    name, media_type = name_of_many(options.format)
-    return file_answer(export_all(options.format, wanted), media_type, name)
+    name, media_type = name_of_many(options.format, options.figures)
+    return file_answer(export_all(options.format, wanted, options.figures), media_type, name)

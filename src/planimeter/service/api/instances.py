@@ -8,6 +8,7 @@ from planimeter.scale import Scale
 from planimeter.service.api.answering import json_answer, unchanging
 from planimeter.service.api.answers.measurements import InstanceFigures, InstanceList, instance_figures
 from planimeter.service.api.described import TEXT, answer_of
+from planimeter.service.api.exports import carried_by
 from planimeter.service.api.options.measurements import InstancesOptions
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
@@ -25,14 +26,16 @@ from planimeter.service.measuring import candidates_of, record_at
 )
 def list_instances(options: InstancesOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the instances in numbers, with the figures of their shapes."""
-    record = record_at(context().store.get(id), options.score_threshold)
+    record = record_at(context().store.get(id), options.score_threshold).with_figures(options.figures)
+    carried = carried_by(record, options.figures)
     scale = record.measurement.image.scale
     figures = [instance_figures(entry, scale) for entry in record.measurement.instances]
     if options.format == "json":
-        return json_answer(InstanceList(scale=scale, instances=figures))
+        return json_answer(InstanceList(figures=carried, scale=scale, instances=figures))
     rows = (_instance_row(entry, scale) for entry in figures)
     answer = Response(to_csv(rows, options.csv_style), content_type="text/csv; charset=utf-8")
-    name = f"{record.files.stem}_instances.csv"
+    said = "" if carried == "measured" else "_corrected"
+    name = f"{record.files.stem}_instances{said}.csv"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 

@@ -2,9 +2,10 @@
 
 from itertools import islice
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from planimeter.errors import TooMany
+from planimeter.exports.files import name_of_many
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.answering import file_answer, json_answer
 from planimeter.service.api.answers.many import (
@@ -17,10 +18,10 @@ from planimeter.service.api.answers.many import (
 from planimeter.service.api.answers.trend import TrendAnswer, trend_answer
 from planimeter.service.api.described import PICTURE, TEXT, answer_of, coco_file
 from planimeter.service.api.exports import export_all, write_csv, write_zip
-from planimeter.service.api.options.filters import FilterOptions
 from planimeter.service.api.options.many import (
     MOST_AT_ONCE,
     ArchiveOptions,
+    CocoOptions,
     DeleteOptions,
     LinesOptions,
     ListOptions,
@@ -76,14 +77,15 @@ def csv(options: TableOptions) -> Response:
     "Get measurements as one COCO data set",
     coco_file(),
     role="read",
-    options=FilterOptions,
+    options=CocoOptions,
     errors=(400, 409),
 )
-def coco_of_many(options: FilterOptions) -> Response:
+def coco_of_many(options: CocoOptions) -> Response:
     """Answer one COCO data set of the matching measurements."""
     wanted = options.filter
     refuse_too_many(wanted)
-    return file_answer(export_all("coco", wanted), "application/json", "measurements_coco.json")
+    name, media_type = name_of_many("coco", options.figures)
+    return file_answer(export_all("coco", wanted, options.figures), media_type, name)
 
 
 @api.get(
@@ -98,8 +100,11 @@ def zip_archive(options: ArchiveOptions) -> Response:
     """Answer an archive of the pictures of the matching measurements."""
     refuse_too_many(options.filter)
     store = context().store
-    pieces = write_zip(store, options.filter, store.walk(options.filter), options.content)
-    return file_answer(pieces, "application/zip", f"measurements_{options.content}.zip")
+    pieces = write_zip(store, options.filter, store.walk(options.filter), options.content, options.figures)
+    said = "corrected_" if options.figures == "corrected" else ""
+    return file_answer(
+        stream_with_context(pieces), "application/zip", f"measurements_{said}{options.content}.zip"
+    )
 
 
 @api.get(

@@ -7,14 +7,20 @@ from flask import Blueprint, Response, jsonify, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from planimeter.corrections import Correction
+from planimeter.jobs.plan import TrainingPlan
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.profile import Profile
 from planimeter.service.access import COOKIE
 from planimeter.service.api import (
+    audit,
     comparisons,
+    corrections,
+    datasets,
     details,
     for_programs,
     instances,
+    jobs,
     lots,
     many,
     measurements,
@@ -30,6 +36,8 @@ from planimeter.service.api import (
 from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
+from planimeter.service.api.answers.corrections import CorrectionList
+from planimeter.service.api.answers.jobs import JobAnswer, JobList, VersionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
 from planimeter.service.api.answers.measurements import (
@@ -44,6 +52,10 @@ from planimeter.service.api.answers.trend import TrendAnswer
 from planimeter.service.api.described import PICTURE, REFERENCE, Json, Operation, answer_of
 from planimeter.service.api.options.parsing import RequestOptions, can_contradict
 from planimeter.service.api.routes import api
+from planimeter.service.inference import messages
+from planimeter.service.inference.routes import inference
+from planimeter.service.label_studio import messages as studio
+from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.probes import probes
 from planimeter.service.roles import needs
 from planimeter.service.uploads import FIELD, MASK_FIELD
@@ -58,14 +70,18 @@ RESOURCES = (
     scale,
     details,
     region,
+    corrections,
     many,
     for_programs,
+    datasets,
     comparisons,
     lots,
     models,
     profiles,
+    jobs,
     pins,
     trash,
+    audit,
 )
 """The modules that route to the API; importing them is what makes their routes known."""
 ANSWERS: tuple[type[BaseModel], ...] = (
@@ -87,26 +103,51 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LotList,
     ProfileAnswer,
     ProfileList,
+    CorrectionList,
+    JobAnswer,
+    JobList,
+    VersionList,
     trash.TrashList,
     trash.Restored,
+    messages.InferenceAnswer,
+    messages.InferenceProblem,
+    messages.Live,
+    messages.InferenceModel,
+    messages.ModelReady,
+    messages.Ready,
+    messages.InferenceServer,
+    studio.HealthAnswer,
+    studio.PredictAnswer,
+    studio.SetupAnswer,
+    studio.Told,
+    studio.Versions,
 )
-BODIES: tuple[type[BaseModel], ...] = (Profile,)
+BODIES: tuple[type[BaseModel], ...] = (
+    Profile,
+    Correction,
+    TrainingPlan,
+    messages.InferenceRequest,
+    studio.PredictRequest,
+    studio.Said,
+    studio.SetupRequest,
+)
 SENTENCES = {
     400: "A wrong option, or no picture in the request.",
     401: "The service asks for a key, and none that it knows was sent.",
     403: "The role of the key does not allow it, or a page of another site sent the request.",
-    404: "Nothing is there, or no model or profile has that name.",
+    404: "Nothing is there, or no model, version or profile has that name.",
     408: "The client left before its turn came.",
     409: "Options contradict each other, or what is kept does not allow it: a page that goes on after a measurement "
     "that is gone, lower scores than were kept, another number of measurements than the request says, more than it "
-    "can take, measurements of different pictures, or the key of another request.",
+    "can take, measurements of different pictures, the key of another request, a measurement that was corrected "
+    "meanwhile, or a job in another state.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
     416: "The picture has none of the bytes that `Range` asks for.",
     421: "The Host of the request is not one under which the service is reached.",
     422: "The picture cannot be decoded, or has too many pixels.",
     429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",
-    503: "The service is not ready, or cannot store.",
+    503: "The service is not ready, cannot store, or cannot train.",
     504: "The picture waited longer than the deadline.",
     507: "There is no room left: what is stored has reached its limit, or the disk is full.",
 }
@@ -185,19 +226,21 @@ def describe() -> Json:
 
 def _paths() -> Json:
     paths: dict[str, Json] = {}
-    for operation in (*api.operations, *probes.operations):
+    for operation in (*api.operations, *inference.operations, *label_studio.operations, *probes.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
     return paths
 
 
 def _describe(operation: Operation) -> Json:
-    parameters = [] if operation.options is None else _parameters(operation.options)
+    parameters = [] if operation.options is None else parameters_of(operation.options)
     if operation.uploads:  # with it there is no body, which the document could not say of a query
         parameters = [entry for entry in parameters if entry["name"] != "from"]
     for name in reversed(re.findall(r"{(\w+)}", operation.path)):
         place = {"type": "string", **operation.places.get(name, {})}
         parameters.insert(0, {"name": name, "in": "path", "required": True, "schema": place})
-    failures = {str(status): answer_of(SENTENCES[status], ErrorAnswer) for status in _failures(operation)}
+    failures = {
+        str(status): answer_of(SENTENCES[status], operation.problem) for status in _failures(operation)
+    }
     if "429" in failures:
         failures["429"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
@@ -259,7 +302,8 @@ def _form_of(kind: type[RequestOptions]) -> Json:
     return form
 
 
-def _parameters(kind: type[RequestOptions]) -> list[Json]:
+def parameters_of(kind: type[RequestOptions]) -> list[Json]:
+    """Describe options in a query."""
     needed = kind.model_json_schema(by_alias=True).get("required", [])
     return [
         {

@@ -4,6 +4,7 @@ from flask import Response
 
 from planimeter.service.api.answering import MEDIA_TYPES, unchanging
 from planimeter.service.api.described import pictures
+from planimeter.service.api.exports import carried_by, corrected_name
 from planimeter.service.api.options.measurements import MaskOptions, OverlayOptions
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
@@ -38,8 +39,9 @@ def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
 def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
     stored = context().store.get(id)
-    record = record_at(stored, options.score_threshold)
-    name = f"{record.files.stem}_overlay.{'jpg' if options.format == 'jpeg' else 'png'}"
+    record = record_at(stored, options.score_threshold).with_figures(options.figures)
+    said = "" if carried_by(record, options.figures) == "measured" else "_corrected"
+    name = f"{record.files.stem}_overlay{said}.{'jpg' if options.format == 'jpeg' else 'png'}"
     return unchanging(
         record,
         f"image/{options.format}",
@@ -60,8 +62,10 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
 def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the mask picture."""
     stored = context().store.get(id)
-    record = record_at(stored, options.score_threshold)
+    record = record_at(stored, options.score_threshold).with_figures(options.figures)
     name = record.files.mask if options.kind == "binary" else f"{record.files.stem}_mask_{options.kind}.png"
+    if carried_by(record, options.figures) == "corrected":
+        name = corrected_name(name)
     return unchanging(
         record,
         "image/png",

@@ -7,6 +7,7 @@ from planimeter.service.api.answers.measurements import MeasurementAnswer, measu
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
+from planimeter.service.caller import caller
 from planimeter.service.context import context
 
 
@@ -21,7 +22,7 @@ from planimeter.service.context import context
 )
 def pin(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Pin a measurement."""
-    return json_answer(measurement_answer(context().store.pin(id), "none"))
+    return json_answer(measurement_answer(context().store.pin(id, by=caller()), "none"))
 
 
 @api.route(
@@ -34,4 +35,4 @@ def pin(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
 )
 def unpin(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Take the pin of a measurement away."""
-    return json_answer(measurement_answer(context().store.pin(id, pinned=False), "none"))
+    return json_answer(measurement_answer(context().store.pin(id, pinned=False, by=caller()), "none"))

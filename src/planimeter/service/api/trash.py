@@ -14,6 +14,7 @@ from planimeter.service.api.described import TEXT, answer_of
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.options.trash import DeletionOptions, EmptyingOptions, TrashOptions
 from planimeter.service.api.routes import api
+from planimeter.service.caller import caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.store import Trashed
@@ -81,7 +82,7 @@ def list_trash(options: TrashOptions) -> Response:
 )
 def restore(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Bring a measurement back."""
-    context().store.trash.restore(id)
+    context().store.trash.restore(id, by=caller())
     return json_answer(Restored(restored=1))
 
 
@@ -110,7 +111,7 @@ def restore_deletion(options: DeletionOptions) -> Response:
 )
 def delete_trashed(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Delete a measurement in the trash for good."""
-    context().store.trash.delete(id)
+    context().store.trash.delete(id, by=caller())
     return Response(status=204)
 
 
@@ -125,12 +126,14 @@ def delete_trashed(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's 
 )
 def empty_trash(options: EmptyingOptions) -> Response:
     """Delete all that is in the trash for good, if there is as much as `count` says."""
-    return json_answer(Deleted(deleted=context().store.trash.empty(count=options.count), deletion=None))
+    return json_answer(
+        Deleted(deleted=context().store.trash.empty(count=options.count, by=caller()), deletion=None)
+    )
 
 
 def restore_together(deletion: str) -> int:
     """Bring back what was deleted together; raises `UnknownMeasurement` where nothing of it is in the trash."""
-    restored = context().store.trash.restore_deletion(deletion)
+    restored = context().store.trash.restore_deletion(deletion, by=caller())
     if not restored:
         raise UnknownMeasurement(
             f"nothing of deletion {deletion} is in the trash: it may have been brought back, or deleted for good"

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.errors import UnknownModel
 from planimeter.numbers import write_decimals, write_signed
 from planimeter.packs.pack import Pack
+from planimeter.packs.versions import versions_of
 from planimeter.samples import list_samples
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.context import context
@@ -99,6 +100,8 @@ def model(name: str) -> str:
         metrics=_metrics(pack),
         card=render_card(pack.card),
         known=accuracy_of(pack),
+        versions=versions_of(name, parts.settings.packs_folder),
+        changes=parts.store.model_changes.list(name, limit=3),
         records=parts.store.list(wanted, limit=6),
         count=parts.store.count(wanted),
         colors={index: entry.color for index, entry in enumerate(pack.manifest.classes, 1)},

@@ -8,6 +8,7 @@ from planimeter.service.api.options.pages import HistoryOptions
 from planimeter.service.api.options.parsing import parse
 from planimeter.service.api.options.trash import DeletionOptions, EmptyingOptions, TrashOptions
 from planimeter.service.api.trash import removed_after, restore_together
+from planimeter.service.caller import caller
 from planimeter.service.context import context
 from planimeter.service.links import link
 from planimeter.service.pages.known import known
@@ -40,7 +41,7 @@ def restore() -> Response:
     """Bring back one measurement, and lead to it, or what was deleted together, and lead to the history."""
     id_ = request.form.get("id")
     if id_:
-        context().store.trash.restore(id_)
+        context().store.trash.restore(id_, by=caller())
         return redirect(link("pages.measurement", id=id_), 303)
     restored = restore_together(parse(DeletionOptions, MultiDict(_form("deletion"))).deletion)
     back = known(HistoryOptions, request.form).to_dict()
@@ -53,10 +54,10 @@ def delete_trashed() -> Response:
     """Delete one measurement in the trash for good, or all of them, where they are still as many."""
     id_ = request.form.get("id")
     if id_:
-        context().store.trash.delete(id_)
+        context().store.trash.delete(id_, by=caller())
         return redirect(link("pages.trash", deleted=1), 303)
     count = parse(EmptyingOptions, MultiDict(_form("count"))).count
-    return redirect(link("pages.trash", deleted=context().store.trash.empty(count=count)), 303)
+    return redirect(link("pages.trash", deleted=context().store.trash.empty(count=count, by=caller())), 303)
 
 
 def _form(name: str) -> dict[str, str]:

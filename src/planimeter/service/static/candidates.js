@@ -6,7 +6,11 @@ import { decode, holds } from "./rle.js";
 import { measureShape } from "./shapes.js";
 
 /** @typedef {import("./coverage.js").Candidate} Candidate */
-/** @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean, shape?: Shape}} Entry */
+/**
+ * `id` is the instance's own, where it is not called by its place, and `drawn` whether a person drew it: it has no score.
+ * @typedef {Candidate & {box: number[], color: string, outline?: number[][], near?: Path2D, far?: Path2D, hidden?: boolean, shape?: Shape,
+ *   id?: number, drawn?: boolean}} Entry
+ */
 /** @typedef {{class_id: number, score: number, bbox: number[], counts: string, rivals: number[],
  *   left_out: boolean}} Found */
 /** @typedef {import("./drawn-instances.js").Drawn} Drawn */
@@ -41,7 +45,7 @@ export function entriesOf(answer) {
 export function drawnOf(entry, height, label) {
   const { left, top, right, bottom } = entry.mask;
   const box = [left, top, right - left, bottom - top];
-  return { path: (near) => pathOfEntry(entry, height, near), box, color: entry.color, label };
+  return { path: (near) => outlineOf(entry, height, near), box, color: entry.color, label };
 }
 
 /**
@@ -52,7 +56,7 @@ export function drawnOf(entry, height, label) {
  * @returns {Row}
  */
 export function rowOf(entry, named, { counted, height }) {
-  const { classId, color, score, box, mask, hidden } = entry;
+  const { classId, color, score, box, mask, hidden, drawn } = entry;
   const { area } = mask;
   const shape = () => {
     entry.shape ??= measureShape(mask, height);
@@ -60,7 +64,16 @@ export function rowOf(entry, named, { counted, height }) {
   };
   return {
     ...named,
-    ...{ classId, color, score, area, percent: (100 * area) / counted, box, hidden: Boolean(hidden) },
+    ...{
+      classId,
+      color,
+      score,
+      drawn: Boolean(drawn),
+      area,
+      percent: (100 * area) / counted,
+      box,
+      hidden: Boolean(hidden),
+    },
     get perimeter() {
       return shape().perimeter;
     },
@@ -79,7 +92,7 @@ export function rowOf(entry, named, { counted, height }) {
  * @param {number} height of the picture
  */
 export function prepareOutline(entry, height) {
-  pathOfEntry(entry, height, false);
+  outlineOf(entry, height, false);
 }
 
 /**
@@ -88,7 +101,7 @@ export function prepareOutline(entry, height) {
  * @param {number} height of the picture
  * @param {boolean} near
  */
-function pathOfEntry(entry, height, near) {
+export function outlineOf(entry, height, near) {
   entry.outline ??= rings(entry.mask, height);
   if (near) {
     entry.near ??= pathOf(entry.outline);

@@ -12,7 +12,8 @@ import { showInstance } from "./instance-card.js";
  * What the page of a measurement shows: `entries` are all that was found, `chosen` the indices of those that count and
  * `drawn` of those that are drawn, both by falling score.
  * @typedef {{entries: Entry[], chosen: number[], drawn: number[], height: number, counted: number, scale: import("./units.js").Scale | null,
- *   viewer: PictureViewer, table: InstanceTable, nameOf: (classId: number) => string} & Element} Shown
+ *   viewer: PictureViewer, table: InstanceTable, nameOf: (classId: number) => string,
+ *   idOf: (index: number, place: number) => number} & Element} Shown
  */
 
 /** The one instance that is pointed at or chosen, the same in picture, table and card. */
@@ -94,6 +95,7 @@ export class ChosenInstance {
   /** Show the numbers of the chosen instance. */
   describe() {
     const { shown, marked } = this;
+    shown.dispatchEvent(new CustomEvent("instance-marked"));
     const card = one(shown, ".viewer-card");
     card.hidden = marked === null;
     if (marked === null) {
@@ -101,7 +103,7 @@ export class ChosenInstance {
       return;
     }
     const entry = shown.entries[marked];
-    const name = `${shown.nameOf(entry.classId)} ${shown.chosen.indexOf(marked) + 1}`;
+    const name = `${shown.nameOf(entry.classId)} ${shown.idOf(marked, shown.chosen.indexOf(marked))}`;
     showInstance(card, entry, name, shown, () => {
       this.mark(null);
       one(shown, ".viewer-canvas").focus({ preventScroll: true });

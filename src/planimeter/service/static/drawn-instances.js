@@ -23,7 +23,8 @@ export function isNear(view, ratio) {
 }
 
 /**
- * @param {Drawn[]} instances
+ * @template {{box: number[]}} Boxed
+ * @param {Boxed[]} instances
  * @param {View} view
  * @param {{width: number, height: number}} size of the view, in device pixels
  */

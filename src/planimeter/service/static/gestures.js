@@ -4,9 +4,13 @@
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
 /** @typedef {import("./zoomable-canvas.js").ZoomableCanvas} ZoomableCanvas */
 
+/** @typedef {{begin: (at: Point) => void, move: (at: Point) => void, end: () => void, cancel: () => void}} Stroke */
+
 /**
- * What else hands can mean: to point at what lies under them, or to choose it.
- * @typedef {{point: (at: Point | null) => void, choose: (at: Point | null) => void}} Meanings
+ * What else hands can mean: to point at what lies under them, to choose it, and, where `stroke` answers one, to draw
+ * with one finger. `zooms` says whether two clicks zoom.
+ * @typedef {{point: (at: Point | null) => void, choose: (at: Point | null) => void, stroke: () => Stroke | null,
+ *   zooms: () => boolean}} Meanings
  */
 
 const STEP = 1.35;
@@ -16,6 +20,8 @@ export class Gestures {
   /** @type {Map<number, Point>} */
   fingers = new Map();
   moved = 0;
+  /** @type {Stroke | null} that is being drawn */
+  stroke = null;
 
   /**
    * @param {ZoomableCanvas} viewer
@@ -27,11 +33,13 @@ export class Gestures {
     const { canvas } = viewer;
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.press(event));
+    // The middle button moves the picture, and not the page.
+    canvas.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
     canvas.addEventListener("pointermove", (event) => this.drag(event));
     canvas.addEventListener("pointerup", (event) => this.release(event));
     canvas.addEventListener("pointercancel", (event) => this.release(event));
     canvas.addEventListener("pointerleave", () => meanings.point(null));
-    canvas.addEventListener("dblclick", (event) => viewer.zoomBy(2, viewer.on(event)));
+    canvas.addEventListener("dblclick", (event) => meanings.zooms() && viewer.zoomBy(2, viewer.on(event)));
     canvas.addEventListener("keydown", (event) => this.type(event));
   }
 
@@ -52,6 +60,9 @@ export class Gestures {
     this.viewer.canvas.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, this.viewer.on(event));
     this.moved = this.fingers.size > 1 ? Number.POSITIVE_INFINITY : 0;
+    this.stroke?.cancel(); // a second finger: they move the picture
+    this.stroke = event.button === 0 && this.fingers.size === 1 ? this.meanings.stroke() : null;
+    this.stroke?.begin(this.viewer.under(event));
   }
 
   /** @param {PointerEvent} event */
@@ -64,6 +75,11 @@ export class Gestures {
     }
     const now = viewer.on(event);
     this.fingers.set(event.pointerId, now);
+    if (this.stroke) {
+      const between = event.getCoalescedEvents();
+      for (const one of between.length ? between : [event]) this.stroke.move(viewer.under(one));
+      return;
+    }
     this.moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y);
     if (this.fingers.size === 1) {
       viewer.canvas.classList.toggle("viewer-dragged", this.moved > this.slack);
@@ -90,6 +106,13 @@ export class Gestures {
   release(event) {
     const held = this.fingers.delete(event.pointerId);
     this.viewer.canvas.classList.remove("viewer-dragged");
+    if (held && this.stroke) {
+      const { stroke } = this;
+      this.stroke = null;
+      if (event.type === "pointercancel") stroke.cancel();
+      else stroke.end();
+      return;
+    }
     if (!held || event.type === "pointercancel" || this.moved > this.slack) return;
     this.meanings.choose(this.viewer.under(event));
   }

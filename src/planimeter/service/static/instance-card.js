@@ -31,7 +31,7 @@ export function showInstance(card, entry, name, picture, close) {
   facts.append(
     fact("area", "Area", areaInWords(area, grouped(area), scale)),
     fact("percent", "Percent of the picture", decimals((100 * entry.mask.area) / picture.counted, 3)),
-    fact("score", "Score", decimals(entry.score, 3)),
+    fact("score", "Score", entry.drawn ? "drawn" : decimals(entry.score, 3)),
     fact("bbox", "Box x, y, w, h", entry.box.map((side) => decimals(side, 0)).join(", ")),
     fact("perimeter", "Perimeter", length(shape.perimeter)),
     fact("feret_diameter_max", "Longest diameter", length(shape.feretDiameterMax)),

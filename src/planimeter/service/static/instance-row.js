@@ -6,10 +6,10 @@ import { lengthIn } from "./units.js";
 
 /** @typedef {import("./units.js").Scale} Scale */
 /**
- * One instance as a row. `index` is what the picture calls it.
- * @typedef {{index: number, id: number, className: string, classId: number, color: string, score: number, area: number,
- *   percent: number, box: number[], hidden: boolean, perimeter: number, feretDiameterMax: number,
- *   circularity: number}} Row
+ * One instance as a row. `index` is what the picture calls it; one that was drawn has no score.
+ * @typedef {{index: number, id: number, className: string, classId: number, color: string, score: number,
+ *   drawn: boolean, area: number, percent: number, box: number[], hidden: boolean, perimeter: number,
+ *   feretDiameterMax: number, circularity: number}} Row
  */
 
 /**
@@ -28,7 +28,7 @@ export function writeInstance(row, className, shown, scale) {
   line.append(
     cell(String(row.id)),
     name,
-    cell(decimals(row.score, 3)),
+    cell(row.drawn ? "–" : decimals(row.score, 3)),
     cell(grouped(row.area)),
     ...(scale ? [cell(quantity(row.area * scale.area))] : []),
     cell(decimals(row.percent, 3)),
@@ -51,7 +51,7 @@ export function instancesAsText(rows, scale) {
   const head = ["id", "class", "score", "area_px", ...area, "percent", "x", "y", "width", "height"];
   const lines = rows.map((row) => {
     const inUnits = scale ? [Number((row.area * scale.area).toPrecision(12))] : [];
-    return [row.id, row.className, row.score, row.area, ...inUnits, row.percent, ...row.box];
+    return [row.id, row.className, row.drawn ? "" : row.score, row.area, ...inUnits, row.percent, ...row.box];
   });
   return [head, ...lines].map((line) => line.join("\t")).join("\n");
 }

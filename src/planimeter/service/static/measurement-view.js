@@ -5,9 +5,11 @@ import "./instance-table.js";
 import "./picture-viewer.js";
 import { drawnOf, entriesOf, prepareOutline, rowOf } from "./candidates.js";
 import { ChosenInstance } from "./chosen-instance.js";
+import { loadCorrected, offerCorrecting } from "./corrected.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
-import { decimals, grouped, short } from "./numbers.js";
+import { sayHidden } from "./hidden-note.js";
+import { decimals, short } from "./numbers.js";
 import { OfClass } from "./of-class.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { outlineOf, pathOfPixels } from "./region.js";
@@ -24,6 +26,12 @@ import { applyTools, connectTools } from "./viewer-tools.js";
 /** @typedef {import("./instance-table.js").InstanceTable} InstanceTable */
 /** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
+
+/**
+ * Instances that are shown and counted in place of what was found: `chosen` are indices, of what lies on top first, and
+ * `counted` the pixels that count.
+ * @typedef {{entries: Entry[], chosen: number[], counted: number}} Instead
+ */
 
 const SETTLED_MS = 350;
 const AT_ONCE = 20;
@@ -47,6 +55,10 @@ export class MeasurementView extends HTMLElement {
   /** @type {import("./units.js").Scale | null} */
   scale = null;
   instance = new ChosenInstance(this);
+  /** @type {Entry[]} all that was found */
+  found = [];
+  /** @type {Instead | null} */
+  instead = null;
   /** @type {Promise<Answer> | undefined} */
   loading;
   /** Whether the picture was drawn before this came to the page. */
@@ -105,13 +117,14 @@ export class MeasurementView extends HTMLElement {
     if (!found.ok) throw new Error(`the candidates cannot be loaded: status ${found.status}`);
     const answer = /** @type {Answer} */ (await found.json());
     this.height = answer.size[0];
-    this.entries = entriesOf(answer);
+    this.found = this.entries = entriesOf(answer);
     if (answer.counted) this.viewer.counted = outlineOf(answer.counted, this.height);
     if (answer.of !== null) {
       const of = { classId: answer.of, leastArea: answer.least_area, height: this.height };
       this.of = new OfClass(this.entries, of);
     }
     giveShades(this.entries, this.classes);
+    if (this.dataset.corrected !== undefined) this.instead = await loadCorrected(this);
     return answer;
   }
 
@@ -141,6 +154,7 @@ export class MeasurementView extends HTMLElement {
     connectTools(this, viewer);
     connectScaleTool(this, viewer);
     connectRegionTool(this, viewer);
+    offerCorrecting(this);
     this.instance.listen();
     table.addEventListener("instance-hidden", (event) => this.hide(/** @type {CustomEvent} */ (event).detail));
   }
@@ -171,21 +185,36 @@ export class MeasurementView extends HTMLElement {
     this.settling = setTimeout(() => this.settle(), SETTLED_MS);
   }
 
-  /** Let count what scores enough, in the pixels that count. */
+  /** Let count what scores enough, in the pixels that count; or what is shown in place of it. */
   choose() {
+    this.entries = this.found;
     this.chosen = choose(this.entries, this.threshold);
-    if (!this.of) return;
-    const { chosen, changed } = this.of.within(this.chosen);
-    this.chosen = chosen;
-    this.counted = this.of.counted.area;
-    if (changed) this.viewer.counted = pathOfPixels(this.of.counted, this.height);
+    if (this.of) {
+      const { chosen, changed } = this.of.within(this.chosen);
+      this.chosen = chosen;
+      this.counted = this.of.counted.area;
+      if (changed) this.viewer.counted = pathOfPixels(this.of.counted, this.height);
+    }
+    if (this.instead) ({ entries: this.entries, chosen: this.chosen, counted: this.counted } = this.instead);
+  }
+
+  /**
+   * Show and count other instances in place of what was found, at the threshold at which the measurement counts.
+   * @param {Instead | null} instead null shows again what was found
+   */
+  showInstead(instead) {
+    clearTimeout(this.settling);
+    this.instead = instead;
+    if (this.threshold !== Number(this.dataset.counting)) addressThreshold(this, null);
+    this.threshold = Number(this.dataset.counting);
+    this.setThreshold(this.threshold);
   }
 
   /** Write the numbers. */
   write() {
     const { threshold, counted, dataset } = this;
     const entries = this.chosen.map((index) => this.entries[index]);
-    const below = this.entries.filter((entry) => entry.score < threshold && !entry.leftOut).length;
+    const below = this.instead ? 0 : this.found.filter((entry) => entry.score < threshold && !entry.leftOut).length;
     const truth = dataset.true ? Number(dataset.true) : null;
     const of = dataset.of ?? "picture";
     const ofClass = this.of && { id: this.of.classId, count: this.of.count };
@@ -216,14 +245,15 @@ export class MeasurementView extends HTMLElement {
     this.drawn = this.chosen.filter(
       (index) => !entries[index].hidden && !this.hiddenClasses.has(entries[index].classId),
     );
-    const ids = new Map(this.chosen.map((index, place) => [index, place + 1]));
+    const ids = new Map(this.chosen.map((index, place) => [index, this.idOf(index, place)]));
     const several = this.classes.length > 1;
     this.viewer.instances = this.drawn.map((index) => {
       const entry = entries[index];
-      const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)} · ${decimals(entry.score, 2)}`;
+      const score = entry.drawn ? "" : ` · ${decimals(entry.score, 2)}`;
+      const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)}${score}`;
       return drawnOf(entry, height, label);
     });
-    this.sayHidden();
+    sayHidden(this, this.hiddenClasses, this.chosen.length - this.drawn.length);
     this.viewer.pointed = null;
     this.viewer.chosen = this.instance.placeOf(this.instance.marked);
     this.viewer.change();
@@ -237,22 +267,6 @@ export class MeasurementView extends HTMLElement {
     if (shown) this.hiddenClasses.delete(id);
     else this.hiddenClasses.add(id);
     this.draw();
-  }
-
-  /** Say what counts though it is not drawn. */
-  sayHidden() {
-    for (const box of this.boxes) {
-      const row = one(this, `[data-class="${box.dataset.showClass}"]`);
-      const hidden = this.hiddenClasses.has(Number(box.dataset.showClass));
-      box.checked = !hidden;
-      row.classList.toggle("row-hidden", hidden);
-      one(row, ".still-counted").textContent = hidden ? "hidden, still counted" : "";
-    }
-    const hidden = this.chosen.length - this.drawn.length;
-    const note = one(this, "[data-hidden]");
-    note.hidden = !hidden;
-    const text = `${grouped(hidden)} instance${hidden === 1 ? " is" : "s are"} hidden in the picture and still counted.`;
-    one(note, "[data-fact=hidden]").textContent = hidden ? text : "";
   }
 
   drawAll() {
@@ -276,9 +290,18 @@ export class MeasurementView extends HTMLElement {
   list(hurried = false) {
     const rows = this.chosen.map((index, place) => {
       const entry = this.entries[index];
-      return rowOf(entry, { index, id: place + 1, className: this.nameOf(entry.classId) }, this);
+      return rowOf(entry, { index, id: this.idOf(index, place), className: this.nameOf(entry.classId) }, this);
     });
     this.table.show(rows, hurried);
+  }
+
+  /**
+   * What an instance is called: by falling score, where it has no name of its own.
+   * @param {number} index
+   * @param {number} place among those that count
+   */
+  idOf(index, place) {
+    return this.entries[index].id ?? place + 1;
   }
 
   /** @param {number} id */

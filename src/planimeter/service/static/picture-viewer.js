@@ -14,7 +14,9 @@ import { ZoomableCanvas } from "./zoomable-canvas.js";
 /** @typedef {import("./instance-layers.js").Style} Style */
 /** @typedef {import("./scale-bar.js").Line} Line */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
-/** @typedef {{point: (at: Point | null) => void, choose: (at: Point | null) => void}} Placing */
+/** @typedef {import("./gestures.js").Stroke} Stroke */
+/** @typedef {{point: (at: Point | null) => void, choose: (at: Point | null) => void, stroke?: () => Stroke | null}} Placing */
+/** @typedef {(pen: CanvasRenderingContext2D, view: import("./zoomable-canvas.js").View, ratio: number) => void} Drawing */
 
 const STAGE = "#0b0f0e";
 
@@ -49,6 +51,8 @@ export class PictureViewer extends ZoomableCanvas {
   counted = null;
   /** @type {import("./region.js").Sketch | null} a region that is being drawn */
   sketch = null;
+  /** @type {Drawing | null} draws over all else */
+  over = null;
 
   /** @type {Promise<HTMLImageElement> | undefined} */
   loading;
@@ -83,6 +87,8 @@ export class PictureViewer extends ZoomableCanvas {
     new Gestures(this, {
       point: (at) => (this.placing ? this.placing.point(at) : this.point(this.at(at))),
       choose: (at) => (this.placing ? this.placing.choose(at) : this.choose(this.at(at))),
+      stroke: () => this.placing?.stroke?.() ?? null,
+      zooms: () => !this.placing,
     });
     new ResizeObserver(() => this.resize()).observe(this);
     await this.picture.load(image.dataset.original ?? image.src);
@@ -167,6 +173,7 @@ export class PictureViewer extends ZoomableCanvas {
     if (this.scale) drawLegend(pen, this.scale, view, ratio);
     if (this.bar) drawBar(pen, this.bar, view, ratio);
     if (this.sketch) drawSketch(pen, this.sketch, view, ratio);
+    this.over?.(pen, view, ratio);
   }
 
   /** @param {Point | null} point of the picture */

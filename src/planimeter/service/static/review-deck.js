@@ -66,6 +66,8 @@ class ReviewDeck extends HTMLElement {
 
   /** @param {string} url */
   async go(url) {
+    // Who corrects what is looked at is asked first.
+    if (!this.view.dispatchEvent(new CustomEvent("view-leaving", { cancelable: true }))) return;
     this.going = true;
     this.ahead = false;
     try {

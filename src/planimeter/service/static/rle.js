@@ -35,6 +35,32 @@ export function decode(counts, height) {
 }
 
 /**
+ * The `counts` of a mask, as `decode` reads them (`rleToString` in pycocotools' maskApi.c).
+ * @param {Mask} mask
+ * @param {number} pixels of the picture
+ */
+export function encode(mask, pixels) {
+  const lengths = [];
+  let position = 0;
+  for (const [run, start] of mask.starts.entries()) {
+    lengths.push(start - position, mask.ends[run] - start);
+    position = mask.ends[run];
+  }
+  if (position < pixels) lengths.push(pixels - position);
+  let counts = "";
+  for (const [at, length] of lengths.entries()) {
+    let value = at > 2 ? length - lengths[at - 2] : length;
+    for (let more = true; more; ) {
+      const bits = value & 31;
+      value >>= 5;
+      more = value !== (bits & 16 ? -1 : 0);
+      counts += String.fromCharCode(48 + bits + (more ? 32 : 0));
+    }
+  }
+  return counts;
+}
+
+/**
  * @param {number[]} lengths of runs of zeros and ones in turn
  * @param {number} height
  * @returns {Mask}
@@ -73,7 +99,7 @@ function fromLengths(lengths, height) {
  * @param {number} height
  * @returns {Mask}
  */
-function ofRuns(starts, ends, height) {
+export function ofRuns(starts, ends, height) {
   const lengths = [];
   let position = 0;
   for (const [run, start] of starts.entries()) {
@@ -89,18 +115,29 @@ function ofRuns(starts, ends, height) {
  * @param {number} height of the picture
  */
 export function union(masks, height) {
-  const runs = masks.flatMap((mask) => Array.from(mask.starts, (start, run) => [start, mask.ends[run]]));
-  runs.sort(([one], [other]) => one - other);
+  const count = masks.reduce((sum, mask) => sum + mask.starts.length, 0);
+  const [opens, closes] = [new Uint32Array(count), new Uint32Array(count)];
+  let filled = 0;
+  for (const mask of masks) {
+    opens.set(mask.starts, filled);
+    closes.set(mask.ends, filled);
+    filled += mask.starts.length;
+  }
+  opens.sort();
+  closes.sort();
   /** @type {number[]} */
   const starts = [];
   /** @type {number[]} */
   const ends = [];
-  for (const [start, end] of runs) {
-    const last = ends.length - 1;
-    if (last >= 0 && start <= ends[last]) ends[last] = Math.max(ends[last], end);
-    else {
-      starts.push(start);
-      ends.push(end);
+  for (let open = 0, close = 0; open < count; ) {
+    starts.push(opens[open]);
+    // Until as many runs have ended as have begun; one that begins where another ends goes on with it.
+    for (let depth = 0; depth > 0 || starts.length > ends.length; ) {
+      if (open < count && opens[open] <= closes[close]) {
+        depth++;
+        open++;
+      } else if (--depth === 0) ends.push(closes[close++]);
+      else close++;
     }
   }
   return ofRuns(starts, ends, height);
@@ -128,6 +165,46 @@ export function intersection(one, other, height) {
     else beside++;
   }
   return ofRuns(starts, ends, height);
+}
+
+/**
+ * The pixels under one mask and not under another.
+ * @param {Mask} one
+ * @param {Mask} other
+ * @param {number} height of the picture
+ */
+export function difference(one, other, height) {
+  /** @type {number[]} */
+  const starts = [];
+  /** @type {number[]} */
+  const ends = [];
+  let beside = 0;
+  for (const [run, end] of one.ends.entries()) {
+    let start = one.starts[run];
+    while (beside < other.ends.length && other.ends[beside] <= start) beside++;
+    for (let next = beside; start < end; next++) {
+      const from = next < other.starts.length ? Math.min(other.starts[next], end) : end;
+      if (from > start) {
+        starts.push(start);
+        ends.push(from);
+      }
+      start = from < end ? other.ends[next] : end;
+    }
+  }
+  return ofRuns(starts, ends, height);
+}
+
+/**
+ * Whether two masks are of the same pixels.
+ * @param {Mask} one
+ * @param {Mask} other
+ */
+export function same(one, other) {
+  return (
+    one === other ||
+    (one.starts.length === other.starts.length &&
+      one.starts.every((start, run) => start === other.starts[run] && one.ends[run] === other.ends[run]))
+  );
 }
 
 /**

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 def _milliseconds(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[datetime, PlainSerializer(_milliseconds, return_type=str)]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_milliseconds, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 Link = Annotated[
     str,
     Field(json_schema_extra={"format": "uri-reference"}, description="Relative to the address requested."),

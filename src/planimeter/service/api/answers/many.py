@@ -30,6 +30,11 @@ class LineAnswer(Answer):
     percent_masked: float | None = Field(
         description="Null where nothing was found of the class that it would be of."
     )
+    reviewed: bool = Field(description="Whether a person said that all of the picture is right.")
+    corrections: int = Field(description="How many there were.")
+    corrected_percent_masked: float | None = Field(
+        description="After corrections; null where there were none."
+    )
     instance_count: int
     score_threshold: float
     kept_threshold: float | None
@@ -133,6 +138,9 @@ def line_answer(line: Line) -> LineAnswer:
         profile=line.profile,
         verdict=line.verdict,
         percent_masked=line.percent_masked,
+        reviewed=line.reviewed,
+        corrections=line.corrections,
+        corrected_percent_masked=line.corrected_percent_masked,
         instance_count=line.instances,
         score_threshold=line.score_threshold,
         kept_threshold=line.kept_threshold,

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from planimeter.corrections import Corrected, Figures
 from planimeter.masks.rle import rle_window
 from planimeter.masks.shapes import measure_shape
 from planimeter.measurement import (
@@ -58,14 +59,29 @@ class _Head(Answer):
     verdict: Verdict | None = Field(
         description="By the rules of that version of the profile; null where it has none."
     )
-    coverage: Coverage
+    coverage: Coverage = Field(description="As measured, whatever was corrected.")
+    reviewed: bool = Field(
+        description="Whether a person said that all of the picture is right, as it was measured or corrected."
+    )
+    corrected_percent_masked: float | None = Field(
+        description="After corrections; null where there were none, and where percent_masked would be."
+    )
+
+
+class CorrectedAnswer(Corrected):
+    """What people corrected of a measurement; everything else of it stays as measured."""
+
+    at: Moment = Field(description="Of the last correction.")
 
 
 class MeasurementAnswer(_Head):
     """One measurement, complete."""
 
     rules: list[RuleResult] = Field(description="Of the profile, in its order.")
-    instances: list[Instance] = Field(description="By falling score.")
+    instances: list[Instance] = Field(description="As measured, by falling score.")
+    corrected: CorrectedAnswer | None = Field(
+        description="The figures after corrections; null where there were none."
+    )
     notes: list[Note] = Field(description="What a careful reader must know; programs read the codes.")
     overlay_url: Link
     mask_url: Link
@@ -105,6 +121,7 @@ class InstanceFigures(Answer):
 class InstanceList(Answer):
     """The instances of one measurement in numbers, by falling score."""
 
+    figures: Figures = Field(description="Whether they are as measured, or as corrected by people.")
     scale: Scale | None = Field(description="How large a pixel is; null where nothing is known of it.")
     instances: list[InstanceFigures]
 
@@ -139,10 +156,15 @@ def measurement_answer(
 ) -> MeasurementAnswer:
     """Return the answer for one record; `score_threshold` is that of the request, for the links."""
     measurement = with_mask_format(record.measurement, mask_format)
+    corrected = record.corrected
+    if corrected is not None:
+        own = with_mask_format(corrected.over(record.measurement), mask_format)
+        corrected = CorrectedAnswer.model_construct(**dict(corrected.with_figures(own)))
     return MeasurementAnswer(
         **_head(record),
         rules=measurement.rules,
         instances=measurement.instances,
+        corrected=corrected,
         notes=measurement.notes,
         overlay_url=link("api.overlay", id=record.id, score_threshold=score_threshold),
         mask_url=link("api.mask", id=record.id, score_threshold=score_threshold),
@@ -156,7 +178,7 @@ def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
     """Return the numbers of one instance, in pixels and in units."""
     shape = measure_shape(rle_window(exact_mask(entry)))
     lengths = {name: scale and scale.length(getattr(shape, name)) for name in Lengths.model_fields}
-    figures = entry.model_dump(exclude={"mask"})
+    figures = entry.model_dump(exclude={"mask", "origin"})
     return InstanceFigures(
         **figures,
         equivalent_diameter_area=shape.equivalent_diameter_area,
@@ -196,4 +218,6 @@ def _head(record: Record) -> dict[str, Any]:
         "profile": measurement.profile,
         "verdict": measurement.verdict,
         "coverage": measurement.coverage,
+        "reviewed": record.corrected is not None and record.corrected.reviewed,
+        "corrected_percent_masked": record.corrected and record.corrected.coverage.percent_masked,
     }

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from planimeter.details import LotName, Name, SomeTags
 from planimeter.rules import Verdict
-from planimeter.service.api.options.parsing import LISTS, RequestOptions
+from planimeter.service.api.options.parsing import LISTS, Flag, RequestOptions
 from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
@@ -49,6 +49,9 @@ class FilterOptions(RequestOptions):
         None, description="Only those measured by the profile of this name, in any of its versions."
     )
     verdict: Verdict | None = Field(None, description="Only those whose rules say this.")
+    reviewed: Flag | None = Field(
+        None, description="Only those that a person said are right, or only the others."
+    )
     model: str | None = Field(None, description="Only those of this model.")
     class_name: str | None = Field(None, alias="class", description="Only those that found this class.")
     filename: str | None = Field(
@@ -100,4 +103,10 @@ def query_of(wanted: Filter) -> dict[str, str]:
     given = FilterOptions.model_construct(**vars(wanted)).model_dump(
         mode="json", by_alias=True, exclude_none=True
     )
-    return {name: ",".join(value) if name in LISTS else str(value) for name, value in given.items()}
+    return {name: _written(name, value) for name, value in given.items()}
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(value) if name in LISTS and isinstance(value, list) else str(value)

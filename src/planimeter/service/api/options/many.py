@@ -7,8 +7,9 @@ from pydantic import Field
 from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.options.filters import ID_PATTERN, MOST_LISTED, FilterOptions, OrderOptions
-from planimeter.service.api.options.measurements import FORMATS_DESCRIBED, STYLES_DESCRIBED
-from planimeter.service.api.options.trash import FOR_GOOD, Flag
+from planimeter.service.api.options.measurements import FORMATS_DESCRIBED, STYLES_DESCRIBED, GivenFigures
+from planimeter.service.api.options.parsing import Flag
+from planimeter.service.api.options.trash import FOR_GOOD
 
 MOST_AT_ONCE = 10_000
 """Measurements that one archive, one COCO file or one deletion takes."""
@@ -59,7 +60,11 @@ class DeleteOptions(FilterOptions):
     for_good: Flag = Field(default=False, description=FOR_GOOD)
 
 
-class ArchiveOptions(FilterOptions):
+class CocoOptions(FilterOptions, GivenFigures):
+    """Options of one COCO data set."""
+
+
+class ArchiveOptions(FilterOptions, GivenFigures):
     """Options of the archive of pictures."""
 
     content: Literal["overlay", "mask", "image"] = Field(
@@ -67,7 +72,7 @@ class ArchiveOptions(FilterOptions):
     )
 
 
-class ManyExportOptions(FilterOptions):
+class ManyExportOptions(FilterOptions, GivenFigures):
     """Options of many measurements as a file for another program."""
 
     format: ExportFormat = Field(description=FORMATS_DESCRIBED)

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from planimeter.corrections import Figures
 from planimeter.drawing.drawing import Style
 from planimeter.exports.formats import FORMATS, ExportFormat
 from planimeter.measuring.table import CsvStyle
@@ -30,14 +31,37 @@ class ThresholdOptions(RequestOptions):
     )
 
 
-class InstancesOptions(ThresholdOptions):
+class GivenFigures(RequestOptions):
+    """Which figures an answer carries; it says so itself, too."""
+
+    figures: Figures = Field(
+        "measured",
+        description="As measured, or as corrected; where nothing was corrected, as measured then too. The answer says "
+        "which it carries.",
+    )
+
+
+class FiguresOptions(ThresholdOptions, GivenFigures):
+    """Options of what carries the figures of one measurement."""
+
+    @model_validator(mode="after")
+    def _has_one_meaning(self) -> "FiguresOptions":
+        if self.figures == "corrected" and self.score_threshold is not None:
+            raise ValueError(
+                "score_threshold chooses from what was measured, and figures asks for what was corrected; give one of "
+                "them"
+            )
+        return self
+
+
+class InstancesOptions(FiguresOptions):
     """Options of listing the instances of one measurement."""
 
     format: Literal["json", "csv"] = Field("json", description="JSON, or a table for spreadsheets.")
     csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
 
 
-class ExportOptions(ThresholdOptions):
+class ExportOptions(FiguresOptions):
     """Options of one measurement as a file for another program."""
 
     format: ExportFormat = Field(description=FORMATS_DESCRIBED)
@@ -69,7 +93,7 @@ class DefaultsOptions(RequestOptions):
     )
 
 
-class OverlayOptions(ThresholdOptions):
+class OverlayOptions(FiguresOptions):
     """Options of the drawn picture."""
 
     style: Style = Field(
@@ -78,7 +102,7 @@ class OverlayOptions(ThresholdOptions):
     format: Literal["png", "jpeg"] = Field("png", description="PNG is exact, JPEG small.")
 
 
-class MaskOptions(ThresholdOptions):
+class MaskOptions(FiguresOptions):
     """Options of the mask picture."""
 
     kind: Literal["binary", "class", "instance"] = Field(

@@ -1,9 +1,9 @@
 """Options of a request: checked against their declaration, and explained where they are wrong."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
@@ -17,6 +17,16 @@ class RequestOptions(BaseModel):
     """Options of one route; names it does not know are refused, so that a typing error cannot go unseen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+def _true_or_false(value: object) -> object:
+    """Refuse the other words that pydantic takes for them."""
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("it should be true or false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
 
 class NoOptions(RequestOptions):

@@ -1,23 +1,13 @@
 """Options of deleting, and of the trash."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from planimeter.service.api.options.filters import ID_PATTERN, MOST_LISTED
-from planimeter.service.api.options.parsing import RequestOptions
+from planimeter.service.api.options.parsing import Flag, RequestOptions
 
 FOR_GOOD = "Past the trash, from which it could be brought back: the files are removed at once."
-
-
-def _true_or_false(value: object) -> object:
-    """Refuse the other words that pydantic takes for them."""
-    if isinstance(value, str) and value not in {"true", "false"}:
-        raise ValueError("it should be true or false")
-    return value
-
-
-Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
 
 class DeletingOptions(RequestOptions):

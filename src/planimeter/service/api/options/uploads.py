@@ -34,15 +34,14 @@ class AnswerOptions(RequestOptions):
     )
 
 
-class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
-    """Options of measuring a picture."""
+class PictureOptions(RequestOptions, GivenScale, GivenCounting, Details):
+    """How a picture is measured, and what is said of it."""
 
     profile: str | None = Field(
         None,
         description="Name of the profile to measure by: what it says is taken, and contradicting it is refused. Its "
         "rules make the verdict.",
     )
-    model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
     score_threshold: float | None = Field(
         None,
         ge=0,
@@ -56,18 +55,24 @@ class UploadOptions(AnswerOptions, GivenScale, GivenCounting, Details):
         max_length=255,
         description="Name of a picture sent as raw bytes; a multipart field carries its own.",
     )
-    from_: str | None = Field(
-        None,
-        min_length=1,
-        alias="from",
-        description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
-    )
     batch: str | None = Field(
         None,
         pattern=BATCH_PATTERN,
         description="A name for pictures that belong together: up to 64 letters, digits, dots, - and _.",
     )
     region_mask: str | None = REGION_MASK
+
+
+class UploadOptions(AnswerOptions, PictureOptions):
+    """Options of measuring a picture."""
+
+    model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
+    from_: str | None = Field(
+        None,
+        min_length=1,
+        alias="from",
+        description="Id of a measurement whose stored picture is measured again; then no picture is sent.",
+    )
     whole: bool = WHOLE
 
 

@@ -1,16 +1,16 @@
-"""How the pictures of a command went, in numbers: what they showed is not kept."""
+"""How many pictures went, in numbers: what they showed is not kept."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from planimeter.commands.results import Result
+from planimeter.measurement import Measurement
 from planimeter.numbers import write_percent
 from planimeter.rules import VERDICTS, Verdict
 
 
 @dataclass
 class Tally:
-    """Counts results as they come."""
+    """Counts pictures as they come."""
 
     measured: int = 0
     failed: int = 0
@@ -24,9 +24,8 @@ class Tally:
         """How many there are."""
         return self.measured + self.failed
 
-    def add(self, result: Result) -> None:
-        """Count one."""
-        measurement = result.measurement
+    def add(self, measurement: Measurement | None) -> None:
+        """Count one; None is a picture that failed."""
         if measurement is None:
             self.failed += 1
             return
@@ -37,6 +36,14 @@ class Tally:
             self.total_percent += percent
         if measurement.verdict is not None:
             self.verdicts[measurement.verdict] += 1
+
+    def include(self, other: "Tally") -> None:
+        """Count those of another one too."""
+        self.measured += other.measured
+        self.failed += other.failed
+        self.percents += other.percents
+        self.total_percent += other.total_percent
+        self.verdicts.update(other.verdicts)
 
     def words(self, left: int) -> str:
         """Return how it went, in a line; `left` is how many were not measured."""

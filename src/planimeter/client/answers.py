@@ -1,0 +1,1086 @@
+"""What the service answers: written by `make client` from the document of the API, not by hand."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from planimeter.measurement import Rle
+
+__all__ = [
+    "Aimed",
+    "ClassColor",
+    "ClassCoverage",
+    "ClassOverlap",
+    "ClassPercent",
+    "ClassStatistics",
+    "ComparisonAnswer",
+    "Counting",
+    "Coverage",
+    "Deleted",
+    "Health",
+    "HistogramBin",
+    "ImageAnswer",
+    "Instance",
+    "InstanceFigures",
+    "InstanceList",
+    "Interval",
+    "LeftOut",
+    "Lengths",
+    "LineAnswer",
+    "LineList",
+    "LotAnswer",
+    "LotLine",
+    "LotList",
+    "LotOfModel",
+    "MeasurementAnswer",
+    "MeasurementList",
+    "MeasurementSummary",
+    "ModelAnswer",
+    "ModelInfo",
+    "ModelList",
+    "ModelSummary",
+    "NeighboursAnswer",
+    "Note",
+    "Options",
+    "OverlapAnswer",
+    "PackClass",
+    "PackedCandidate",
+    "PackedCandidates",
+    "Polygons",
+    "Profile",
+    "ProfileAnswer",
+    "ProfileLine",
+    "ProfileList",
+    "ProfileUsed",
+    "ProfileVersion",
+    "Region",
+    "Restored",
+    "Rle",
+    "Rule",
+    "RuleResult",
+    "Scale",
+    "Spread",
+    "StatisticsAnswer",
+    "Thresholds",
+    "Timing",
+    "TrainingData",
+    "TrashList",
+    "TrashedAnswer",
+    "TrendAnswer",
+    "TrendBucket",
+    "TrendPoint",
+    "VerdictCounts",
+]
+
+
+class Answer(BaseModel):
+    """A part of an answer. What a newer service says beside it is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, protected_namespaces=())
+
+
+class Aimed(Answer):
+    """How many pictures the mean needs to be known so closely, as if further ones vary like these."""
+
+    within: float
+    """Percentage points to either side."""
+    relative_accuracy: float | None
+    """10, where within was not asked for."""
+    pictures: int
+    """The least n for which t s / √n is at most that, with the t of n itself."""
+    more: int
+    """How many those are beside the ones that are there."""
+
+
+class ClassColor(Answer):
+    """A class and the colour in which its model draws it."""
+
+    class_name: str = Field(alias="class")
+    color: str
+
+
+class ClassCoverage(Answer):
+    """How much of the picture the instances of one class cover: their union."""
+
+    class_name: str = Field(alias="class")
+    class_id: int
+    count: int
+    pixels_masked: int
+    percent_masked: float | None
+    """Null where there is nothing that it could be of."""
+    area_masked: float | None = None
+    instances_per_mm2: float | None = None
+    interval: "Interval | None" = None
+
+
+class ClassOverlap(Answer):
+    """The same for one class, by its name."""
+
+    pixels_both: int
+    pixels_only_first: int
+    pixels_only_second: int
+    percent_both: float
+    """Of the pixels counted, like all percentages here."""
+    percent_only_first: float
+    percent_only_second: float
+    percent_disagreement: float
+    """What exactly one of the two masks."""
+    iou: float | None
+    """Intersection over union; null where neither masks anything."""
+    area_both: float | None
+    """In the square of the first scale's unit; null unless both say that pixels are as large."""
+    area_only_first: float | None
+    area_only_second: float | None
+    class_name: str = Field(alias="class")
+    color: str
+
+
+class ClassPercent(Answer):
+    """A class and a percentage."""
+
+    class_name: str = Field(alias="class")
+    percent_masked: float
+
+
+class ClassStatistics(Answer):
+    """One class over many measurements."""
+
+    class_name: str = Field(alias="class")
+    color: str
+    measurements: int
+    """In how many it was found."""
+    instance_count: int
+    mean_percent: float
+    """Over all measurements; without the class counts as 0."""
+
+
+class ComparisonAnswer(Answer):
+    """Two measurements of the same picture."""
+
+    first: "MeasurementSummary"
+    second: "MeasurementSummary"
+    pixels_counted: int
+    overlap: "OverlapAnswer"
+    by_class: "list[ClassOverlap]"
+    """Every class that either model knows."""
+    picture_url: str
+    """The difference drawn: only the first #e69f00, only the second #56b4e9, both pale."""
+
+
+class Counting(Answer):
+    """What of a picture counts, where that is not all of it."""
+
+    region: "Region | None" = None
+    region_mask: Rle | None = None
+    """The pixels of the picture that was given as a mask."""
+    ignore: list[Literal["transparent", "black_border", "saturated"]] = []
+    """Kinds of pixels that do not count."""
+    classes: list[str] | None = None
+    """Names of the classes whose instances count; null for all."""
+    least_area: int = 0
+    """Pixels: instances with fewer do not count."""
+    of: str | None = None
+    """Name of the class that all percentages are of: only pixels of its instances count, at the score
+    threshold; null for all pixels."""
+    set_afterwards: bool = False
+    """Whether it was set after the picture was measured."""
+
+
+class Coverage(Answer):
+    """How much of the picture is covered, by the exact union of all masks."""
+
+    percent_masked: float | None
+    """Of the pixels counted; null where nothing was found of the class that it is of, and then a note says
+    so."""
+    interval: "Interval | None" = None
+    """Where the true percentage lies; null where it is withheld, and then a note says why."""
+    pixels_masked: int
+    """Pixels of the union: each counted once."""
+    pixels_counted: int
+    """The denominator: all pixels of the picture, or those that counted tells; 0 where nothing was found of
+    the class that the percentage is of."""
+    counted: Rle | None = None
+    """The pixels that count; null where all do."""
+    left_out: "LeftOut | None" = None
+    """What does not count; null where nothing was left out on purpose."""
+    pixels_overlapping: int
+    """Pixels under two masks or more."""
+    pixels_unclaimed: int | None = None
+    """Pixels that the model takes for one of its classes, but for no part of an instance that counts; they
+    are not masked. Null where a model says nothing of single pixels, and where only some classes count."""
+    area_masked: float | None = None
+    """Pixels_masked in the square of the scale's unit; null without a scale."""
+    area_counted: float | None = None
+    """Pixels_counted in the same."""
+    instances_per_mm2: float | None = None
+    """Instances for each square millimetre counted, whatever the unit."""
+    by_class: "list[ClassCoverage]"
+    """Every class that the model knows, found or not. The one that the percentages are of has all pixels
+    counted, and is in no other figure."""
+
+
+class Deleted(Answer):
+    """What was deleted."""
+
+    deleted: int
+    """How many measurements."""
+    deletion: str | None
+    """POST /trash/restore?deletion=… brings them back; null where they are gone for good."""
+
+
+class Health(Answer):
+    """The process is alive, or ready."""
+
+    status: Literal["ok", "ready"]
+
+
+class HistogramBin(Answer):
+    """How many measurements lie in a range of percent."""
+
+    from_percent: float
+    """Included."""
+    to_percent: float
+    """Not included, but in the last bin."""
+    count: int
+
+
+class ImageAnswer(Answer):
+    """The picture, and where it can be had as it was uploaded."""
+
+    filename: str
+    format: str
+    """JPEG, PNG, TIFF and so on, or ARRAY for pixels given from Python."""
+    width: int
+    """After orientation."""
+    height: int
+    """After orientation."""
+    sha256: str
+    """Of the bytes as they came."""
+    scale: "Scale | None" = None
+    """How large a pixel is, and who says so; null where nothing is known of it. All areas and lengths in
+    units follow it."""
+    url: str
+    """Relative to the address requested."""
+
+
+class Instance(Answer):
+    """One object found in the picture."""
+
+    id: int
+    """1, 2, … by falling score; the value of its pixels in the instance mask."""
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    bbox: tuple[float, float, float, float]
+    """X, y, width, height in pixels."""
+    area_px: int
+    """Pixels of the mask."""
+    percent: float
+    """Area_px in percent of the pixels counted."""
+    area: float | None = None
+    """The same in the square of the scale's unit; null without a scale."""
+    mask: "Rle | Polygons | None" = None
+
+
+class InstanceFigures(Answer):
+    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
+
+    id: int
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    bbox: tuple[float, float, float, float]
+    """X, y, width, height."""
+    area_px: int
+    percent: float
+    area: float | None
+    """In the square of the scale's unit; null without a scale."""
+    equivalent_diameter_area: float
+    """Of the disc of the same area."""
+    perimeter: float
+    feret_diameter_max: float
+    """The longest diameter."""
+    circularity: float | None
+    """4 pi area / perimeter²; null without a perimeter."""
+    lengths: "Lengths | None"
+    """In the scale's unit; null without a scale, and where pixels are not square."""
+
+
+class InstanceList(Answer):
+    """The instances of one measurement in numbers, by falling score."""
+
+    scale: "Scale | None"
+    """How large a pixel is; null where nothing is known of it."""
+    instances: "list[InstanceFigures]"
+
+
+class Interval(Answer):
+    """Where the true percentage lies, as often as `level` says, in pictures like those of the calibration."""
+
+    low: float
+    high: float
+    level: float
+    """0.9: of 100 pictures, 90 or more truly lie inside."""
+    method: str
+    """Split-conformal."""
+    calibrated_on: str
+    """The pictures whose truth was known."""
+
+
+class LeftOut(Answer):
+    """What does not count though it was found, or though it is a pixel of the region."""
+
+    outside: int = 0
+    """Instances wholly outside what counts."""
+    other_classes: int = 0
+    """Instances of classes that were not asked for."""
+    smaller: int = 0
+    """Instances with fewer pixels than least_area."""
+    transparent: int = 0
+    """Pixels that are less than half opaque."""
+    black_border: int = 0
+    """Pixels of a black border."""
+    saturated: int = 0
+    """Pixels that are white in every channel."""
+
+
+class Lengths(Answer):
+    """The lengths of an instance in a unit, by the names of those in pixels."""
+
+    equivalent_diameter_area: float
+    perimeter: float
+    feret_diameter_max: float
+
+
+class LineAnswer(Answer):
+    """One measurement in short."""
+
+    id: str
+    created_at: datetime
+    filename: str
+    model: str
+    batch: str | None
+    lot: str | None
+    sample: str | None
+    operator: str | None
+    profile: str | None
+    """The name of what it was measured by."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    percent_masked: float | None
+    """Null where nothing was found of the class that it would be of."""
+    instance_count: int
+    score_threshold: float
+    kept_threshold: float | None
+    by_class: "list[ClassPercent]"
+    """The classes found, by falling percent."""
+
+
+class LineList(Answer):
+    """Measurements in short, from any place of their order on."""
+
+    count: int
+    """How many match."""
+    lines: "list[LineAnswer]"
+
+
+class LotAnswer(Answer):
+    """A lot, summed up; models are never mixed."""
+
+    name: str
+    measurements: int
+    """All of them, whichever model measured."""
+    first: datetime
+    last: datetime
+    samples: list[str]
+    operators: list[str]
+    by_model: "list[LotOfModel]"
+    """The one with the most pictures first."""
+    notes: "list[Note]"
+    measurements_url: str
+    """Relative to the address requested."""
+    csv_url: str
+    """Relative to the address requested."""
+
+
+class LotLine(Answer):
+    """A lot in the list."""
+
+    name: str
+    measurements: int
+    first: datetime
+    """When its first measurement was made."""
+    last: datetime
+    """When its last one was."""
+    url: str
+    """Relative to the address requested."""
+
+
+class LotList(Answer):
+    """Lots, that with the newest measurement first."""
+
+    count: int
+    """How many there are."""
+    lots: "list[LotLine]"
+
+
+class LotOfModel(Answer):
+    """What one model measured in a lot: each picture once, as it was measured last."""
+
+    model: str
+    model_sha256: str
+    """One that was trained again under its name is another one."""
+    n: int
+    """How many pictures: the fields of ASTM E562."""
+    mean_percent: float
+    """Of the pictures' percentages, each weighing the same."""
+    standard_deviation: float | None
+    """Of the sample (n - 1); null for one picture."""
+    confidence_95: float | None
+    """T s / √n with Student's t of n - 1: mean ± this is the 95 % confidence interval for the mean of all
+    possible pictures. Not how wrong each percentage is. Null for one picture."""
+    relative_accuracy: float | None
+    """100 · confidence_95 / mean_percent; null without an interval, and where the mean is 0."""
+    aim: "Aimed | None"
+    """Null for one picture, and for a tenth of a mean of 0."""
+    score_thresholds: list[float]
+    """At which the pictures count."""
+    without_percent: int
+    """Further pictures that have no percentage, as nothing was found of the class that it would be of."""
+    repeated: int
+    """Earlier measurements of the same pictures, which do not count."""
+    statistics: "StatisticsAnswer"
+    notes: "list[Note]"
+    """What a careful reader must know; programs read the codes."""
+
+
+class MeasurementAnswer(Answer):
+    """One measurement, complete."""
+
+    id: str
+    """ULID: sorts by time."""
+    created_at: datetime
+    batch: str | None
+    """The name under which pictures were sent together."""
+    lot: str | None
+    """What a person says of the picture, here and in the next four."""
+    sample: str | None
+    operator: str | None
+    note: str | None
+    tags: list[str]
+    """In the order of the alphabet."""
+    measured_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    url: str
+    """Relative to the address requested."""
+    image: "ImageAnswer"
+    model: "ModelInfo"
+    options: "Options"
+    measured_threshold: float
+    """The score threshold that the picture was measured with; options has the one of these figures."""
+    kept_threshold: float | None
+    """The score threshold that a user keeps for this measurement instead; null without one."""
+    pinned: bool
+    """Whether it stays, however old it is and however much is stored."""
+    profile: "ProfileUsed | None"
+    """What it was measured by; null without a profile."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """By the rules of that version of the profile; null where it has none."""
+    coverage: "Coverage"
+    rules: "list[RuleResult]"
+    """Of the profile, in its order."""
+    instances: "list[Instance]"
+    """By falling score."""
+    notes: "list[Note]"
+    """What a careful reader must know; programs read the codes."""
+    overlay_url: str
+    """Relative to the address requested."""
+    mask_url: str
+    """Relative to the address requested."""
+    coco_url: str
+    """Relative to the address requested."""
+    candidates_url: str
+    """Relative to the address requested."""
+    timing_ms: "Timing"
+
+
+class MeasurementList(Answer):
+    """A page of measurements."""
+
+    measurements: "list[MeasurementSummary]"
+    count: int
+    """How many there are on all pages with these filters."""
+    next_url: str | None
+    """The next page; null on the last."""
+
+
+class MeasurementSummary(Answer):
+    """One measurement in the list: without its instances."""
+
+    id: str
+    """ULID: sorts by time."""
+    created_at: datetime
+    batch: str | None
+    """The name under which pictures were sent together."""
+    lot: str | None
+    """What a person says of the picture, here and in the next four."""
+    sample: str | None
+    operator: str | None
+    note: str | None
+    tags: list[str]
+    """In the order of the alphabet."""
+    measured_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    url: str
+    """Relative to the address requested."""
+    image: "ImageAnswer"
+    model: "ModelInfo"
+    options: "Options"
+    measured_threshold: float
+    """The score threshold that the picture was measured with; options has the one of these figures."""
+    kept_threshold: float | None
+    """The score threshold that a user keeps for this measurement instead; null without one."""
+    pinned: bool
+    """Whether it stays, however old it is and however much is stored."""
+    profile: "ProfileUsed | None"
+    """What it was measured by; null without a profile."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """By the rules of that version of the profile; null where it has none."""
+    coverage: "Coverage"
+    instance_count: int
+    overlay_url: str
+    """Relative to the address requested."""
+    mask_url: str
+    """Relative to the address requested."""
+
+
+class ModelAnswer(Answer):
+    """A model, complete."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    default: bool
+    """Whether it measures where a request names none."""
+    bundled: bool
+    """Whether it came with Planimeter."""
+    classes: "list[PackClass]"
+    score_threshold: float
+    """What a measurement takes whose request names none."""
+    score_threshold_saved: bool
+    """Whether a user saved it; else it is the model's own."""
+    url: str
+    """Relative to the address requested."""
+    sha256: str
+    thresholds: "Thresholds"
+    preprocessing: dict[str, Any]
+    architecture: dict[str, Any] | None
+    """Enough to build the network in PyTorch; null where only its ONNX file is known."""
+    output: dict[str, Any] | None
+    """How an imported network's answer is read; null for our own."""
+    training_data: "TrainingData"
+    metrics: dict[str, Any]
+    """How good it is, as evaluated when it was made."""
+    card: str
+    """The model card, Markdown."""
+    report_url: str | None
+    """The page of its evaluation; null where it has none."""
+
+
+class ModelInfo(Answer):
+    """Which model answered, and with which arithmetic."""
+
+    name: str
+    version: str
+    sha256: str
+    runtime: str
+    """Openvino, onnxruntime or torch."""
+    precision: str
+    """F32, bf16 or f16."""
+    device: str
+    """Cpu, cuda, rocm or directml."""
+    passes: int = 1
+    """How often the network saw the picture: 4 where it was thorough."""
+
+
+class ModelList(Answer):
+    """All models."""
+
+    default: str
+    models: "list[ModelSummary]"
+
+
+class ModelSummary(Answer):
+    """A model that can measure here."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    default: bool
+    """Whether it measures where a request names none."""
+    bundled: bool
+    """Whether it came with Planimeter."""
+    classes: "list[PackClass]"
+    score_threshold: float
+    """What a measurement takes whose request names none."""
+    score_threshold_saved: bool
+    """Whether a user saved it; else it is the model's own."""
+    url: str
+    """Relative to the address requested."""
+
+
+class NeighboursAnswer(Answer):
+    """Where a measurement stands among those that match."""
+
+    position: int | None
+    """From 1; null where it does not match itself."""
+    count: int
+    """How many match."""
+    previous: "MeasurementSummary | None"
+    """The one before it; null at the beginning."""
+    next: "MeasurementSummary | None"
+    """The one after it; null at the end."""
+
+
+class Note(Answer):
+    """What a careful reader must know of a measurement: programs read the code, people the message."""
+
+    code: str
+    """Stable: unlike_training, limit_reached, …."""
+    message: str
+
+
+class Options(Answer):
+    """The options that shaped the answer."""
+
+    score_threshold: float
+    counting: "Counting | None" = None
+    """What counts; null where all of the picture does."""
+
+
+class OverlapAnswer(Answer):
+    """How two unions of masks lie on each other."""
+
+    pixels_both: int
+    pixels_only_first: int
+    pixels_only_second: int
+    percent_both: float
+    """Of the pixels counted, like all percentages here."""
+    percent_only_first: float
+    percent_only_second: float
+    percent_disagreement: float
+    """What exactly one of the two masks."""
+    iou: float | None
+    """Intersection over union; null where neither masks anything."""
+    area_both: float | None
+    """In the square of the first scale's unit; null unless both say that pixels are as large."""
+    area_only_first: float | None
+    area_only_second: float | None
+
+
+class PackClass(Answer):
+    """One class that the model knows.
+
+    Class ids count from 1, in the order of the manifest.
+    """
+
+    name: str
+    color: str
+
+
+class PackedCandidate(Answer):
+    """One object that the network may have found."""
+
+    class_id: int
+    score: float
+    bbox: tuple[float, float, float, float]
+    """X, y, width, height in pixels."""
+    counts: str
+    """The mask: `counts` of its COCO RLE."""
+    tile: int = 0
+    """Which tile of a large picture it was found in."""
+    rivals: list[int] = []
+    """Indices of earlier candidates, seen in another tile: where one of them counts, it is this object, and
+    this one does not count."""
+    left_out: bool = False
+    """Whether it never counts: outside the region, or kept out by classes or least_area."""
+
+
+class PackedCandidates(Answer):
+    """What a measurement is made from: everything with a score of at least the threshold, each object once."""
+
+    size: tuple[int, int]
+    """Height and width of the picture."""
+    tiles: int
+    """How many tiles the picture was measured in."""
+    most_instances: int
+    """The most instances that the network gives for one tile."""
+    score_floor: float
+    """The network gives nothing that scores less."""
+    picture_notes: "list[Note]"
+    """Notes about the picture and how it was read."""
+    candidates: "list[PackedCandidate]"
+    """In the order in which they are chosen."""
+    foreground: str | None = None
+    """Pixels that the network takes for one of its classes, in an instance or not: `counts` of an RLE; null
+    where it has no pixel branch."""
+    shown: list[float] | None = None
+    """The percentages that those pixels alone would say: of all classes together, then of each."""
+    counted: str | None = None
+    """The pixels that count: `counts` of an RLE; null where all do. Masks are cut to them."""
+    ignored: dict[str, str] = Field(default_factory=dict)
+    """The pixels of each kind that was looked for to leave it out: `counts` of an RLE."""
+    of: int | None = None
+    """Id of the class that percentages are of: at a score threshold, only pixels of its instances count,
+    and the masks of others have yet to be cut to them; null without one."""
+    least_area: int = 0
+    """Instances with fewer pixels do not count, once they were cut to that class."""
+
+
+class Polygons(Answer):
+    """A mask as polygons, for tools that take nothing else.
+
+    Approximate: RLE is the exact form.
+    """
+
+    approximate: Literal[True] = True
+    polygons: list[list[list[float]]]
+    """Parts; each is a list of rings [x0, y0, x1, y1, …]: the outer ring, then its holes."""
+
+
+class Profile(Answer):
+    """How a station measures: the options of a measurement, and what is allowed of it.
+
+    What it leaves out is open.
+    """
+
+    title: str | None = None
+    """What people call it; at most 100 characters, without it its name."""
+    note: str | None = None
+    """What else they must know; at most 2,000 characters."""
+    model: str | None = None
+    """Name of the model; without it, the request's or the default."""
+    score_threshold: float | None = None
+    """Without it, the request's, else the default of the model."""
+    region: "Region | None" = None
+    """What of each picture counts, in its pixels."""
+    ignore: list[Literal["transparent", "black_border", "saturated"]] = []
+    """Kinds of pixels that do not count."""
+    classes: list[str] = []
+    """Whose instances count; without any, all."""
+    least_area: int = 0
+    """Instances with fewer pixels are left out."""
+    of: str | None = None
+    """Class that percentages are of; without it, of all that counts."""
+    pixel_size: float | None = None
+    """Side of a pixel in the unit."""
+    unit: Literal["nm", "um", "µm", "mm", "cm", "m", "in"] | None = None
+    """Of pixel_size."""
+    rules: "list[Rule]" = []
+    """What figures may be; without any there is no verdict."""
+
+
+class ProfileAnswer(Answer):
+    """A profile, in one version."""
+
+    name: str
+    version: int
+    current: bool
+    """Whether pictures are measured by this version now."""
+    made_at: datetime
+    made_by: str | None
+    sha256: str
+    profile: "Profile"
+    versions: "list[ProfileVersion]"
+    """All of them, the last one first."""
+    url: str
+    """Relative to the address requested."""
+    measurements_url: str
+    """What was measured by it, in whichever version."""
+
+
+class ProfileLine(Answer):
+    """A profile in the list, as it is now."""
+
+    name: str
+    title: str | None
+    version: int
+    made_at: datetime
+    model: str | None
+    rules: "list[Rule]"
+    url: str
+    """Relative to the address requested."""
+
+
+class ProfileList(Answer):
+    """All profiles, in the order of the alphabet."""
+
+    profiles: "list[ProfileLine]"
+
+
+class ProfileUsed(Answer):
+    """The profile that a picture was measured by.
+
+    What it said stands in options, image.scale and rules.
+    """
+
+    name: str
+    version: int | None
+    """Null for a file that was given on the command line."""
+    sha256: str
+    """Of all that this version says."""
+
+
+class ProfileVersion(Answer):
+    """One version of a profile."""
+
+    version: int
+    made_at: datetime
+    made_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    sha256: str
+    """Of all that it says."""
+    url: str
+    """Relative to the address requested."""
+
+
+class Region(Answer):
+    """A part of a picture: polygons in its pixels, each a list of corners [x, y].
+
+    A pixel is in a polygon where its centre lies inside or on its edge. What is excluded is so wherever it
+    lies.
+    """
+
+    include: list[list[tuple[float, float]]] = Field(default_factory=list)
+    """What counts; without any polygon here, all but what is excluded."""
+    exclude: list[list[tuple[float, float]]] = Field(default_factory=list)
+    """What does not."""
+
+
+class Restored(Answer):
+    """What was brought back."""
+
+    restored: int
+    """How many measurements."""
+
+
+class Rule(Answer):
+    """A limit for one figure: `at_most` (≤) or `at_least` (≥)."""
+
+    figure: Literal["percent_masked", "count", "largest_area", "largest_feret_diameter", "instances_per_mm2"]
+    """Percent_masked; count, of instances; largest_area and largest_feret_diameter (the longest diameter)
+    of the instance in which it is largest, 0 where nothing is found; instances_per_mm2."""
+    class_name: str | None = Field(None, alias="class")
+    """Of this class; null for all of them."""
+    unit: Literal["nm", "um", "mm", "cm", "m", "in"] | None = None
+    """Of a length, or its square of an area; null for pixels. Other figures have none."""
+    at_most: float | None = None
+    at_least: float | None = None
+
+
+class RuleResult(Answer):
+    """A rule, and whether a measurement keeps it."""
+
+    figure: Literal["percent_masked", "count", "largest_area", "largest_feret_diameter", "instances_per_mm2"]
+    """Percent_masked; count, of instances; largest_area and largest_feret_diameter (the longest diameter)
+    of the instance in which it is largest, 0 where nothing is found; instances_per_mm2."""
+    class_name: str | None = Field(None, alias="class")
+    """Of this class; null for all of them."""
+    unit: Literal["nm", "um", "mm", "cm", "m", "in"] | None = None
+    """Of a length, or its square of an area; null for pixels. Other figures have none."""
+    at_most: float | None = None
+    at_least: float | None = None
+    value: float | None
+    """Of the figure, in the rule's unit; null where there is none."""
+    interval: "Interval | None"
+    """Where the true percentage lies; null for other figures, and where it is not known."""
+    verdict: Literal["pass", "fail", "undecided"]
+    reason: str | None
+    """Why it is undecided, or that no interval is known and the value decided alone; else null."""
+
+
+class Scale(Answer):
+    """How large a pixel is, and who says so.
+
+    Areas are in the square of the unit, lengths in the unit.
+    """
+
+    pixel_size: float | None
+    """Side of a pixel; null where pixels are not square, and then there are no lengths."""
+    pixel_width: float
+    pixel_height: float
+    unit: Literal["nm", "um", "mm", "cm", "m", "in"]
+    source: Literal["given", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
+    """Given with the picture; set afterwards, or drawn as a scale bar; or where in the file it stands."""
+    measured: "Scale | None" = None
+    """What the picture was measured with, where this was set afterwards."""
+
+
+class Spread(Answer):
+    """How the percent masked of many measurements is spread."""
+
+    count: int
+    mean: float
+    minimum: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    maximum: float
+
+
+class StatisticsAnswer(Answer):
+    """Many measurements, summed up."""
+
+    count: int
+    percent_masked: "Spread | None"
+    """Of the pictures' percentages; null where there are none."""
+    without_percent: int
+    """How many have none, as nothing was found of the class that it would be of; they are in no mean, and
+    undecided at a limit."""
+    percent_of_pixels: float | None
+    """All masked pixels in percent of all pixels: large pictures weigh more."""
+    pixels_masked: int
+    pixels_counted: int
+    instance_count: int
+    by_class: "list[ClassStatistics]"
+    """The classes found, by falling mean."""
+    histogram: "list[HistogramBin]"
+    limit_percent: float | None
+    passed: int | None
+    """How many are at or below the limit; null without one."""
+    failed: int | None
+    """How many are above the limit; null without one."""
+    undecided: int | None
+    """How many have the limit in the interval of their percentage; null without one."""
+    verdicts: "VerdictCounts"
+
+
+class Thresholds(Answer):
+    """What is used where a request names nothing else."""
+
+    score: float = 0.5
+    mask: float = 0.5
+    """Probability from which a pixel is masked."""
+    mask_edge: Literal["extend", "fade"] = "extend"
+    """Whether a mask's outermost values reach to its box's edge, or fade to zero as in Detectron2."""
+
+
+class Timing(Answer):
+    """Milliseconds spent in each step."""
+
+    decode: float = 0.0
+    queue: float = 0.0
+    inference: float = 0.0
+    postprocess: float = 0.0
+    store: float = 0.0
+    """Only in the answer to the POST: a record cannot time itself."""
+    total: float = 0.0
+
+
+class TrainingData(Answer):
+    """Where the knowledge comes from."""
+
+    name: str
+    licence: str
+    pictures: int
+    instances: int
+    started_from: str = ""
+    """The model whose weights training started from."""
+    pixel_size_um: float | None = None
+    """Side of a pixel of the pictures, in micrometres, at the scale that the network knows; absent where it
+    is not known. A picture whose own is known is scaled by what the two differ."""
+
+
+class TrashList(Answer):
+    """What is in the trash."""
+
+    count: int
+    """How many measurements are in it."""
+    keep_days: float
+    """How long they stay."""
+    measurements: "list[TrashedAnswer]"
+    """What was deleted last comes first."""
+
+
+class TrashedAnswer(Answer):
+    """A measurement in the trash."""
+
+    id: str
+    created_at: datetime
+    filename: str
+    model: str
+    batch: str | None
+    percent_masked: float | None
+    instance_count: int
+    measured_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    deleted_at: datetime
+    deleted_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    deletion: str
+    """What was deleted together has it in common."""
+    removed_after: datetime
+    """When it will be deleted for good, unless it is brought back."""
+    restore_url: str
+    """Relative to the address requested."""
+
+
+class TrendAnswer(Answer):
+    """The percent masked over time."""
+
+    count: int
+    percent_masked: "Spread | None"
+    """Over all of them; null where there are none."""
+    fences: tuple[float, float] | None
+    """Tukey's: what lies below the first or above the second is an outlier. The quartiles of all that
+    matches, minus and plus 1.5 times their distance."""
+    bucket_seconds: int
+    """How long a stretch is."""
+    buckets: "list[TrendBucket]"
+    """Oldest first; in UTC, weeks from Monday; stretches without a measurement are left out."""
+    points: "list[TrendPoint]"
+    """Every measurement, oldest first, where they are at most 200; else none."""
+    outlier_count: int
+    outliers: "list[TrendPoint]"
+    """Outside the fences, the farthest first; at most 200."""
+    classes: "list[ClassColor]"
+    """Those found, by falling mean."""
+    without_percent: int
+    """How many more have no percentage, as nothing was found of the class that it would be of."""
+
+
+class TrendBucket(Answer):
+    """The measurements of a stretch of time, summed up."""
+
+    since: datetime
+    """Included."""
+    until: datetime
+    """Not included."""
+    percent_masked: "Spread"
+    by_class: "list[ClassPercent]"
+    """Mean of each class over all measurements of the stretch; without the class counts as 0."""
+
+
+class TrendPoint(Answer):
+    """One measurement in the trend."""
+
+    id: str
+    url: str
+    """Relative to the address requested."""
+    created_at: datetime
+    filename: str
+    percent_masked: float
+    by_class: "list[ClassPercent]"
+    """The classes found."""
+
+
+class VerdictCounts(Answer):
+    """How many measurements have which verdict by the rules of the profiles that they were measured by."""
+
+    passed: int
+    failed: int
+    undecided: int
+    without: int
+    """Measured without a profile, or by one without rules."""

@@ -1,0 +1,156 @@
+"""Joining a cluster, or starting one here with a token that nobody else has.
+
+Which cluster, and by which token, is said by Ray's own environment variables: `RAY_ADDRESS`, `RAY_AUTH_TOKEN` or
+`RAY_AUTH_TOKEN_PATH`. Tokens are asked for unless `RAY_AUTH_MODE` is `disabled`.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from planimeter.errors import InvalidOption, RuntimeUnavailable, Unreachable
+from planimeter.runtimes.cores import available
+
+PATIENCE = 5.0
+"""Seconds for each of the two steps in which a cluster must answer."""
+LOOPBACK = "127.0.0.1"
+CLIENT_PORT, CLUSTER_PORT = 10001, 6379
+"""Ray's own, of addresses with ray:// and without."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that was joined."""
+
+    address: str
+    """Without the name and password that it may have been given with; "this machine" for one that was started here."""
+    dashboard: str | None
+    """Address of Ray's own page, where it has one."""
+    here: bool = False
+    """Whether it was started here, and ends with this process."""
+
+
+@contextmanager
+def connected(*, cpus: int | None = None, dashboard: bool = False) -> Iterator[Cluster]:
+    """Be part of a cluster; one that was started here ends with it.
+
+    `cpus` are those of a cluster that is started here, all of this machine's unless given, and `dashboard` is whether
+    it has one. Raises `Unreachable` within some ten seconds where `RAY_ADDRESS` names a cluster that does not answer,
+    and `RuntimeUnavailable` without Ray.
+    """
+    if not find_spec("ray"):
+        raise RuntimeUnavailable("--engine ray and --workers ray need Ray: pip install '.[ray]' in the clone")
+    address = os.environ.get("RAY_ADDRESS", "").strip()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if address in {"", "local"}:
+        with _started(cpus or available(), dashboard=dashboard) as cluster:
+            yield cluster
+        return
+    shown = _shown(address)
+    if address != "auto":
+        _check_listening(address, shown)
+    import ray  # noqa: PLC0415 - an extra, and its environment is set above
+
+    context = _joined(address, shown)
+    try:
+        yield Cluster(shown, _page(context))
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
+    """Start a cluster with a token and a folder of its own.
+
+    Ray's processes listen on all addresses of a machine, whatever they are told: who has no token is refused.
+    """
+    if os.environ["RAY_AUTH_MODE"] == "token" and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & {
+        *os.environ
+    }:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    import ray  # noqa: PLC0415 - an extra, and its environment is set above
+
+    folder = tempfile.mkdtemp(prefix="planimeter-ray-")
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=dashboard,
+            dashboard_host=LOOPBACK,
+            _temp_dir=folder,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
+        yield Cluster("this machine", _page(context), here=True)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _joined(address: str, shown: str) -> Any:
+    """Join a cluster that listens; Ray itself would wait for more than a minute for one that says nothing."""
+    import ray  # noqa: PLC0415 - an extra
+
+    answered: list[Any] = []
+    failed: list[BaseException] = []
+
+    def join() -> None:
+        try:
+            answered.append(ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
+        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+            failed.append(error)
+
+    joining = threading.Thread(target=join, name="ray-join", daemon=True)
+    joining.start()
+    joining.join(PATIENCE)
+    if answered:
+        return answered[0]
+    reason = type(failed[0]).__name__ if failed else f"nothing for {PATIENCE:.0f} s"
+    raise Unreachable(
+        f"the Ray cluster at {shown} does not answer as one does ({reason}): check RAY_ADDRESS, that its Ray is of "
+        "the version here, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+    )
+
+
+def _check_listening(address: str, shown: str) -> None:
+    host, port = _host_and_port(address, shown)
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it gave no answer"
+        raise Unreachable(
+            f"the Ray cluster at {shown} cannot be reached: {reason}. Check RAY_ADDRESS; without it, Ray is "
+            "started here"
+        ) from error
+
+
+def _host_and_port(address: str, shown: str) -> tuple[str, int]:
+    scheme, found, rest = address.rpartition("://")
+    host, _, port = rest.rpartition("@")[2].rpartition(":")
+    if (found and scheme != "ray") or not host or not port.isdecimal() or int(port) > 65535:
+        raise InvalidOption(
+            f"RAY_ADDRESS is {shown!r}; write host:{CLUSTER_PORT}, ray://host:{CLIENT_PORT}, or auto for a cluster on "
+            "this machine"
+        )
+    return host.strip("[]"), int(port)
+
+
+def _shown(address: str) -> str:
+    """Return an address without a name and a password in it."""
+    scheme, found, rest = address.rpartition("://")
+    return f"{scheme}{found}{rest.rpartition('@')[2]}"
+
+
+def _page(context: Any) -> str | None:
+    found = getattr(context, "dashboard_url", None)
+    return f"http://{found}" if found else None

@@ -1,0 +1,144 @@
+"""The deployment that measures for a service: started, called, and ended with it."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from planimeter.cluster.connection import Cluster, connected
+from planimeter.cluster.packs import files_of
+from planimeter.cluster.resources import share_out
+from planimeter.errors import DeadlineExceeded, NotReady, PlanimeterError, QueueFull
+from planimeter.measurement import Counting, ModelInfo
+from planimeter.packs.pack import Pack
+from planimeter.pictures.decode import Picture
+from planimeter.settings import Inference
+
+MOST_REPLICAS = 64
+"""In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
+START_SECONDS = 180.0
+"""In which the first replica must have loaded a model."""
+RETRY_SECONDS = 5
+log = logging.getLogger(__name__)
+
+
+class Workers:
+    """The replicas of a service."""
+
+    def __init__(self, cluster: Cluster, handle: Any) -> None:
+        self.cluster = cluster
+        self.measured: Counter[str] = Counter()
+        """How many pictures each replica measured."""
+        self._handle = handle
+
+    def open(self, pack: Pack) -> "Worker":
+        """Return what measures with a model, once a replica has loaded it; raises `NotReady`."""
+        from planimeter.cluster.replica import reference  # noqa: PLC0415 - an extra
+
+        model = f"{pack.name}-{pack.manifest.onnx.sha256[:16]}"
+        return Worker(
+            self._handle.options(multiplexed_model_id=model), model, reference(files_of(pack)), self.measured
+        )
+
+
+class Worker:
+    """A model on the cluster."""
+
+    def __init__(self, handle: Any, model: str, files: Any, measured: Counter[str]) -> None:
+        self._handle = handle
+        self._measured = measured
+        self._model = model
+        self._files = [files]  # in a list, so that Ray hands on the reference and not what it refers to
+        self.info: ModelInfo = self._called(
+            lambda: handle.describe.remote(model, self._files), lambda: START_SECONDS
+        )
+
+    def measure(
+        self, picture: Picture, threshold: float, counting: Counting | None, left: Callable[[], float]
+    ) -> Any:
+        """Return the `Answer` of a replica; `left` says in how many seconds it must be there.
+
+        Where the replica is gone before it has answered, another is asked, once. Raises `QueueFull` where too many
+        wait, `DeadlineExceeded`, `NotReady` where a second one is gone too, and what the replica raises.
+        """
+        answer = self._called(
+            lambda: self._handle.measure.remote(self._model, self._files, picture, threshold, counting), left
+        )
+        self._measured[answer.replica] += 1
+        return answer
+
+    def _called(self, ask: Callable[[], Any], left: Callable[[], float]) -> Any:
+        from ray.exceptions import RayActorError  # noqa: PLC0415 - an extra
+        from ray.serve.exceptions import (  # noqa: PLC0415
+            BackPressureError,
+            DeploymentUnavailableError,
+            ReplicaUnavailableError,
+        )
+
+        for last in (False, True):
+            answer = ask()
+            try:
+                found = answer.result(timeout_s=left())
+            except TimeoutError:
+                answer.cancel()
+                raise DeadlineExceeded(
+                    "the picture waited for a worker until its deadline and was not measured; try again when there is "
+                    "less to do, add machines to the cluster, or start the service with a longer --deadline"
+                ) from None
+            except BackPressureError:
+                raise QueueFull(
+                    f"as many pictures wait for the workers as may; try again in {RETRY_SECONDS} s",
+                    retry_after=RETRY_SECONDS,
+                ) from None
+            except (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError) as error:
+                log.warning("a worker was gone before it answered (%s)", type(error).__name__)
+                if last or not left():
+                    raise NotReady(
+                        "the worker that measured the picture is gone, and so is the one after it; nothing was kept, "
+                        "try again"
+                    ) from None
+                time.sleep(min(1.0, left()))
+            else:
+                if isinstance(found, PlanimeterError):
+                    raise found
+                return found
+        raise AssertionError("the second try returns or raises")  # pragma: no cover
+
+
+@contextmanager
+def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
+    """Have replicas measure for the service called `name` while this lasts; up to `waiting` pictures wait for them.
+
+    Raises what `connected` raises.
+    """
+    with connected(dashboard=True) as cluster:
+        import ray  # noqa: PLC0415 - an extra
+        from ray import serve  # noqa: PLC0415
+
+        from planimeter.cluster.replica import Replica  # noqa: PLC0415
+
+        for each in ("ray", "ray.serve"):
+            logging.getLogger(each).setLevel(logging.ERROR)
+        shares = share_out(ray, gpu=not how.infer_with_cpu)
+        at_a_time = 1 + min(how.streams, shares.cpus)
+        deployment = serve.deployment(Replica).options(
+            name="measure",
+            ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
+            max_ongoing_requests=at_a_time,
+            max_queued_requests=waiting,
+            autoscaling_config={
+                "min_replicas": 1,
+                "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
+                "target_ongoing_requests": max(1, at_a_time - 1),
+            },
+            logging_config={"log_level": "ERROR"},
+        )
+        serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
+        handle = serve.run(deployment.bind(how, shares.cpus, at_a_time), name=name, route_prefix=None)
+        try:
+            yield Workers(cluster, handle)
+        finally:
+            if not cluster.here:  # one that was started here ends as a whole
+                serve.delete(name)

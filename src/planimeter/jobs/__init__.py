@@ -1,0 +1,1 @@
+"""Jobs that take long, each a process of its own beside the service; so far: training."""

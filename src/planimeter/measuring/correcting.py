@@ -1,0 +1,284 @@
+"""Corrections of a measurement: what they make of its objects, and the figures of these.
+
+Objects are kept whole. What counts of a picture is cut out of them afterwards, as it is for what was measured.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from planimeter.corrections import (
+    ADDED_SCORE,
+    LONGEST_MASK,
+    MOST_CHANGES,
+    MOST_OBJECTS,
+    Added,
+    Changes,
+    Corrected,
+    CorrectedInstance,
+    Correction,
+    Object,
+    Replaced,
+    Shape,
+)
+from planimeter.errors import ContradictoryOptions, InvalidOption
+from planimeter.masks.region import check_polygon, polygons_mask
+from planimeter.masks.rle import rle_encode, rle_window
+from planimeter.masks.window import WindowMask, trim
+from planimeter.measurement import UNLIKE_TRAINING, Counting, Measurement, Note, Rle
+from planimeter.measuring.candidates import Candidate, Candidates, coco_box
+from planimeter.measuring.counting import count_within, left_out_at, note_counting
+from planimeter.measuring.coverage import list_instances, measure_coverage
+from planimeter.measuring.judging import LIMIT_REACHED, judged_by_a_person
+from planimeter.measuring.of_class import with_class, within_class
+from planimeter.measuring.physical import in_units
+
+MOST_PARTS = 200
+"""Of one polygon."""
+MOST_PIXELS = 1_000_000_000
+"""In the windows of all masks of a picture: each takes a byte of memory while they are counted."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The last correction of a measurement."""
+
+    number: int
+    at: datetime
+    by: str | None
+    reviewed: bool
+
+
+def first_objects(measurement: Measurement, candidates: Candidates, cut: Candidates) -> list[Object]:
+    """Return the objects that the first correction finds: all that score enough, whole, in the order of the list.
+
+    `candidates` are whole; `cut` are the same ones cut to what counts, from which the instances of `measurement` are.
+    What is listed keeps its number as its id. What is not follows: it may come to count later.
+    """
+    threshold = measurement.options.score_threshold
+    listed = [*map(id, cut.above(threshold))]
+    whole = dict(zip(map(id, cut.entries), candidates.entries, strict=True))
+    rest = [id(entry) for entry in cut.found(threshold) if entry.left_out is not None]
+    classes = [entry.class_name for entry in measurement.coverage.by_class]
+    return [
+        Object(
+            id=number,
+            class_name=classes[entry.label - 1],
+            class_id=entry.label,
+            score=entry.score,
+            mask=entry.rle(candidates.counted),
+            origin="measured",
+        )
+        for number, entry in enumerate((whole[place] for place in [*listed, *rest]), start=1)
+    ]
+
+
+def check_correction(correction: Correction, *, reviewed: bool) -> None:
+    """Refuse one that is too large, and one that changes nothing."""
+    if correction.count > MOST_CHANGES:
+        raise ContradictoryOptions(
+            f"the correction has {correction.count:,} changes and may have {MOST_CHANGES:,}; send several"
+        )
+    if not correction.count and not correction.complete and not reviewed:
+        raise ContradictoryOptions(
+            "the correction changes nothing; say what is wrong, or that the picture is complete"
+        )
+
+
+def apply(
+    objects: Sequence[Object], changes: Changes, classes: Sequence[str], size: tuple[int, int]
+) -> tuple[list[Object], Changes]:
+    """Return the objects after changes, and the changes with all masks as run lengths.
+
+    `size` is height and width of the picture. Raises `ContradictoryOptions` and `InvalidOption`, which name what is
+    wrong; then nothing is changed.
+    """
+    found = {entry.id: entry for entry in objects}
+    _check_ids(found, changes)
+    for id_ in changes.reject:
+        found[id_] = found[id_].model_copy(update={"rejected": True})
+    for id_ in changes.restore:
+        found[id_] = found[id_].model_copy(update={"rejected": False})
+    for number, entry in enumerate(changes.reclass, start=1):
+        class_id = _class_id(entry.class_name, classes, f"reclass {number}")
+        update = {"class_name": entry.class_name, "class_id": class_id}
+        found[entry.id] = _changed(found[entry.id], update)
+    replaced, added = [], []
+    for number, other in enumerate(changes.replace, start=1):
+        mask = _mask(other, f"replace {number}", size)
+        replaced.append(Replaced(id=other.id, mask=mask))
+        found[other.id] = _changed(found[other.id], {"mask": mask})
+    for number, new in enumerate(changes.add, start=1):
+        class_id = _class_id(new.class_name, classes, f"add {number}")
+        mask = _mask(new, f"add {number}", size)
+        added.append(Added(class_name=new.class_name, mask=mask))
+        id_ = max(found, default=0) + 1  # none is ever taken away, so that no id comes twice
+        found[id_] = Object(
+            id=id_, class_name=new.class_name, class_id=class_id, score=ADDED_SCORE, mask=mask, origin="added"
+        )
+    if len(found) > MOST_OBJECTS:
+        raise ContradictoryOptions(
+            f"the picture would have {len(found):,} objects, with those that were rejected, and may have "
+            f"{MOST_OBJECTS:,}"
+        )
+    return [*found.values()], changes.model_copy(update={"replace": replaced, "add": added})
+
+
+def _check_ids(found: dict[int, Object], changes: Changes) -> None:
+    """Refuse ids that are not there, and what cannot be done to one object at once."""
+    reclassed = [entry.id for entry in changes.reclass]
+    replaced = [entry.id for entry in changes.replace]
+    for name, ids in {
+        "reject": changes.reject,
+        "restore": changes.restore,
+        "reclass": reclassed,
+        "replace": replaced,
+    }.items():
+        for place, id_ in enumerate(ids):
+            entry = found.get(id_)
+            if id_ in ids[:place]:
+                raise ContradictoryOptions(f"{name} names {id_} twice; name it once")
+            if entry is None:
+                raise ContradictoryOptions(
+                    f"{name} names {id_}, and no instance has that id; read the measurement again"
+                )
+            if name == "restore" and not entry.rejected:
+                raise ContradictoryOptions(f"restore names {id_}, which is not rejected")
+            if name == "reject" and entry.rejected:
+                raise ContradictoryOptions(f"reject names {id_}, which is rejected already")
+            if name in {"reclass", "replace"} and (
+                id_ in changes.reject or (entry.rejected and id_ not in changes.restore)
+            ):
+                raise ContradictoryOptions(f"{name} names {id_}, which is rejected; restore it first")
+
+
+def _class_id(name: str, classes: Sequence[str], where: str) -> int:
+    if name not in classes:
+        shown = name if len(name) <= 64 else f"{name[:64]}…"
+        raise ContradictoryOptions(
+            f"{where} names the class {shown!r}, which the model lacks; it knows {', '.join(classes)}"
+        )
+    return classes.index(name) + 1
+
+
+def _changed(entry: Object, update: dict[str, object]) -> Object:
+    if all(getattr(entry, name) == value for name, value in update.items()):
+        return entry
+    origin = "added" if entry.origin == "added" else "changed"
+    return entry.model_copy(update={**update, "origin": origin})
+
+
+def _mask(shape: Shape, where: str, size: tuple[int, int]) -> Rle:
+    """Return the mask of a shape; refuses one of another size, without pixels, or given twice or not at all."""
+    if (shape.mask is None) == (shape.polygon is None):
+        raise ContradictoryOptions(f"{where} has a mask or a polygon: one of them, and not both")
+    mask = _window(shape.mask, where, size) if shape.mask is not None else _drawn(shape, where, size)
+    if not mask.area:
+        raise ContradictoryOptions(
+            f"{where} covers no pixel; what is not there is rejected, and what is there has pixels"
+        )
+    return rle_encode(mask, *size)
+
+
+def _window(mask: Rle, where: str, size: tuple[int, int]) -> WindowMask:
+    height, width = size
+    if mask.size != size:
+        rows, columns = mask.size
+        raise ContradictoryOptions(
+            f"the mask of {where} is of {columns:,} x {rows:,} pixels and the picture of {width:,} x {height:,}; both "
+            "must be of one size (a size is [height, width])"
+        )
+    if len(mask.counts) > LONGEST_MASK:
+        raise ContradictoryOptions(
+            f"the mask of {where} has {len(mask.counts):,} characters and may have {LONGEST_MASK:,}"
+        )
+    try:
+        return rle_window(mask)
+    except InvalidOption as error:
+        raise ContradictoryOptions(f"the mask of {where} cannot be read: {error}") from None
+
+
+def _drawn(shape: Shape, where: str, size: tuple[int, int]) -> WindowMask:
+    parts = shape.polygon or []
+    if not 0 < len(parts) <= MOST_PARTS:
+        raise ContradictoryOptions(
+            f"the polygon of {where} has {len(parts):,} parts; it has one to {MOST_PARTS}, or is given as a mask"
+        )
+    for number, corners in enumerate(parts, start=1):
+        try:
+            check_polygon(corners, f"part {number} of the polygon of {where}", *size)
+        except InvalidOption as error:
+            raise ContradictoryOptions(str(error)) from None
+    return trim(WindowMask(0, 0, polygons_mask(parts, *size)))
+
+
+def corrected(
+    measurement: Measurement, objects: Sequence[Object], candidates: Candidates, made: Made
+) -> Corrected:
+    """Return the figures of the objects that are not rejected, of what of the picture counts in `measurement`.
+
+    `candidates` are the measurement's own, for the size of the picture and the pixels that may be ignored.
+    Raises what `count_within` raises.
+    """
+    classes = [entry.class_name for entry in measurement.coverage.by_class]
+    counting = measurement.options.counting
+    kept = [entry for entry in objects if not entry.rejected]
+    cut = _cut(kept, candidates, counting, classes)
+    listed = [
+        (number, entry) for number, entry in zip(kept, cut.entries, strict=True) if entry.left_out is None
+    ]
+    found = [entry for _, entry in listed]
+    coverage = measure_coverage(found, classes, cut.counted)
+    left_out = left_out_at(cut, 0.0)
+    coverage = with_class(coverage.model_copy(update={"left_out": left_out}), cut)
+    notes = [*_notes(measurement, candidates, reviewed=made.reviewed), *note_counting(cut, left_out)]
+    instances = [
+        CorrectedInstance(
+            **{**dict(entry), "id": one.id, "score": one.score, "bbox": coco_box(own.box)}, origin=one.origin
+        )
+        for entry, (one, own) in zip(list_instances(found, classes, cut.counted, "rle"), listed, strict=True)
+    ]
+    figures = Corrected(
+        number=made.number,
+        at=made.at,
+        by=made.by,
+        reviewed=made.reviewed,
+        coverage=coverage,
+        instances=instances,
+        notes=notes,
+        rules=measurement.rules,
+    )
+    return in_units_of(figures, measurement)
+
+
+def in_units_of(figures: Corrected, measurement: Measurement) -> Corrected:
+    """Return figures with areas as the scale of a measurement makes them, and judged by its rules."""
+    own = in_units(figures.over(measurement))
+    return figures.with_figures(judged_by_a_person(own, alone=figures.reviewed))
+
+
+def _cut(
+    kept: Sequence[Object], candidates: Candidates, counting: Counting | None, classes: Sequence[str]
+) -> Candidates:
+    """Return objects cut to what counts, in their order."""
+    entries, pixels = [], 0
+    for entry in kept:
+        mask = rle_window(entry.mask)
+        pixels += mask.pixels.size
+        if pixels > MOST_PIXELS:
+            raise ContradictoryOptions(
+                f"the boxes of all instances would have more than {MOST_PIXELS:,} pixels together; leave out masks "
+                "that reach over all of the picture"
+            )
+        height, width = mask.pixels.shape
+        box = (float(mask.x), float(mask.y), float(mask.x + width), float(mask.y + height))
+        entries.append(Candidate(box, entry.class_id, 1.0, mask, encoded=entry.mask))
+    whole = Candidates(candidates.counted, entries, ignored=candidates.ignored)
+    return within_class(count_within(whole, counting, classes), 0.0)
+
+
+def _notes(measurement: Measurement, candidates: Candidates, *, reviewed: bool) -> list[Note]:
+    """Return the notes on the picture; until it is reviewed, also that the model may have missed something."""
+    if reviewed:
+        return [note for note in candidates.picture_notes if note.code != UNLIKE_TRAINING]
+    return [*candidates.picture_notes, *(note for note in measurement.notes if note.code == LIMIT_REACHED)]

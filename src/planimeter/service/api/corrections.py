@@ -1,0 +1,72 @@
+"""Corrections: what people say is wrong with a measurement, and what it comes to."""
+
+from flask import Response, request
+from pydantic import ValidationError
+
+from planimeter.corrections import Correction
+from planimeter.errors import InvalidOption
+from planimeter.service.api.answering import json_answer
+from planimeter.service.api.answers.corrections import CorrectionList, correction_list
+from planimeter.service.api.answers.measurements import MeasurementAnswer, measurement_answer
+from planimeter.service.api.described import answer_of
+from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.uploads import AnswerOptions
+from planimeter.service.api.routes import api
+from planimeter.service.context import context
+from planimeter.service.correcting import correct
+from planimeter.service.pictures import body_in_memory
+
+LARGEST = 32 * 2**20
+"""Bytes of a correction."""
+EXAMPLE = '{"after": 0, "reject": [2], "reason": "a reflection", "complete": true}'
+
+
+@api.route(
+    "POST",
+    "/measurements/<id>/corrections",
+    "Correct a measurement",
+    answer_of("The measurement with its corrected figures.", MeasurementAnswer),
+    role="measure",
+    options=AnswerOptions,
+    status=201,
+    errors=(400, 403, 404, 409, 413, 503, 504),
+    body=Correction,
+    description="What was measured stays as it is; corrected says what comes of it. Ids are those of the instances of "
+    "corrected, or, before the first correction, those that were measured; they never change and never come twice. All "
+    "of a correction happens or nothing. With complete the picture is reviewed: its corrected figures are taken for "
+    "the truth.",
+)
+def post_correction(options: AnswerOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """Correct a measurement."""
+    with body_in_memory():
+        record = correct(id, _body())
+    return json_answer(measurement_answer(record, options.mask_format), 201)
+
+
+@api.get(
+    "/measurements/<id>/corrections",
+    "List the corrections of a measurement",
+    answer_of("Its corrections, the first one first, and what is rejected now.", CorrectionList),
+    role="read",
+    errors=(400, 404),
+)
+def list_corrections(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+    """List the corrections of a measurement."""
+    store = context().store
+    stored = store.corrections.list(store.get(id).id)
+    return json_answer(correction_list(stored, store.corrections.objects(id) or []))
+
+
+def _body() -> Correction:
+    if request.mimetype != "application/json":
+        raise InvalidOption(f"a correction is sent as application/json, for example {EXAMPLE}")
+    request.max_content_length = LARGEST
+    try:
+        return Correction.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        said = first["msg"].replace("Input", "it", 1)
+        raise InvalidOption(
+            f"this is no correction ({place + ': ' if place else ''}{said}); send one like {EXAMPLE}"
+        ) from None

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, version 2, by which KServe and Triton clients call a model."""

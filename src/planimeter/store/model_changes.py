@@ -1,0 +1,76 @@
+"""Which versions of models were put to use, when and by whom."""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import sqlalchemy as sa
+
+from planimeter.store.database import Database
+from planimeter.store.ids import Ids
+from planimeter.store.tables import ModelChangeRow
+
+
+@dataclass(frozen=True)
+class ModelChange:
+    """A version of a model was put in the place of another."""
+
+    id: str
+    model: str
+    made_at: datetime
+    made_by: str | None
+    """The name of the key; None where nobody was asked for one."""
+    version: str
+    sha256: str
+    before_version: str | None
+    before_sha256: str | None
+    job_id: str | None
+    """The job that made it; None where an earlier version was taken again."""
+
+
+class ModelChanges:
+    """The changes of a store, which are only added to."""
+
+    def __init__(self, database: Database, ids: Ids) -> None:
+        self._database = database
+        self._ids = ids
+
+    def add(
+        self,
+        model: str,
+        *,
+        now: tuple[str, str],
+        before: tuple[str, str] | None,
+        by: str | None = None,
+        job_id: str | None = None,
+    ) -> ModelChange:
+        """Note a change; `now` and `before` are version and SHA-256 of the network."""
+        version, sha256 = before or (None, None)
+        made = ModelChange(
+            self._ids.next(), model, datetime.now(timezone.utc), by, *now, version, sha256, job_id
+        )
+        with self._database.writing() as connection:
+            values = {column.key: getattr(made, column.key) for column in _COLUMNS}
+            connection.execute(sa.insert(ModelChangeRow).values(values))
+            connection.commit()
+        return made
+
+    def list(self, model: str, *, limit: int = 100) -> "list[ModelChange]":
+        """Return the changes of a model, the last one first."""
+        query = sa.select(*_COLUMNS).where(ModelChangeRow.model == model)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(ModelChangeRow.id.desc()).limit(limit))
+            return [ModelChange(*row) for row in rows]
+
+
+_COLUMNS: tuple[Any, ...] = (
+    ModelChangeRow.id,
+    ModelChangeRow.model,
+    ModelChangeRow.made_at,
+    ModelChangeRow.made_by,
+    ModelChangeRow.version,
+    ModelChangeRow.sha256,
+    ModelChangeRow.before_version,
+    ModelChangeRow.before_sha256,
+    ModelChangeRow.job_id,
+)

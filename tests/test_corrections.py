@@ -1,0 +1,509 @@
+"""Corrections through the API: what people say is wrong, and the figures that come of it, counted again in NumPy."""
+
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings, strategies
+from numpy.typing import NDArray
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from fakes import blocks, encoded
+from planimeter.labels import Report, open_labels
+from planimeter.labels.shapes import unite
+from planimeter.masks.rle import rle_decode, rle_encode
+from planimeter.masks.window import WindowMask
+from planimeter.measurement import Rle
+
+MEASUREMENTS = "/api/v1/measurements"
+HEIGHT, WIDTH = 64, 96
+RED, GREEN = (0, 0, 32, 32), (24, 8, 48, 40)
+PICTURE = encoded(blocks(red=RED, green=GREEN, width=WIDTH, height=HEIGHT))
+Bools = NDArray[np.bool_]
+
+
+def body(answer: TestResponse) -> Any:
+    return json.loads(answer.data)
+
+
+def post(client: FlaskClient, **query: str) -> Any:
+    answer = client.post(MEASUREMENTS, data=PICTURE, content_type="image/png", query_string=query)
+    assert answer.status_code == 201, answer.text
+    return body(answer)
+
+
+def send(client: FlaskClient, id_: str, after: int = 0, **changes: Any) -> TestResponse:
+    return client.post(f"{MEASUREMENTS}/{id_}/corrections", json={"after": after, **changes})
+
+
+def correct(client: FlaskClient, id_: str, after: int = 0, **changes: Any) -> Any:
+    answer = send(client, id_, after, **changes)
+    assert answer.status_code == 201, answer.text
+    return body(answer)
+
+
+def rle(mask: Bools) -> dict[str, Any]:
+    return rle_encode(WindowMask(0, 0, mask), *mask.shape).model_dump(mode="json")
+
+
+def pixels(instance: dict[str, Any]) -> Bools:
+    return rle_decode(Rle.model_validate(instance["mask"]))
+
+
+def box(x0: int, y0: int, x1: int, y1: int) -> Bools:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def check_figures(figures: Any, counted: Bools | None = None) -> None:
+    """Compare figures with what NumPy counts in the masks of their instances."""
+    counted = np.ones((HEIGHT, WIDTH), bool) if counted is None else counted
+    masks = [pixels(entry) for entry in figures["instances"]]
+    stack = np.array(masks or [np.zeros((HEIGHT, WIDTH), bool)])
+    union = stack.any(axis=0)
+    coverage = figures["coverage"]
+    assert coverage["pixels_masked"] == np.count_nonzero(union)
+    assert coverage["pixels_counted"] == np.count_nonzero(counted)
+    assert coverage["percent_masked"] == 100 * np.count_nonzero(union) / np.count_nonzero(counted)
+    assert coverage["pixels_overlapping"] == np.count_nonzero(stack.sum(axis=0) > 1)
+    assert not (union & ~counted).any()
+    for entry, mask in zip(figures["instances"], masks, strict=True):
+        assert entry["area_px"] == np.count_nonzero(mask)
+        rows, columns = np.nonzero(mask)
+        assert entry["bbox"] == [
+            columns.min(),
+            rows.min(),
+            columns.max() + 1 - columns.min(),
+            rows.max() + 1 - rows.min(),
+        ]
+    for row in coverage["by_class"]:
+        own = [
+            mask
+            for entry, mask in zip(figures["instances"], masks, strict=True)
+            if entry["class"] == row["class"]
+        ]
+        assert row["count"] == len(own)
+        assert row["pixels_masked"] == np.count_nonzero(np.array(own).any(axis=0) if own else 0)
+
+
+def read(client: FlaskClient, id_: str, **query: str) -> Any:
+    return body(client.get(f"{MEASUREMENTS}/{id_}", query_string=query))
+
+
+def as_measured(answer: dict[str, Any]) -> dict[str, Any]:
+    new = {"corrected", "reviewed", "corrected_percent_masked"}
+    return {name: value for name, value in answer.items() if name not in new}
+
+
+def test_what_is_rejected_is_listed_and_comes_back_with_its_id(client: FlaskClient) -> None:
+    id_ = post(client, region='{"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}')["id"]
+    listed = f"{MEASUREMENTS}/{id_}/corrections"
+    assert body(client.get(listed)) == {"corrections": [], "rejected": []}
+    correct(client, id_, reject=[2], add=[{"class": "red", "mask": rle(box(0, 40, 9, 50))}])
+    correct(client, id_, 1, reject=[3])
+    rejected = body(client.get(listed))["rejected"]
+    assert [(entry["id"], entry["class"], entry["origin"]) for entry in rejected] == [
+        (2, "green", "measured"),
+        (3, "red", "added"),
+    ]
+    assert np.array_equal(pixels(rejected[0]), box(*GREEN))  # all of it
+    back = correct(client, id_, 2, restore=[2])["corrected"]
+    assert [entry["id"] for entry in back["instances"]] == [1, 2]
+    assert [entry["id"] for entry in body(client.get(listed))["rejected"]] == [3]
+
+
+def test_a_correction_stands_beside_what_was_measured(client: FlaskClient) -> None:
+    before = read(client, post(client)["id"])
+    assert (before["corrected"], before["reviewed"], before["corrected_percent_masked"]) == (
+        None,
+        False,
+        None,
+    )
+    answer = correct(
+        client,
+        before["id"],
+        reject=[2],
+        reclass=[{"id": 1, "class": "green"}],
+        add=[{"class": "red", "mask": rle(box(60, 10, 70, 20))}],
+        reason="a reflection",
+    )
+    corrected = answer["corrected"]
+    check_figures(corrected)
+    assert [(entry["id"], entry["class"], entry["origin"]) for entry in corrected["instances"]] == [
+        (1, "green", "changed"),
+        (3, "red", "added"),
+    ]
+    assert (corrected["number"], corrected["reviewed"], corrected["by"]) == (1, False, None)
+    assert corrected["coverage"]["pixels_masked"] == 32 * 32 + 100
+    assert answer["corrected_percent_masked"] == 100 * (32 * 32 + 100) / (HEIGHT * WIDTH)
+    after = read(client, before["id"])
+    assert after["corrected"] == corrected
+    assert as_measured(after) == as_measured(before)
+
+
+def test_ids_stay_and_never_come_twice(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    first = correct(client, id_, reject=[1], add=[{"class": "red", "mask": rle(box(60, 0, 64, 4))}])
+    assert [entry["id"] for entry in first["corrected"]["instances"]] == [2, 3]
+    second = correct(client, id_, 1, reject=[3], add=[{"class": "red", "mask": rle(box(70, 0, 74, 4))}])
+    assert [entry["id"] for entry in second["corrected"]["instances"]] == [2, 4]
+    third = correct(
+        client, id_, 2, restore=[1, 3], replace=[{"id": 1, "mask": rle(box(0, 0, 8, 8))}], reject=[2]
+    )
+    check_figures(third["corrected"])
+    assert [
+        (entry["id"], entry["origin"], entry["area_px"]) for entry in third["corrected"]["instances"]
+    ] == [
+        (1, "changed", 64),
+        (3, "added", 16),
+        (4, "added", 16),
+    ]
+    assert third["corrected"]["instances"][0]["score"] == pytest.approx(0.9)
+    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections"))["corrections"]
+    assert [(entry["number"], entry["complete"]) for entry in listed] == [(1, False), (2, False), (3, False)]
+    assert listed[0]["changes"]["add"] == [{"class": "red", "mask": rle(box(60, 0, 64, 4)), "polygon": None}]
+    assert listed[2]["changes"]["restore"] == [1, 3]
+    assert listed[2]["percent_masked"] == third["corrected"]["coverage"]["percent_masked"]
+
+
+def test_polygons_cover_the_pixels_whose_centres_they_hold(client: FlaskClient) -> None:
+    parts = [[[60, 10], [70, 10], [70, 20], [60, 20]], [[80, 2], [84, 2], [84, 6]]]
+    answer = correct(client, post(client)["id"], reject=[1, 2], add=[{"class": "green", "polygon": parts}])
+    (entry,) = answer["corrected"]["instances"]
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    triangle = (x <= 84) & (y >= 2) & (x - 80 >= y - 2)
+    assert (pixels(entry) == box(60, 10, 70, 20) | triangle).all()
+    assert entry["score"] == 1
+    check_figures(answer["corrected"])
+
+
+def test_a_complete_correction_makes_a_picture_reviewed_until_it_is_opened_again(client: FlaskClient) -> None:
+    first, other = post(client)["id"], post(client)["id"]
+    answer = correct(client, first, complete=True, reason="as it is")
+    assert answer["reviewed"]
+    assert [entry["origin"] for entry in answer["corrected"]["instances"]] == ["measured", "measured"]
+    for name in ("pixels_masked", "pixels_counted", "pixels_overlapping", "percent_masked"):
+        assert answer["corrected"]["coverage"][name] == answer["coverage"][name]
+    for reviewed, ids in (("true", [first]), ("false", [other])):
+        listed = body(client.get(MEASUREMENTS, query_string={"reviewed": reviewed}))
+        assert [entry["id"] for entry in listed["measurements"]] == ids
+        lines = body(client.get(f"{MEASUREMENTS}/lines", query_string={"reviewed": reviewed}))["lines"]
+        assert [entry["id"] for entry in lines] == ids
+    (line,) = body(client.get(f"{MEASUREMENTS}/lines", query_string={"reviewed": "true"}))["lines"]
+    assert (line["reviewed"], line["corrections"]) == (True, 1)
+    assert line["corrected_percent_masked"] == line["percent_masked"] == answer["coverage"]["percent_masked"]
+    table = client.get(f"{MEASUREMENTS}/csv?csv_style=plain").text.splitlines()
+    header = table[0].split(",")
+    rows = [dict(zip(header, entry.split(","), strict=False)) for entry in table[1:]]
+    assert [(row["reviewed"], row["corrections"]) for row in rows] == [("False", "0"), ("True", "1")]
+    assert not correct(client, first, 1)["reviewed"]
+    assert body(client.get(MEASUREMENTS, query_string={"reviewed": "true"}))["count"] == 0
+
+
+WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
+    "an id that is none": ({"reject": [7]}, 409, "no instance has that id"),
+    "an id twice": ({"reject": [1, 1]}, 409, "names 1 twice"),
+    "what is there brought back": ({"restore": [1]}, 409, "is not rejected"),
+    "rejected and changed": (
+        {"reject": [1], "reclass": [{"id": 1, "class": "red"}]},
+        409,
+        "restore it first",
+    ),
+    "a class that is none": ({"reclass": [{"id": 1, "class": "blue"}]}, 409, "it knows red, green"),
+    "a class of an added one": (
+        {"add": [{"class": "blue", "mask": rle(box(0, 0, 2, 2))}]},
+        409,
+        "add 1 names the class 'blue'",
+    ),
+    "a mask of another size": (
+        {"add": [{"class": "red", "mask": {"size": [WIDTH, HEIGHT], "counts": "0"}}]},
+        409,
+        "is of 64 x 96 pixels and the picture of 96 x 64",
+    ),
+    "run lengths that are none": (
+        {"replace": [{"id": 1, "mask": {"size": [HEIGHT, WIDTH], "counts": "zz~"}}]},
+        409,
+        "cannot be read",
+    ),
+    "a mask without pixels": ({"replace": [{"id": 1, "mask": rle(box(0, 0, 0, 0))}]}, 409, "covers no pixel"),
+    "neither mask nor polygon": ({"add": [{"class": "red"}]}, 409, "a mask or a polygon"),
+    "a polygon that leaves": (
+        {"add": [{"class": "red", "polygon": [[[0, 0], [200, 0], [0, 9]]]}]},
+        409,
+        "outside the picture",
+    ),
+    "a polygon without parts": ({"add": [{"class": "red", "polygon": []}]}, 409, "0 parts"),
+    "nothing": ({}, 409, "changes nothing"),
+    "a word for an id": ({"reject": ["1"]}, 400, "reject.0"),
+    "what nobody knows": ({"delete": [1]}, 400, "delete"),
+    "too long a reason": ({"reject": [1], "reason": "x" * 1001}, 400, "reason"),
+}
+
+
+def test_what_cannot_be_corrected_is_refused_and_nothing_is_lost(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    correct(client, id_, reject=[2])
+    before = read(client, id_)
+    for name, (changes, status, words) in WRONG.items():
+        # What is right beside it does not happen either.
+        right = (
+            {"add": [{"class": "red", "mask": rle(box(60, 0, 64, 4))}]}
+            if changes and "add" not in changes
+            else {}
+        )
+        answer = send(client, id_, 1, **(right | changes))
+        assert answer.status_code == status, (name, answer.text)
+        assert words in body(answer)["error"]["message"], name
+    assert read(client, id_) == before
+    for sent, status in (
+        ({"data": "{", "content_type": "application/json"}, 400),
+        ({"data": "[]", "content_type": "application/json"}, 400),
+        ({"data": "after=1"}, 400),
+        ({"json": {"reject": [1]}}, 400),
+    ):
+        assert client.post(f"{MEASUREMENTS}/{id_}/corrections", **sent).status_code == status
+    assert read(client, id_) == before
+    missing = send(client, "01ARZ3NDEKTSV4RRFFQ69G5FAV", reject=[1])
+    assert (missing.status_code, body(missing)["error"]["code"]) == (404, "unknown_measurement")
+    assert client.delete(f"{MEASUREMENTS}/{id_}").status_code == 204
+    gone = send(client, id_, 1, reject=[1])
+    assert (gone.status_code, "in the trash" in gone.text) == (404, True)
+    assert client.post(f"/api/v1/trash/{id_}/restore").status_code == 200
+    assert read(client, id_) == before
+
+
+def test_of_two_people_at_once_the_second_is_told(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    correct(client, id_, reject=[1])
+    before = read(client, id_)
+    answer = send(client, id_, 0, reject=[2])
+    assert (answer.status_code, body(answer)["error"]["code"]) == (409, "corrected_meanwhile")
+    told = body(answer)["error"]["message"]
+    assert "by somebody at 20" in told
+    assert "1 correction, not 0" in told
+    assert read(client, id_) == before
+
+
+def test_what_counts_cuts_corrected_figures_as_it_does_measured_ones(client: FlaskClient) -> None:
+    region = box(0, 0, 40, 64)
+    polygon = {"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}
+    answer = post(client, region=json.dumps(polygon))
+    id_ = answer["id"]
+    added = {"class": "red", "mask": rle(box(36, 50, 60, 60))}
+    inside = correct(client, id_, add=[added], reject=[1], complete=True)
+    corrected = inside["corrected"]
+    check_figures(corrected, region)
+    assert [(entry["id"], entry["area_px"]) for entry in corrected["instances"]] == [(2, 16 * 32), (3, 40)]
+    assert corrected["coverage"]["left_out"]["outside"] == 0
+
+    everything = body(client.put(f"{MEASUREMENTS}/{id_}/region", query_string={"whole": "true"}))
+    whole = read(client, id_)["corrected"]
+    assert everything["corrected"]["coverage"] == whole["coverage"]
+    check_figures(whole)
+    assert [(entry["id"], entry["area_px"]) for entry in whole["instances"]] == [(2, 24 * 32), (3, 240)]
+    assert not whole["reviewed"], "nobody went over what counts now"
+    assert (whole["number"], whole["at"]) == (1, corrected["at"])
+    back = body(client.delete(f"{MEASUREMENTS}/{id_}/region"))["corrected"]
+    assert back["coverage"] == corrected["coverage"]
+    assert correct(client, id_, 1, complete=True)["reviewed"]
+
+
+def test_a_class_that_percentages_are_of_is_made_of_its_corrected_instances(client: FlaskClient) -> None:
+    """Green is the part that counts: 24 x 32 pixels, of which red covers 8 x 24."""
+    answer = post(client, of="green")
+    assert answer["coverage"]["percent_masked"] == 100 * (8 * 24) / (24 * 32)
+    more = correct(client, answer["id"], add=[{"class": "green", "mask": rle(box(0, 0, 24, 8))}])["corrected"]
+    counted = box(*GREEN) | box(0, 0, 24, 8)
+    check = more["coverage"]
+    assert check["pixels_counted"] == np.count_nonzero(counted)
+    assert check["pixels_masked"] == np.count_nonzero(box(*RED) & counted)
+    assert [(entry["class"], entry["id"]) for entry in more["instances"]] == [("red", 1)]
+
+
+def test_another_threshold_changes_what_was_measured_alone(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    corrected = correct(client, id_, reject=[1], complete=True)["corrected"]
+    higher = body(client.put(f"{MEASUREMENTS}/{id_}/threshold", query_string={"score_threshold": 0.7}))
+    assert [entry["class"] for entry in higher["instances"]] == ["red"]
+    assert read(client, id_)["corrected"] == corrected
+    assert read(client, id_, score_threshold="0.95")["corrected"] == corrected
+    more = correct(client, id_, 1, add=[{"class": "red", "mask": rle(box(60, 0, 64, 4))}])["corrected"]
+    assert [entry["id"] for entry in more["instances"]] == [2, 3]
+
+
+def test_areas_and_verdicts_follow_the_scale_and_the_rules(client: FlaskClient) -> None:
+    rules = [
+        {"figure": "percent_masked", "at_most": 20},
+        {"figure": "largest_area", "unit": "um", "at_most": 1000},
+    ]
+    assert client.put("/api/v1/profiles/strict", json={"rules": rules}).status_code == 200
+    answer = post(client, profile="strict")
+    assert (answer["verdict"], answer["rules"][1]["verdict"]) == ("fail", "undecided")
+    id_ = answer["id"]
+    one = correct(client, id_, reject=[2], complete=True)["corrected"]
+    assert (one["verdict"], one["rules"][0]["verdict"], one["rules"][0]["reason"]) == (
+        "undecided",
+        "pass",
+        None,
+    )
+    client.put(f"{MEASUREMENTS}/{id_}/scale", query_string={"pixel_size": 0.5, "unit": "um"})
+    sized = read(client, id_)["corrected"]
+    assert (sized["verdict"], sized["rules"][1]["value"]) == ("pass", 32 * 32 / 4)
+    assert sized["coverage"]["area_masked"] == sized["instances"][0]["area"] == 32 * 32 / 4
+    assert sized["reviewed"]
+    assert client.delete(f"{MEASUREMENTS}/{id_}/scale").status_code == 200
+    assert read(client, id_)["corrected"] == one
+
+
+@pytest.mark.parametrize("kind", ["coco", "geojson", "labelme", "label_studio"])
+def test_an_export_says_which_figures_it_carries(client: FlaskClient, kind: str) -> None:
+    id_ = post(client)["id"]
+    correct(client, id_, reject=[2], complete=True)
+    for figures in ("measured", "corrected"):
+        query = {"format": kind, "figures": figures}
+        answer = client.get(f"{MEASUREMENTS}/{id_}/export", query_string=query)
+        assert ("corrected" in answer.headers["Content-Disposition"]) == (figures == "corrected")
+        assert f'"figures": "{figures}"' in answer.text
+        assert '"reviewed": true' in answer.text
+
+
+def test_pictures_data_sets_and_archives_carry_corrected_figures(client: FlaskClient) -> None:
+    first, second = post(client)["id"], post(client)["id"]
+    correct(client, first, reject=[1], add=[{"class": "red", "mask": rle(box(60, 10, 70, 20))}])
+    url = f"{MEASUREMENTS}/{first}"
+    corrected = {"figures": "corrected"}
+    instances = client.get(f"{url}/mask", query_string={"kind": "instance", **corrected})
+    ids = np.asarray(Image.open(BytesIO(instances.data)))
+    assert {int(id_): int(np.count_nonzero(ids == id_)) for id_ in np.unique(ids)} == {
+        0: HEIGHT * WIDTH - 24 * 32 - 100,
+        2: 24 * 32,
+        3: 100,
+    }
+    assert "_corrected.png" in instances.headers["Content-Disposition"]
+    plain, drawn = client.get(f"{url}/overlay"), client.get(f"{url}/overlay", query_string=corrected)
+    assert plain.data != drawn.data
+    assert plain.headers["ETag"] != drawn.headers["ETag"]
+    own = body(client.get(f"{url}/coco", query_string=corrected))
+    assert (own["info"]["figures"], [entry["area"] for entry in own["annotations"]]) == (
+        "corrected",
+        [768, 100],
+    )
+    assert body(client.get(f"{url}/coco"))["info"]["figures"] == "measured"
+    many = body(client.get(f"{MEASUREMENTS}/coco", query_string=corrected))
+    assert [(entry["measurement"], entry["figures"]) for entry in many["images"]] == [
+        (second, "measured"),
+        (first, "corrected"),
+    ]
+    assert [entry["area"] for entry in many["annotations"]] == [1024, 768, 768, 100]
+    for content in ("mask", "overlay"):
+        answer = client.get(f"{MEASUREMENTS}/zip", query_string={"content": content, **corrected})
+        with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+            names = [name for name in archive.namelist() if name.endswith("_corrected.png")]
+            assert [first in name for name in names] == [True]
+            with archive.open(names[0]) as file:
+                shown = client.get(f"{url}/{content}", query_string=corrected).data
+                assert file.read() == shown
+    figures = body(client.get(f"{url}/instances", query_string=corrected))
+    assert (figures["figures"], [entry["area_px"] for entry in figures["instances"]]) == (
+        "corrected",
+        [768, 100],
+    )
+    both = client.get(f"{url}/coco", query_string={"score_threshold": "0.7", **corrected})
+    assert (both.status_code, "give one of them" in both.text) == (409, True)
+
+
+def test_what_is_measured_again_begins_without_corrections(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    correct(client, id_, reject=[1], complete=True)
+    again = body(client.post(MEASUREMENTS, query_string={"from": id_}))
+    assert (again["corrected"], again["reviewed"]) == (None, False)
+    both = client.get("/api/v1/comparisons", query_string={"first": id_, "second": again["id"]})
+    assert both.status_code == 200
+
+
+def shapes() -> strategies.SearchStrategy[Bools]:
+    """Return masks of one or two rectangles, each with a pixel."""
+    edges = strategies.tuples(
+        strategies.integers(0, WIDTH - 2),
+        strategies.integers(0, HEIGHT - 2),
+        strategies.integers(1, 40),
+        strategies.integers(1, 40),
+    ).map(lambda sides: box(sides[0], sides[1], sides[0] + sides[2], sides[1] + sides[3]))
+    return strategies.lists(edges, min_size=1, max_size=2).map(lambda found: np.any(found, axis=0))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=strategies.data())
+def test_any_corrections_come_to_what_a_plain_model_says(
+    client: FlaskClient, data: strategies.DataObject
+) -> None:
+    """The model: for each id a class, a mask, and whether it is there."""
+    answer = post(client)
+    id_ = answer["id"]
+    plain: dict[int, tuple[str, Bools, bool]] = {
+        entry["id"]: (entry["class"], pixels(entry), True) for entry in answer["instances"]
+    }
+    for after in range(data.draw(strategies.integers(1, 4))):
+        changes: dict[str, Any] = {"reject": [], "restore": [], "reclass": [], "replace": [], "add": []}
+        for number, (old_name, old_mask, there) in [*plain.items()]:
+            name, mask = old_name, old_mask
+            what = data.draw(strategies.sampled_from(["leave", "turn", "reclass", "replace", "both"]))
+            if what == "turn":
+                changes["reject" if there else "restore"].append(number)
+                plain[number] = (name, mask, not there)
+            elif what != "leave" and there:
+                if what in {"reclass", "both"}:
+                    name = data.draw(strategies.sampled_from(["red", "green"]))
+                    changes["reclass"].append({"id": number, "class": name})
+                if what in {"replace", "both"}:
+                    mask = data.draw(shapes())
+                    changes["replace"].append({"id": number, "mask": rle(mask)})
+                plain[number] = (name, mask, there)
+        for mask in data.draw(strategies.lists(shapes(), max_size=2)):
+            name = data.draw(strategies.sampled_from(["red", "green"]))
+            changes["add"].append({"class": name, "mask": rle(mask)})
+            plain[max(plain, default=0) + 1] = (name, mask, True)
+        found = correct(client, id_, after, **changes, complete=True)["corrected"]
+        check_figures(found)
+        assert {entry["id"]: (entry["class"], rle(pixels(entry))) for entry in found["instances"]} == {
+            number: (name, rle(mask)) for number, (name, mask, there) in plain.items() if there
+        }
+
+
+def test_reviewed_pictures_are_a_data_set_to_train_and_to_evaluate_with(
+    client: FlaskClient, tmp_path: Path
+) -> None:
+    older, newer, other, part, plain = (post(client, filename=name)["id"] for name in ("a.png",) * 5)
+    del older, plain
+    for id_, shape in ((newer, box(60, 0, 64, 4)), (other, box(70, 0, 74, 4))):
+        correct(client, id_, reject=[1], add=[{"class": "red", "mask": rle(shape)}])
+    client.put(f"{MEASUREMENTS}/{part}/region", query_string={"whole": "true", "least_area": 2})
+    correct(client, part, complete=True)
+    assert body(client.get("/api/v1/datasets/reviewed"))["images"] == []
+    correct(client, newer, 1, complete=True)
+    correct(client, other, 1, complete=True)
+    found = body(client.get("/api/v1/datasets/reviewed"))
+    assert [image["measurement"] for image in found["images"]] == [other], "of one picture the newest"
+    url = urljoin("/api/v1/datasets/reviewed", found["images"][0]["coco_url"])
+    assert client.get(url).data == PICTURE
+    assert body(client.get("/api/v1/datasets/reviewed?model=none"))["images"] == []
+    answer = client.get("/api/v1/datasets/reviewed?format=zip")
+    with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+        archive.extractall(tmp_path / "set")
+    assert json.loads((tmp_path / "set" / "left_out.json").read_text()) == [
+        {"measurement": part, "why": "only a part of it counted"},
+        {"measurement": newer, "why": "its picture was reviewed again later"},
+    ]
+    labels = open_labels(tmp_path / "set" / "reviewed.json", None, Report())
+    assert labels.classes == ("red", "green")
+    (picture,) = labels.pictures
+    areas = [unite([shape.draw(HEIGHT, WIDTH) for shape in entry.shapes]).area for entry in picture.objects]
+    assert areas == [24 * 32, 16]

@@ -1,0 +1,178 @@
+"""Versions of a model: what a job made takes over by one request, measures at once, and gives its place back."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from fakes import MODEL, blocks, encoded, write_block_pack
+from planimeter.errors import StoreFailed
+from planimeter.jobs.folder import End
+from planimeter.packs.pack import find_packs, read_pack
+from planimeter.packs.versions import EARLIER, key_of, mend, put_to_use, versions_of
+from planimeter.service.context import EXTENSION, Context
+from planimeter.service.models import Models
+from planimeter.settings import Settings
+from test_api import MEASUREMENTS, assert_problem, body, post
+
+PICTURE = encoded(blocks(red=(0, 0, 32, 32)))
+
+
+def write_version(folder: Path, version: str, name: str = MODEL) -> Path:
+    """Write a pack that differs from others by its version."""
+    made = write_block_pack(folder, name)
+    manifest = json.loads((made / "pack.json").read_text())
+    (made / "pack.json").write_text(json.dumps({**manifest, "version": version}))
+    return made
+
+
+@pytest.fixture
+def packs(settings: Settings) -> Path:
+    write_block_pack(settings.packs_folder)
+    return settings.packs_folder
+
+
+@pytest.fixture
+def models(packs: Path, settings: Settings) -> Models:
+    assert packs.is_dir()
+    return Models(settings)
+
+
+@pytest.fixture
+def parts(app: Flask) -> Context:
+    found: Context = app.extensions[EXTENSION]
+    return found
+
+
+def finished_job(parts: Context, version: str, name: str = MODEL) -> str:
+    """Return a job as it is when its process has made a model."""
+    jobs = parts.store.jobs
+    id_ = jobs.new_id()
+    folder = parts.jobs.folder(id_)
+    write_version(folder.packs, version, name)
+    folder.finish(End(state="done"))
+    plan = json.dumps({"data": "strips", "name": name})
+    jobs.add(id_, kind="training", place=parts.jobs.place, plan=plan)
+    jobs.change(id_, lambda _: "done")
+    return id_
+
+
+def measured_by(client: FlaskClient) -> str:
+    answer = post(client, PICTURE)
+    assert body(answer)["coverage"]["percent_masked"] == 25
+    return str(body(answer)["model"]["version"])
+
+
+def shown(client: FlaskClient, name: str = MODEL) -> list[tuple[str, bool, bool]]:
+    listed = body(client.get(f"/api/v1/models/{name}/versions"))["versions"]
+    return [(entry["version"], entry["in_use"], entry["bundled"]) for entry in listed]
+
+
+def test_what_a_job_made_measures_once_a_person_lets_it_and_gives_its_place_back(
+    client: FlaskClient, parts: Context
+) -> None:
+    job = finished_job(parts, "2")
+    assert measured_by(client) == "1"
+    made = body(client.get(f"/api/v1/jobs/{job}"))["made"]
+    assert (made["version"], made["in_use"]) == ("2", False)
+
+    taken = client.post(f"/api/v1/jobs/{job}/take-over")
+    assert body(taken)["made"]["in_use"] is True
+    assert measured_by(client) == "2"  # the running service follows
+    assert shown(client) == [("2", True, False), ("1", False, False)]
+    assert client.post(f"/api/v1/jobs/{job}/take-over").status_code == 200  # once is enough
+
+    (earlier,) = [
+        entry["key"]
+        for entry in body(client.get(f"/api/v1/models/{MODEL}/versions"))["versions"]
+        if not entry["in_use"]
+    ]
+    back = client.post(f"/api/v1/models/{MODEL}/versions/{earlier}/use")
+    assert back.status_code == 200
+    assert measured_by(client) == "1"
+    assert shown(client) == [("1", True, False), ("2", False, False)]
+    changes = [
+        (entry["before_version"], entry["version"], entry["job_id"]) for entry in body(back)["changes"]
+    ]
+    assert changes == [("2", "1", None), ("1", "2", job)]
+    client.delete(f"/api/v1/jobs/{job}")
+    assert shown(client) == [("1", True, False), ("2", False, False)]  # what was put to use is kept
+
+
+def test_a_new_name_is_a_new_model(client: FlaskClient, parts: Context) -> None:
+    job = finished_job(parts, "1", "fresh")
+    assert_problem(client.get("/api/v1/models/fresh"), 404, "unknown_model", "fresh")
+    client.post(f"/api/v1/jobs/{job}/take-over")
+    assert body(client.get("/api/v1/models/fresh"))["version"] == "1"
+    assert body(post(client, PICTURE, model="fresh"))["model"]["name"] == "fresh"
+
+
+def test_a_bundled_model_comes_back(client: FlaskClient, parts: Context) -> None:
+    job = finished_job(parts, "77", "nuclei")
+    client.post(f"/api/v1/jobs/{job}/take-over")
+    ours = read_pack(parts.settings.packs_folder / "nuclei")
+    assert ours.manifest.version == "77"
+    bundled = next(
+        entry for entry in versions_of("nuclei", parts.settings.packs_folder) if entry.pack.bundled
+    )
+    assert shown(client, "nuclei") == [("77", True, False), (bundled.pack.manifest.version, False, True)]
+    put_to_use(bundled.pack, parts.settings.packs_folder)
+    assert find_packs(parts.settings.packs_folder)["nuclei"].bundled
+    assert [entry.in_use for entry in versions_of("nuclei", parts.settings.packs_folder)] == [True, False]
+
+
+def test_a_model_that_does_not_load_takes_nobodys_place(client: FlaskClient, parts: Context) -> None:
+    job = finished_job(parts, "2")
+    network = parts.jobs.folder(job).packs / MODEL / "model.onnx"
+    network.write_bytes(network.read_bytes()[:-10])
+    assert_problem(client.post(f"/api/v1/jobs/{job}/take-over"), 500, "invalid_pack", "damaged")
+    assert measured_by(client) == "1"
+    assert shown(client) == [("1", True, False)]
+    assert parts.store.model_changes.list(MODEL) == []
+
+
+def test_an_unknown_version_is_refused(client: FlaskClient) -> None:
+    for key in ("0" * 16, "..", "x"):
+        answer = client.post(f"/api/v1/models/{MODEL}/versions/{key}/use")
+        assert answer.status_code == 404
+    assert_problem(client.post(f"/api/v1/models/{MODEL}/versions/0000/use"), 404, "unknown_version", "known:")
+
+
+def test_a_disk_that_is_full_changes_nothing(
+    packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = read_pack(write_version(tmp_path / "made", "2"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(StoreFailed, match="No space left"):
+        put_to_use(new, packs)
+    assert [entry.pack.manifest.version for entry in versions_of(MODEL, packs)] == ["1"]
+
+
+def test_a_kill_between_two_versions_leaves_the_one_before(packs: Path) -> None:
+    current = packs / MODEL
+    kept = packs / EARLIER / MODEL
+    kept.mkdir(parents=True)
+    key = key_of(current)
+    (kept / "replacing").write_text(f"{key}\n{MODEL}")
+    current.rename(kept / key)
+    assert MODEL not in find_packs(packs)
+    mend(packs)
+    assert find_packs(packs)[MODEL].manifest.version == "1"
+    assert not (kept / "replacing").exists()
+    mend(packs)  # nothing is left to do
+
+
+def test_measurements_go_on_while_versions_change(client: FlaskClient, parts: Context) -> None:
+    jobs = [finished_job(parts, str(number)) for number in (2, 3)]
+    for job, version in zip(jobs, ("2", "3"), strict=True):
+        client.post(f"/api/v1/jobs/{job}/take-over")
+        assert measured_by(client) == version
+    assert [entry[0] for entry in shown(client)] == ["3", "2", "1"]
+    assert {line["model"]["version"] for line in body(client.get(MEASUREMENTS))["measurements"]} == {"2", "3"}
