@@ -76,7 +76,7 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if error.code is None or error.code < 400:
         return error.get_response(request.environ)
     if isinstance(error, RequestEntityTooLarge):
-        return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
+        return answer_planimeter_error(errors.TooManyBytes(_too_large()))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
     if error.code == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
@@ -109,9 +109,11 @@ def too_many_bytes(limit: int) -> str:
     return f"the upload is larger than the limit of {size}; send a smaller file"
 
 
-def _too_large(limit: int) -> str:
-    if (request.content_length or 0) > (request.max_content_length or 0):
-        return too_many_bytes(limit)
+def _too_large() -> str:
+    taken = request.max_content_length or 0
+    if (request.content_length or 0) > taken:
+        # Around a picture, a form or base64 may be longer; what is no picture has a limit of its own.
+        return too_many_bytes(min(context().settings.max_bytes, taken))
     return (
         f"the form has more than {request.max_form_parts:,} parts, or fields of text with more than "
         f"{request.max_form_memory_size or 0:,} bytes together; send the picture as a file, and each option once"

@@ -120,9 +120,13 @@ def resume(id_: str) -> Job:
     """Let a job go on from where it was, when its turn comes."""
     refuse_without_extra()
     parts = context()
-    if parts.store.jobs.get(id_).place != parts.jobs.place:
+    job = parts.store.jobs.get(id_)
+    if job.place != parts.jobs.place:
         raise WrongJobState("the job lies in the folder of another service; ask that one")
-    parts.jobs.folder(id_).prepared()
+    resumed(job.state)  # before anything of it is changed
+    folder = parts.jobs.folder(id_)
+    folder.prepared()
+    folder.begin()  # else a service that ends before the process has begun would take the old end for its own
     job = parts.store.jobs.change(id_, resumed)
     parts.jobs.wake()
     return job
