@@ -131,7 +131,7 @@ def test_a_correction_stands_beside_what_was_measured(client: FlaskClient) -> No
         client,
         before["id"],
         reject=[2],
-        reclass=[{"id": 1, "class": "green"}],
+        reclass=[{"id": 1.0, "class": "green"}],
         add=[{"class": "red", "mask": rle(box(60, 10, 70, 20))}],
         reason="a reflection",
     )
@@ -241,8 +241,16 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
         "outside the picture",
     ),
     "a polygon without parts": ({"add": [{"class": "red", "polygon": []}]}, 409, "0 parts"),
+    "too many corners": (
+        {"add": [{"class": "red", "polygon": [[[1, 1]] * 100_001]}]},
+        409,
+        "100,001 corners and may have 100,000",
+    ),
+    "too many changes": ({"reject": [*range(1, 2002)]}, 409, "2,002 changes and may have 2,000"),
     "nothing": ({}, 409, "changes nothing"),
-    "a word for an id": ({"reject": ["1"]}, 400, "reject.0"),
+    "a word for an id": ({"reject": ["1"]}, 400, "reject.0: it should be a whole number"),
+    "half an id": ({"reject": [1.5]}, 400, "reject.0"),
+    "true for an id": ({"reject": [True]}, 400, "reject.0"),
     "what nobody knows": ({"delete": [1]}, 400, "delete"),
     "too long a reason": ({"reject": [1], "reason": "x" * 1001}, 400, "reason"),
 }

@@ -121,21 +121,21 @@ class Settings(Inference):
         gt=0,
         le=36_500,
         allow_inf_nan=False,
-        description="Remove measurements that are older, but for pinned ones; without it they stay.",
+        description="Remove measurements that are older, but for pinned and reviewed ones; without it they stay.",
     )
     keep_measurements: int | None = Field(
         None,
         ge=1,
-        description="Remove the oldest where there are more, pinned ones neither counted nor removed; without it they "
-        "stay.",
+        description="Remove the oldest where there are more, pinned and reviewed ones neither counted nor removed; "
+        "without it they stay.",
     )
     keep_gb: float | None = Field(
         None,
         ge=0.01,
         le=1_000_000,
         allow_inf_nan=False,
-        description="Remove the trash and then the oldest where more is stored, in 10⁹ bytes, but for pinned ones; "
-        "without it they stay.",
+        description="Remove the trash and then the oldest where more is stored, in 10⁹ bytes, but for pinned and "
+        "reviewed ones; without it they stay.",
     )
     most_gb: float | None = Field(
         None,

@@ -11,6 +11,7 @@ from planimeter.corrections import (
     ADDED_SCORE,
     LONGEST_MASK,
     MOST_CHANGES,
+    MOST_CORNERS,
     MOST_OBJECTS,
     Added,
     Changes,
@@ -78,6 +79,11 @@ def check_correction(correction: Correction, *, reviewed: bool) -> None:
     if correction.count > MOST_CHANGES:
         raise ContradictoryOptions(
             f"the correction has {correction.count:,} changes and may have {MOST_CHANGES:,}; send several"
+        )
+    if correction.corners > MOST_CORNERS:
+        raise ContradictoryOptions(
+            f"the polygons of the correction have {correction.corners:,} corners and may have {MOST_CORNERS:,}; give "
+            "masks, or send several corrections"
         )
     if not correction.count and not correction.complete and not reviewed:
         raise ContradictoryOptions(
