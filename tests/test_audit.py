@@ -162,6 +162,7 @@ TAMPERED = {
         "correction 2 of measurement",
     ),
     "a correction taken out": ("DELETE FROM corrections WHERE number = 1", "correction 1 of measurement"),
+    "figures": ("UPDATE corrected_documents SET document = '{}'", "corrected figures of measurement"),
     "instances": ("UPDATE corrected_documents SET objects = '[1]'", "not those that its corrections come to"),
 }
 
