@@ -1,6 +1,7 @@
 """Corrections through the API: what people say is wrong, and the figures that come of it, counted again in NumPy."""
 
 import json
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -571,3 +572,15 @@ def test_reviewed_pictures_are_a_data_set_to_train_and_to_evaluate_with(
     (picture,) = labels.pictures
     areas = [unite([shape.draw(HEIGHT, WIDTH) for shape in entry.shapes]).area for entry in picture.objects]
     assert areas == [24 * 32, 16]
+
+
+def test_the_history_shows_and_finds_what_was_reviewed(client: FlaskClient) -> None:
+    first, second = post(client, filename="first.png")["id"], post(client, filename="second.png")["id"]
+    correct(client, first, reject=[1], complete=True)
+    correct(client, second, reject=[2])
+    table = client.get("/measurements?view=table").text
+    assert re.search(r">12\.5\d*<small>&thinsp;% reviewed</small>", table)
+    assert re.search(r">16\.67\d*<small>&thinsp;%</small>", table)
+    reviewed = client.get("/measurements?view=table&reviewed=true").text
+    assert ("first.png" in reviewed, "second.png" in reviewed) == (True, False)
+    assert '<option value="true" selected>' in reviewed

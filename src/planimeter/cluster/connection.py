@@ -95,8 +95,8 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
             )
         except Exception as error:  # whatever Ray raises where its processes did not come up
             raise RuntimeUnavailable(
-                f"Ray could not be started on this machine ({type(error).__name__}); it may have too much to do, or too "
-                "little memory: try again, or join a cluster with RAY_ADDRESS"
+                f"Ray could not be started on this machine ({type(error).__name__}); it may have too much to do, or "
+                "too little memory: try again, or join a cluster with RAY_ADDRESS"
             ) from error
         yield Cluster("this machine", _page(context), here=True)
     finally:
