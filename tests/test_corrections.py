@@ -131,7 +131,7 @@ def test_a_correction_stands_beside_what_was_measured(client: FlaskClient) -> No
         client,
         before["id"],
         reject=[2],
-        reclass=[{"id": 1, "class": "green"}],
+        reclass=[{"id": 1.0, "class": "green"}],
         add=[{"class": "red", "mask": rle(box(60, 10, 70, 20))}],
         reason="a reflection",
     )
@@ -248,7 +248,9 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     ),
     "too many changes": ({"reject": [*range(1, 2002)]}, 409, "2,002 changes and may have 2,000"),
     "nothing": ({}, 409, "changes nothing"),
-    "a word for an id": ({"reject": ["1"]}, 400, "reject.0"),
+    "a word for an id": ({"reject": ["1"]}, 400, "reject.0: it should be a whole number"),
+    "half an id": ({"reject": [1.5]}, 400, "reject.0"),
+    "true for an id": ({"reject": [True]}, 400, "reject.0"),
     "what nobody knows": ({"delete": [1]}, 400, "delete"),
     "too long a reason": ({"reject": [1], "reason": "x" * 1001}, 400, "reason"),
 }

@@ -4,16 +4,15 @@ What was measured stays as it is: the corrected figures stand beside it, and eve
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from planimeter.measurement import Corner, Coverage, Instance, Measurement, Notes, Part, Rle, RuleResult
 from planimeter.rules import Verdict
 
 Origin = Literal["measured", "added", "changed"]
 Figures = Literal["measured", "corrected"]
-FIGURES: tuple[Figures, ...] = get_args(Figures)
 MOST_CHANGES = 2000
 """In one correction."""
 MOST_OBJECTS = 20_000
@@ -25,7 +24,18 @@ LONGEST_MASK = 4_000_000
 """Characters of the run lengths of one mask."""
 ADDED_SCORE = 1.0
 """Of what a person added: there is no doubt of the model's in it."""
-Id = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _whole(value: object) -> object:
+    """Take 2.0 for 2, as JSON does, and refuse what pydantic would take for a number beside that."""
+    if type(value) not in {int, float}:
+        raise ValueError("it should be a whole number")
+    return value
+
+
+# The limits stand first: else the document of the API would not have them.
+Id = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -86,7 +96,7 @@ class Changes(Part):
 class Correction(Changes):
     """A correction, as it is sent."""
 
-    after: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
+    after: Count = Field(
         description="How many corrections of the measurement the sender had seen: where there are others, nothing is "
         "changed (409)."
     )

@@ -60,8 +60,7 @@ def unchanging(
     whole.
     """
     options = [
-        (each.measurement.options.model_dump_json(), each.line.corrections, each.line.reviewed)
-        for each in follows
+        (each.measurement.options.model_dump_json(), each.corrections, each.reviewed) for each in follows
     ]
     what = f"{record.id} {request.full_path} {options} {version('planimeter')}"
     answer = Response(content_type=content_type)

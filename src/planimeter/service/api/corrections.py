@@ -66,7 +66,7 @@ def _body() -> Correction:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        said = first["msg"].replace("Input", "it", 1)
+        said = first["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
         raise InvalidOption(
             f"this is no correction ({place + ': ' if place else ''}{said}); send one like {EXAMPLE}"
         ) from None

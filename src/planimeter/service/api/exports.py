@@ -34,9 +34,9 @@ def _row(record: Record) -> dict[str, Cell]:
         "batch": record.batch or "",
         **columns_of(record.details),
         "measured_by": record.measured_by or "",
-        "reviewed": record.line.reviewed,
-        "corrections": record.line.corrections,
-        "corrected_percent_masked": _or_empty(record.line.corrected_percent_masked),
+        "reviewed": record.reviewed,
+        "corrections": record.corrections,
+        "corrected_percent_masked": _or_empty(record.corrected_percent_masked),
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,
     }
@@ -87,7 +87,7 @@ def sources(records: Iterable[Record], figures: Figures = "measured") -> Iterato
             record.id,
             record.created_at,
             figures=carried,
-            reviewed=record.corrected is not None and record.corrected.reviewed,
+            reviewed=record.reviewed,
         )
 
 
