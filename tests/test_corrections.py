@@ -1,9 +1,10 @@
 """Corrections through the API: what people say is wrong, and the figures that come of it, counted again in NumPy."""
 
+import csv
 import json
 import re
 import zipfile
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -438,6 +439,22 @@ def test_an_export_says_which_figures_it_carries(client: FlaskClient, kind: str)
         assert ("corrected" in answer.headers["Content-Disposition"]) == (figures == "corrected")
         assert f'"figures": "{figures}"' in answer.text
         assert '"reviewed": true' in answer.text
+
+
+def test_archives_of_one_picture_say_which_figures_they_carry(client: FlaskClient) -> None:
+    url = f"{MEASUREMENTS}/{post(client)['id']}"
+    correct(client, url.rpartition("/")[2], reject=[1])
+    for figures in ("measured", "corrected"):
+        fiji, yolo = (
+            zipfile.ZipFile(
+                BytesIO(client.get(f"{url}/export", query_string={"format": kind, "figures": figures}).data)
+            )
+            for kind in ("fiji", "yolo")
+        )
+        with fiji, yolo:
+            assert fiji.comment.decode().startswith(f"Figures as {figures}. ")
+            (row,) = csv.DictReader(StringIO(yolo.read("coverage.csv").decode()))
+            assert (row["figures"], row["reviewed"]) == (figures, "False")
 
 
 def test_pictures_data_sets_and_archives_carry_corrected_figures(client: FlaskClient) -> None:
