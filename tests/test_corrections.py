@@ -416,6 +416,17 @@ def test_areas_and_verdicts_follow_the_scale_and_the_rules(client: FlaskClient) 
     assert read(client, id_)["corrected"] == one
 
 
+def test_a_file_with_areas_is_asked_for_again_where_the_scale_changed(client: FlaskClient) -> None:
+    export = f"{MEASUREMENTS}/{post(client)['id']}/export?format=geojson"
+    before = client.get(export)
+    same = client.get(export, headers={"If-None-Match": before.headers["ETag"]})
+    assert same.status_code == 304
+    scale = {"pixel_size": "2", "unit": "um"}
+    assert client.put(export.replace("/export?format=geojson", "/scale"), data=scale).status_code == 200
+    after = client.get(export, headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, "area_um2" in after.text, "area_um2" in before.text) == (200, True, False)
+
+
 @pytest.mark.parametrize("kind", ["coco", "geojson", "labelme", "label_studio"])
 def test_an_export_says_which_figures_it_carries(client: FlaskClient, kind: str) -> None:
     id_ = post(client)["id"]

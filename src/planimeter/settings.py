@@ -88,11 +88,12 @@ class Settings(Inference):
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
-    upload_folder: Path = Field(
-        Path("planimeter-data/uploads"), description="Receives each uploaded picture."
+    upload_folder: Path | str = Field(
+        Path("planimeter-data/uploads"),
+        description="Receives each uploaded picture: a folder, or s3://bucket/prefix, gs://… or az://….",
     )
-    output_folder: Path = Field(
-        Path("planimeter-data/outputs"), description="Receives each drawn picture and mask."
+    output_folder: Path | str = Field(
+        Path("planimeter-data/outputs"), description="Receives each drawn picture and mask; the same."
     )
     database: str = Field(
         "sqlite:///planimeter-data/planimeter.db",

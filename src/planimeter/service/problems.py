@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter import errors
@@ -82,6 +82,8 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
     if retry_after := getattr(error, "retry_after", None):
         answer.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, RequestedRangeNotSatisfiable):
+        answer.headers["Content-Range"] = f"bytes */{error.length}"
     if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer

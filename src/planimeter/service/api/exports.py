@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from planimeter.corrections import Figures
 from planimeter.details import columns_of
-from planimeter.errors import PlanimeterError
+from planimeter.errors import FileGone, PlanimeterError, StoreFailed
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
 from planimeter.exports.formats import ExportFormat
@@ -134,7 +134,9 @@ def write_zip(
         try:
             data = _drawn(record, content) if corrected else store.read(record, content)
             archive.add(name, data, record.created_at, packed=False)
-        except PlanimeterError:  # of drawing too: others may draw for too long
+        except PlanimeterError as error:  # of drawing too: others may draw for too long
+            if isinstance(error, StoreFailed) and not isinstance(error, FileGone):
+                raise  # all that follow would be missing too
             missing.append(name)
         yield archive.drained()
     archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))

@@ -148,6 +148,7 @@ SENTENCES = {
     "meanwhile, or a job in another state.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
+    416: "The picture has none of the bytes that `Range` asks for.",
     421: "The Host of the request is not one under which the service is reached.",
     422: "The picture cannot be decoded, or has too many pixels.",
     429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",
