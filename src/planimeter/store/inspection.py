@@ -14,9 +14,10 @@ from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.engine import engine_of, is_new, shown, unusable
 from planimeter.store.files import INCOMING
+from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
-from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
+from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, StoreRow
 from planimeter.store.trashed import TRASHED
 from planimeter.store.verification import broken
 
@@ -65,7 +66,7 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table(MeasurementRow.__tablename__):
                 return 0, [*_without_records(upload_folder, output_folder)]
-            findings = [*_check_file(connection)]
+            findings = [*_check_file(connection), *_check_whole(connection, shown(database))]
             rows = [*_rows(connection)]
             trashed = [*_rows_of_trash(connection)]
             findings += _check_outbox(connection)
@@ -83,7 +84,7 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
     findings += _check_records(rows, upload_folder, output_folder)
     findings += _check_records(trashed, upload_folder, output_folder)
     recorded = {str(row[0]) for row in (*rows, *trashed)}
-    strays = [path for path in stray_files(upload_folder, output_folder) if _id_in(path) not in recorded]
+    strays = [path for path in stray_files(upload_folder, output_folder) if id_in(path) not in recorded]
     if strays:
         findings.append(
             Finding(
@@ -116,6 +117,11 @@ def _check_file(connection: sa.Connection) -> Iterator[Finding]:
         yield Finding(
             f"{broken:,} rows belong to measurements that are gone", "bring back a copy from before"
         )
+
+
+def _check_whole(connection: sa.Connection, name: str) -> Iterator[Finding]:
+    if any(map(is_moving, connection.scalars(sa.select(StoreRow.id)))):
+        yield Finding(NOT_WHOLE.format(name).rstrip("."), MOVE_AGAIN.rstrip("."))
 
 
 def _check_outbox(connection: sa.Connection) -> Iterator[Finding]:
@@ -193,6 +199,7 @@ def _check_unfinished(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _id_in(path: Path) -> str:
+def id_in(path: Path) -> str:
+    """Return the id in the name of a measurement's file; empty in others."""
     found = _OURS.search(path.name)
     return found[1] if found else ""
