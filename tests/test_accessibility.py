@@ -70,6 +70,13 @@ def test_no_page_for_measuring_has_a_serious_finding(
     settle(page)
     assert page.locator(".viewer-card").is_visible()
     assert findings(page) == []
+    page.locator("[data-correct-begin]").click()
+    page.locator("[data-correct-bar]").wait_for()
+    page.locator("instance-table .table-scroll").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("b")
+    settle(page)
+    assert findings(page) == []
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])

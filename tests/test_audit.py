@@ -1,6 +1,8 @@
 """The audit trail: what changes a measurement is in it, in one chain, and whatever is changed of it shows."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -203,6 +205,20 @@ def test_whatever_is_changed_shows_and_the_first_of_it_is_named(kept: Store, tmp
     url = database_url(tmp_path, "records/planimeter.db")
     doctor = CliRunner().invoke(main, ["doctor", "--database", url, *places])
     assert (doctor.exit_code, "correction 2 of measurement" in doctor.output) == (1, True)
+
+
+def test_the_page_says_how_to_check_the_chain(kept: Store, tmp_path: Path) -> None:
+    """By the lines of docs/records.md, which know nothing of this program."""
+    record = add(kept)
+    kept.details.change(record.id, Details(lot="Ä"), by="Zoë \0")
+    correct(kept, record.id)
+    page = (Path(__file__).parents[1] / "docs" / "records.md").read_text("utf-8")
+    lines = page.split("```python\n")[1].split("```")[0].replace("audit.jsonl", str(tmp_path / "audit.jsonl"))
+    text = run(tmp_path, "export").stdout
+    for written, fails in ((text, False), (text.replace('"lot":"', '"lot":"x'), True)):
+        (tmp_path / "audit.jsonl").write_text(written)
+        checked = subprocess.run([sys.executable, "-c", lines], capture_output=True, check=False)
+        assert (checked.returncode != 0) == fails, checked.stderr
 
 
 def test_without_its_end_nothing_is_changed(kept: Store, tmp_path: Path) -> None:

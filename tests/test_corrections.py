@@ -103,6 +103,23 @@ def as_measured(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in new}
 
 
+def test_what_is_rejected_is_listed_and_comes_back_with_its_id(client: FlaskClient) -> None:
+    id_ = post(client, region='{"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}')["id"]
+    listed = f"{MEASUREMENTS}/{id_}/corrections"
+    assert body(client.get(listed)) == {"corrections": [], "rejected": []}
+    correct(client, id_, reject=[2], add=[{"class": "red", "mask": rle(box(0, 40, 9, 50))}])
+    correct(client, id_, 1, reject=[3])
+    rejected = body(client.get(listed))["rejected"]
+    assert [(entry["id"], entry["class"], entry["origin"]) for entry in rejected] == [
+        (2, "green", "measured"),
+        (3, "red", "added"),
+    ]
+    assert np.array_equal(pixels(rejected[0]), box(*GREEN))  # all of it
+    back = correct(client, id_, 2, restore=[2])["corrected"]
+    assert [entry["id"] for entry in back["instances"]] == [1, 2]
+    assert [entry["id"] for entry in body(client.get(listed))["rejected"]] == [3]
+
+
 def test_a_correction_stands_beside_what_was_measured(client: FlaskClient) -> None:
     before = read(client, post(client)["id"])
     assert (before["corrected"], before["reviewed"], before["corrected_percent_masked"]) == (

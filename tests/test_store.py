@@ -238,7 +238,7 @@ class TestDeletingMany:
     ) -> None:
         records = [add(store) for _ in range(3)]
 
-        def fail(_self: object, _ids: object) -> int:
+        def fail(_self: object, _ids: object, **_: object) -> int:
             raise StoreFailed("the database is gone")
 
         monkeypatch.setattr("planimeter.store.records.Records.remove", fail)

@@ -1,9 +1,9 @@
 """The role that a route asks for, said where its view stands.
 
-*read* sees, *measure* also measures and settles how one measurement is read (its threshold, the size of its pixels,
-whether it is pinned), *admin* also deletes, brings back, and changes what others will get (the defaults of models). The
-line is what cannot be taken back by who did it: a kept threshold leaves what was measured as it is, and one request
-goes back to it, so who measures may keep one and needs no right to delete.
+*read* sees, *measure* also measures, corrects, and settles how one measurement is read (its threshold, the size of its
+pixels, whether it is pinned), *admin* also deletes, brings back, and changes what others will get (the defaults of
+models). The line is what cannot be taken back by who did it: a kept threshold leaves what was measured as it is, and
+one request goes back to it, so who measures may keep one and needs no right to delete.
 """
 
 from collections.abc import Callable

@@ -46,14 +46,15 @@ def post_correction(options: AnswerOptions, id: str) -> Response:  # noqa: A002 
 @api.get(
     "/measurements/<id>/corrections",
     "List the corrections of a measurement",
-    answer_of("Its corrections, the first one first.", CorrectionList),
+    answer_of("Its corrections, the first one first, and what is rejected now.", CorrectionList),
     role="read",
     errors=(400, 404),
 )
 def list_corrections(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """List the corrections of a measurement."""
     store = context().store
-    return json_answer(correction_list(store.corrections.list(store.get(id).id)))
+    stored = store.corrections.list(store.get(id).id)
+    return json_answer(correction_list(stored, store.corrections.objects(id) or []))
 
 
 def _body() -> Correction:

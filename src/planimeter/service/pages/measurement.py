@@ -47,9 +47,10 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     asked = parse(ThresholdOptions, MultiDict(given("score_threshold"))).score_threshold
     record = record_at(stored, asked)
     review = review_of(record)
-    figures = request.args.get("figures")
-    corrected = record.corrected is not None and asked is None and figures != "measured"
+    as_measured = request.args.get("figures") == "measured"
+    corrected = record.corrected is not None and asked is None and not as_measured
     measured = record.with_figures("corrected" if corrected else "measured").measurement
+    shown = {"id": id, "score_threshold": asked, "figures": "corrected" if corrected else None}
     style = request.args.get("style", "fill")
     names = [name for name, _ in STYLES]
     sample = sample_by_sha256(measured.image.sha256)
@@ -72,9 +73,9 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         colors=colors_of(measured),
         styles=STYLES,
         style=style if style in names else "fill",
-        exports=_exports(record, asked),
+        exports=_exports(shown),
         asked_threshold=asked,
-        asked_figures="measured" if figures == "measured" else None,
+        asked_figures="measured" if as_measured else None,
         # At which the measurement counts everywhere else.
         counting_threshold=stored.measurement.options.score_threshold,
         review=review,
@@ -87,8 +88,8 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         undo=request.args.get("undo"),
         most_rows=MOST_ROWS,
         known=accuracy_of(pack, measured.model.version),
-        pictures=_pictures(record, asked),
-        urls=_downloads(record, asked),
+        pictures=_pictures(record, shown),
+        urls=_downloads(record, shown),
         timings=_timings(measured.timing_ms),
         scale_data=_scale_data(measured.image.scale),
         units=[(unit, symbol_of(unit)) for unit in METRES],
@@ -200,42 +201,42 @@ def colors_of(measured: Measurement) -> dict[int, str]:
     return {entry.class_id: colors[index] for index, entry in enumerate(measured.coverage.by_class)}
 
 
-def _pictures(record: Record, threshold: float | None) -> dict[str, str]:
-    """Return the link to the picture in each style."""
+def _pictures(record: Record, shown: dict[str, Any]) -> dict[str, str]:
+    """Return the link to the picture in each style, with the figures that are shown."""
     image = record.measurement.image
     encoding = {"format": "jpeg"} if image.width * image.height > LARGE_PIXELS else {}
     drawn = {
-        style: link("api.overlay", id=record.id, style=style, score_threshold=threshold, **encoding)
+        style: link("api.overlay", **shown, style=style, **encoding)
         for style, _ in STYLES
         if style != "original"
     }
     return {"original": link("pages.picture", id=record.id), **drawn}
 
 
-def _downloads(record: Record, threshold: float | None) -> dict[str, str]:
-    at = {"id": record.id, "score_threshold": threshold}
+def _downloads(record: Record, shown: dict[str, Any]) -> dict[str, str]:
+    """Return the links to files with the figures that are shown, and to what the page's scripts need."""
+    whole = {"id": record.id, "score_threshold": shown["score_threshold"]}
     return {
-        "overlay": link("api.overlay", **at),
-        "mask": link("api.mask", **at),
-        "json": link("api.get_measurement", **at),
-        "coco": link("api.coco", **at),
-        "csv": link("api.list_instances", **at, format="csv"),
-        "report": link("pages.report", ids=record.id, score_threshold=threshold),
+        "overlay": link("api.overlay", **shown),
+        "mask": link("api.mask", **shown),
+        "json": link("api.get_measurement", **whole),  # it has the measured and the corrected ones
+        "coco": link("api.coco", **shown),
+        "csv": link("api.list_instances", **shown, format="csv"),
+        "report": link("pages.report", ids=record.id, score_threshold=shown["score_threshold"]),
         "candidates": link("api.candidates", id=record.id),
         "corrections": link("api.post_correction", id=record.id),
     }
 
 
-def _exports(record: Record, threshold: float | None) -> list[tuple[str, str, str]]:
+def _exports(shown: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return what each file for another program is called, its link, and what it cannot carry."""
-    at = {"id": record.id, "score_threshold": threshold}
     files = [
-        (form.title, link("api.export", **at, format=name), form.cannot_carry)
+        (form.title, link("api.export", **shown, format=name), form.cannot_carry)
         for name, form in FORMATS.items()
         if name != "coco"  # it has a button of its own
     ]
     tables = [
-        (title, link("api.list_instances", **at, format="csv", csv_style=style), "")
+        (title, link("api.list_instances", **shown, format="csv", csv_style=style), "")
         for style, title in EXCEL_STYLES.items()
     ]
     return files + tables

@@ -1,7 +1,7 @@
 // @ts-check
 // A measurement as people corrected it: shown in place of what was measured, and the way to correct it.
 
-import { itemsOf } from "./correction.js";
+import { basisOf } from "./correction-basis.js";
 import { draftOf } from "./correction-draft.js";
 import { entriesOfItems } from "./item-entries.js";
 
@@ -16,6 +16,13 @@ import { entriesOfItems } from "./item-entries.js";
 export async function loadAnswer(view) {
   const url = new URL(view.dataset.json ?? "", document.baseURI);
   url.searchParams.delete("score_threshold");
+  const answer = await loaded(url.href);
+  const { rejected } = answer.corrected ? await loaded(view.dataset.corrections ?? "") : { rejected: [] };
+  return { ...answer, rejected };
+}
+
+/** @param {string} url */
+async function loaded(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`the measurement cannot be loaded: status ${answer.status}`);
   return answer.json();
@@ -23,7 +30,8 @@ export async function loadAnswer(view) {
 
 /** @param {MeasurementView} view */
 export async function loadCorrected(view) {
-  return entriesOfItems(view.classes)(itemsOf(await loadAnswer(view)));
+  const { items, pixels } = basisOf(await loadAnswer(view), view.classes, view.height);
+  return { ...entriesOfItems(view.classes)(items), counted: pixels };
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 
-import { itemsOf } from "./correction.js";
-import { decode } from "./rle.js";
+import { itemOf } from "./correction.js";
+import { decode, intersection } from "./rle.js";
 
 /** @typedef {import("./correction.js").Answer} Answer */
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
@@ -21,15 +21,25 @@ import { decode } from "./rle.js";
  */
 export function basisOf(answer, known, height) {
   const { counting } = answer.options;
-  const { coverage } = answer.corrected ?? answer;
+  const { coverage, instances } = answer.corrected ?? answer;
+  const counted = coverage.counted && decode(coverage.counted.counts, height);
+  const leastArea = Math.max(1, counting?.least_area ?? 0);
+  // Those of the class that percentages are of are not listed, and those that were not asked for do not count.
+  const classes = known.filter(({ name }) => name !== counting?.of && (counting?.classes?.includes(name) ?? true));
+  const rejected = answer.rejected.map((instance) => {
+    const item = itemOf(instance, true);
+    return counted ? { ...item, mask: intersection(item.mask, counted, height) } : item;
+  });
+  const possible = rejected.filter(
+    ({ mask, classId }) => mask.area >= leastArea && classes.some(({ id }) => id === classId),
+  );
   return {
     answer,
     number: answer.corrected?.number ?? 0,
-    items: itemsOf(answer),
-    counted: coverage.counted && decode(coverage.counted.counts, height),
+    items: [...instances.map((instance) => itemOf(instance)), ...possible],
+    counted,
     pixels: coverage.pixels_counted,
-    leastArea: Math.max(1, counting?.least_area ?? 0),
-    // Those of the class that percentages are of are not listed, and those that were not asked for do not count.
-    classes: known.filter(({ name }) => name !== counting?.of && (counting?.classes?.includes(name) ?? true)),
+    leastArea,
+    classes,
   };
 }

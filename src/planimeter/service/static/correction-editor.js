@@ -48,6 +48,8 @@ export class CorrectionEditor {
     this.picture = { width: view.viewer.width, height: view.viewer.height };
     this.size = Math.max(3, Math.round(Math.min(this.picture.width, this.picture.height) / 40));
     this.before = view.instead;
+    this.split = view.viewer.split;
+    this.viewer.split = 0;
     this.tools = toolsFor(this);
     /** @type {ToolName} */
     this.name = "choose";
@@ -199,7 +201,7 @@ export class CorrectionEditor {
     this.live = null;
     this.ghost = null;
     view.instance.marked = chosen !== null && !this.items[chosen]?.gone ? chosen : null;
-    view.showInstead(this.entries(this.items));
+    view.showInstead({ ...this.entries(this.items), counted: this.basis.pixels });
     this.panel.write();
     this.saving.keep();
   }
@@ -280,6 +282,7 @@ export class CorrectionEditor {
     this.saving.rest();
     view.removeEventListener("instance-marked", this.marked);
     view.classList.remove("correcting");
+    viewer.split = this.split;
     viewer.placing = viewer.over = viewer.sketch = null;
     viewer.canvas.classList.remove("viewer-placing", "viewer-drawing");
     this.panel.rest();

@@ -19,8 +19,9 @@ import { decode, encode, same } from "./rle.js";
 /** @typedef {{number: number, by: string | null, reviewed: boolean, coverage: Coverage, instances: Instance[]}} Corrected */
 /** @typedef {{of: string | null, classes: string[] | null, least_area: number}} Counting */
 /**
- * What the API answers of a measurement.
- * @typedef {{coverage: Coverage, instances: Instance[], corrected: Corrected | null, options: {counting: Counting | null}}} Answer
+ * What the API answers of a measurement, and, beside it, what of it is rejected.
+ * @typedef {{coverage: Coverage, instances: Instance[], corrected: Corrected | null, options: {counting: Counting | null},
+ *   rejected: Array<Omit<Instance, "bbox">>}} Answer
  */
 
 /**
@@ -33,26 +34,14 @@ import { decode, encode, same } from "./rle.js";
 /** @typedef {Array<{id: number, name: string}>} Classes */
 
 /**
- * The instances of a measurement as they were corrected last, with those that were rejected.
- * @param {Answer} answer
- * @returns {Items}
+ * An instance of an answer, and one that is rejected.
+ * @param {Omit<Instance, "bbox"> & {bbox?: number[]}} instance
+ * @param {boolean} gone
+ * @returns {Item}
  */
-export function itemsOf({ instances, corrected }) {
-  const item = (/** @type {Instance} */ { id, class_id: classId, score, bbox: box, mask, origin }, gone = false) => ({
-    id,
-    classId,
-    score: origin === "added" ? null : score,
-    box,
-    mask: decode(mask.counts, mask.size[0]),
-    gone,
-  });
-  if (!corrected) return instances.map((instance) => item(instance));
-  const kept = new Set(corrected.instances.map(({ id }) => id));
-  const rejected = instances.filter(({ id }) => !kept.has(id));
-  return [
-    ...corrected.instances.map((instance) => item(instance)),
-    ...rejected.map((instance) => item(instance, true)),
-  ];
+export function itemOf({ id, class_id: classId, score, bbox, mask, origin }, gone = false) {
+  const drawnScore = origin === "added" ? null : score;
+  return { id, classId, score: drawnScore, box: bbox ?? null, mask: decode(mask.counts, mask.size[0]), gone };
 }
 
 /**

@@ -33,6 +33,8 @@ export class Gestures {
     const { canvas } = viewer;
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.press(event));
+    // The middle button moves the picture, and not the page.
+    canvas.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
     canvas.addEventListener("pointermove", (event) => this.drag(event));
     canvas.addEventListener("pointerup", (event) => this.release(event));
     canvas.addEventListener("pointercancel", (event) => this.release(event));

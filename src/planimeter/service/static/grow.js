@@ -1,7 +1,7 @@
 // @ts-check
 // A region grown from a point: what hangs together with it and looks alike in the picture itself.
 
-import { blank, maskOf } from "./bits.js";
+import { bitsIn, blank, maskOf, windowAround } from "./bits.js";
 
 /** @typedef {import("./bits.js").Window} Window */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
@@ -17,16 +17,21 @@ import { blank, maskOf } from "./bits.js";
 export function grow(data, window, at, tolerance, height) {
   const { left, top, width, height: rows } = window;
   const [column, row] = [Math.floor(at.x) - left, Math.floor(at.y) - top];
-  const seed = around(data, width, rows, column, row);
+  const [red, green, blue] = around(data, width, rows, column, row);
   const alike = (/** @type {number} */ x, /** @type {number} */ y) => {
     const place = 4 * (y * width + x);
-    return seed.every((value, channel) => Math.abs(data[place + channel] - value) <= tolerance);
+    return (
+      Math.abs(data[place] - red) <= tolerance &&
+      Math.abs(data[place + 1] - green) <= tolerance &&
+      Math.abs(data[place + 2] - blue) <= tolerance
+    );
   };
   const bits = blank(window);
-  const { pixels } = bits;
-  spread(pixels, width, rows, [column * rows + row], alike);
-  fillHoles(pixels, width, rows);
-  return maskOf(bits, height);
+  spread(bits.pixels, width, rows, [column * rows + row], alike);
+  const grown = maskOf(bits, height);
+  const part = bitsIn(grown, windowAround(grown), height); // no hole lies outside
+  fillHoles(part.pixels, part.width, part.height);
+  return maskOf(part, height);
 }
 
 /**
@@ -83,10 +88,9 @@ function spread(pixels, width, rows, open, belongs) {
 function fillHoles(pixels, width, rows) {
   const outside = new Uint8Array(pixels.length);
   const border = [];
-  for (let place = 0; place < pixels.length; place++) {
-    const [x, y] = [Math.floor(place / rows), place % rows];
-    if ((x === 0 || x === width - 1 || y === 0 || y === rows - 1) && !pixels[place]) border.push(place);
-  }
-  spread(outside, width, rows, border, (x, y) => !pixels[x * rows + y]);
-  for (const [place, lies] of outside.entries()) pixels[place] = lies ? 0 : 1;
+  for (let x = 0; x < width; x++) border.push(x * rows, x * rows + rows - 1);
+  for (let y = 0; y < rows; y++) border.push(y, (width - 1) * rows + y);
+  const free = border.filter((place) => !pixels[place]);
+  spread(outside, width, rows, free, (x, y) => !pixels[x * rows + y]);
+  for (let place = 0; place < pixels.length; place++) pixels[place] = outside[place] ? 0 : 1;
 }

@@ -79,8 +79,11 @@ export class LiveStroke {
     const [firstX, lastX] = [Math.max(swept.left, left), Math.min(swept.left + swept.width, left + width)];
     const [firstY, lastY] = [Math.max(swept.top, top), Math.min(swept.top + swept.height, top + height)];
     const near = nearLine(one, other, radius);
+    const rowsAt = rowsAlong(one, other, radius);
     for (let x = firstX; x < lastX; x++) {
-      for (let y = firstY; y < lastY; y++) {
+      const [above, below] = rowsAt(x + 0.5);
+      const end = Math.min(lastY, Math.ceil(below));
+      for (let y = Math.max(firstY, Math.floor(above)); y < end; y++) {
         const at = (x - left) * height + y - top;
         if (pixels[at] === value || !near(x + 0.5, y + 0.5) || !this.free.pixels[at]) continue;
         pixels[at] = value;
@@ -136,6 +139,24 @@ export class LiveStroke {
   get mask() {
     return maskOf(this.bits, this.stroke.picture.height);
   }
+}
+
+/**
+ * Between which rows a stroke lies in a column, or a little more.
+ * @param {Point} one
+ * @param {Point} other
+ * @param {number} radius
+ */
+function rowsAlong(one, other, radius) {
+  const [left, right] = one.x < other.x ? [one, other] : [other, one];
+  const slope = right.x > left.x ? (right.y - left.y) / (right.x - left.x) : 0;
+  return (/** @type {number} */ x) => {
+    if (right.x === left.x) return [Math.min(one.y, other.y) - radius, Math.max(one.y, other.y) + radius];
+    const [y0, y1] = [x - radius, x + radius].map(
+      (near) => left.y + slope * (Math.min(Math.max(near, left.x), right.x) - left.x),
+    );
+    return [Math.min(y0, y1) - radius, Math.max(y0, y1) + radius];
+  };
 }
 
 /**

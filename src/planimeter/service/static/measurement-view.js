@@ -8,7 +8,8 @@ import { ChosenInstance } from "./chosen-instance.js";
 import { loadCorrected, offerCorrecting } from "./corrected.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
-import { decimals, grouped, short } from "./numbers.js";
+import { sayHidden } from "./hidden-note.js";
+import { decimals, short } from "./numbers.js";
 import { OfClass } from "./of-class.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { outlineOf, pathOfPixels } from "./region.js";
@@ -27,8 +28,9 @@ import { applyTools, connectTools } from "./viewer-tools.js";
 /** @typedef {import("./shades.js").ClassEntry} ClassEntry */
 
 /**
- * Instances that are shown and counted in place of what was found: `chosen` are indices, of what lies on top first.
- * @typedef {{entries: Entry[], chosen: number[]}} Instead
+ * Instances that are shown and counted in place of what was found: `chosen` are indices, of what lies on top first, and
+ * `counted` the pixels that count.
+ * @typedef {{entries: Entry[], chosen: number[], counted: number}} Instead
  */
 
 const SETTLED_MS = 350;
@@ -193,7 +195,7 @@ export class MeasurementView extends HTMLElement {
       this.counted = this.of.counted.area;
       if (changed) this.viewer.counted = pathOfPixels(this.of.counted, this.height);
     }
-    if (this.instead) ({ entries: this.entries, chosen: this.chosen } = this.instead);
+    if (this.instead) ({ entries: this.entries, chosen: this.chosen, counted: this.counted } = this.instead);
   }
 
   /**
@@ -251,7 +253,7 @@ export class MeasurementView extends HTMLElement {
       const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)}${score}`;
       return drawnOf(entry, height, label);
     });
-    this.sayHidden();
+    sayHidden(this, this.hiddenClasses, this.chosen.length - this.drawn.length);
     this.viewer.pointed = null;
     this.viewer.chosen = this.instance.placeOf(this.instance.marked);
     this.viewer.change();
@@ -265,22 +267,6 @@ export class MeasurementView extends HTMLElement {
     if (shown) this.hiddenClasses.delete(id);
     else this.hiddenClasses.add(id);
     this.draw();
-  }
-
-  /** Say what counts though it is not drawn. */
-  sayHidden() {
-    for (const box of this.boxes) {
-      const row = one(this, `[data-class="${box.dataset.showClass}"]`);
-      const hidden = this.hiddenClasses.has(Number(box.dataset.showClass));
-      box.checked = !hidden;
-      row.classList.toggle("row-hidden", hidden);
-      one(row, ".still-counted").textContent = hidden ? "hidden, still counted" : "";
-    }
-    const hidden = this.chosen.length - this.drawn.length;
-    const note = one(this, "[data-hidden]");
-    note.hidden = !hidden;
-    const text = `${grouped(hidden)} instance${hidden === 1 ? " is" : "s are"} hidden in the picture and still counted.`;
-    one(note, "[data-fact=hidden]").textContent = hidden ? text : "";
   }
 
   drawAll() {

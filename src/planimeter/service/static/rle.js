@@ -115,18 +115,29 @@ export function ofRuns(starts, ends, height) {
  * @param {number} height of the picture
  */
 export function union(masks, height) {
-  const runs = masks.flatMap((mask) => Array.from(mask.starts, (start, run) => [start, mask.ends[run]]));
-  runs.sort(([one], [other]) => one - other);
+  const count = masks.reduce((sum, mask) => sum + mask.starts.length, 0);
+  const [opens, closes] = [new Uint32Array(count), new Uint32Array(count)];
+  let filled = 0;
+  for (const mask of masks) {
+    opens.set(mask.starts, filled);
+    closes.set(mask.ends, filled);
+    filled += mask.starts.length;
+  }
+  opens.sort();
+  closes.sort();
   /** @type {number[]} */
   const starts = [];
   /** @type {number[]} */
   const ends = [];
-  for (const [start, end] of runs) {
-    const last = ends.length - 1;
-    if (last >= 0 && start <= ends[last]) ends[last] = Math.max(ends[last], end);
-    else {
-      starts.push(start);
-      ends.push(end);
+  for (let open = 0, close = 0; open < count; ) {
+    starts.push(opens[open]);
+    // Until as many runs have ended as have begun; one that begins where another ends goes on with it.
+    for (let depth = 0; depth > 0 || starts.length > ends.length; ) {
+      if (open < count && opens[open] <= closes[close]) {
+        depth++;
+        open++;
+      } else if (--depth === 0) ends.push(closes[close++]);
+      else close++;
     }
   }
   return ofRuns(starts, ends, height);
