@@ -13,7 +13,7 @@ DATA ?= ../shared/datasets/steel
 LOCKED ?=
 LOCK_FILE := requirements-ci.txt
 LOCK ?=
-EVERYTHING := --extra train --extra dev --extra supply --extra fuzz --extra otel --extra heic --extra mqtt --extra postgresql
+EVERYTHING := --extra train --extra dev --extra supply --extra fuzz --extra otel --extra heic --extra mqtt --extra objects --extra postgresql
 # The network as it is, and with one part taken away or exchanged at a time. MOBILENET_V2 is its ImageNet weights:
 # downloaded, or torchvision's file.
 MOBILENET_V2 ?= imagenet

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import buckets
 import databases
 from databases import database_url
 from fakes import MODEL, BlockRuntime, block_pack
@@ -19,21 +20,27 @@ from planimeter.store import Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests marked so on both databases."""
+    """Run the tests marked so on both databases, and with files in an object store."""
     here = metafunc.definition
+    kept = []
     if here.get_closest_marker("both_databases") and not here.get_closest_marker("sqlite_alone"):
-        metafunc.parametrize(
-            "records_in", [databases.SQLITE, databases.POSTGRESQL], indirect=True, scope="module"
-        )
+        kept += [databases.SQLITE, databases.POSTGRESQL]
+    if here.get_closest_marker("objects_too") and not here.get_closest_marker("folders_alone"):
+        kept = [*(kept or [databases.SQLITE]), buckets.OBJECTS]
+    if kept:
+        metafunc.parametrize("records_in", kept, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
 def records_in(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Keep the records of these tests in one of the databases."""
+    """Keep the records of these tests in one of the databases, or in SQLite and their files in an object store."""
     name = getattr(request, "param", databases.SQLITE)
-    databases.use(name)
+    in_objects = name == buckets.OBJECTS
+    databases.use(databases.SQLITE if in_objects else name)
+    buckets.use(buckets.OBJECTS if in_objects else buckets.FOLDERS)
     yield name
     databases.use(databases.SQLITE)
+    buckets.use(buckets.FOLDERS)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -45,6 +52,7 @@ def pytest_runtest_teardown() -> Iterator[None]:
 
 def pytest_sessionfinish() -> None:
     databases.end()
+    buckets.end()
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +72,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         port=0,
         model=MODEL,
-        upload_folder=tmp_path / "uploads",
-        output_folder=tmp_path / "outputs",
+        upload_folder=buckets.place(tmp_path, "uploads"),
+        output_folder=buckets.place(tmp_path, "outputs"),
         packs_folder=tmp_path / "packs",
         jobs_folder=tmp_path / "jobs",
         database=database_url(tmp_path),

@@ -1,12 +1,14 @@
 """Stores to test with: real SQLite, real folders; what is put into them, and what is found there."""
 
 import itertools
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
 import sqlalchemy as sa
 
+import buckets
 from databases import database_url, engine_of
 from planimeter.measurement import Measurement
 from planimeter.store import FileKind, Record, Store
@@ -75,7 +77,8 @@ def measurement(
 
 
 def open_store(home: Path) -> Store:
-    return Store.open(database_url(home, "records/planimeter.db"), home / "uploads", home / "outputs")
+    places = buckets.place(home, "uploads"), buckets.place(home, "outputs")
+    return Store.open(database_url(home, "records/planimeter.db"), *places)
 
 
 def add(
@@ -96,9 +99,14 @@ def ids(records: list[Record]) -> list[str]:
 
 
 def files_under(home: Path) -> set[str]:
-    """Return every file of both folders, except the locks, which stay."""
+    """Return every file of both folders, except the locks, which stay; in a bucket all but our own notes."""
+    if buckets.Kind.name == buckets.OBJECTS:
+        return {name for name in buckets.objects_under(buckets.prefix_of(home)) if not _OURS.search(name)}
     files = itertools.chain((home / "uploads").rglob("*"), (home / "outputs").rglob("*"))
     return {str(file.relative_to(home)) for file in files if file.is_file() and file.name != "lock"}
+
+
+_OURS = re.compile(r"\.incoming/(probe|[0-9A-Z]{26}/[0-9A-Z]{26}_[0-9a-f]{8}\.json)$")
 
 
 def files_of(record: Record, home: Path) -> set[str]:
@@ -109,6 +117,15 @@ def path_of(record: Record, kind: FileKind, home: Path) -> Path:
     """Return where a person finds a file."""
     name: str = getattr(record.files, kind)
     return home / ("uploads" if kind == "image" else "outputs") / name
+
+
+def remove_file(record: Record, kind: FileKind, home: Path) -> None:
+    """Remove a file past the store, as a person does."""
+    path = path_of(record, kind, home)
+    if buckets.Kind.name == buckets.OBJECTS:
+        buckets.client(buckets.prefix_of(home)).delete(str(path.relative_to(home)))
+    else:
+        path.unlink()
 
 
 def execute_sql(home: Path, *statements: str) -> None:
@@ -147,6 +164,9 @@ def insert_many(home: Path, count: int, document: str) -> None:
 
 def write_foreign(home: Path) -> None:
     for name, content in FOREIGN.items():
+        if buckets.Kind.name == buckets.OBJECTS:
+            buckets.client(buckets.prefix_of(home)).put(name, content)
+            continue
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(content)
 

@@ -141,7 +141,8 @@ def test_every_route_says_at_its_view_which_role_it_needs(app: Flask) -> None:
     }
     assert [route for route, role in needed.items() if role not in {"open", *ROLES}] == []
     assert {route[0] for route, role in needed.items() if role == "open"} == {
-        "static", "probes.show_health", "probes.show_readiness", "ask_for_key", "take_key",
+        "static", "probes.show_health", "probes.show_readiness", "inference.live", "inference.ready",
+        "label_studio.health", "label_studio.health_of_model", "ask_for_key", "take_key",
     }  # fmt: skip
     changing = {route[0]: role for route, role in needed.items() if CHANGING.intersection(route)}
     assert {name for name, role in changing.items() if role not in {"measure", "admin"}} == {"take_key"}

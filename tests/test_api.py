@@ -43,7 +43,7 @@ def post(client: FlaskClient, data: bytes, filename: str = "blocks.png", **field
 
 def files(settings: Settings) -> set[Path]:
     """Return every file in the folders, half-written ones included, but not the lock of a running service."""
-    folders = (settings.upload_folder, settings.output_folder)
+    folders = (Path(settings.upload_folder), Path(settings.output_folder))
     found = (path for folder in folders for path in folder.rglob("*"))
     return {path for path in found if path.is_file() and path.name != "lock"}
 
@@ -752,7 +752,7 @@ def test_two_styles_have_two_etags(client: FlaskClient, url: str) -> None:
 def test_a_file_removed_by_hand_is_an_error_that_says_so(
     client: FlaskClient, settings: Settings, url: str
 ) -> None:
-    for path in settings.output_folder.iterdir():
+    for path in Path(settings.output_folder).iterdir():
         if path.is_file():
             path.unlink()
     assert_problem(client.get(f"{url}/overlay"), 503, "store_failed", "by hand")
@@ -851,8 +851,9 @@ def test_ready_means_a_loaded_model_and_a_store_that_can_be_written(
 
 
 def test_ready_turns_false_when_a_folder_is_gone(client: FlaskClient, settings: Settings) -> None:
-    settings.upload_folder.rename(settings.upload_folder.with_name("elsewhere"))
-    settings.upload_folder.write_text("a file in the way")
+    folder = Path(settings.upload_folder)
+    folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("a file in the way")
     assert_problem(client.get("/readyz"), 503, "not_ready")
 
 

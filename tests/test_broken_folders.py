@@ -128,7 +128,7 @@ def test_a_folder_that_vanishes_while_the_service_runs_is_told_and_nothing_is_lo
 ) -> None:
     first, second = (body(post(client, OVERLAPPING))["id"] for _ in range(2))
     before = files(settings)
-    folder = settings.upload_folder if kind == "upload" else settings.output_folder
+    folder = Path(settings.upload_folder if kind == "upload" else settings.output_folder)
     away = folder.rename(folder.with_name("away"))
     url = f"{MEASUREMENTS}/{first}"
     told = f"the {kind} folder {folder}"

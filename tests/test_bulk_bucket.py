@@ -17,7 +17,7 @@ from fakes import MODEL, blocks, encoded, write_block_pack
 from planimeter.commands import main
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
-obstore = pytest.importorskip("obstore", reason="needs the extra s3")
+obstore = pytest.importorskip("obstore", reason="needs the extra objects")
 pytest.importorskip("moto.server", reason="the server of these tests")
 pytestmark = pytest.mark.slow
 

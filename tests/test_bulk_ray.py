@@ -1,6 +1,7 @@
 """`planimeter measure --engine ray`: the tables of one machine, by a real cluster that the test starts."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from fakes import MODEL, blocks, encoded, write_block_pack
+from processes import below
 
 ds = pytest.importorskip("pyarrow.dataset", reason="needs the extra parquet")
 pytestmark = [
@@ -59,6 +61,26 @@ def test_a_cluster_writes_the_tables_of_one_machine(folder: Path) -> None:
     again = run("pictures", "--to", "there", "--lot", "7", "--engine", "ray")
     assert again.returncode == 0
     assert "20 of 20 pictures are in" in again.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a worker by /proc")
+def test_what_a_worker_had_measured_when_it_was_killed_is_kept(folder: Path) -> None:
+    """Its batch is begun anew by another, which finds what was noted."""
+    for number in range(19, 1500):
+        (folder / "pictures" / f"{number:04}.png").write_bytes(encoded(blocks(red=(0, 0, 32, 32))))
+    command = [sys.executable, "-m", "planimeter", "measure", "pictures", "--to", "out", "--engine", "ray"]
+    env = {**os.environ, "PLANIMETER_PACKS_FOLDER": "packs", "PLANIMETER_MODEL": MODEL}
+    begun = folder / "out" / ".planimeter" / "begun"
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        while not any(journal.stat().st_size > 10_000 for journal in begun.glob("*.jsonl")):
+            assert process.poll() is None, process.communicate()[1]
+        for worker in below(process.pid, "ray::MapWorker"):
+            os.kill(worker, signal.SIGKILL)
+        said = process.communicate(timeout=300)[1]
+    assert "1,500 measured, 1 failed" in said
+    assert process.returncode == 1
+    keys = [row["key"] for row in table(folder / "out", "measurements")]
+    assert len(keys) == len({*keys}) == 1501
 
 
 def test_a_cluster_that_does_not_answer_is_named_and_soon(folder: Path) -> None:  # noqa: ARG001

@@ -24,10 +24,12 @@ from planimeter.errors import (
     ContradictoryOptions,
     InvalidOption,
     MissingPicture,
+    PlanimeterError,
     QueueFull,
     ServiceAnswered,
     TooManyBytes,
     UndecodablePicture,
+    UnknownJob,
     UnknownMeasurement,
     UnknownModel,
     Unreachable,
@@ -55,7 +57,7 @@ def used(app: Flask) -> set[tuple[str, str]]:
 
     @app.after_request
     def remember(answer: Response) -> Response:
-        if request.url_rule is not None and answer.status_code < 300:
+        if request.url_rule is not None and answer.status_code < 500:
             path = request.url_rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}")
             found.add((request.method.lower(), path))
         return answer
@@ -104,6 +106,14 @@ def test_every_operation_of_the_document_has_a_method_or_is_named_as_left_out(
     with zipfile.ZipFile(client.archive(tmp_path / "all.zip", content="mask")) as archive:
         assert len(archive.namelist()) == 3
 
+    corrected = client.correct(again.id, after=0, reject=[1], reason="a reflection", complete=True).corrected
+    assert corrected is not None
+    assert (corrected.coverage.percent_masked, corrected.number, corrected.reviewed) == (0.0, 1, True)
+    assert [entry.reason for entry in client.corrections(again.id)] == ["a reflection"]
+    assert json.loads(client.export(again.id, "coco", figures="corrected"))["annotations"] == []
+    with zipfile.ZipFile(client.reviewed_dataset(tmp_path / "reviewed.zip", format="zip")) as archive:
+        assert len(archive.namelist()) >= 2
+
     assert client.keep_threshold(first.id, 0.8).coverage.percent_masked == 25.0
     assert client.keep_threshold(first.id, None).kept_threshold is None
     assert client.set_details(first.id, lot="B", note="scratched").note == "scratched"
@@ -143,6 +153,18 @@ def test_every_operation_of_the_document_has_a_method_or_is_named_as_left_out(
     client.delete(again.id)
     assert client.empty_trash(1).deleted == 1
     assert client.ready()
+
+    nothing = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    assert client.jobs() == []
+    jobs = [client.job, client.stop_job, client.resume_job, client.take_over, client.delete_job]
+    for method in jobs:
+        with pytest.raises(UnknownJob, match=nothing):
+            method(nothing)
+    with pytest.raises(InvalidOption, match="training-data"):
+        client.train({"data": "strips.json", "name": "steel"})
+    with pytest.raises(PlanimeterError):
+        client.use_version(MODEL, "0")
+    client.model_versions(MODEL)
 
     described = {
         (method, path)

@@ -82,7 +82,7 @@ def test_from_and_a_picture_together_are_refused_and_so_is_an_unknown_one(
     both = client.post(MEASUREMENTS, data={"from": first, "image": (BytesIO(PICTURE), "a.png")})
     assert_problem(both, 409, "invalid_option", "from", "one of the two")
     assert_problem(client.post(f"{MEASUREMENTS}?from=none"), 404, "unknown_measurement", "none")
-    (settings.upload_folder / store.get(first).files.image).unlink()
+    (Path(settings.upload_folder) / store.get(first).files.image).unlink()
     assert_problem(client.post(f"{MEASUREMENTS}?from={first}"), 503, "store_failed", "moved by hand")
     assert store.count() == 1
 

@@ -176,7 +176,7 @@ class Hand:
     def reclass(self) -> None:
         self.take("v")
         click(self.page, middle(1, 0))
-        self.page.locator("[data-correct-field=class]").select_option(label="red (1)")
+        self.page.keyboard.press("1")
 
     def brush(self) -> None:
         self.take("b")
@@ -206,7 +206,7 @@ class Hand:
 
     def grown(self) -> None:
         self.take("s")
-        click(self.page, middle(1, 1))
+        click(self.page, middle(1, 1) if self.on_red else middle(3, 1))
         self.says("Grown from what looks alike there")
         self.page.locator("[data-correct-field=tolerance]").fill("3")
 
@@ -263,6 +263,38 @@ def test_the_percentage_is_the_apis_after_every_tool(service: str, watched: Watc
         assert last["coverage"]["pixels_masked"] == pixels
         assert {entry["origin"] for entry in last["instances"]} == {"measured", "changed", "added"}
     settle(page)
+
+
+def test_what_is_too_small_or_lies_outside_is_not_drawn(service: str, watched: Watched) -> None:
+    """With a least area of 500 pixels, half a disc is too small: it is rejected, as the API would leave it out."""
+    id_ = measure(service, f"region={quote(json.dumps(REGION))}&least_area=500")
+    page = opened(watched, service, id_)
+    begin(page)
+    hand = Hand(page, on_red=False)
+    first = masked(page)
+    hint, count = page.locator("[data-correct-hint]"), page.locator("[data-correct-count]")
+    for line, why in (
+        (((60, 110), (68, 112)), "Too small to count: "),
+        (((2, 20), (3, 100)), "None of it lies in what counts."),
+    ):
+        hand.take("b")
+        drag(page, *line)
+        expect(hint).to_contain_text(why)
+        expect(count).to_have_text("0 changes")
+    x, y = middle(2, 2)
+    hand.take("e")
+    for _ in range(10):
+        page.keyboard.press("]")
+    drag(page, (x - 8, y - 14), (x - 8, y + 14))
+    expect(hint).to_contain_text("Too small to count: ")
+    expect(count).to_have_text("1 change")
+    page.keyboard.press("n")
+    drag(page, (1, 1), (2, 2))  # nothing lies there
+    expect(hint).to_contain_text("Nothing lies there.")
+    pixels = masked(page)
+    assert pixels < first
+    save(page)
+    assert read(service, id_)["corrected"]["coverage"]["pixels_masked"] == pixels
 
 
 # ---- Saving
@@ -443,17 +475,19 @@ def test_strokes_and_grown_regions_are_exact(service: str, watched: Watched) -> 
         [(2, 58), (79, 57.5)],
         [(33.3, 20)],
     ]
+    taken = np.zeros((height, width), bool)
+    taken[20:50, 44:47] = taken[31:34, 36:38] = True
     waves = np.sin(np.indices((height, width)) / 6).sum(axis=0)
     pixels = np.stack([128 + 50 * waves, 90 + 20 * waves, np.full((height, width), 7.0)], 2)
     rgba = np.dstack([pixels, np.full((height, width), 255.0)]).astype(np.uint8)
     made = page.evaluate(
-        """async ([own, others, counted, steps, rgba, size, address]) => {
+        """async ([own, others, counted, taken, steps, rgba, size, address]) => {
           const at = (name) => import(new URL(`${address}/${name}.js`, location.href));
           const [rle, { LiveStroke }, { grow }] = await Promise.all(["rle", "live-stroke", "grow"].map(at));
           const [height, width] = size;
           const picture = { width, height };
           const text = (mask) => rle.encode(mask, width * height);
-          const decoded = [own, others, counted].map((counts) => rle.decode(counts, height));
+          const decoded = [own, others, counted, taken].map((counts) => rle.decode(counts, height));
           const strokes = [];
           for (const radius of [0.5, 3, 7.5]) for (const erases of [false, true]) for (const line of steps) {
             const [mask, beside, region] = decoded;
@@ -466,11 +500,12 @@ def test_strokes_and_grown_regions_are_exact(service: str, watched: Watched) -> 
           const window = { left: 0, top: 0, width, height };
           const data = Uint8ClampedArray.from(rgba);
           const seed = { x: 40.5, y: 30.5 };
-          const grown = [4, 20, 60].map((tolerance) => text(grow(data, window, seed, tolerance, height)));
+          const grown = [4, 20, 60].map(
+            (tolerance) => text(grow(data, window, seed, tolerance, decoded[3], height)));
           return { strokes, grown };
         }""",
         [
-            *map(counts, (own & counted, others & counted, counted)),
+            *map(counts, (own & counted, others & counted, counted, taken)),
             steps,
             rgba.ravel().tolist(),
             [height, width],
@@ -488,10 +523,10 @@ def test_strokes_and_grown_regions_are_exact(service: str, watched: Watched) -> 
     assert made["strokes"] == wanted
     seed = rgba[29:32, 39:42, :3].reshape(9, 3).mean(axis=0)
     for text, tolerance in zip(made["grown"], (4, 20, 60), strict=True):
-        alike = (np.abs(rgba[..., :3] - seed) <= tolerance).all(axis=2)
+        alike = (np.abs(rgba[..., :3] - seed) <= tolerance).all(axis=2) & ~taken
         region = spread(alike, [(30, 40)])
         border = [(y, x) for y, x in zip(*np.nonzero(~region), strict=True) if y in {0, 59} or x in {0, 79}]
-        assert text == counts(~spread(~region, border)), tolerance
+        assert text == counts(~spread(~region, border) & ~taken), tolerance
 
 
 def swept(line: list[tuple[float, float]], radius: float, height: int, width: int) -> NDArray[np.bool_]:

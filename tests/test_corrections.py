@@ -21,6 +21,7 @@ from planimeter.labels.shapes import unite
 from planimeter.masks.rle import rle_decode, rle_encode
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import Rle
+from planimeter.measuring import shape_masks
 
 MEASUREMENTS = "/api/v1/measurements"
 HEIGHT, WIDTH = 64, 96
@@ -131,7 +132,7 @@ def test_a_correction_stands_beside_what_was_measured(client: FlaskClient) -> No
         client,
         before["id"],
         reject=[2],
-        reclass=[{"id": 1, "class": "green"}],
+        reclass=[{"id": 1.0, "class": "green"}],
         add=[{"class": "red", "mask": rle(box(60, 10, 70, 20))}],
         reason="a reflection",
     )
@@ -241,8 +242,16 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
         "outside the picture",
     ),
     "a polygon without parts": ({"add": [{"class": "red", "polygon": []}]}, 409, "0 parts"),
+    "too many corners": (
+        {"add": [{"class": "red", "polygon": [[[1, 1]] * 100_001]}]},
+        409,
+        "100,001 corners and may have 100,000",
+    ),
+    "too many changes": ({"reject": [*range(1, 2002)]}, 409, "2,002 changes and may have 2,000"),
     "nothing": ({}, 409, "changes nothing"),
-    "a word for an id": ({"reject": ["1"]}, 400, "reject.0"),
+    "a word for an id": ({"reject": ["1"]}, 400, "reject.0: it should be a whole number"),
+    "half an id": ({"reject": [1.5]}, 400, "reject.0"),
+    "true for an id": ({"reject": [True]}, 400, "reject.0"),
     "what nobody knows": ({"delete": [1]}, 400, "delete"),
     "too long a reason": ({"reject": [1], "reason": "x" * 1001}, 400, "reason"),
 }
@@ -278,6 +287,50 @@ def test_what_cannot_be_corrected_is_refused_and_nothing_is_lost(client: FlaskCl
     assert (gone.status_code, "in the trash" in gone.text) == (404, True)
     assert client.post(f"/api/v1/trash/{id_}/restore").status_code == 200
     assert read(client, id_) == before
+
+
+def test_bodies_that_would_take_all_memory_are_refused_before_they_are_read(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    polygon = '{"after": 0, "add": [{"class": "red", "polygon": [['
+    for sent, status, words in (
+        ('{"after": 0, "reject": [' + "1," * 300_000 + "1]}", 400, "300,000 values"),
+        (polygon + "[]," * 300_000 + "[]]]}]}", 400, "300,000 values"),
+        ("[" * 300_001, 400, "300,000 values"),
+        ('"' * 600_001, 400, "300,000 values"),
+        (polygon + "[]," * 100_000 + "[]]]}]}", 400, "add.0.polygon"),
+        ('{"after": 0, "reject": [' + '"",' * 100_000 + "1]}", 400, "reject.0"),
+        ('{"after": 0, ' + ", ".join(f'"{number}": 1' for number in range(2000)) + "}", 400, "send one like"),
+        ('{"after": 0, "' + "x" * 100_000 + '": 1}', 400, "xxx: Extra"),
+    ):
+        answer = client.post(f"{MEASUREMENTS}/{id_}/corrections", data=sent, content_type="application/json")
+        message = body(answer)["error"]["message"]
+        assert (answer.status_code, words in message, len(message) < 500) == (status, True, True), message
+    long = {"size": [HEIGHT, WIDTH], "counts": "[,{" * 200_000}  # in a text, such marks are no values
+    answer = send(client, id_, add=[{"class": "red", "mask": long}])
+    assert (answer.status_code, "not in COCO" in answer.text) == (409, True)
+    over = client.post(
+        f"{MEASUREMENTS}/{id_}/corrections", data=b" " * (2**25 + 1), content_type="application/json"
+    )
+    assert (over.status_code, "33,554,432 bytes" in over.text) == (413, True)
+    assert read(client, id_)["corrected"] is None
+
+
+def test_masks_of_one_correction_go_over_so_many_pixels_together(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape_masks, "MOST_PIXELS", 3 * HEIGHT * WIDTH)
+    id_ = post(client)["id"]
+    whole = [[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]]
+    ways: tuple[dict[str, Any], ...] = (
+        {"polygon": [whole]},
+        {"polygon": [whole, whole]},
+        {"mask": rle(box(0, 0, WIDTH, HEIGHT))},
+    )
+    for shape, most in zip(ways, (3, 1, 3), strict=True):
+        answer = send(client, id_, add=[{"class": "red", **shape}] * (most + 1))
+        assert answer.status_code == 409
+        assert f"up to add {most + 1}, the masks" in body(answer)["error"]["message"]
+    assert len(correct(client, id_, add=[{"class": "red", **ways[0]}] * 3)["corrected"]["instances"]) == 5
 
 
 def test_of_two_people_at_once_the_second_is_told(client: FlaskClient) -> None:

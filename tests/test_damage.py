@@ -128,7 +128,7 @@ def test_doctor_knows_what_is_in_the_trash(client: FlaskClient, settings: Settin
     id_ = body(post(client, OVERLAPPING))["id"]
     assert client.delete(f"{MEASUREMENTS}/{id_}").status_code == 204
     assert doctor(settings).output.splitlines()[-1] == "Nothing is wrong."
-    next(settings.output_folder.glob("*_mask.png")).unlink()
+    next(Path(settings.output_folder).glob("*_mask.png")).unlink()
     assert f"measurement {id_}" in doctor(settings).output
     assert client.post(f"/api/v1/trash/{id_}/restore").status_code == 200
 
@@ -136,11 +136,11 @@ def test_doctor_knows_what_is_in_the_trash(client: FlaskClient, settings: Settin
 def test_doctor_names_what_is_missing_and_what_nobody_knows(client: FlaskClient, settings: Settings) -> None:
     id_ = body(post(client, OVERLAPPING))["id"]
     client.put(f"{MEASUREMENTS}/{id_}/threshold?score_threshold=0.85")
-    assert any("_at_0_85_" in path.name for path in settings.output_folder.iterdir())
+    assert any("_at_0_85_" in path.name for path in Path(settings.output_folder).iterdir())
     assert doctor(settings).output.splitlines()[-1] == "Nothing is wrong."
-    next(settings.output_folder.glob("*_mask.png")).unlink()
-    next(settings.output_folder.glob("*_overlay.png")).write_bytes(b"")
-    stray = settings.upload_folder / "strip_01ARZ3NDEKTSV4RRFFQ69G5FAV.png"
+    next(Path(settings.output_folder).glob("*_mask.png")).unlink()
+    next(Path(settings.output_folder).glob("*_overlay.png")).write_bytes(b"")
+    stray = Path(settings.upload_folder) / "strip_01ARZ3NDEKTSV4RRFFQ69G5FAV.png"
     stray.write_bytes(b"x")
     found = doctor(settings)
     assert found.exit_code == 1

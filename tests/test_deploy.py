@@ -61,7 +61,7 @@ def settings_of(environment: dict[str, str]) -> Settings:
     """Return the settings that a service in the image would have."""
     every = environment_of_image() | environment
     given = {VARIABLES[name]: value for name, value in every.items() if name.startswith("PLANIMETER_")}
-    return Settings(**given)  # type: ignore[arg-type]  pydantic reads texts
+    return Settings.model_validate(given)
 
 
 def test_every_variable_is_an_option_and_every_image_has_a_tag() -> None:
@@ -92,13 +92,13 @@ def test_the_image_has_what_it_is_built_of_and_no_pytorch() -> None:
         r"EXTRAS=(\S+)", (DEPLOY / "kubernetes" / "ray" / "kustomization.yaml").read_text("utf-8")
     )
     extras = {extra for each in named for extra in each.split(",")}
-    assert extras - {"objects"} <= project["optional-dependencies"].keys()
+    assert extras <= project["optional-dependencies"].keys()
     installed = [*project["dependencies"]]
-    installed += [each for extra in extras for each in project["optional-dependencies"].get(extra, ())]
+    installed += [each for extra in extras for each in project["optional-dependencies"][extra]]
     assert not any(each.startswith("torch") for each in installed)
 
 
-def test_constraints_for_the_image_are_the_lock_file_without_hashes(tmp_path: Path) -> None:
+def test_constraints_for_the_image_are_the_lock_file_without_hashes() -> None:
     [made] = re.findall(r"(sed .*) > /constraints.txt", CONTAINERFILE)
     done = subprocess.run(["sh", "-c", made], cwd=ROOT, check=True, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
@@ -111,8 +111,13 @@ def test_nothing_runs_as_root_or_writes_outside_its_volumes() -> None:
     user = re.findall(r"^USER (\S+)$", CONTAINERFILE, re.MULTILINE)
     assert user == ["10001:10001"]
     settings = settings_of({})
-    for folder in (settings.upload_folder, settings.output_folder, settings.packs_folder, settings.jobs_folder):
-        assert folder.parent == Path("/data")
+    for folder in (
+        settings.upload_folder,
+        settings.output_folder,
+        settings.packs_folder,
+        settings.jobs_folder,
+    ):
+        assert Path(folder).parent == Path("/data")
     assert settings.database == "sqlite:////data/planimeter.db"
     assert re.findall(r"^EXPOSE (\d+)$", CONTAINERFILE, re.MULTILINE) == [image["PLANIMETER_PORT"]]
     for name, service in COMPOSE["services"].items():
@@ -178,9 +183,10 @@ def test_compose_is_one_whole() -> None:
     caddy = (DEPLOY / "compose.caddyfile").read_text("utf-8")
     assert f"reverse_proxy planimeter:{ours.port} " in caddy
     assert "{$SITE:lab.example.org}" in caddy
-    assert {path.split("/")[-1] for path in re.findall(r"file: \./secrets/(\w+)", (DEPLOY / "compose.yaml").read_text())} == {
-        *COMPOSE["secrets"]
-    }
+    assert {
+        path.split("/")[-1]
+        for path in re.findall(r"file: \./secrets/(\w+)", (DEPLOY / "compose.yaml").read_text())
+    } == {*COMPOSE["secrets"]}
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
 
 
@@ -195,7 +201,11 @@ def test_secrets_become_what_the_services_need(tmp_path: Path) -> None:
     told = {}
     for service in ("planimeter", "objects"):
         shell, options, script, *more = COMPOSE["services"][service]["entrypoint"]
-        script = script.replace("$$", "$").replace("/run/secrets", str(tmp_path)).replace("/objects", str(tmp_path))
+        script = (
+            script.replace("$$", "$")
+            .replace("/run/secrets", str(tmp_path))
+            .replace("/objects", str(tmp_path))
+        )
         done = subprocess.run(
             [shell, options, script, *more, *COMPOSE["services"][service].get("command", ())],
             check=True,
@@ -205,7 +215,10 @@ def test_secrets_become_what_the_services_need(tmp_path: Path) -> None:
         )
         told[service] = done.stdout.splitlines()
     assert told["planimeter"][0] == "serve"
-    assert f"PLANIMETER_DATABASE=postgresql+psycopg://planimeter:{SECRET['database']}@postgres/planimeter" in told["planimeter"]
+    assert (
+        f"PLANIMETER_DATABASE=postgresql+psycopg://planimeter:{SECRET['database']}@postgres/planimeter"
+        in told["planimeter"]
+    )
     assert f"AWS_ACCESS_KEY_ID={SECRET['key']}" in told["planimeter"]
     assert f"AWS_SECRET_ACCESS_KEY={SECRET['secret']}" in told["planimeter"]
     assert f"RCLONE_AUTH_KEY={SECRET['key']},{SECRET['secret']}" in told["objects"]
@@ -255,12 +268,18 @@ def test_kustomize_makes_all_objects(folder: str) -> None:
     )
     made = [*yaml.safe_load_all(done.stdout)]
     assert {each["metadata"]["namespace"] for each in made} == {"planimeter"}
-    assert len({(each["kind"], each["metadata"]["name"]) for each in made}) == len(made) == 7 + 2 * (folder == "ray")
+    assert (
+        len({(each["kind"], each["metadata"]["name"]) for each in made})
+        == len(made)
+        == 7 + 2 * (folder == "ray")
+    )
     [deployment] = [each for each in made if each["kind"] == "Deployment"]
     pod = deployment["spec"]["template"]["spec"]
     [container] = pod["containers"]
     assert container["image"] == f"registry.example.org/planimeter:{described()['version']}"
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in pod["volumes"]
+    }
     if folder == "ray":
         [cluster] = [each for each in made if each["kind"] == "RayCluster"]
         variables = {each["name"]: each for each in container["env"]}
@@ -269,6 +288,7 @@ def test_kustomize_makes_all_objects(folder: str) -> None:
         for group in groups:
             [node] = group["template"]["spec"]["containers"]
             assert {"name": "RAY_AUTH_TOKEN", **variables["RAY_AUTH_TOKEN"]} in node["env"]
+            assert node["image"] == container["image"]
             label = group["template"]["metadata"]["labels"]
             assert label.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 

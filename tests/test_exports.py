@@ -215,7 +215,7 @@ def test_an_archive_can_hold_masks_or_uploads(
 def test_an_archive_names_the_files_that_a_person_moved_away(
     client: FlaskClient, store: Store, settings: Settings, three: list[Any]
 ) -> None:
-    moved = settings.output_folder / store.get(three[0]["id"]).files.overlay
+    moved = Path(settings.output_folder) / store.get(three[0]["id"]).files.overlay
     moved.unlink()
     with zipfile.ZipFile(BytesIO(client.get(f"{MEASUREMENTS}/zip").data)) as archive:
         assert archive.read("missing.txt").decode() == f"{moved.name}\n"

@@ -1,6 +1,7 @@
 """The history page, as the server renders it; what scripts add is in test_history_browser.py."""
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -140,8 +141,8 @@ def test_a_file_that_a_person_moved_away_is_no_crash(
 ) -> None:
     id_ = add(store)
     files = store.get(id_).files
-    (settings.output_folder / files.overlay).unlink()
-    (settings.upload_folder / files.image).unlink()
+    (Path(settings.output_folder) / files.overlay).unlink()
+    (Path(settings.upload_folder) / files.image).unlink()
     assert client.get("/measurements").status_code == 200
     for picture in ("thumbnail", "picture"):
         answer = client.get(f"/measurements/{id_}/{picture}")

@@ -159,6 +159,12 @@ def test_the_masks_are_given_as_pixels_where_they_are_asked_for(client: FlaskCli
         assert np.array_equal(found["mask"], (PIXELS > 0).any(axis=2))
 
 
+def test_what_curl_sends_as_it_sends_everything_is_no_form(client: FlaskClient) -> None:
+    sent = json.dumps({"inputs": [picture()], "outputs": [{"name": "percent_masked"}]})
+    answer = client.post(INFER, data=sent, content_type="application/x-www-form-urlencoded")
+    assert values(answer)["percent_masked"].tolist() == [37.5]
+
+
 def test_a_picture_with_nothing_in_it_has_outputs_of_no_length(client: FlaskClient) -> None:
     empty = base64.b64encode(encoded(blocks())).decode()
     for binary in (True, False):
@@ -232,6 +238,14 @@ def test_a_file_as_bytes_behind_the_json(client: FlaskClient) -> None:
         ({"inputs": [picture(datatype="UINT8", data=[1, 2])]}, 400, "invalid_option", "2 came"),
         ({"inputs": [picture(datatype="UINT8", data=[[1], [1, 2]])]}, 400, "invalid_option", "lengths"),
         ({"inputs": [picture(datatype="UINT8", data=[256])]}, 400, "invalid_option", "0 to 255"),
+        ({"inputs": [picture(datatype="UINT8", data=[[1, 2], 3])]}, 400, "invalid_option", "lengths"),
+        ({"inputs": [picture(datatype="UINT8", data=[1, 2.5])]}, 400, "invalid_option", "0 to 255"),
+        ({"inputs": [picture(datatype="UINT8", data=[True])]}, 400, "invalid_option", "0 to 255"),
+        ({"inputs": [picture(datatype="UINT8", data=[2**70])]}, 400, "invalid_option", "0 to 255"),
+        (  # 3 GB where each is made as long as the longest
+            {"inputs": [picture(datatype="UINT8", data=["x" * 10**6, *["1"] * 800])]},
+            400, "invalid_option", "0 to 255",
+        ),
         ({"inputs": [picture(datatype="UINT8", data=[1], shape=[1])]}, 400, "invalid_option", "[height, width, 3]"),
         ({"inputs": [picture()], "outputs": [{"name": "logits"}]}, 400, "invalid_option", "logits"),
         ({"inputs": [picture()], "outputs": "all"}, 400, "invalid_option", "no list"),

@@ -176,6 +176,22 @@ def test_a_service_that_is_started_anew_takes_over_what_runs_and_starts_again_wh
     earlier.stop()
 
 
+def test_a_service_that_ends_before_what_goes_on_has_begun_does_not_take_the_old_end_for_it(
+    client: FlaskClient, parts: Context
+) -> None:
+    id_ = begin(client)
+    until(client, parts, id_, "running")
+    client.post(f"{JOBS}/{id_}/stop")
+    until(client, parts, id_, "stopped")
+    assert client.post(f"{JOBS}/{id_}/resume").status_code == 200
+    assert parts.store.jobs.start_next(parts.jobs.place)  # noted, and there it was killed
+    parts.jobs = JobRunner(parts.store, parts.settings.jobs_folder, command=fake("steps"))
+    parts.jobs.round()
+    assert (state(client, id_)[0], is_running(parts.jobs.folder(id_))) == ("running", True)
+    client.post(f"{JOBS}/{id_}/stop")
+    until(client, parts, id_, "stopped")
+
+
 def test_what_gets_no_further_is_not_started_without_end(client: FlaskClient, parts: Context) -> None:
     id_ = begin(client)
     for _ in range(MOST_ATTEMPTS + 1):  # each time the service is another one
@@ -221,6 +237,8 @@ def test_what_is_no_document_is_refused(client: FlaskClient) -> None:
         "invalid_option",
         "application/json",
     )
+    long = client.post(JOBS, data=b" " * 64_001, content_type="application/json")
+    assert_problem(long, 413, "too_many_bytes", "64,000 bytes")
     assert_problem(client.get(f"{JOBS}/x"), 404, "unknown_job", "'x'")
 
 
@@ -286,7 +304,7 @@ def test_the_document_of_a_job_is_what_its_folder_says(client: FlaskClient, part
     job = (
         parts.jobs.folder(id_)
         .prepared()
-        .job(work_folder=Path("work"), packs_folder=Path("packs"), start=Path("start"))
+        .job(work_folder=Path("work"), packs_folder=Path("packs"), start=Path("start"), reviewed={})
     )
     assert (job.recipe.epochs, job.recipe.minutes, job.recipe.batch) == (3, None, 2)
 

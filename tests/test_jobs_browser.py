@@ -44,7 +44,7 @@ def test_a_training_is_begun_followed_stopped_and_its_model_shown_beside_the_one
             page.get_by_label("Name of the model").fill("fresh")
             page.get_by_label("Minutes").fill("5")
             page.get_by_role("button", name="Train").click()
-            expect(page.locator("[data-word]")).to_have_text("The training is running: training.")
+            expect(page.locator("[data-word]")).to_have_text("The training is running.")
             expect(page.locator("[data-figure=step]")).to_have_text("7")
             expect(page.locator("[data-figure=left]")).to_have_text("30 s")
             (job,) = store.jobs.list()
@@ -59,7 +59,7 @@ def test_a_training_is_begun_followed_stopped_and_its_model_shown_beside_the_one
             page.get_by_role("button", name="Stop").click()
             expect(page.locator("[data-word]")).to_have_text("The training is stopped.")
             page.get_by_role("button", name="Go on").click()
-            expect(page.locator("[data-word]")).to_have_text("The training is running: training.")
+            expect(page.locator("[data-word]")).to_have_text("The training is running.")
             page.get_by_role("button", name="Stop").click()
             expect(page.locator("[data-word]")).to_have_text("The training is stopped.")
 

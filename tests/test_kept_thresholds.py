@@ -90,14 +90,14 @@ def test_what_is_kept_counts_everywhere(
         name = next(name for name in archive.namelist() if name.endswith("_mask.png"))
         assert int((pixels(archive.read(name)) == 255).sum()) == 32 * 32
     # The folder has the pictures that count, and no others.
-    assert len(files(settings.output_folder)) == 2
+    assert len(files(Path(settings.output_folder))) == 2
     assert store.list(Filter(max_percent=30))[0].kept_threshold == 0.8
 
 
 def test_taking_it_back_brings_back_all_to_the_byte(
     client: FlaskClient, measured: str, settings: Settings
 ) -> None:
-    before, drawn = read(client, f"{API}/{measured}"), files(settings.output_folder)
+    before, drawn = read(client, f"{API}/{measured}"), files(Path(settings.output_folder))
     keep(client, measured, 0.8)
     keep(client, measured, 0.95)
     assert read(client, f"{API}/{measured}")["coverage"]["percent_masked"] == 0
@@ -105,7 +105,7 @@ def test_taking_it_back_brings_back_all_to_the_byte(
     answer = client.delete(f"{API}/{measured}/threshold")
     assert answer.status_code == 200
     assert read(client, f"{API}/{measured}") == before
-    assert files(settings.output_folder) == drawn
+    assert files(Path(settings.output_folder)) == drawn
     keep(client, measured, 0.5)  # the one it was measured with: nothing to keep
     assert read(client, f"{API}/{measured}") == before
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_kept_is_said_and_changes_nothing(client: FlaskClient, me
 def test_a_failure_on_the_way_leaves_what_was(
     client: FlaskClient, measured: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, drawn = read(client, f"{API}/{measured}"), files(settings.output_folder)
+    before, drawn = read(client, f"{API}/{measured}"), files(Path(settings.output_folder))
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -157,15 +157,15 @@ def test_a_failure_on_the_way_leaves_what_was(
     assert answer.status_code == 503
     assert json.loads(answer.text)["error"]["code"] == "store_failed"
     assert read(client, f"{API}/{measured}") == before
-    assert files(settings.output_folder) == drawn
-    assert not list((settings.output_folder / ".incoming").glob("*.json"))
+    assert files(Path(settings.output_folder)) == drawn
+    assert not list((Path(settings.output_folder) / ".incoming").glob("*.json"))
 
 
 def test_deleting_takes_all_files(client: FlaskClient, measured: str, settings: Settings) -> None:
     keep(client, measured, 0.8)
     assert client.delete(f"{API}/{measured}?for_good=true").status_code == 204
-    assert files(settings.output_folder) == {}
-    assert files(settings.upload_folder) == {}
+    assert files(Path(settings.output_folder)) == {}
+    assert files(Path(settings.upload_folder)) == {}
 
 
 def test_the_small_picture_shows_what_counts(client: FlaskClient, measured: str) -> None:

@@ -218,6 +218,7 @@ def test_a_picture_that_cannot_be_measured_does_not_end_the_others(client: Flask
         {"tasks": [], "label_config": config(BRUSH)},
         [],
         {"tasks": [3], "label_config": "x"},
+        {**tasks(data_url()), "project": 3},
     ]
     for wrong in sent:
         assert_problem(client.post(PREDICT, json=wrong), 400, "invalid_option", "Label Studio")
@@ -258,6 +259,9 @@ def test_a_rectangle_answers_what_lies_in_it(client: FlaskClient) -> None:
     wrong: list[dict[str, Any]] = [
         {"type": "brush", "value": {}},
         {"type": "keypoint", "value": {"x": "a", "y": 1}},
+        {"type": "keypoint", "value": {"x": float("inf"), "y": 1}},
+        {"type": "rectangle", "value": {"x": float("nan"), "y": 0, "width": 1, "height": 1}},
+        {"type": "rectangle", "value": {"x": 0, "y": 0, "width": 1e999, "height": 1}},
     ]
     for entry in wrong:
         sent = tasks(data_url(), context={"result": [entry]})
@@ -355,6 +359,7 @@ def test_a_newer_token_is_exchanged_first(
         "http://127.0.0.1:1/data/upload/a.png", "http://169.254.169.254/latest/meta-data", "https://{host}/data/upload/a",
         "//evil.example/a.png", "/api/users/", "/data/upload/../../api/users/", "/data/upload/%2e%2e/%2e%2e/api/users/",
         "/data/upload/%252e%252e/api", "file:///etc/passwd", "/etc/passwd", "gopher:x", "http://x@{host}/data/upload/a.png",
+        "/data/upload/\ud800.png", "s3://bucket/\udfff.png",
     ],
 )  # fmt: skip
 def test_nothing_else_is_ever_asked_for(
@@ -364,7 +369,9 @@ def test_nothing_else_is_ever_asked_for(
     with studio("Token abc123") as (url, asked):
         sent = tasks(place.replace("{host}", url.removeprefix("http://")))
         sent["tasks"][0]["id"] = None
-        assert_problem(at(url, settings, store, models).post(PREDICT, json=sent), 400, "invalid_option")
+        client, said = at(url, settings, store, models), json.dumps(sent)
+        answer = client.post(PREDICT, data=said, content_type="application/json")
+        assert_problem(answer, 400, "invalid_option")
         assert asked == []
     assert store.count() == 0
 

@@ -13,7 +13,11 @@ from test_measure_results import folder, run
 
 __all__ = ["folder"]
 
-OPENED: dict[ExportFormat, str] = {"coco": "coco.json", "label_studio": "label_studio.json"}
+OPENED: dict[ExportFormat, str] = {
+    "coco": "coco.json",
+    "cvat": "annotations.xml",
+    "label_studio": "label_studio.json",
+}
 """What is read of an export; else its folder."""
 
 

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+import buckets
 import databases
 from databases import database_url
 from planimeter.commands import main
@@ -43,6 +44,14 @@ def places_of(home: Path) -> Places:
 def target_of(home: Path) -> Places:
     """Return the target, in the database that the test is run with."""
     return Places(database_url(home, "moved.db", new=True), home / "new" / "in", home / "new" / "out")
+
+
+def uploads(places: Places) -> Path:
+    return Path(places.upload_folder)
+
+
+def outputs(places: Places) -> Path:
+    return Path(places.output_folder)
 
 
 def opened(places: Places) -> Store:
@@ -148,9 +157,9 @@ def assert_same(source: Places, target: Places) -> None:
     wanted = content(source)
     assert [name for name, rows in wanted.items() if not rows] == []
     assert content(target) == (wanted if target.database == source.database else as_held(wanted))
-    assert files_in(target.upload_folder) == files_in(source.upload_folder)
-    assert files_in(target.output_folder) == files_in(source.output_folder)
-    assert {path.name for path in (target.upload_folder / ".incoming").iterdir()} <= {"lock"}
+    assert files_in(uploads(target)) == files_in(uploads(source))
+    assert files_in(outputs(target)) == files_in(outputs(source))
+    assert {path.name for path in (uploads(target) / ".incoming").iterdir()} <= {"lock"}
     engine = sa.create_engine(target.database, poolclass=sa.NullPool)
     with engine.connect() as connection:
         assert [*broken(connection)] == []
@@ -215,7 +224,7 @@ def test_what_was_stopped_goes_on_and_takes_what_changed_since(source: Places, t
     assert "18 of them from before" in ran.output
     assert content(target) == as_held(content(source))
     gone = {first.files.image}
-    assert set(files_in(target.upload_folder)) == set(files_in(source.upload_folder)) | gone
+    assert set(files_in(uploads(target))) == set(files_in(uploads(source))) | gone
 
 
 @pytest.mark.slow
@@ -240,7 +249,7 @@ def test_a_store_in_use_is_not_moved(source: Places, tmp_path: Path) -> None:
     ran = run(source, target)
     store.close()
     assert (ran.exit_code, "is in use by a service" in ran.output) == (1, True)
-    assert not target.upload_folder.exists()
+    assert not uploads(target).exists()
     seen: list[str] = []
 
     def tell(what: str, done: int, total: int) -> None:  # noqa: ARG001
@@ -268,7 +277,7 @@ def test_what_holds_anything_else_is_not_written_to(source: Places, tmp_path: Pa
     folders_alone = Places(source.database, target.upload_folder, target.output_folder)
     assert "belongs to another store" in run(source, folders_alone).output
     assert content(target) == before
-    assert len(files_in(target.upload_folder)) == 1
+    assert len(files_in(uploads(target))) == 1
 
 
 def test_files_that_are_gone_are_told_before_anything_is_copied(source: Places, tmp_path: Path) -> None:
@@ -276,12 +285,12 @@ def test_files_that_are_gone_are_told_before_anything_is_copied(source: Places, 
     store = opened(source)
     record = store.list()[0]
     store.close()
-    (source.output_folder / record.files.mask).unlink()
-    (source.output_folder / "stray_01ARZ3NDEKTSV4RRFFQ69G5FAV.png").write_bytes(b"whose?")
+    (outputs(source) / record.files.mask).unlink()
+    (outputs(source) / "stray_01ARZ3NDEKTSV4RRFFQ69G5FAV.png").write_bytes(b"whose?")
     ran = run(source, target)
     assert ran.exit_code == 1
     assert f"1 files of measurements are not in the folders, {record.files.mask}" in ran.output
-    assert not files_in(target.upload_folder)
+    assert not files_in(uploads(target))
     ran = run(source, target, "--allow-missing")
     assert ran.exit_code == 0
     assert "1 files of measurements were gone already" in ran.output
@@ -310,7 +319,7 @@ def test_it_moves_back(source: Places, tmp_path: Path) -> None:
     ran = run(target, back)
     assert ran.exit_code == 0, ran.output
     assert content(back) == as_held(content(source))
-    assert files_in(back.upload_folder) == files_in(source.upload_folder) | files_in(source.output_folder)
+    assert files_in(uploads(back)) == files_in(uploads(source)) | files_in(outputs(source))
 
 
 def test_a_trail_that_is_broken_is_moved_as_it_is_and_told(source: Places, tmp_path: Path) -> None:
@@ -321,6 +330,40 @@ def test_a_trail_that_is_broken_is_moved_as_it_is_and_told(source: Places, tmp_p
     assert ran.exit_code == 1
     assert "wrong   the audit trail is broken at entry 2" in ran.output
     assert content(target_of(tmp_path)) == as_held(content(source))
+
+
+@pytest.mark.sqlite_alone("files are what it is about")
+def test_files_move_into_an_object_store_and_back(source: Places, tmp_path: Path) -> None:
+    buckets.use(buckets.OBJECTS)
+    try:
+        target = Places(
+            f"sqlite:///{tmp_path}/moved.db", buckets.place(tmp_path, "in"), buckets.place(tmp_path, "out")
+        )
+        stopped(source, target, "Copying files")
+        stopped(source, target, "Comparing records")
+        ran = run(source, target)
+        assert ran.exit_code == 0, ran.output
+        assert "21 files are there" in ran.output
+        assert "21 of them from before" in ran.output
+        assert f"--upload-folder {target.upload_folder}" in ran.output
+        store = opened(target)
+        for record in store.list():
+            for kind in ("image", "overlay", "mask"):
+                folder = uploads(source) if kind == "image" else outputs(source)
+                assert store.read(record, kind) == (folder / getattr(record.files, kind)).read_bytes()
+        store.close()
+        back = Places(target.database, tmp_path / "back" / "in", tmp_path / "back" / "out")
+        ran = run(target, back)
+        assert ran.exit_code == 0, ran.output
+        assert files_in(uploads(back)) == files_in(uploads(source))
+        assert files_in(outputs(back)) == files_in(outputs(source))
+        other = Places(f"sqlite:///{tmp_path}/other.db", target.upload_folder, tmp_path / "more")
+        opened(Places(other.database, tmp_path / "more", tmp_path / "more")).close()
+        nothing = Places(other.database, tmp_path / "more", tmp_path / "more")
+        told = run(nothing, other)
+        assert (told.exit_code, "belongs to another store" in told.output) == (1, True)
+    finally:
+        buckets.use(buckets.FOLDERS)
 
 
 class TestRefused:
@@ -359,7 +402,7 @@ class TestRefused:
 
 
 def _folders(places: Places) -> tuple[Path, Path]:
-    return places.upload_folder, places.output_folder
+    return uploads(places), outputs(places)
 
 
 # From here on: what runs in the process that gets killed.

@@ -286,7 +286,7 @@ def test_deleting_for_good_removes_the_record_and_its_files(client: FlaskClient,
     assert answer.status_code == 303
     assert client.get(path).status_code == 404
     assert client.get(f"{path}/thumbnail").status_code == 404
-    left = [*settings.upload_folder.glob("*.png"), *settings.output_folder.glob("*.png")]
+    left = [*Path(settings.upload_folder).glob("*.png"), *Path(settings.output_folder).glob("*.png")]
     assert left == []
 
 

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from fakes import BlockRuntime, blocks, encoded, write_block_pack
 from planimeter.commands import main
+from planimeter.measuring.profile_files import LARGEST
 from planimeter.service.models import Models
 from planimeter.store import Store
 from test_region import region
@@ -195,6 +196,8 @@ def test_a_body_that_is_no_profile_is_a_sentence(client: FlaskClient) -> None:
     for body, kind in ((b"{", "application/json"), (b"[1]", "application/json"), (b"a=1", "text/plain")):
         answer = client.put(f"{PROFILES}/strip", data=body, content_type=kind)
         assert answer.status_code == 400, answer.text
+    long = client.put(f"{PROFILES}/strip", data=b" " * (LARGEST + 1), content_type="application/json")
+    assert (long.status_code, "is larger than the limit" in long.text) == (413, True)
     answer = client.put(f"{PROFILES}/strip?model=blocks", json={})
     assert "unknown option 'model'" in answer.get_json()["error"]["message"]
 

@@ -230,7 +230,8 @@ def test_a_folder_that_is_gone_ends_no_housekeeping(
     app = app_with(settings, store, models, keep_measurements=1)
     client = app.test_client()
     first, second = (body(post(client, OVERLAPPING))["id"] for _ in range(2))
-    away = settings.output_folder.rename(settings.output_folder.with_name("away"))
+    folder = Path(settings.output_folder)
+    away = folder.rename(folder.with_name("away"))
     housekeeper = Housekeeper(app.extensions[EXTENSION], every=0.05)
     housekeeper.start()
     end = time.monotonic() + 20

@@ -223,6 +223,11 @@ class Process:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def message(self) -> str:
         """Return the start-up message, up to and including the curl line."""
         lines = []

@@ -22,11 +22,12 @@ from stored import (
     measurement,
     open_store,
     path_of,
+    remove_file,
     rows_in,
     write_foreign,
 )
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.objects_too, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ class TestKeeping:
         assert kept == records[::-1]
         assert [again.read(record, "image") for record in kept] == [b"4", b"3", b"2", b"1", b"0"]
 
+    @pytest.mark.folders_alone("paths are of folders")
     def test_the_folders_can_move(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
         store.close()
@@ -80,6 +82,7 @@ class TestKeeping:
         assert (tmp_path / "drawn" / record.files.mask).read_bytes() == b"mask"
         assert moved.read(found, "mask") == b"mask"
 
+    @pytest.mark.folders_alone("paths are of folders")
     def test_relative_folders_stay_where_they_were_when_the_process_changes_its_own(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -94,6 +97,7 @@ class TestKeeping:
         assert (tmp_path / "a" / "b" / "records.db").is_file()
         assert not any((tmp_path / "elsewhere").iterdir())
 
+    @pytest.mark.folders_alone("paths are of folders")
     def test_one_folder_can_serve_both_purposes(self, tmp_path: Path) -> None:
         store = Store.open(database_url(tmp_path), tmp_path / "all", tmp_path / "all")
         record, other = add(store), add(store)
@@ -109,6 +113,7 @@ class TestKeeping:
         }
         assert [path.name for path in (tmp_path / "all" / ".incoming").iterdir()] == ["lock"]
 
+    @pytest.mark.folders_alone("paths are of folders")
     def test_a_tidied_away_incoming_folder_is_made_again(self, store: Store, tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "uploads" / ".incoming")
         shutil.rmtree(tmp_path / "outputs" / ".incoming")
@@ -146,6 +151,7 @@ class TestKeeping:
 
 
 class TestThresholds:
+    @pytest.mark.folders_alone("it is about the database")
     def test_a_saved_threshold_is_there_after_a_restart_until_it_is_forgotten(
         self, store: Store, tmp_path: Path
     ) -> None:
@@ -188,11 +194,12 @@ class TestDeleting:
 
     def test_files_that_a_person_removed_do_not_hinder(self, store: Store, tmp_path: Path) -> None:
         record = add(store)
-        path_of(record, "overlay", tmp_path).unlink()
+        remove_file(record, "overlay", tmp_path)
         assert store.get(record.id) == record
         store.delete(record.id)
         assert (store.count(), files_under(tmp_path)) == (0, set())
 
+    @pytest.mark.folders_alone("objects can be removed")
     def test_a_file_that_cannot_be_removed_is_reported_and_goes_at_the_next_start(
         self, store: Store, tmp_path: Path
     ) -> None:
@@ -251,6 +258,7 @@ class TestDeletingMany:
 # ---- A database that another has locked
 
 
+@pytest.mark.folders_alone("it is about the database")
 def test_writers_of_a_locked_database_wait_once_all_in_all(
     tmp_path: Path,
     records_in: str,

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCK_FILE = ROOT / "requirements-ci.txt"
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}$")
-EXTRAS = ("train", "dev", "supply", "fuzz", "otel", "heic", "mqtt")
+EXTRAS = ("train", "dev", "supply", "fuzz", "otel", "heic", "mqtt", "objects")
 
 
 def described() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from planimeter.errors import CountDiffers, CursorGone, StoreFailed, UnknownMeas
 from planimeter.store import Filter, RequestKey, Store
 from stored import A_FOREIGN_ID, add, execute_sql, files_of, files_under, ids, measurement, open_store
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.objects_too, pytest.mark.usefixtures("records_in")]
 
 
 @pytest.fixture

@@ -98,6 +98,11 @@ def test_what_a_job_made_measures_once_a_person_lets_it_and_gives_its_place_back
         (entry["before_version"], entry["version"], entry["job_id"]) for entry in body(back)["changes"]
     ]
     assert changes == [("2", "1", None), ("1", "2", job)]
+    told = [(entry.action, json.loads(entry.content)["version"]) for entry in parts.store.audit.entries()]
+    assert [entry for entry in told if entry[0] == "model_changed"] == [
+        ("model_changed", "2"),
+        ("model_changed", "1"),
+    ]
     client.delete(f"/api/v1/jobs/{job}")
     assert shown(client) == [("1", True, False), ("2", False, False)]  # what was put to use is kept
 

@@ -119,10 +119,17 @@ def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
             status, _, answer = request(f"{at}/{path}", "PUT", body, form)
             assert status == 200, answer
             receiver.wait_for(number + 2)
+        correction = b'{"after": 0, "reject": [1], "complete": true}'
+        status, _, answer = request(
+            f"{at}/corrections", "POST", correction, {"Content-Type": "application/json"}
+        )
+        assert status == 201, answer
         assert request(at, "DELETE")[0] == 204
-        created, lot, threshold, scale, region = [each.event for each in receiver.wait_for(5)]
+        created, lot, threshold, scale, region, corrected = [each.event for each in receiver.wait_for(6)]
+    assert (region["data"]["reviewed"], region["data"]["corrected_percent_masked"]) == (False, None)
+    assert (corrected["data"]["reviewed"], corrected["data"]["corrected_percent_masked"]) == (True, 0.0)
     assert created["type"] == "measurement.created"
-    assert {each["type"] for each in (lot, threshold, scale, region)} == {"measurement.changed"}
+    assert {each["type"] for each in (lot, threshold, scale, region, corrected)} == {"measurement.changed"}
     assert (created["data"]["lot"], lot["data"]["lot"]) == (None, "A")
     percents = [
         each["data"]["coverage"]["percent_masked"] for each in (created, lot, threshold, scale, region)
@@ -130,7 +137,7 @@ def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
     assert percents == [37.5, 37.5, 25.0, 25.0, 100.0]
     assert threshold["data"]["kept_threshold"] == 0.7
     assert scale["data"]["coverage"]["area_masked"] == 1024 * 4
-    assert len({each.headers["webhook-id"] for each in receiver.taken}) == 5
+    assert len({each.headers["webhook-id"] for each in receiver.taken}) == 6
     assert lot["data"]["created_at"] == created["data"]["created_at"] < lot["timestamp"]
 
 

@@ -4,35 +4,50 @@ What was measured stays as it is: the corrected figures stand beside it, and eve
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from planimeter.measurement import Corner, Coverage, Instance, Measurement, Notes, Part, Rle, RuleResult
 from planimeter.rules import Verdict
 
 Origin = Literal["measured", "added", "changed"]
 Figures = Literal["measured", "corrected"]
-FIGURES: tuple[Figures, ...] = get_args(Figures)
 MOST_CHANGES = 2000
 """In one correction."""
 MOST_OBJECTS = 20_000
 """In one picture, with those that were rejected."""
+MOST_CORNERS = 100_000
+"""Of all polygons of one correction."""
 LONGEST_REASON = 1000
 LONGEST_MASK = 4_000_000
 """Characters of the run lengths of one mask."""
 ADDED_SCORE = 1.0
 """Of what a person added: there is no doubt of the model's in it."""
-Id = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _whole(value: object) -> object:
+    """Take 2.0 for 2, as JSON does, and refuse what pydantic would take for a number beside that."""
+    if type(value) not in {int, float}:
+        raise ValueError("it should be a whole number")
+    return value
+
+
+# The limits stand first: else the document of the API would not have them.
+Id = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
+# Of a list, the first thing that is wrong is told: of a million there would be a million errors in memory.
+_Corners = Annotated[list[Corner], Field(fail_fast=True)]
 
 
 class Shape(Part):
     """What is covered: a mask or polygons."""
 
     mask: Rle | None = Field(None, description="COCO RLE of the picture's size, with compressed counts.")
-    polygon: list[list[Corner]] | None = Field(
+    polygon: list[_Corners] | None = Field(
         None,
+        fail_fast=True,
         description="In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is "
         "in it where its centre lies inside a part or on its edge.",
     )
@@ -60,26 +75,35 @@ class Reclassed(Part):
 class Changes(Part):
     """What is wrong with a list of instances."""
 
-    reject: list[Id] = Field(default_factory=list, description="Ids of instances that are none.")
+    reject: list[Id] = Field(
+        default_factory=list, fail_fast=True, description="Ids of instances that are none."
+    )
     restore: list[Id] = Field(
-        default_factory=list, description="Ids of rejected ones that are some after all."
+        default_factory=list, fail_fast=True, description="Ids of rejected ones that are some after all."
     )
-    reclass: list[Reclassed] = Field(default_factory=list, description="Other classes.")
+    reclass: list[Reclassed] = Field(default_factory=list, fail_fast=True, description="Other classes.")
     add: list[Added] = Field(
-        default_factory=list, description="What was missed; it gets ids that nothing had before."
+        default_factory=list,
+        fail_fast=True,
+        description="What was missed; it gets ids that nothing had before.",
     )
-    replace: list[Replaced] = Field(default_factory=list, description="Other masks.")
+    replace: list[Replaced] = Field(default_factory=list, fail_fast=True, description="Other masks.")
 
     @property
     def count(self) -> int:
         """How many changes these are."""
         return sum(len(getattr(self, name)) for name in Changes.model_fields)
 
+    @property
+    def corners(self) -> int:
+        """How many corners all polygons have together."""
+        return sum(len(part) for shape in (*self.add, *self.replace) for part in shape.polygon or ())
+
 
 class Correction(Changes):
     """A correction, as it is sent."""
 
-    after: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
+    after: Count = Field(
         description="How many corrections of the measurement the sender had seen: where there are others, nothing is "
         "changed (409)."
     )

@@ -237,6 +237,10 @@ class StoreFailed(PlanimeterError):
     code = "store_failed"
 
 
+class FileGone(StoreFailed):
+    """A file of a measurement is not where it was stored, or cannot be read there."""
+
+
 class NoRoom(StoreFailed):
     """There is no room left to store anything: a limit is reached, or the disk is full."""
 

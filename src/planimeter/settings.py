@@ -88,11 +88,12 @@ class Settings(Inference):
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model: str = Field("nuclei", description="The model that measures where a request names none.")
-    upload_folder: Path = Field(
-        Path("planimeter-data/uploads"), description="Receives each uploaded picture."
+    upload_folder: Path | str = Field(
+        Path("planimeter-data/uploads"),
+        description="Receives each uploaded picture: a folder, or s3://bucket/prefix, gs://… or az://….",
     )
-    output_folder: Path = Field(
-        Path("planimeter-data/outputs"), description="Receives each drawn picture and mask."
+    output_folder: Path | str = Field(
+        Path("planimeter-data/outputs"), description="Receives each drawn picture and mask; the same."
     )
     database: str = Field(
         "sqlite:///planimeter-data/planimeter.db",
@@ -121,21 +122,21 @@ class Settings(Inference):
         gt=0,
         le=36_500,
         allow_inf_nan=False,
-        description="Remove measurements that are older, but for pinned ones; without it they stay.",
+        description="Remove measurements that are older, but for pinned and reviewed ones; without it they stay.",
     )
     keep_measurements: int | None = Field(
         None,
         ge=1,
-        description="Remove the oldest where there are more, pinned ones neither counted nor removed; without it they "
-        "stay.",
+        description="Remove the oldest where there are more, pinned and reviewed ones neither counted nor removed; "
+        "without it they stay.",
     )
     keep_gb: float | None = Field(
         None,
         ge=0.01,
         le=1_000_000,
         allow_inf_nan=False,
-        description="Remove the trash and then the oldest where more is stored, in 10⁹ bytes, but for pinned ones; "
-        "without it they stay.",
+        description="Remove the trash and then the oldest where more is stored, in 10⁹ bytes, but for pinned and "
+        "reviewed ones; without it they stay.",
     )
     most_gb: float | None = Field(
         None,

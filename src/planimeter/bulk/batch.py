@@ -47,17 +47,22 @@ def measure_batch(
     stopping: threading.Event | None = None,
     told: Told = lambda *_: None,
 ) -> Tally:
-    """Measure pictures and write their parts; those of the batch that are in a part already are only counted.
+    """Measure pictures and write their parts; those of the batch that are in a part already are counted alone.
 
     What is under way once it is `stopping` is finished and written. Raises `StoreFailed`, and `Unreachable` where
     pictures are in a bucket that does not answer.
     """
     batch = name_batch(keys)
-    done = results.done_in(batch)
-    part = Part(results, batch)
-    part.salvage(done)
-    todo = [key for key in keys if in_table(key) not in done]
-    tally = Tally()
+    part, tally = Part(results, batch), Tally()
+    part.salvage({row["key"] for row in results.rows_of(batch)})
+    done = results.rows_of(batch)
+    for row in done:
+        if row["error_code"] is None:
+            tally.add_figures(row["percent_masked"], row["verdict"])
+        else:
+            tally.add(None)
+    finished = {row["key"] for row in done}
+    todo = [key for key in keys if in_table(key) not in finished]
     outcomes = in_order(
         todo, lambda key: _measure(segmenter, task, key), 1 + segmenter.streams, stopping or threading.Event()
     )

@@ -27,7 +27,9 @@ try:
     from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
     from obstore.store import from_url
 except ModuleNotFoundError as error:
-    raise RuntimeUnavailable("pictures in buckets need obstore: pip install '.[s3]' in the clone") from error
+    raise RuntimeUnavailable(
+        "pictures in buckets need obstore: pip install '.[objects]' in the clone"
+    ) from error
 
 SCHEMES = ("s3",)
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")

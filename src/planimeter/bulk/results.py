@@ -94,9 +94,10 @@ class Results:
         """Return the keys of all pictures that are in a part."""
         return {key for name in self.place.names(MEASURED) for key in self._keys(name)}
 
-    def done_in(self, batch: str) -> set[str]:
-        """Return those that are in the parts of one batch."""
-        return {key for name in self.parts_of(batch) for key in self._keys(name)}
+    def rows_of(self, batch: str) -> list[Row]:
+        """Return what a tally counts of the pictures that are in the parts of one batch, and their keys."""
+        columns = ["key", "error_code", "percent_masked", "verdict"]
+        return [row for name in self.parts_of(batch) for row in self._rows(name, columns)]
 
     def parts_of(self, batch: str) -> list[str]:
         """Return the names of the parts of a batch."""

@@ -8,15 +8,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from planimeter.measurement import Rle
 
 __all__ = [
+    "Added",
     "Aimed",
+    "ChangeAnswer",
+    "Changes",
     "ClassColor",
     "ClassCoverage",
     "ClassOverlap",
     "ClassPercent",
     "ClassStatistics",
+    "Compared",
+    "Comparison",
     "ComparisonAnswer",
+    "CorrectedAnswer",
+    "CorrectedInstance",
+    "CorrectionAnswer",
+    "CorrectionList",
     "Counting",
     "Coverage",
+    "CoverageError",
     "Deleted",
     "Health",
     "HistogramBin",
@@ -25,14 +35,19 @@ __all__ = [
     "InstanceFigures",
     "InstanceList",
     "Interval",
+    "JobAnswer",
+    "JobLine",
+    "JobList",
     "LeftOut",
     "Lengths",
     "LineAnswer",
     "LineList",
+    "Loss",
     "LotAnswer",
     "LotLine",
     "LotList",
     "LotOfModel",
+    "MadeModel",
     "MeasurementAnswer",
     "MeasurementList",
     "MeasurementSummary",
@@ -54,7 +69,12 @@ __all__ = [
     "ProfileList",
     "ProfileUsed",
     "ProfileVersion",
+    "Progress",
+    "Recipe",
+    "Reclassed",
     "Region",
+    "RejectedInstance",
+    "Replaced",
     "Restored",
     "Rle",
     "Rule",
@@ -65,12 +85,16 @@ __all__ = [
     "Thresholds",
     "Timing",
     "TrainingData",
+    "TrainingPlan",
     "TrashList",
     "TrashedAnswer",
     "TrendAnswer",
     "TrendBucket",
     "TrendPoint",
+    "Validation",
     "VerdictCounts",
+    "VersionAnswer",
+    "VersionList",
 ]
 
 
@@ -78,6 +102,17 @@ class Answer(BaseModel):
     """A part of an answer. What a newer service says beside it is left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, protected_namespaces=())
+
+
+class Added(Answer):
+    """An object that was not found."""
+
+    mask: Rle | None = None
+    """COCO RLE of the picture's size, with compressed counts."""
+    polygon: list[list[tuple[float, float]]] | None = None
+    """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
+    it where its centre lies inside a part or on its edge."""
+    class_name: str = Field(alias="class")
 
 
 class Aimed(Answer):
@@ -91,6 +126,34 @@ class Aimed(Answer):
     """The least n for which t s / √n is at most that, with the t of n itself."""
     more: int
     """How many those are beside the ones that are there."""
+
+
+class ChangeAnswer(Answer):
+    """A version was put to use."""
+
+    made_at: datetime
+    made_by: str | None
+    version: str
+    sha256: str
+    before_version: str | None
+    before_sha256: str | None
+    job_id: str | None
+    """The job that made it; null where an earlier version was taken again."""
+
+
+class Changes(Answer):
+    """What is wrong with a list of instances."""
+
+    reject: list[int] = Field(default_factory=list)
+    """Ids of instances that are none."""
+    restore: list[int] = Field(default_factory=list)
+    """Ids of rejected ones that are some after all."""
+    reclass: "list[Reclassed]" = Field(default_factory=list)
+    """Other classes."""
+    add: "list[Added]" = Field(default_factory=list)
+    """What was missed; it gets ids that nothing had before."""
+    replace: "list[Replaced]" = Field(default_factory=list)
+    """Other masks."""
 
 
 class ClassColor(Answer):
@@ -155,6 +218,36 @@ class ClassStatistics(Answer):
     """Over all measurements; without the class counts as 0."""
 
 
+class Compared(Answer):
+    """One of the two models."""
+
+    name: str
+    version: str
+    sha256: str
+    score_threshold: float
+    coverage: "CoverageError"
+    f1: float
+    mask_ap50: float
+
+
+class Comparison(Answer):
+    """Both, on the same pictures."""
+
+    pictures: int
+    """That neither of the two learnt from."""
+    reason: str | None = None
+    """Why they were not compared; null where they were."""
+    new: "Compared | None" = None
+    in_use: "Compared | None" = None
+    """Null where no model was in use."""
+    difference: float | None = None
+    """Mean absolute error of the new one minus that of the one in use, in points."""
+    difference_interval: tuple[float, float] | None = None
+    """95 % of the differences that pictures drawn anew would give."""
+    better: Literal["new", "in_use", "undecided"] | None = None
+    """Which percentage is nearer to the truth, where that is more than chance."""
+
+
 class ComparisonAnswer(Answer):
     """Two measurements of the same picture."""
 
@@ -166,6 +259,78 @@ class ComparisonAnswer(Answer):
     """Every class that either model knows."""
     picture_url: str
     """The difference drawn: only the first #e69f00, only the second #56b4e9, both pale."""
+
+
+class CorrectedAnswer(Answer):
+    """What people corrected of a measurement; everything else of it stays as measured."""
+
+    number: int
+    """How many corrections there were."""
+    at: datetime
+    """Of the last correction."""
+    by: str | None
+    """Who made the last one: the name of the key; null where none is asked for."""
+    reviewed: bool
+    """Whether the last one said that all of the picture is right."""
+    coverage: "Coverage"
+    """Without intervals: the model's errors are not those of a person."""
+    instances: "list[CorrectedInstance]"
+    """By their ids."""
+    notes: "list[Note]" = Field(default_factory=list)
+    """What a careful reader must know of these figures."""
+    verdict: Literal["pass", "fail", "undecided"] | None = None
+    """By the same rules as the measured one."""
+    rules: "list[RuleResult]" = Field(default_factory=list)
+
+
+class CorrectedInstance(Answer):
+    """One object after corrections."""
+
+    id: int
+    """Stays the same in all corrections; the value of its pixels in the instance mask."""
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    """As the model gave it; 1 for what a person added."""
+    bbox: tuple[float, float, float, float]
+    """X, y, width, height in pixels."""
+    area_px: int
+    """Pixels of the mask."""
+    percent: float
+    """Area_px in percent of the pixels counted."""
+    area: float | None = None
+    """The same in the square of the scale's unit; null without a scale."""
+    mask: "Rle | Polygons | None" = None
+    origin: Literal["measured", "added", "changed"]
+    """Whether it is as measured, was added by a person, or got another class or mask."""
+
+
+class CorrectionAnswer(Answer):
+    """One correction."""
+
+    number: int
+    """1, 2, …"""
+    at: datetime
+    by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    reason: str
+    complete: bool
+    """Whether all of the picture was right after it."""
+    changes: "Changes"
+    """As they were sent, with all masks as run lengths."""
+    percent_masked: float | None
+    """After it, of what counted then."""
+    sha256: str
+    """Of all of it; the audit trail holds the same."""
+
+
+class CorrectionList(Answer):
+    """The corrections of one measurement."""
+
+    corrections: "list[CorrectionAnswer]"
+    """The first one first."""
+    rejected: "list[RejectedInstance]"
+    """What is rejected now; restore brings it back."""
 
 
 class Counting(Answer):
@@ -218,6 +383,20 @@ class Coverage(Answer):
     by_class: "list[ClassCoverage]"
     """Every class that the model knows, found or not. The one that the percentages are of has all pixels
     counted, and is in no other figure."""
+
+
+class CoverageError(Answer):
+    """The error of the percentage over a set of pictures, in percentage points."""
+
+    bias: float
+    """Mean of measured minus true."""
+    mean_absolute_error: float
+    limits_of_agreement: tuple[float, float]
+    """Bias ± 1.96 standard deviations: 95 %."""
+    bias_interval: tuple[float, float] | None = None
+    """95 % interval of the bias: bootstrap over pictures."""
+    mean_absolute_error_interval: tuple[float, float] | None = None
+    """95 % interval of the mean absolute error: bootstrap over pictures."""
 
 
 class Deleted(Answer):
@@ -310,6 +489,8 @@ class InstanceFigures(Answer):
 class InstanceList(Answer):
     """The instances of one measurement in numbers, by falling score."""
 
+    figures: Literal["measured", "corrected"]
+    """Whether they are as measured, or as corrected by people."""
     scale: "Scale | None"
     """How large a pixel is; null where nothing is known of it."""
     instances: "list[InstanceFigures]"
@@ -326,6 +507,60 @@ class Interval(Answer):
     """Split-conformal."""
     calibrated_on: str
     """The pictures whose truth was known."""
+
+
+class JobAnswer(Answer):
+    """A job, complete."""
+
+    id: str
+    state: Literal["queued", "running", "stopping", "stopped", "failed", "done"]
+    message: str
+    """Why it is in this state, where that is to be said."""
+    plan: "TrainingPlan"
+    created_at: datetime
+    created_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    progress: "Progress | None"
+    """Null until its process has told how far it is."""
+    url: str
+    """Relative to the address requested."""
+    losses: "list[Loss]"
+    """Over the steps: each the mean of some of them."""
+    validations: "list[Validation]"
+    said: list[str]
+    """The last lines of its log."""
+    made: "MadeModel | None"
+    """Null until there is a model."""
+    comparison: "Comparison | None"
+    """The new model beside the one that was in use when the job was begun, on pictures that neither learnt
+    from; null until both were compared."""
+
+
+class JobLine(Answer):
+    """A job in the list."""
+
+    id: str
+    state: Literal["queued", "running", "stopping", "stopped", "failed", "done"]
+    message: str
+    """Why it is in this state, where that is to be said."""
+    plan: "TrainingPlan"
+    created_at: datetime
+    created_by: str | None
+    """The name of the key; null where nobody was asked for one."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    progress: "Progress | None"
+    """Null until its process has told how far it is."""
+    url: str
+    """Relative to the address requested."""
+
+
+class JobList(Answer):
+    """The jobs, the newest first."""
+
+    jobs: "list[JobLine]"
 
 
 class LeftOut(Answer):
@@ -369,6 +604,12 @@ class LineAnswer(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     percent_masked: float | None
     """Null where nothing was found of the class that it would be of."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right."""
+    corrections: int
+    """How many there were."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none."""
     instance_count: int
     score_threshold: float
     kept_threshold: float | None
@@ -382,6 +623,17 @@ class LineList(Answer):
     count: int
     """How many match."""
     lines: "list[LineAnswer]"
+
+
+class Loss(Answer):
+    """The losses at one step."""
+
+    step: int
+    epoch: float
+    elapsed: float
+    """Seconds of training so far."""
+    rate: float | None = None
+    losses: dict[str, float]
 
 
 class LotAnswer(Answer):
@@ -454,6 +706,19 @@ class LotOfModel(Answer):
     """What a careful reader must know; programs read the codes."""
 
 
+class MadeModel(Answer):
+    """The model that a job made."""
+
+    name: str
+    version: str
+    sha256: str
+    """Of its network."""
+    data_sha256: str | None
+    """Of the content of what it learnt from."""
+    in_use: bool
+    """Whether it is the one that measures for this name now."""
+
+
 class MeasurementAnswer(Answer):
     """One measurement, complete."""
 
@@ -487,10 +752,17 @@ class MeasurementAnswer(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     """By the rules of that version of the profile; null where it has none."""
     coverage: "Coverage"
+    """As measured, whatever was corrected."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right, as it was measured or corrected."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none, and where percent_masked would be."""
     rules: "list[RuleResult]"
     """Of the profile, in its order."""
     instances: "list[Instance]"
-    """By falling score."""
+    """As measured, by falling score."""
+    corrected: "CorrectedAnswer | None"
+    """The figures after corrections; null where there were none."""
     notes: "list[Note]"
     """What a careful reader must know; programs read the codes."""
     overlay_url: str
@@ -547,6 +819,11 @@ class MeasurementSummary(Answer):
     verdict: Literal["pass", "fail", "undecided"] | None
     """By the rules of that version of the profile; null where it has none."""
     coverage: "Coverage"
+    """As measured, whatever was corrected."""
+    reviewed: bool
+    """Whether a person said that all of the picture is right, as it was measured or corrected."""
+    corrected_percent_masked: float | None
+    """After corrections; null where there were none, and where percent_masked would be."""
     instance_count: int
     overlay_url: str
     """Relative to the address requested."""
@@ -846,6 +1123,89 @@ class ProfileVersion(Answer):
     """Relative to the address requested."""
 
 
+class Progress(Answer):
+    """How far a job is."""
+
+    phase: str
+    """What is being done, in a word or two."""
+    step: int = 0
+    epoch: float = 0.0
+    fraction: float = 0.0
+    """Of the training, from 0 to 1."""
+    seconds: float = 0.0
+    """Of training so far."""
+    seconds_left: float | None = None
+    """Of training, where that can be told."""
+    losses: dict[str, float] = Field(default_factory=dict)
+    told_at: datetime
+    """When the process told this."""
+
+
+class Recipe(Answer):
+    """How to train.
+
+    Either `minutes` or `epochs` bounds it; an epoch sees each different picture once.
+    """
+
+    epochs: int = 60
+    """Times each different picture is seen; copies of one count as one."""
+    minutes: float | None = None
+    """Train this long instead of a number of epochs."""
+    patience: int | None = None
+    """Stop after this many validations without a better one; never unless given."""
+    freeze: bool = True
+    """Keep the backbone's first layers, up to stride 4, unless it starts from scratch."""
+    freeze_backbone: bool = False
+    """Keep the whole backbone: pyramid and heads alone learn, quicker; for going on from a model whose
+    backbone knows such pictures already."""
+    crop: int = 256
+    """Side of a training crop, in network pixels."""
+    least_zoom: float = 0.6
+    """How much smaller objects may be learnt than they are."""
+    most_zoom: float = 1.6
+    """How much larger objects may be learnt than they are."""
+    lighting: float = 0.3
+    """How far brightness, contrast and gamma vary, as lamps and exposures do."""
+    paste: float = 0.0
+    """How often a crop that shows no object gets one of another picture pasted onto it, each class as often
+    as any other: for rare classes, and many pictures free of them."""
+    batch: int = 8
+    """Crops in one step."""
+    learning_rate: float = 0.0006
+    """Peak rate of AdamW; warm-up, then a cosine to zero."""
+    weight_decay: float = 0.001
+    """Decoupled weight decay of AdamW."""
+    warmup: int = 150
+    """Steps until the peak rate."""
+    average: float = 0.998
+    """Decay of the running average of the weights, after a warm-up."""
+    arithmetic: Literal["auto", "f32", "bf16", "f16"] = "auto"
+    """Of the forward pass: auto is bf16 where the machine computes it faster, else f32."""
+    validation_fraction: float = 0.1
+    """Share of the pictures kept for validation."""
+    folds: int | None = None
+    """Instead of a validation part: train this many models first, each without its share of the pictures,
+    to choose the thresholds and tell the error on pictures that none of them saw; then one on all."""
+    keep_together: str | None = None
+    """Pictures whose file names agree in what this regular expression finds, such as 'part(\\d+)', stay on
+    one side of the split."""
+    validate_every: float = 6.0
+    """Minutes between two validations."""
+    save_every: float = 3.0
+    """Minutes between two checkpoints."""
+    seed: int = 0
+    """Seed of the split, the weights and the crops."""
+    workers: int = 2
+    """Processes that prepare crops."""
+
+
+class Reclassed(Answer):
+    """Another class for an object."""
+
+    id: int
+    class_name: str = Field(alias="class")
+
+
 class Region(Answer):
     """A part of a picture: polygons in its pixels, each a list of corners [x, y].
 
@@ -857,6 +1217,29 @@ class Region(Answer):
     """What counts; without any polygon here, all but what is excluded."""
     exclude: list[list[tuple[float, float]]] = Field(default_factory=list)
     """What does not."""
+
+
+class RejectedInstance(Answer):
+    """An object that was rejected."""
+
+    id: int
+    class_name: str = Field(alias="class")
+    class_id: int
+    score: float
+    origin: Literal["measured", "added", "changed"]
+    mask: Rle
+    """All of it, whatever of the picture counts."""
+
+
+class Replaced(Answer):
+    """Another mask for an object: one that was cut, erased, painted on or joined with another."""
+
+    mask: Rle | None = None
+    """COCO RLE of the picture's size, with compressed counts."""
+    polygon: list[list[tuple[float, float]]] | None = None
+    """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
+    it where its centre lies inside a part or on its edge."""
+    id: int
 
 
 class Restored(Answer):
@@ -988,9 +1371,32 @@ class TrainingData(Answer):
     instances: int
     started_from: str = ""
     """The model whose weights training started from."""
+    sha256: str | None = None
+    """Of the content of those pictures and their labels; the same data have the same. Absent in packs made
+    before it existed."""
     pixel_size_um: float | None = None
     """Side of a pixel of the pictures, in micrometres, at the scale that the network knows; absent where it
     is not known. A picture whose own is known is scaled by what the two differ."""
+
+
+class TrainingPlan(Answer):
+    """What a person asks of a training."""
+
+    kind: Literal["training"] = "training"
+    data: str
+    """Name of a file or folder of labelled pictures in the folder that --training-data names."""
+    name: str
+    """Name of the model that is to be made: of one that there is for a new version of it, or a new one."""
+    version: str | None = None
+    """Its version; unless given, the one after that of the model of this name."""
+    start_from: str | None = None
+    """Name of a model to start from; unless given, the one called `name`, else ImageNet."""
+    shortest_edge: int | None = None
+    """Shorter side of a picture in the network, in pixels; unless given, that of `start_from`."""
+    minutes: float | None = None
+    """How long to train; 60 where neither this nor the recipe says."""
+    recipe: "Recipe | None" = None
+    """How to train, where that is to differ from the defaults."""
 
 
 class TrashList(Answer):
@@ -1076,6 +1482,19 @@ class TrendPoint(Answer):
     """The classes found."""
 
 
+class Validation(Answer):
+    """The figures of one validation during training."""
+
+    step: int
+    epoch: float
+    elapsed: float
+    mask_ap: float
+    mask_ap50: float
+    f1: float
+    bias: float
+    mean_absolute_error: float
+
+
 class VerdictCounts(Answer):
     """How many measurements have which verdict by the rules of the profiles that they were measured by."""
 
@@ -1084,3 +1503,27 @@ class VerdictCounts(Answer):
     undecided: int
     without: int
     """Measured without a profile, or by one without rules."""
+
+
+class VersionAnswer(Answer):
+    """A version of a model that is here."""
+
+    key: str
+    """What it is put to use by."""
+    version: str
+    title: str
+    sha256: str
+    """Of its network."""
+    data_sha256: str | None
+    """Of the content of what it learnt from; null where it does not say."""
+    in_use: bool
+    bundled: bool
+
+
+class VersionList(Answer):
+    """The versions of a model that are here, the one in use first, and what was put to use when."""
+
+    model: str
+    versions: "list[VersionAnswer]"
+    changes: "list[ChangeAnswer]"
+    """The last one first."""

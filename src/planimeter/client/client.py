@@ -16,6 +16,7 @@ from planimeter.client.answers import (
 from planimeter.client.files import Downloads
 from planimeter.client.many import Many
 from planimeter.client.measurements import Measurements
+from planimeter.client.training import Trainings
 from planimeter.client.transport import Transport, place
 from planimeter.errors import NotReady
 
@@ -30,6 +31,7 @@ HERE = "http://127.0.0.1:8000"
 LEFT_OUT = {
     ("get", "/api/v1/measurements/coco"): "export_many with the format coco gives the same",
     ("get", "/api/v1/measurements/{id}/coco"): "export with the format coco gives it, and says more",
+    ("get", "/api/v1/audit"): "planimeter audit export writes it, and verifies it",
     ("get", "/metrics"): "for Prometheus",
     ("get", "/healthz"): "for supervisors; ready asks more",
 }
@@ -38,7 +40,7 @@ OTHER_PROTOCOLS = ("/v2", "/label-studio")
 """Where the service speaks as programs of others ask."""
 
 
-class Client(Measurements, Many, Downloads):
+class Client(Measurements, Many, Downloads, Trainings):
     """A running service, this machine's own unless another address is given. Safe to use from many threads.
 
     >>> client = Client("http://lab-pc:8000", key="pm_…")  # doctest: +SKIP

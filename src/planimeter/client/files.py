@@ -43,11 +43,11 @@ class Downloads:
         """Return the picture of a comparison."""
         return self._bytes("/comparisons/picture", {"first": first, "second": second, **options})
 
-    def export(self, id_: str, format: str, **options: Unpack[asked.ThresholdOptions]) -> bytes:  # noqa: A002
+    def export(self, id_: str, format: str, **options: Unpack[asked.ExportOptions]) -> bytes:  # noqa: A002
         """Return a measurement as a file for another program; docs/exports.md lists the formats."""
         return self._bytes(f"{MEASUREMENTS}{place(id_)}/export", {"format": format, **options})
 
-    def export_many(self, to: To, format: str, **filters: Unpack[asked.FilterOptions]) -> Path:  # noqa: A002
+    def export_many(self, to: To, format: str, **filters: Unpack[asked.ManyExportOptions]) -> Path:  # noqa: A002
         """Write the measurements that match to a file for another program: a json or a zip, as the format has it."""
         return self._transport.save(f"{MEASUREMENTS}/export", {"format": format, **filters}, Path(to))
 
@@ -58,6 +58,10 @@ class Downloads:
     def archive(self, to: To, **filters: Unpack[asked.ArchiveOptions]) -> Path:
         """Write a zip of the pictures of the measurements that match."""
         return self._transport.save(f"{MEASUREMENTS}/zip", filters, Path(to))
+
+    def reviewed_dataset(self, to: To, **options: Unpack[asked.DatasetOptions]) -> Path:
+        """Write the pictures that people reviewed to a COCO data set; with the format zip, the pictures too."""
+        return self._transport.save("/datasets/reviewed", options, Path(to))
 
     def _bytes(self, path: str, options: Mapping[str, Any]) -> bytes:
         return self._transport.call("GET", path, options, headers=ANYTHING).body

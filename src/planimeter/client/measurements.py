@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from planimeter.client.answers import (
     ComparisonAnswer,
+    CorrectionAnswer,
+    CorrectionList,
     InstanceFigures,
     InstanceList,
     MeasurementAnswer,
@@ -18,7 +20,7 @@ from planimeter.client.pictures import Picture, picture_bytes
 from planimeter.client.transport import Files, Transport, place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -68,7 +70,7 @@ class Measurements:
         options = {"for_good": for_good}
         self._transport.call("DELETE", f"{MEASUREMENTS}{place(id_)}", options, repeatable=False)
 
-    def instances(self, id_: str, **options: Unpack[asked.ThresholdOptions]) -> list[InstanceFigures]:
+    def instances(self, id_: str, **options: Unpack[asked.FiguresOptions]) -> list[InstanceFigures]:
         """Return the instances of a measurement in numbers: sizes, diameters, circularity."""
         path = f"{MEASUREMENTS}{place(id_)}/instances"
         return self._transport.read(InstanceList, "GET", path, options=options).instances
@@ -86,6 +88,41 @@ class Measurements:
         """Compare two measurements of the same picture."""
         options = {"first": first, "second": second}
         return self._transport.read(ComparisonAnswer, "GET", "/comparisons", options=options)
+
+    # ---- What people correct of it
+
+    def correct(
+        self,
+        id_: str,
+        *,
+        after: int,
+        reject: Sequence[int] = (),
+        restore: Sequence[int] = (),
+        reclass: Sequence[Mapping[str, object]] = (),
+        add: Sequence[Mapping[str, object]] = (),
+        replace: Sequence[Mapping[str, object]] = (),
+        reason: str = "",
+        complete: bool = False,
+    ) -> MeasurementAnswer:
+        """Correct a measurement: all of it or nothing; what was measured stays as it is.
+
+        `after` is how many corrections you have seen; where there are others, `CorrectedMeanwhile` is raised. With
+        `complete`, all of the picture is right now.
+        """
+        changes = {"reject": reject, "restore": restore, "reclass": reclass, "add": add, "replace": replace}
+        document = {
+            "after": after,
+            **{name: [*entries] for name, entries in changes.items()},
+            "reason": reason,
+            "complete": complete,
+        }
+        path = f"{MEASUREMENTS}{place(id_)}/corrections"
+        return self._transport.read(MeasurementAnswer, "POST", path, document=document, repeatable=False)
+
+    def corrections(self, id_: str) -> list[CorrectionAnswer]:
+        """Return the corrections of a measurement, the first one first."""
+        path = f"{MEASUREMENTS}{place(id_)}/corrections"
+        return self._transport.read(CorrectionList, "GET", path).corrections
 
     # ---- What people say of it, and how it is read
 

@@ -5,6 +5,33 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 
+class AnswerOptions(TypedDict, total=False):
+    """How an answer is written."""
+
+    mask_format: Literal["rle", "polygon", "none"] | None
+    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
+
+
+class AuditOptions(TypedDict, total=False):
+    """Which entries of the audit trail."""
+
+    after: int | None
+    """Only entries after this sequence: the cursor."""
+    measurement: str | None
+    """Only those of this measurement."""
+    limit: int | None
+    """How many; without it all of them."""
+
+
+class DatasetOptions(TypedDict, total=False):
+    """Options of a data set."""
+
+    model: str | None
+    """Only pictures that this model measured."""
+    format: Literal["coco", "zip"] | None
+    """The COCO json alone, with a coco_url for each picture, or a zip of it and the pictures."""
+
+
 class DeletingOptions(TypedDict, total=False):
     """Options of deleting one measurement."""
 
@@ -31,6 +58,8 @@ class FilterOptions(TypedDict, total=False):
     """Only those measured by the profile of this name, in any of its versions."""
     verdict: Literal["pass", "fail", "undecided"] | None
     """Only those whose rules say this."""
+    reviewed: bool | None
+    """Only those that a person said are right, or only the others."""
     model: str | None
     """Only those of this model."""
     class_: str | None
@@ -45,6 +74,14 @@ class FilterOptions(TypedDict, total=False):
     """Only those with at least so many percent masked."""
     max_percent: float | None
     """Only those with at most so many percent masked."""
+
+
+class GivenFigures(TypedDict, total=False):
+    """Which figures an answer carries; it says so itself, too."""
+
+    figures: Literal["measured", "corrected"] | None
+    """As measured, or as corrected; where nothing was corrected, as measured then too. The answer says
+    which it carries."""
 
 
 class LotListOptions(TypedDict, total=False):
@@ -62,6 +99,14 @@ class LotOptions(TypedDict, total=False):
     within: float | None
     """Percentage points to either side of the mean that the 95 % confidence interval is to reach at most:
     how many more pictures that needs is told. Without it, a tenth of the mean."""
+
+
+class NamedPictures(TypedDict, total=False):
+    """How pictures are called."""
+
+    pictures: Literal["uploaded", "stored"] | None
+    """How the file calls pictures: as they were uploaded, or as they are stored and as the archive of
+    pictures calls them, with the id of the measurement: so corrections find their way back."""
 
 
 class ScaleOptions(TypedDict, total=False):
@@ -88,13 +133,6 @@ class VersionOptions(TypedDict, total=False):
 
     version: int | None
     """An earlier version, also of a profile that was deleted; without it, what it says now."""
-
-
-class ArchiveOptions(FilterOptions, total=False):
-    """Options of the archive of pictures."""
-
-    content: Literal["overlay", "mask", "image"] | None
-    """The drawn pictures, the masks, or the pictures as uploaded."""
 
 
 class DeleteOptions(FilterOptions, total=False):
@@ -126,26 +164,6 @@ class DifferenceOptions(TypedDict, total=False):
     """PNG is exact, JPEG small."""
 
 
-class ExportOptions(ThresholdOptions, total=False):
-    """Options of one measurement as a file for another program."""
-
-
-class InstancesOptions(ThresholdOptions, total=False):
-    """Options of listing the instances of one measurement."""
-
-
-class ManyExportOptions(FilterOptions, total=False):
-    """Options of many measurements as a file for another program."""
-
-
-class MaskOptions(ThresholdOptions, total=False):
-    """Options of the mask picture."""
-
-    kind: Literal["binary", "class", "instance"] | None
-    """0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where masks overlap,
-    the higher score wins."""
-
-
 class OrderOptions(FilterOptions, total=False):
     """Which measurements, in which order."""
 
@@ -167,15 +185,6 @@ class OrderOptions(FilterOptions, total=False):
     """What to sort by; with a minus it falls. What is equal there goes by time."""
 
 
-class OverlayOptions(ThresholdOptions, total=False):
-    """Options of the drawn picture."""
-
-    style: Literal["fill", "outline", "splash"] | None
-    """Masks filled, only outlined, or in colour on the grey picture (splash)."""
-    format: Literal["png", "jpeg"] | None
-    """PNG is exact, JPEG small."""
-
-
 class StatisticsOptions(FilterOptions, total=False):
     """Options of the statistics."""
 
@@ -188,6 +197,21 @@ class TrendOptions(FilterOptions, total=False):
 
     buckets: int | None
     """The most stretches of time to sum up in."""
+
+
+class ArchiveOptions(FilterOptions, GivenFigures, total=False):
+    """Options of the archive of pictures."""
+
+    content: Literal["overlay", "mask", "image"] | None
+    """The drawn pictures, the masks, or the pictures as uploaded."""
+
+
+class CocoOptions(FilterOptions, GivenFigures, total=False):
+    """Options of one COCO data set."""
+
+
+class FiguresOptions(ThresholdOptions, GivenFigures, total=False):
+    """Options of what carries the figures of one measurement."""
 
 
 class LinesOptions(OrderOptions, total=False):
@@ -203,11 +227,8 @@ class ListOptions(OrderOptions, total=False):
     """Options of listing measurements."""
 
 
-class ReadOptions(ThresholdOptions, total=False):
+class ReadOptions(AnswerOptions, ThresholdOptions, total=False):
     """Options of reading one measurement."""
-
-    mask_format: Literal["rle", "polygon", "none"] | None
-    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
 
 
 class RegionOptions(TypedDict, total=False):
@@ -242,8 +263,37 @@ class TableOptions(OrderOptions, total=False):
     excel_semicolon has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."""
 
 
-class UploadOptions(TypedDict, total=False):
-    """Options of measuring a picture."""
+class InstancesOptions(FiguresOptions, total=False):
+    """Options of listing the instances of one measurement."""
+
+
+class ManyExportOptions(FilterOptions, GivenFigures, NamedPictures, total=False):
+    """Options of many measurements as a file for another program."""
+
+
+class MaskOptions(FiguresOptions, total=False):
+    """Options of the mask picture."""
+
+    kind: Literal["binary", "class", "instance"] | None
+    """0 and 255; or the class id of each pixel (8 bit); or its instance id (16 bit). Where masks overlap,
+    the higher score wins."""
+
+
+class OverlayOptions(FiguresOptions, total=False):
+    """Options of the drawn picture."""
+
+    style: Literal["fill", "outline", "splash"] | None
+    """Masks filled, only outlined, or in colour on the grey picture (splash)."""
+    format: Literal["png", "jpeg"] | None
+    """PNG is exact, JPEG small."""
+
+
+class ExportOptions(FiguresOptions, NamedPictures, total=False):
+    """Options of one measurement as a file for another program."""
+
+
+class PictureOptions(TypedDict, total=False):
+    """How a picture is measured, and what is said of it."""
 
     lot: str | None
     """The lot that the picture belongs to; at most 100 characters."""
@@ -284,8 +334,11 @@ class UploadOptions(TypedDict, total=False):
     region_mask: bytes
     """A picture of the same size whose pixels count where they are not black: a second file in a form, else
     its base64."""
-    mask_format: Literal["rle", "polygon", "none"] | None
-    """How the answer gives the mask of each instance; the record keeps the exact RLE."""
+
+
+class UploadOptions(AnswerOptions, PictureOptions, total=False):
+    """Options of measuring a picture."""
+
     model: str | None
     """Name of the model; without it, the default of the service."""
     whole: bool | None

@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from typing import Any
 from planimeter.errors import InvalidOption, RuntimeUnavailable, Unreachable
 from planimeter.runtimes.cores import available
 
-PATIENCE = 5.0
-"""Seconds for each of the two steps in which a cluster must answer."""
+PATIENCE = 9.0
+"""Seconds in which a cluster must have answered."""
 LOOPBACK = "127.0.0.1"
 CLIENT_PORT, CLUSTER_PORT = 10001, 6379
 """Ray's own, of addresses with ray:// and without."""
@@ -56,12 +57,12 @@ def connected(*, cpus: int | None = None, dashboard: bool = False) -> Iterator[C
         with _started(cpus or available(), dashboard=dashboard) as cluster:
             yield cluster
         return
-    shown = _shown(address)
+    shown, until = _shown(address), time.monotonic() + PATIENCE
     if address != "auto":
         _check_listening(address, shown)
     import ray  # noqa: PLC0415 - an extra, and its environment is set above
 
-    context = _joined(address, shown)
+    context = _joined(shown, until)
     try:
         yield Cluster(shown, _page(context))
     finally:
@@ -82,22 +83,28 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
 
     folder = tempfile.mkdtemp(prefix="planimeter-ray-")
     try:
-        context = ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=dashboard,
-            dashboard_host=LOOPBACK,
-            _temp_dir=folder,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-        )
+        try:
+            context = ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=dashboard,
+                dashboard_host=LOOPBACK,
+                _temp_dir=folder,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+        except Exception as error:  # whatever Ray raises where its processes did not come up
+            raise RuntimeUnavailable(
+                f"Ray could not be started on this machine ({type(error).__name__}); it may have too much to do, or too "
+                "little memory: try again, or join a cluster with RAY_ADDRESS"
+            ) from error
         yield Cluster("this machine", _page(context), here=True)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _joined(address: str, shown: str) -> Any:
+def _joined(shown: str, until: float) -> Any:
     """Join a cluster that listens; Ray itself would wait for more than a minute for one that says nothing."""
     import ray  # noqa: PLC0415 - an extra
 
@@ -106,13 +113,13 @@ def _joined(address: str, shown: str) -> Any:
 
     def join() -> None:
         try:
-            answered.append(ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
+            answered.append(ray.init(address=shown, log_to_driver=False, logging_level=logging.ERROR))
         except BaseException as error:  # noqa: BLE001  handed to the thread that waits
             failed.append(error)
 
     joining = threading.Thread(target=join, name="ray-join", daemon=True)
     joining.start()
-    joining.join(PATIENCE)
+    joining.join(max(1.0, until - time.monotonic()))
     if answered:
         return answered[0]
     reason = type(failed[0]).__name__ if failed else f"nothing for {PATIENCE:.0f} s"
@@ -125,7 +132,7 @@ def _joined(address: str, shown: str) -> Any:
 def _check_listening(address: str, shown: str) -> None:
     host, port = _host_and_port(address, shown)
     try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
+        socket.create_connection((host, port), timeout=PATIENCE / 2).close()
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it gave no answer"
         raise Unreachable(

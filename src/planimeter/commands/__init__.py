@@ -11,6 +11,8 @@ COMMANDS = {
     "serve": "Start the service: the page and the REST API.",
     "measure": "Measure pictures, or all pictures in folders.",
     "watch": "Have the pictures that appear in a folder measured by a running service.",
+    "export": "Write measurements of a service to a file for another program.",
+    "corrections": "Bring back what people corrected of measurements in another program.",
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",
     "train": "Train a model on labelled pictures.",

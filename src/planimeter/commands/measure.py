@@ -14,7 +14,7 @@ from planimeter.bulk.task import Engine, Task
 from planimeter.commands.measure_bulk import PLACE, PlaceGiven, check_together, measure_into_tables
 from planimeter.commands.measure_exports import exporting
 from planimeter.commands.measure_profile import ask, check_verdict, status_of
-from planimeter.commands.options import options_of
+from planimeter.commands.options import FolderHere, options_of
 from planimeter.commands.results import OutputFormat, Result, keeping, printing, read_done
 from planimeter.commands.stopping import stopping_by_signal
 from planimeter.details import NOTHING_SAID, Details
@@ -52,7 +52,7 @@ MOST_NAMED = 8
 )
 @click.option(
     "--output-folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderHere(),
     help="Write the drawn pictures there.",
 )
 @click.option(

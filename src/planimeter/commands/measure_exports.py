@@ -109,7 +109,7 @@ def target_of(kind: ExportFormat, folder: Path, stem: str) -> Path:
 
 
 def _whole(kind: ExportFormat, folder: Path) -> Path:
-    return folder / f"{kind}.json"
+    return folder / (FORMATS[kind].whole or f"{kind}{FORMATS[kind].ending}")
 
 
 def _place(picture: Path, folder: Path) -> str:

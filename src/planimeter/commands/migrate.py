@@ -12,6 +12,7 @@ from planimeter.commands.options import flag, options_of
 from planimeter.settings import Settings
 from planimeter.store.engine import shown
 from planimeter.store.moving import Moved, Places, Tell, move
+from planimeter.store.places import shown as shown_place
 
 _HASH_DIGITS = 12
 
@@ -25,8 +26,10 @@ class Destination(BaseModel):
         None,
         description="The new database, an empty one: postgresql+psycopg://user:password@host/name or sqlite:///path.",
     )
-    to_upload_folder: Path | None = Field(None, description="The new folder of uploaded pictures.")
-    to_output_folder: Path | None = Field(None, description="The new folder of drawn pictures and masks.")
+    to_upload_folder: Path | str | None = Field(
+        None, description="Where uploaded pictures go: a folder, or s3://bucket/prefix, gs://… or az://…."
+    )
+    to_output_folder: Path | str | None = Field(None, description="Where drawn pictures and masks go.")
 
 
 @click.command()
@@ -95,8 +98,8 @@ def _print(moved: Moved, target: Places) -> None:
         click.echo(f"{moved.left:,} files that belong to no measurement were left in the old folders.")
     places = {
         "database": shown(target.database),
-        "upload_folder": target.upload_folder,
-        "output_folder": target.output_folder,
+        "upload_folder": shown_place(target.upload_folder),
+        "output_folder": shown_place(target.output_folder),
     }
     click.echo("The service finds it by")
     for name, place in places.items():

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from planimeter.settings import Settings
+from planimeter.store.object_urls import is_url
 
 Result = TypeVar("Result")
 
@@ -99,7 +100,32 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Result]], Ca
     )
 
 
+class _FolderOrUrl(click.Path):
+    """A path, or the URL of a place elsewhere, which is left as it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Make a path of what is none but a URL."""
+        return value if isinstance(value, str) and is_url(value) else super().convert(value, param, ctx)
+
+
+class FolderHere(click.Path):
+    """A folder of this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a URL, of which a folder of a strange name would be made."""
+        if isinstance(value, str) and is_url(value):
+            self.fail(
+                "a folder of this machine is wanted; planimeter serve keeps files by such URLs", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
 def _parameter_type(annotation: Any) -> Any:
+    if get_origin(annotation) in {Union, UnionType} and {*get_args(annotation)} - {NoneType} == {Path, str}:
+        return _FolderOrUrl(path_type=Path)
     if get_origin(annotation) in {Union, UnionType}:
         annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
     if get_origin(annotation) is Annotated:

@@ -33,6 +33,7 @@ from planimeter.service.tunnel import open_tunnel
 from planimeter.service.workers import models_on
 from planimeter.settings import Inference, Settings
 from planimeter.store import Store
+from planimeter.store.places import shown
 
 
 @click.command()
@@ -139,8 +140,8 @@ def announce(
         "Public": public_url,
         "Model": f"{info.name} {info.version}, {info.runtime} {info.precision} on {info.device}",
         "Workers": cluster and f"Ray on {cluster.address}{page}",
-        "Uploads": settings.upload_folder.absolute(),
-        "Outputs": settings.output_folder.absolute(),
+        "Uploads": shown(settings.upload_folder),
+        "Outputs": shown(settings.output_folder),
         "Tells": ", ".join(told),
         "Try": f"curl -F image=@picture.png {public_url or url}/api/v1/measurements",
     }

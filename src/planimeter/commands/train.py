@@ -13,12 +13,23 @@ from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
 from planimeter.evaluation import Metrics
 from planimeter.labels import read_labels
+from planimeter.service.learning_from import write_reviewed
+from planimeter.service.reviewed import LABELS
+from planimeter.settings import Settings
+from planimeter.store import Store
 from planimeter.training.plan import IMAGENET, WORK_FOLDER, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
+from planimeter.training.reviews import REVIEWS, read_reviews
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.argument("data", type=click.Path(path_type=Path, exists=True), required=False)
+@click.option(
+    "--from-reviewed",
+    is_flag=True,
+    help="Learn from the pictures that people reviewed in a service of what the model --start-from measured, instead "
+    "of DATA; --database and --upload-folder say where they are.",
+)
 @click.option(
     "--images", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of the pictures."
 )
@@ -51,10 +62,12 @@ from planimeter.training.recipe import Recipe, Status
 )
 @click.option("--infer-with-cpu", is_flag=True, help="Train on the CPU even where a GPU could.")
 @report_pictures
+@options_of(Settings, "where", only=("database", "upload_folder", "output_folder"))
 @options_of(PackPlan, "plan")
 @options_of(Recipe, "recipe")
 def train(
-    data: Path,
+    data: Path | None,
+    from_reviewed: bool,
     images: Path | None,
     validation: Path | None,
     validation_images: Path | None,
@@ -63,6 +76,7 @@ def train(
     work_folder: Path | None,
     infer_with_cpu: bool,
     pictures: bool,
+    where: Settings,
     plan: PackPlan,
     recipe: Recipe,
 ) -> None:
@@ -75,6 +89,13 @@ def train(
     """
     run = needed("planimeter.training.run").run
     console = Console()
+    work_folder = work_folder or WORK_FOLDER / plan.name
+    if from_reviewed == (data is not None):
+        raise click.UsageError(
+            "learn from DATA or, with --from-reviewed, from what people reviewed: give one of them"
+        )
+    if data is None:
+        data = _reviewed(plan, where, work_folder)
     labelled = read_labels(data, images, leave_out_broken=leave_out is not None)
     for line in understood(labelled):
         console.print(line)
@@ -82,7 +103,7 @@ def train(
         data=data,
         plan=plan,
         recipe=recipe,
-        work_folder=work_folder or WORK_FOLDER / plan.name,
+        work_folder=work_folder,
         images=images,
         validation=validation,
         validation_images=validation_images,
@@ -90,6 +111,7 @@ def train(
         backbone_weights=backbone_weights,
         cpu_only=infer_with_cpu,
         pictures=pictures,
+        reviewed=read_reviews(data.parent) if from_reviewed else {},
     )
     with _Report(console) as report:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -99,6 +121,22 @@ def train(
         except Stopped as stopped:
             console.print(f"stopped at step {stopped.step}; the same command goes on from there")
             raise click.exceptions.Exit(130) from stopped
+
+
+def _reviewed(plan: PackPlan, where: Settings, work_folder: Path) -> Path:
+    """Return the labels of the reviewed pictures, copied into the work folder; a training that goes on has its own."""
+    if plan.start_from is None:
+        raise click.UsageError(
+            "--from-reviewed needs --start-from: the model whose measurements people reviewed"
+        )
+    folder = work_folder / "data"
+    if (folder / LABELS).is_file() and (folder / REVIEWS).is_file():
+        return folder / LABELS
+    store = Store.open(where.database, where.upload_folder, where.output_folder)
+    try:
+        return write_reviewed(store, plan.start_from, folder)
+    finally:
+        store.close()
 
 
 class _Report:

@@ -20,7 +20,7 @@ def of_one(source: Source) -> dict[str, Any]:
             "description": f"{image.filename}, {source.figures} figures; measured by {model.name} {model.version}",
             **source.facts,
         },
-        "images": [{"id": 1, "file_name": source.picture, "width": image.width, "height": image.height}],
+        "images": [{"id": 1, "file_name": source.name, "width": image.width, "height": image.height}],
         "categories": [
             {"id": entry.class_id, "name": entry.class_name} for entry in measurement.coverage.by_class
         ],
@@ -71,7 +71,7 @@ def _image(source: Source, id_: int) -> dict[str, Any]:
     when = source.created_at
     return {
         "id": id_,
-        "file_name": source.picture,
+        "file_name": source.name,
         "width": image.width,
         "height": image.height,
         "date_captured": when.isoformat(timespec="milliseconds") if when else None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from planimeter.corrections import Figures
-from planimeter.exports import coco
+from planimeter.exports import coco, cvat
 from planimeter.exports.archive import Archive
 from planimeter.exports.formats import (
     COVERAGE_COLUMNS,
@@ -47,6 +47,8 @@ def write_many(kind: ExportFormat, sources: Iterable[Source]) -> Iterator[bytes]
     """Yield, piece by piece, the export of many pictures: one json where the format has that, else a zip."""
     if kind == "coco":
         return (piece.encode() for piece in coco.of_many(sources))
+    if kind == "cvat":
+        return (piece.encode() for piece in cvat.of_many(sources, FORMATS[kind].cannot_carry))
     if kind == "label_studio":
         return _listed(kind, sources)
     return _archive(kind, sources, [])
@@ -56,7 +58,7 @@ def name_of_many(kind: ExportFormat, figures: Figures = "measured") -> tuple[str
     """Return the name and the media type of an export of many pictures."""
     name = f"measurements_{'' if figures == 'measured' else 'corrected_'}{kind}"
     if FORMATS[kind].one_file:
-        return f"{name}.json", "application/json"
+        return f"{name}{FORMATS[kind].ending}", FORMATS[kind].media_type
     return f"{name}.zip", "application/zip"
 
 

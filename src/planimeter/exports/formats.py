@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
-from planimeter.exports import coco, fiji, geojson, label_studio, labelme, yolo
+from planimeter.exports import coco, cvat, fiji, geojson, label_studio, labelme, yolo
 from planimeter.exports.source import Change, Source, change_of
 from planimeter.labels.entries import ObjectEntry
 from planimeter.measuring.table import Cell
 
-ExportFormat = Literal["coco", "geojson", "fiji", "labelme", "label_studio", "yolo"]
+ExportFormat = Literal["coco", "cvat", "geojson", "fiji", "labelme", "label_studio", "yolo"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Format:
     """Returns the objects of what was written, as they are read as labels."""
     one_file: bool = False
     """Whether all pictures of an export are in one file."""
+    ending: str = ".json"
+    """Of that one file."""
+    whole: str = ""
+    """What it is called in a folder, where its program expects a name."""
     folder: str = ""
     """Where the files of an export of several pictures are."""
 
@@ -45,6 +49,19 @@ FORMATS: dict[ExportFormat, Format] = {
         lambda source, _: coco.of_one(source),
         coco.read,
         one_file=True,
+    ),
+    "cvat": Format(
+        "CVAT for images 1.1",
+        "_cvat.xml",
+        "application/xml",
+        "Masks are carried exactly, with holes, parts and overlaps. Scores are not carried: in CVAT they would be an "
+        "attribute of the label. The task in CVAT needs labels of the same names, and pictures that are called as the "
+        "file calls them; the picture does not come along.",
+        lambda source, _: cvat.of_one(source, FORMATS["cvat"].cannot_carry),
+        cvat.read,
+        one_file=True,
+        ending=".xml",
+        whole="annotations.xml",
     ),
     "geojson": Format(
         "GeoJSON for QuPath",

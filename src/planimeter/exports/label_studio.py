@@ -28,7 +28,7 @@ def write(source: Source) -> dict[str, Any]:
     """
     measurement = source.measurement
     return {
-        "data": {"image": source.picture},
+        "data": {"image": source.name},
         "annotations": [
             {
                 "result": [_region(source, instance, mask) for instance, mask in source.objects if mask.area],

@@ -23,7 +23,7 @@ def write(source: Source) -> dict[str, Any]:
         "version": VERSION,
         "flags": {},
         "shapes": [shape for instance, mask in source.objects for shape in _shapes(instance, trim(mask))],
-        "imagePath": source.picture,
+        "imagePath": source.name,
         "imageData": None,
         "imageHeight": height,
         "imageWidth": width,

@@ -38,6 +38,15 @@ class Source:
     """Whether a person said that all of the picture is right."""
     url: str | None = None
     """Where the picture can be had, for readers of the export."""
+    stored: str | None = None
+    """What the archive of pictures calls its picture, with the id of the measurement."""
+    by_stored_name: bool = False
+    """Whether the export calls it so too."""
+
+    @property
+    def name(self) -> str:
+        """What the export calls the picture."""
+        return self.stored if self.by_stored_name and self.stored else self.picture
 
     @property
     def facts(self) -> dict[str, Any]:

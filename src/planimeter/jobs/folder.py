@@ -127,8 +127,11 @@ class JobFolder:
         return _read(self.path / "end.json", End)
 
     def begin(self) -> None:
-        """Forget how an earlier process ended."""
-        (self.path / "end.json").unlink(missing_ok=True)
+        """Forget how an earlier process ended; raises StoreFailed."""
+        try:
+            (self.path / "end.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreFailed(f"{self.path / 'end.json'} cannot be removed: {error.strerror}") from error
 
     def compared(self, comparison: Comparison) -> None:
         """Write how the new model does beside the one in use."""

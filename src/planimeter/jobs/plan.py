@@ -1,13 +1,14 @@
 """What a training job is asked for, and what it becomes for the training itself."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planimeter.packs.manifest import NAME_PATTERN
-from planimeter.training.plan import Job, PackPlan
+from planimeter.training.plan import Job, PackPlan, Review
 from planimeter.training.recipe import Recipe
 
 REVIEWED = "reviewed"
@@ -23,7 +24,8 @@ class TrainingPlan(BaseModel):
     kind: Literal["training"] = "training"
     data: str = Field(
         max_length=200,
-        description="Name of a file or folder of labelled pictures in the folder that --training-data names.",
+        description="Name of a file or folder of labelled pictures in the folder that --training-data names; or "
+        "reviewed, for the pictures that people reviewed of what the model to start from measured.",
     )
     name: str = Field(
         pattern=NAME_PATTERN,
@@ -91,7 +93,9 @@ class Prepared(BaseModel):
     summary: str = ""
     limitations: str = ""
 
-    def job(self, *, work_folder: Path, packs_folder: Path, start: Path) -> Job:
+    def job(
+        self, *, work_folder: Path, packs_folder: Path, start: Path, reviewed: Mapping[str, Review]
+    ) -> Job:
         """Return what the training itself is told."""
         plan = self.plan
         pack = PackPlan(
@@ -106,7 +110,9 @@ class Prepared(BaseModel):
             instead_of_bundled=True,  # it takes nobody's place until a person lets it
             packs_folder=packs_folder,
         )
-        return Job(data=self.data, plan=pack, recipe=plan.whole_recipe, work_folder=work_folder)
+        return Job(
+            data=self.data, plan=pack, recipe=plan.whole_recipe, work_folder=work_folder, reviewed=reviewed
+        )
 
 
 def next_version(version: str) -> str:

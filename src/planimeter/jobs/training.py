@@ -14,6 +14,7 @@ from planimeter.labels.content import hold_out
 from planimeter.packs.pack import MANIFEST, read_pack
 from planimeter.training.plan import Stopped
 from planimeter.training.recipe import Status
+from planimeter.training.reviews import read_reviews
 from planimeter.training.run import run
 
 LEAST_TO_LEARN = 4
@@ -44,7 +45,12 @@ def run_job(folder: JobFolder) -> None:
 def _run(folder: JobFolder, watcher: "_Watcher") -> End:
     watcher.enter("reading the pictures")
     prepared = folder.prepared()
-    job = prepared.job(work_folder=folder.work, packs_folder=folder.packs, start=folder.start)
+    job = prepared.job(
+        work_folder=folder.work,
+        packs_folder=folder.packs,
+        start=folder.start,
+        reviewed=read_reviews(folder.data),
+    )
     learn, held = hold_out(read_labels(prepared.data))
     watcher.say(
         f"{len(learn.pictures)} pictures to learn from, {len(held.pictures)} kept apart to compare models on"

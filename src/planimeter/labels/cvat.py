@@ -29,7 +29,7 @@ def open_cvat(file: Path, images: Path | None, report: Report) -> LabelSet:
         if not stated:
             report.broken(file, f"image {position} has no name")
             continue
-        objects = _objects(file, stated, image, report)
+        objects = objects_in(file, stated, image, report)
         size = stated_size(image.attrib, "height", "width")
         pictures.append(PictureEntry(name_of(stated), file, finder.find(stated), objects, size))
     used = ordered(item.class_name for picture in pictures for item in picture.objects)
@@ -56,7 +56,7 @@ def _root(file: Path, report: Report) -> Any:
     return root
 
 
-def _objects(file: Path, stated: str, image: Any, report: Report) -> tuple[ObjectEntry, ...]:
+def objects_in(file: Path, stated: str, image: Any, report: Report) -> tuple[ObjectEntry, ...]:
     """Return the objects of a picture: shapes of one label and group are the parts of one, as in CVAT's COCO export."""
     parts: dict[tuple[str, object], list[Shape]] = {}
     names: dict[tuple[str, object], str] = {}

@@ -6,12 +6,13 @@ the rule of `skimage.draw.polygon2mask` for the same corners, half a pixel to th
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planimeter.errors import ContradictoryOptions, InvalidOption
-from planimeter.masks.window import Bools, row_blocks
+from planimeter.masks.window import Bools, WindowMask, row_blocks, trim
 
 Corners = Sequence[tuple[float, float]]
 """Of a polygon, as x and y."""
@@ -21,14 +22,33 @@ MOST_CORNERS = 2000
 def polygons_mask(polygons: Sequence[Corners], height: int, width: int) -> Bools:
     """Return [H, W]: the pixels of any of the polygons, which `check_polygon` has passed."""
     mask = np.zeros((height, width), bool)
-    for corners in polygons:
-        points = np.array(corners, np.float64)
-        top = max(0, int(np.floor(points[:, 1].min())))
-        bottom = min(height, int(np.ceil(points[:, 1].max())) + 1)
-        for rows in row_blocks(bottom - top, width):
-            first, last = top + rows.start, top + rows.stop
-            mask[first:last] |= _rows(points, first, last, width)
+    _fill(mask, 0, polygons, height)
     return mask
+
+
+def polygons_window(polygons: Sequence[Corners], height: int, width: int) -> WindowMask:
+    """Return the same in the smallest window, without making more of the picture than the rows that they reach."""
+    rows = [rows_of(corners, height) for corners in polygons]
+    top, bottom = min(span.start for span in rows), max(span.stop for span in rows)
+    mask = np.zeros((bottom - top, width), bool)
+    _fill(mask, top, polygons, height)
+    return trim(WindowMask(0, top, mask))
+
+
+def rows_of(corners: Corners, height: int) -> range:
+    """Return the rows of a picture that a polygon can reach."""
+    ys = [y for _, y in corners]
+    return range(max(0, floor(min(ys))), min(height, ceil(max(ys)) + 1))
+
+
+def _fill(mask: Bools, first: int, polygons: Sequence[Corners], height: int) -> None:
+    """Set the pixels of the polygons in a mask whose first row is row `first` of the picture."""
+    width = mask.shape[1]
+    for corners in polygons:
+        reached = rows_of(corners, height)
+        for rows in row_blocks(len(reached), width):
+            top, bottom = reached.start + rows.start, reached.start + rows.stop
+            mask[top - first : bottom - first] |= _rows(np.array(corners, np.float64), top, bottom, width)
 
 
 def check_polygon(corners: Corners, name: str, height: int, width: int) -> None:

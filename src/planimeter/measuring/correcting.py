@@ -9,8 +9,8 @@ from datetime import datetime
 
 from planimeter.corrections import (
     ADDED_SCORE,
-    LONGEST_MASK,
     MOST_CHANGES,
+    MOST_CORNERS,
     MOST_OBJECTS,
     Added,
     Changes,
@@ -19,24 +19,17 @@ from planimeter.corrections import (
     Correction,
     Object,
     Replaced,
-    Shape,
 )
-from planimeter.errors import ContradictoryOptions, InvalidOption
-from planimeter.masks.region import check_polygon, polygons_mask
-from planimeter.masks.rle import rle_encode, rle_window
-from planimeter.masks.window import WindowMask, trim
-from planimeter.measurement import UNLIKE_TRAINING, Counting, Measurement, Note, Rle
+from planimeter.errors import ContradictoryOptions
+from planimeter.masks.rle import rle_window
+from planimeter.measurement import UNLIKE_TRAINING, Counting, Measurement, Note
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
 from planimeter.measuring.counting import count_within, left_out_at, note_counting
 from planimeter.measuring.coverage import list_instances, measure_coverage
 from planimeter.measuring.judging import LIMIT_REACHED, judged_by_a_person
 from planimeter.measuring.of_class import with_class, within_class
 from planimeter.measuring.physical import in_units
-
-MOST_PARTS = 200
-"""Of one polygon."""
-MOST_PIXELS = 1_000_000_000
-"""In the windows of all masks of a picture: each takes a byte of memory while they are counted."""
+from planimeter.measuring.shape_masks import MOST_PIXELS, ShapeMasks
 
 
 @dataclass(frozen=True)
@@ -79,6 +72,11 @@ def check_correction(correction: Correction, *, reviewed: bool) -> None:
         raise ContradictoryOptions(
             f"the correction has {correction.count:,} changes and may have {MOST_CHANGES:,}; send several"
         )
+    if correction.corners > MOST_CORNERS:
+        raise ContradictoryOptions(
+            f"the polygons of the correction have {correction.corners:,} corners and may have {MOST_CORNERS:,}; give "
+            "masks, or send several corrections"
+        )
     if not correction.count and not correction.complete and not reviewed:
         raise ContradictoryOptions(
             "the correction changes nothing; say what is wrong, or that the picture is complete"
@@ -103,14 +101,15 @@ def apply(
         class_id = _class_id(entry.class_name, classes, f"reclass {number}")
         update = {"class_name": entry.class_name, "class_id": class_id}
         found[entry.id] = _changed(found[entry.id], update)
+    masks = ShapeMasks(*size)
     replaced, added = [], []
     for number, other in enumerate(changes.replace, start=1):
-        mask = _mask(other, f"replace {number}", size)
+        mask = masks.of(other, f"replace {number}")
         replaced.append(Replaced(id=other.id, mask=mask))
         found[other.id] = _changed(found[other.id], {"mask": mask})
     for number, new in enumerate(changes.add, start=1):
         class_id = _class_id(new.class_name, classes, f"add {number}")
-        mask = _mask(new, f"add {number}", size)
+        mask = masks.of(new, f"add {number}")
         added.append(Added(class_name=new.class_name, mask=mask))
         id_ = max(found, default=0) + 1  # none is ever taken away, so that no id comes twice
         found[id_] = Object(
@@ -166,50 +165,6 @@ def _changed(entry: Object, update: dict[str, object]) -> Object:
         return entry
     origin = "added" if entry.origin == "added" else "changed"
     return entry.model_copy(update={**update, "origin": origin})
-
-
-def _mask(shape: Shape, where: str, size: tuple[int, int]) -> Rle:
-    """Return the mask of a shape; refuses one of another size, without pixels, or given twice or not at all."""
-    if (shape.mask is None) == (shape.polygon is None):
-        raise ContradictoryOptions(f"{where} has a mask or a polygon: one of them, and not both")
-    mask = _window(shape.mask, where, size) if shape.mask is not None else _drawn(shape, where, size)
-    if not mask.area:
-        raise ContradictoryOptions(
-            f"{where} covers no pixel; what is not there is rejected, and what is there has pixels"
-        )
-    return rle_encode(mask, *size)
-
-
-def _window(mask: Rle, where: str, size: tuple[int, int]) -> WindowMask:
-    height, width = size
-    if mask.size != size:
-        rows, columns = mask.size
-        raise ContradictoryOptions(
-            f"the mask of {where} is of {columns:,} x {rows:,} pixels and the picture of {width:,} x {height:,}; both "
-            "must be of one size (a size is [height, width])"
-        )
-    if len(mask.counts) > LONGEST_MASK:
-        raise ContradictoryOptions(
-            f"the mask of {where} has {len(mask.counts):,} characters and may have {LONGEST_MASK:,}"
-        )
-    try:
-        return rle_window(mask)
-    except InvalidOption as error:
-        raise ContradictoryOptions(f"the mask of {where} cannot be read: {error}") from None
-
-
-def _drawn(shape: Shape, where: str, size: tuple[int, int]) -> WindowMask:
-    parts = shape.polygon or []
-    if not 0 < len(parts) <= MOST_PARTS:
-        raise ContradictoryOptions(
-            f"the polygon of {where} has {len(parts):,} parts; it has one to {MOST_PARTS}, or is given as a mask"
-        )
-    for number, corners in enumerate(parts, start=1):
-        try:
-            check_polygon(corners, f"part {number} of the polygon of {where}", *size)
-        except InvalidOption as error:
-            raise ContradictoryOptions(str(error)) from None
-    return trim(WindowMask(0, 0, polygons_mask(parts, *size)))
 
 
 def corrected(

@@ -29,13 +29,16 @@ class Tally:
         if measurement is None:
             self.failed += 1
             return
+        self.add_figures(measurement.coverage.percent_masked, measurement.verdict)
+
+    def add_figures(self, percent: float | None, verdict: Verdict | None) -> None:
+        """Count one that was measured."""
         self.measured += 1
-        percent = measurement.coverage.percent_masked
         if percent is not None:
             self.percents += 1
             self.total_percent += percent
-        if measurement.verdict is not None:
-            self.verdicts[measurement.verdict] += 1
+        if verdict is not None:
+            self.verdicts[verdict] += 1
 
     def include(self, other: "Tally") -> None:
         """Count those of another one too."""

@@ -32,6 +32,9 @@ def measurement_data(record: Record) -> dict[str, Any]:
         **told,
         "kept_threshold": record.kept_threshold,
         "instance_count": len(measurement.instances),
+        "reviewed": record.reviewed,
+        "corrections": record.corrections,
+        "corrected_percent_masked": record.corrected_percent_masked,
     }
 
 

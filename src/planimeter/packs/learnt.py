@@ -18,6 +18,10 @@ class LearntPicture(BaseModel):
     )
     sha256: Sha256 = Field(description="Of its size and pixels.")
     labels_sha256: Sha256 = Field(description="Of its instances, with their classes.")
+    measurement: str | None = Field(
+        None, description="The measurement that people reviewed; null where the labels came from elsewhere."
+    )
+    corrections: int | None = Field(None, description="How many corrections it had then.")
 
 
 class Learnt(BaseModel):

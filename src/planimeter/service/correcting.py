@@ -26,7 +26,7 @@ def correct(id_: str, correction: Correction) -> Record:
     with one_at_a_time:
         record = store.get(id_)
         refuse_other(record, correction.after)
-        check_correction(correction, reviewed=record.corrected is not None and record.corrected.reviewed)
+        check_correction(correction, reviewed=record.reviewed)
         measurement = record.measurement
         candidates = _candidates(record, measurement)
         before = store.corrections.objects(id_)

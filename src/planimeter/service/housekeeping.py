@@ -62,6 +62,7 @@ class Housekeeper:
             for reason, count in removed.items():
                 log.info("measurements removed for good: %d, %s", count, WHY[reason])
         self._parts.metrics.tell_stored(store.stored_bytes(), store.count(), store.trash.count())
+        store.tidy()
         return removed
 
     def _run(self) -> None:

@@ -39,6 +39,7 @@ class JobRunner:
         self._command = command
         self._every = every
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._placing = threading.Lock()
         self._woken, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
@@ -47,9 +48,12 @@ class JobRunner:
         """What the folder of jobs is known by, so that a service looks after its own jobs only; raises StoreFailed."""
         file = self._folder / "place"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if not file.is_file():
-                file.write_text(secrets.token_hex(16), "utf-8")
+            with self._placing:  # two first jobs at once have one place
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if not file.is_file():
+                    aside = file.with_suffix(".part")
+                    aside.write_text(secrets.token_hex(16), "utf-8")
+                    aside.replace(file)
             return file.read_text("utf-8").strip()
         except OSError as error:
             raise StoreFailed(

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from planimeter import errors
@@ -76,12 +76,14 @@ def answer_http_error(error: HTTPException) -> AnyResponse:
     if error.code is None or error.code < 400:
         return error.get_response(request.environ)
     if isinstance(error, RequestEntityTooLarge):
-        return answer_planimeter_error(errors.TooManyBytes(_too_large(context().settings.max_bytes)))
+        return answer_planimeter_error(errors.TooManyBytes(_too_large()))
     answer = _answer(error.code, error.name.lower().replace(" ", "_"), _sentence(error))
     if error.code == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="planimeter"'
     if retry_after := getattr(error, "retry_after", None):
         answer.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, RequestedRangeNotSatisfiable):
+        answer.headers["Content-Range"] = f"bytes */{error.length}"
     if allowed := _allowed(error):
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
@@ -109,9 +111,11 @@ def too_many_bytes(limit: int) -> str:
     return f"the upload is larger than the limit of {size}; send a smaller file"
 
 
-def _too_large(limit: int) -> str:
-    if (request.content_length or 0) > (request.max_content_length or 0):
-        return too_many_bytes(limit)
+def _too_large() -> str:
+    taken = request.max_content_length or 0
+    if (request.content_length or 0) > taken:
+        # Around a picture, a form or base64 may be longer; what is no picture has a limit of its own.
+        return too_many_bytes(min(context().settings.max_bytes, taken))
     return (
         f"the form has more than {request.max_form_parts:,} parts, or fields of text with more than "
         f"{request.max_form_memory_size or 0:,} bytes together; send the picture as a file, and each option once"

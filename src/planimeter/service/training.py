@@ -16,13 +16,15 @@ from planimeter.errors import (
     WrongJobState,
 )
 from planimeter.jobs.folder import JobFolder
-from planimeter.jobs.plan import Prepared, TrainingPlan, next_version
+from planimeter.jobs.plan import REVIEWED, Prepared, TrainingPlan, next_version
 from planimeter.jobs.process import refuse_other_systems
 from planimeter.jobs.states import WORDS, refuse_deletion, resumed, stopped
 from planimeter.packs.pack import MANIFEST, Pack, read_pack
 from planimeter.packs.versions import Version, find_version
 from planimeter.service.caller import caller
 from planimeter.service.context import context
+from planimeter.service.learning_from import write_reviewed
+from planimeter.service.reviewed import LABELS
 from planimeter.store.jobs import Job
 
 NEEDED = ("torch", "torchvision", "onnx", "safetensors", "scipy", "tensorboardX", "matplotlib")
@@ -41,7 +43,7 @@ def refuse_without_extra() -> None:
 
 
 def data_sets() -> list[str]:
-    """Return the names of the labelled pictures that a training may learn from."""
+    """Return the names of the labelled pictures in the folder that a training may learn from."""
     folder = context().settings.training_data
     if folder is None or not folder.is_dir():
         return []
@@ -83,8 +85,8 @@ def begin(plan: TrainingPlan) -> Job:
     prepared = Prepared(
         plan=plan,
         version=plan.version or (next_version(in_use.manifest.version) if in_use else "1"),
-        data=_data(plan.data),
-        data_name=plan.data,
+        data=folder.data / LABELS if plan.data == REVIEWED else _data(plan.data),
+        data_name="pictures reviewed in the service" if plan.data == REVIEWED else plan.data,
         start=start is not None,
         title=in_use.manifest.title if in_use else plan.name,
         summary=model.manifest.summary if model else "",
@@ -92,6 +94,8 @@ def begin(plan: TrainingPlan) -> Job:
     )
     try:
         folder.create(prepared)
+        if plan.data == REVIEWED:
+            write_reviewed(parts.store, plan.start_from or plan.name, folder.data)
         _copy(start, folder.start)
         if in_use is not None and in_use != start:
             _copy(in_use, folder.path / "in-use")
@@ -116,9 +120,13 @@ def resume(id_: str) -> Job:
     """Let a job go on from where it was, when its turn comes."""
     refuse_without_extra()
     parts = context()
-    if parts.store.jobs.get(id_).place != parts.jobs.place:
+    job = parts.store.jobs.get(id_)
+    if job.place != parts.jobs.place:
         raise WrongJobState("the job lies in the folder of another service; ask that one")
-    parts.jobs.folder(id_).prepared()
+    resumed(job.state)  # before anything of it is changed
+    folder = parts.jobs.folder(id_)
+    folder.prepared()
+    folder.begin()  # else a service that ends before the process has begun would take the old end for its own
     job = parts.store.jobs.change(id_, resumed)
     parts.jobs.wake()
     return job

@@ -1,4 +1,4 @@
-"""Where measurements are kept: records in a database, pictures in plain folders.
+"""Where measurements are kept: records in a database, pictures in plain folders or in an object store.
 
 A measurement is stored whole or not at all: its files are written aside, moved, and only then recorded. A
 journal names the files before they are written, so that the next start removes what a kill left behind, and
@@ -16,6 +16,7 @@ from planimeter.store.reading import Around
 from planimeter.store.record import Record
 from planimeter.store.requests import RequestKey
 from planimeter.store.store import Store
+from planimeter.store.stored_file import StoredFile
 from planimeter.store.trash import Trash, Trashed
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Record",
     "RequestKey",
     "Store",
+    "StoredFile",
     "Trash",
     "Trashed",
 ]

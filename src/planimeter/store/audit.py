@@ -29,6 +29,7 @@ Action = Literal[
     "deleted",
     "restored",
     "purged",
+    "model_changed",
 ]
 FIRST = "0" * 64
 """What the first entry has as the hash of the one before."""
@@ -120,9 +121,12 @@ class Audit:
 
 
 def append(
-    connection: sa.Connection, action: Action, by: str | None, done: Iterable[tuple[str, Mapping[str, Any]]]
+    connection: sa.Connection,
+    action: Action,
+    by: str | None,
+    done: Iterable[tuple[str | None, Mapping[str, Any]]],
 ) -> None:
-    """Add an entry for each measurement to the trail, in the transaction of this connection and as its last change.
+    """Add an entry for each measurement, or for none, in the transaction of this connection and as its last change.
 
     `done` are the ids with what was done, which can be written as JSON. From here to the end of the transaction nobody
     else adds an entry, in no process.

@@ -117,7 +117,7 @@ def refuse_changed(connection: sa.Connection, record: Record) -> None:
     if record.id not in rows:
         raise unknown(record.id)
     found = record_of(rows[record.id])
-    refuse_other(found, record.corrected.number if record.corrected else 0)
+    refuse_other(found, record.corrections)
     if found.measurement != record.measurement:
         raise CorrectedMeanwhile(
             f"The threshold, the region or the scale of measurement {record.id} was changed meanwhile: nothing was "
@@ -127,8 +127,7 @@ def refuse_changed(connection: sa.Connection, record: Record) -> None:
 
 def refuse_other(record: Record, after: int) -> None:
     """Raise CorrectedMeanwhile where a measurement has another number of corrections."""
-    found = record.corrected
-    number = 0 if found is None else found.number
+    found, number = record.corrected, record.corrections
     if number == after:
         return
     if found is None or number < after:

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +15,8 @@ from typing import BinaryIO, Literal
 
 from planimeter.errors import StoreFailed
 from planimeter.pictures.formats import BY_NAME
+from planimeter.store.ids import is_id
+from planimeter.store.opened import Opened, whole_or_section
 
 INCOMING = ".incoming"
 LOCK = "lock"
@@ -107,11 +109,19 @@ def _kept_or_underscore(character: str) -> str:
 class Folder:
     """A plain folder whose files appear whole or not at all."""
 
+    by_age = False
+
     def __init__(self, path: Path, role: str) -> None:
         self.path = path
         self.incoming = path / INCOMING
+        self.new = not path.exists()
         self._role = role
         self._lock: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """The path."""
+        return str(self.path)
 
     def create(self) -> None:
         """Create the folder, and the one inside it where files are written aside."""
@@ -138,14 +148,50 @@ class Folder:
         """Return the content of a file."""
         return (self.path / name).read_bytes()
 
-    def open(self, name: str) -> BinaryIO:
-        """Open a file to be read piece by piece."""
-        return (self.path / name).open("rb")
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Opened:
+        """Open a file, or the bytes from `start` to before `stop`, to be read from the disk piece by piece."""
+        file = (self.path / name).open("rb")
+        return whole_or_section(file, os.fstat(file.fileno()).st_size, start, stop)
 
-    def discard(self, name: str) -> None:
-        """Remove a file, wherever on its way it is."""
-        (self.incoming / name).unlink(missing_ok=True)
-        (self.path / name).unlink(missing_ok=True)
+    def size_of(self, name: str) -> int | None:
+        """Return the bytes of a file; None where there is none."""
+        path = self.path / name
+        return path.stat().st_size if path.is_file() else None
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """Yield all files with their bytes, in the order of their names; none where there is no such folder."""
+        if self.path.is_dir():
+            with os.scandir(self.path) as entries:
+                found = [(entry.name, entry.stat().st_size) for entry in entries if entry.is_file()]
+            yield from sorted(found)
+
+    def discard(self, *names: str) -> None:
+        """Remove files, wherever on their way they are."""
+        for name in names:
+            (self.incoming / name).unlink(missing_ok=True)
+            (self.path / name).unlink(missing_ok=True)
+
+    def note_down(self, texts: Mapping[tuple[str, str, str], str]) -> None:
+        """Write notes, by store, id and piece of work; there is one for each id."""
+        self.incoming.mkdir(exist_ok=True)  # a person may have tidied it away
+        for (_, id_, _), text in texts.items():
+            (self.incoming / f"{id_}.json").write_text(text, encoding="utf-8")
+
+    def forget(self, store: str, id_: str, work: str) -> None:  # noqa: ARG002  one note for each id
+        """Remove a note."""
+        (self.incoming / f"{id_}.json").unlink(missing_ok=True)
+
+    def forget_now(self) -> None:
+        """Do nothing: notes are removed at once."""
+
+    def noted(self, store: str) -> Iterator[tuple[str, str, bytes]]:  # noqa: ARG002  in their texts
+        """Yield all notes, whosever they are: id, nothing, text."""
+        for path in sorted(self.incoming.glob("*.json")):
+            yield path.stem, "", path.read_bytes()
+
+    def unfinished(self) -> int:
+        """Return how many notes there are."""
+        return sum(1 for path in self.incoming.glob("*.json") if is_id(path.stem))
 
     def check(self) -> None:
         """Raise StoreFailed when nothing can be written here."""

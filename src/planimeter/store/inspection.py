@@ -1,9 +1,10 @@
 """What is wrong with a store, found by looking at all of it and changing nothing."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.engine import engine_of, is_new, shown, unusable
-from planimeter.store.files import INCOMING
 from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
+from planimeter.store.places import START_SECONDS, Place, Where, place_of
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, StoreRow
+from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
 from planimeter.store.verification import broken
 
@@ -37,35 +39,55 @@ class Finding:
     remedy: str
 
 
-def stray_files(*folders: Path) -> Iterator[Path]:
-    """Yield the files that are named like those of measurements."""
-    for folder in dict.fromkeys(folders):
-        if folder.is_dir():
-            yield from (path for path in sorted(folder.iterdir()) if _OURS.search(path.name))
+_LOOKED_AT = 20_000
+"""Objects at which a start looks: a bucket may hold millions that are not ours."""
 
 
-def refuse_orphans(database: str, upload_folder: Path, output_folder: Path) -> None:
+def _places(upload_folder: Where, output_folder: Where) -> list[Place]:
+    uploads, outputs = place_of(upload_folder, "upload"), place_of(output_folder, "output")
+    return [uploads, outputs]
+
+
+def ours(place: Place, most: int | None = None) -> Iterator[str]:
+    """Yield the names of files that are named like those of measurements."""
+    return (name for name, _ in islice(place.listed(), most) if _OURS.search(name))
+
+
+def _look(place: Place, found: list[str]) -> None:
+    found += islice(ours(place, _LOOKED_AT), 1)
+
+
+def refuse_orphans(database: str, upload_folder: Where, output_folder: Where) -> None:
     """Raise StoreFailed where a database seems lost, so that it is not taken for one that never was."""
-    first = next(stray_files(upload_folder, output_folder), None) if is_new(database) else None
-    if first is not None:
-        raise StoreFailed(
-            f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
-            f"{first} among them, which nothing would know any more. Bring the database back, choose other folders, "
-            "or begin anew with "
-            "--begin-anew."
-        )
+    if not is_new(database):
+        return
+    for place in _places(upload_folder, output_folder):
+        found: list[str] = []
+        if place.by_age:
+            look = partial(_look, place, found)
+            with place.failing("read from"):
+                within(START_SECONDS, look)
+        else:
+            found += islice(ours(place), 1)
+        if found:
+            raise StoreFailed(
+                f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
+                f"{place.shown}/{found[0]} among them, which nothing would know any more. Bring the database back, "
+                "choose other folders, or begin anew with --begin-anew."
+            )
 
 
-def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tuple[int, list[Finding]]:
+def inspect_store(database: str, upload_folder: Where, output_folder: Where) -> tuple[int, list[Finding]]:
     """Return how many measurements are recorded, and all that is wrong with them; nothing is written.
 
-    Raises StoreFailed where the database cannot be opened at all.
+    Raises StoreFailed where the database, or an object store, cannot be opened at all.
     """
+    places = _places(upload_folder, output_folder)
     engine = engine_of(database, create=False)
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table(MeasurementRow.__tablename__):
-                return 0, [*_without_records(upload_folder, output_folder)]
+                return 0, [*_without_records(places)]
             findings = [*_check_file(connection), *_check_whole(connection, shown(database))]
             rows = [*_rows(connection)]
             trashed = [*_rows_of_trash(connection)]
@@ -81,10 +103,12 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
         ) from error
     finally:
         engine.dispose()
-    findings += _check_records(rows, upload_folder, output_folder)
-    findings += _check_records(trashed, upload_folder, output_folder)
+    sizes = {place.shown: dict(place.listed()) for place in places}
+    findings += _check_records((*rows, *trashed), places, sizes)
     recorded = {str(row[0]) for row in (*rows, *trashed)}
-    strays = [path for path in stray_files(upload_folder, output_folder) if id_in(path) not in recorded]
+    strays = [
+        f"{place}/{name}" for place, names in sizes.items() for name in names if _is_stray(name, recorded)
+    ]
     if strays:
         findings.append(
             Finding(
@@ -92,13 +116,13 @@ def inspect_store(database: str, upload_folder: Path, output_folder: Path) -> tu
                 "move them away, or bring back the database that knows them",
             )
         )
-    for folder in dict.fromkeys((upload_folder, output_folder)):
-        findings += _check_unfinished(folder)
+    for place in {each.shown: each for each in places}.values():
+        findings += _check_unfinished(place)
     return len(rows), findings
 
 
-def _without_records(*folders: Path) -> Iterator[Finding]:
-    count = sum(1 for _ in stray_files(*folders))
+def _without_records(places: Iterable[Place]) -> Iterator[Finding]:
+    count = sum(1 for place in {each.shown: each for each in places}.values() for _ in ours(place))
     if count:
         yield Finding(
             f"the database is empty, but {count:,} files of measurements are in the folders",
@@ -174,32 +198,39 @@ def _readable(document: Any) -> bool:
     return True
 
 
-def _check_records(rows: Iterable[tuple[Any, ...]], uploads: Path, outputs: Path) -> Iterator[Finding]:
+def _check_records(
+    rows: Iterable[tuple[Any, ...]], places: Sequence[Place], sizes: Mapping[str, Mapping[str, int]]
+) -> Iterator[Finding]:
+    uploads, outputs = (place.shown for place in places)
     for id_, upload, overlay, mask, readable in rows:
         if not readable or not is_id(str(id_)):
             yield Finding(
                 f"the record of measurement {id_} cannot be read",
                 "delete that measurement, or bring back a copy of the database",
             )
-        for folder, name in ((uploads, upload), (outputs, overlay), (outputs, mask)):
-            path = folder / str(name)
-            if not path.is_file() or not path.stat().st_size:
+        for place, name in ((uploads, upload), (outputs, overlay), (outputs, mask)):
+            size = sizes[place].get(str(name))
+            if not size:
                 yield Finding(
-                    f"measurement {id_}: {path} is {'empty' if path.is_file() else 'not there'}",
+                    f"measurement {id_}: {place}/{name} is {'not there' if size is None else 'empty'}",
                     "bring the file back, or delete that measurement",
                 )
 
 
-def _check_unfinished(folder: Path) -> Iterator[Finding]:
-    notes = [path for path in (folder / INCOMING).glob("*.json") if is_id(path.stem)]
-    if notes:
+def _check_unfinished(place: Place) -> Iterator[Finding]:
+    count = place.unfinished()
+    if count:
         yield Finding(
-            f"{len(notes):,} measurements in {folder} are being written or deleted, or were when the service ended",
+            f"{count:,} measurements in {place.shown} are being written or deleted, or were when the service ended",
             "start the service, unless it runs: it finishes them",
         )
 
 
-def id_in(path: Path) -> str:
+def id_in(name: str) -> str:
     """Return the id in the name of a measurement's file; empty in others."""
-    found = _OURS.search(path.name)
+    found = _OURS.search(name)
     return found[1] if found else ""
+
+
+def _is_stray(name: str, recorded: Container[str]) -> bool:
+    return bool(found := id_in(name)) and found not in recorded

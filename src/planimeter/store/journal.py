@@ -9,16 +9,18 @@ Notes are not synced to the disk: after a power cut, unlike a kill, files withou
 never a record without its files.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from secrets import token_hex
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from planimeter.store.files import Folder
 from planimeter.store.ids import is_id
+from planimeter.store.places import Files
 
 
 class Note(BaseModel):
-    """The files of one measurement in one folder."""
+    """The files of one measurement in one place."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,42 +28,45 @@ class Note(BaseModel):
     """Which database knows the record: folders may be shared, or used with another database next time."""
     id: str
     files: tuple[str, ...]
+    work: str = Field(default_factory=lambda: token_hex(4), exclude=True)
+    """Tells what is done at one time from what is done at another, where both may be noted."""
+    begun: float = Field(default_factory=time.time, exclude=True)
+    """When, in seconds since 1970."""
 
     def names_only_its_own(self) -> bool:
         """Say whether every file is a plain name that carries the id."""
         return all(f"_{self.id}" in name and not set(name) & set("/\\\0") for name in self.files)
 
 
-def write_note(folder: Folder, note: Note) -> None:
+def write_note(place: Files, *notes: Note) -> None:
     """Note down what is about to happen."""
-    folder.incoming.mkdir(exist_ok=True)  # a person may have tidied it away
-    (folder.incoming / f"{note.id}.json").write_text(note.model_dump_json(), encoding="utf-8")
+    place.note_down({(note.store, note.id, note.work): note.model_dump_json() for note in notes})
 
 
-def remove_note(folder: Folder, id_: str) -> None:
+def remove_note(place: Files, note: Note) -> None:
     """Remove the note of work that is done."""
-    (folder.incoming / f"{id_}.json").unlink(missing_ok=True)
+    place.forget(note.store, note.id, note.work)
 
 
-def remove_leftovers(folder: Folder, note: Note) -> None:
-    """Remove the files of a measurement that has no record, then the note."""
-    for name in note.files:
-        folder.discard(name)
-    remove_note(folder, note.id)
+def remove_leftovers(place: Files, notes: Sequence[Note]) -> None:
+    """Remove the files of measurements that have no record, then the notes."""
+    place.discard(*(name for note in notes for name in note.files))
+    for note in notes:
+        remove_note(place, note)
 
 
-def notes(folder: Folder, store: str) -> Iterator[Note]:
-    """Yield the notes that this store left in the folder.
+def notes(place: Files, store: str) -> Iterator[Note]:
+    """Yield the notes that this store left in a place, where nobody can be at work on them any more.
 
     A note cut short by a kill comes without files, because none had been written yet. Whatever else lies
-    in the folder is not ours and is passed over.
+    there is not ours and is passed over.
     """
-    for path in sorted(folder.incoming.glob("*.json")):
-        if not is_id(path.stem):
+    for id_, work, text in place.noted(store):
+        if not is_id(id_):
             continue
         try:
-            note = Note.model_validate_json(path.read_bytes())
+            note = Note.model_validate_json(text).model_copy(update={"work": work})
         except ValidationError:
-            note = Note(store=store, id=path.stem, files=())
-        if note.store == store and note.id == path.stem and note.names_only_its_own():
+            note = Note(store=store, id=id_, files=(), work=work)
+        if note.store == store and note.id == id_ and note.names_only_its_own():
             yield note

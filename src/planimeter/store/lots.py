@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from planimeter.errors import TooMany, UnknownLot
 from planimeter.fields import FieldMean, field_mean
+from planimeter.predicted import PredictedMean, predicted_mean
 from planimeter.store import search
 from planimeter.store.database import Database
 from planimeter.store.filters import Filter, conditions
+from planimeter.store.reviews import reviewed_percents, unreviewed_percents
 from planimeter.store.series import read_series
 from planimeter.store.sums import Statistics, statistics
 from planimeter.store.tables import MeasurementRow
@@ -44,6 +46,8 @@ class ModelInLot:
     """Earlier ones of the same pictures, which do not."""
     fields: FieldMean
     statistics: Statistics
+    predicted: PredictedMean | None
+    """The mean with what was reviewed; None where that is too little."""
     thresholds: Sequence[float]
     """The score thresholds at which they count."""
 
@@ -169,5 +173,15 @@ def _of_model(connection: sa.Connection, wanted: Filter, limit_percent: float | 
         repeated=len(repeated),
         fields=fields,
         statistics=summed,
+        predicted=_predicted(connection, counted),
         thresholds=_distinct(connection, MeasurementRow.score_threshold, conditions(counted)),
+    )
+
+
+def _predicted(connection: sa.Connection, counted: Filter) -> PredictedMean | None:
+    reviewed = reviewed_percents(connection, counted)
+    return predicted_mean(
+        [entry.true for entry in reviewed],
+        [entry.measured for entry in reviewed],
+        unreviewed_percents(connection, counted),
     )

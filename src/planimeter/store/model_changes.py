@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.store.audit import append
 from planimeter.store.database import Database
 from planimeter.store.ids import Ids
 from planimeter.store.tables import ModelChangeRow
@@ -49,9 +50,11 @@ class ModelChanges:
         made = ModelChange(
             self._ids.next(), model, datetime.now(timezone.utc), by, *now, version, sha256, job_id
         )
-        with self._database.writing() as connection:
+        with self._database.writing(locked=True) as connection:
             values = {column.key: getattr(made, column.key) for column in _COLUMNS}
             connection.execute(sa.insert(ModelChangeRow).values(values))
+            told = {name: values[name] for name in _TOLD}
+            append(connection, "model_changed", by, [(None, told)])
             connection.commit()
         return made
 
@@ -74,3 +77,4 @@ _COLUMNS: tuple[Any, ...] = (
     ModelChangeRow.before_sha256,
     ModelChangeRow.job_id,
 )
+_TOLD = ("model", "version", "sha256", "before_version", "before_sha256", "job_id")

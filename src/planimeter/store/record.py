@@ -39,6 +39,21 @@ class Record:
     corrected: Corrected | None = None
     """What people corrected of it; `measurement` stays as measured."""
 
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person said that all of the picture is right."""
+        return self.corrected is not None and self.corrected.reviewed
+
+    @property
+    def corrections(self) -> int:
+        """How many there were."""
+        return 0 if self.corrected is None else self.corrected.number
+
+    @property
+    def corrected_percent_masked(self) -> float | None:
+        """After corrections; None where there were none."""
+        return None if self.corrected is None else self.corrected.coverage.percent_masked
+
     def with_figures(self, figures: Figures) -> "Record":
         """Return the record with these figures in its measurement; where none are corrected, as measured."""
         if figures == "measured" or self.corrected is None:
@@ -70,11 +85,9 @@ class Record:
             profile=None if measurement.profile is None else measurement.profile.name,
             verdict=measurement.verdict,
             overlay_name=self.files.overlay,
-            reviewed=self.corrected is not None and self.corrected.reviewed,
-            corrections=0 if self.corrected is None else self.corrected.number,
-            corrected_percent_masked=None
-            if self.corrected is None
-            else self.corrected.coverage.percent_masked,
+            reviewed=self.reviewed,
+            corrections=self.corrections,
+            corrected_percent_masked=self.corrected_percent_masked,
             by_class={
                 entry["class_name"]: entry["percent_masked"] for entry in class_figures_of(measurement)
             },

@@ -138,7 +138,7 @@ class Records:
         `corrected` are its corrected figures then, where they change too. Raises UnknownMeasurement where it was
         deleted meanwhile, and CorrectedMeanwhile where it was corrected since `record` was read.
         """
-        id_, after = record.id, 0 if record.corrected is None else record.corrected.number
+        id_, after = record.id, record.corrections
         figures = figures_of(measurement, names) | {"stored_bytes": stored_bytes}
         classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
         own = MeasurementRow.id == id_

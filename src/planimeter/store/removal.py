@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from planimeter.errors import StoreFailed
-from planimeter.store import journal
 from planimeter.store.files import FileNames
 from planimeter.store.folders import Folders
 from planimeter.store.unfinished import Unfinished
@@ -33,21 +32,16 @@ class Removal:
             self._folders.hold_reserve()
 
     def _at_once(self, named: dict[str, FileNames], remove_records: Callable[[Sequence[str]], int]) -> int:
-        notes = [self._unfinished.notes(id_, names) for id_, names in named.items()]
+        notes = {id_: self._unfinished.notes(id_, names) for id_, names in named.items()}
+        self._unfinished.begin(*notes.values())
         try:
-            for one in notes:
-                self._unfinished.begin(one)
             removed = remove_records([*named]) if named else 0
         except BaseException:
-            for one in notes:
+            for one in notes.values():
                 self._unfinished.take_back(one)
             raise
         still = self._unfinished.named([*named])
-        for id_, one in zip(named, notes, strict=True):
-            if id_ in still:  # it was brought back or thrown away meanwhile
-                self._unfinished.end(one)
-                continue
-            for folder, note in one.items():
-                with folder.failing("remove a file from"):
-                    journal.remove_leftovers(folder, note)
+        for id_ in still:  # they were brought back or thrown away meanwhile
+            self._unfinished.end(notes.pop(id_))
+        self._unfinished.remove([*notes.values()])
         return removed

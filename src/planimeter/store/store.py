@@ -4,8 +4,6 @@ import logging
 import threading
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO
 
 from planimeter.corrections import Corrected
 from planimeter.details import NOTHING_SAID, Details
@@ -25,6 +23,7 @@ from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
 from planimeter.store.model_changes import ModelChanges
 from planimeter.store.outbox import Outbox
+from planimeter.store.places import Where
 from planimeter.store.profiles import Profiles
 from planimeter.store.reading import AT_ONCE, Reading
 from planimeter.store.record import Record, unknown
@@ -32,8 +31,10 @@ from planimeter.store.records import Records
 from planimeter.store.removal import Removal
 from planimeter.store.requests import RequestKey
 from planimeter.store.retention import Retention
+from planimeter.store.reviews import Reviews
 from planimeter.store.scales import Scales
 from planimeter.store.sizes import stored_bytes
+from planimeter.store.stored_file import StoredFile
 from planimeter.store.thresholds import save_threshold
 from planimeter.store.trash import AT_ONCE as MOVED_AT_ONCE
 from planimeter.store.trash import Trash
@@ -69,6 +70,8 @@ class Store(Reading):
         """How stations measure, by names."""
         self.corrections = Corrections(database, self.outbox)
         """What people corrected of measurements."""
+        self.reviews = Reviews(database)
+        """What people reviewed, in numbers."""
         self.audit = Audit(database)
         """Who changed what, and when."""
         self.jobs = Jobs(database, self._ids)
@@ -79,12 +82,13 @@ class Store(Reading):
 
     @classmethod
     def open(
-        cls, database: str, upload_folder: Path, output_folder: Path, *, begin_anew: bool = False
+        cls, database: str, upload_folder: Where, output_folder: Where, *, begin_anew: bool = False
     ) -> "Store":
         """Open a store, creating what is missing, and remove what a killed process left behind.
 
-        `database` is an SQLAlchemy URL. Raises StoreFailed when a folder or the database cannot be written, and, unless
-        `begin_anew` is set, where the database is new but the folders hold the pictures of measurements.
+        `database` is an SQLAlchemy URL; the others are folders, or URLs of parts of object stores. Raises StoreFailed
+        when one of them cannot be used, and, unless `begin_anew` is set, where the database is new but there are
+        pictures of measurements.
         """
         if not begin_anew:
             refuse_orphans(database, upload_folder, output_folder)
@@ -122,7 +126,7 @@ class Store(Reading):
         for folder in self._folders.new if recorded else ():
             _log.warning(
                 "The folder %s is new, but %s recorded: if their files are elsewhere, stop, and name that folder.",
-                folder.path,
+                folder.shown,
                 "1 measurement is" if recorded == 1 else f"{recorded:,} measurements are",
             )
 
@@ -149,9 +153,10 @@ class Store(Reading):
         id_, created_at = self._ids.next_and_moment()
         names = file_names(measurement.image.filename, measurement.image.format, id_)
         notes = self._unfinished.notes(id_, names)
+        self._unfinished.begin(notes)
         try:
-            self._unfinished.begin(notes)
             self._folders.write(names, {"image": picture, "overlay": overlay_png, "mask": mask_png})
+            self._unfinished.check_in_time(notes)
             self._records.insert(
                 id_,
                 created_at,
@@ -198,9 +203,11 @@ class Store(Reading):
         with self._keeping:
             files = {*names.drawn, *self.get(record.id).files.drawn}
             notes = {outputs: self._unfinished.note(record.id, sorted(files))}
+            self._unfinished.begin(notes)
             try:
-                self._unfinished.begin(notes)
                 self._folders.write(names, {"overlay": overlay_png, "mask": mask_png})
+                size = self._folders.size_of(names)
+                self._unfinished.check_in_time(notes)
                 self._records.keep(
                     record,
                     measurement,
@@ -208,25 +215,21 @@ class Store(Reading):
                     as_measured=as_measured,
                     corrected=corrected,
                     by=by,
-                    stored_bytes=self._folders.size_of(names),
+                    stored_bytes=size,
                 )
-            finally:
-                self._unfinished.take_back(notes)  # of both sets of files, what the record does not name
+            except BaseException:
+                self._unfinished.take_back(notes)
+                raise
+            self._unfinished.settle(notes)  # of both sets of files, what the record does not name
         return self.get(record.id)
 
     def read(self, record: Record, kind: FileKind) -> bytes:
         """Return the picture as it was uploaded, the drawn one, or the mask; raises StoreFailed where it is gone."""
-        with self.stream(record, kind) as file:
-            return file.read()
+        return self.file(record, kind).read()
 
-    def stream(self, record: Record, kind: FileKind) -> BinaryIO:
-        """Open what `read` returns, to be read piece by piece; raises StoreFailed where it is gone."""
-        try:
-            return self._folders.open(record.files, kind)
-        except OSError as error:
-            raise StoreFailed(
-                f"the {kind} of measurement {record.id} cannot be read ({error.strerror}): was it moved by hand?"
-            ) from error
+    def file(self, record: Record, kind: FileKind) -> StoredFile:
+        """Return what `read` reads, to be read piece by piece."""
+        return StoredFile(self._folders, record, kind)
 
     def pin(self, id_: str, *, pinned: bool = True, by: str | None = None) -> Record:
         """Let retention leave a measurement alone, or not any more; raises UnknownMeasurement."""
@@ -306,6 +309,11 @@ class Store(Reading):
     def _delete(self, ids: Sequence[str], by: str | None) -> int:
         """Delete those of a few measurements that are there, and return how many; raises StoreFailed."""
         return self._removal.remove(self._records.names(ids), partial(self._records.remove, by=by))
+
+    def tidy(self) -> None:
+        """Remove leftovers that are told by their age, and notes of what is done; raises StoreFailed."""
+        with self._keeping:
+            self._unfinished.tidy()
 
     def check(self) -> None:
         """Raise StoreFailed when a folder or the database cannot be written."""

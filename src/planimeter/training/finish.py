@@ -1,5 +1,7 @@
 """The end of training: the thresholds that make the percentage right, and the pack."""
 
+from collections.abc import Mapping
+
 from planimeter.evaluation import (
     Calibration,
     calibrate,
@@ -17,6 +19,7 @@ from planimeter.packs.trust import Trust
 from planimeter.training.engine import Trainer
 from planimeter.training.export import write_pack
 from planimeter.training.learnt import learnt_from
+from planimeter.training.plan import Review
 
 
 def finish(
@@ -27,6 +30,7 @@ def finish(
     *,
     score_threshold: float | None = None,
     fallback: Thresholds | None = None,
+    reviewed: Mapping[str, Review] | None = None,
 ) -> tuple[Pack, Calibration]:
     """Write the pack of the averaged weights.
 
@@ -58,6 +62,6 @@ def finish(
         thresholds=thresholds,
         metrics={"validation": metrics},
         trust=Trust(intervals=intervals, familiarity=learn_familiarity(look_at(trainer.segmenter(), learnt))),
-        learnt=learnt_from(learnt, validation, held),
+        learnt=learnt_from(learnt, validation, held, reviewed=reviewed),
     )
     return pack, calibration

@@ -1,7 +1,8 @@
 """What is to be trained: the pack, and the whole job. Without PyTorch, which help and options do not need."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -97,6 +98,14 @@ class PackPlan(NewPack, GivenScale):
 
 
 @dataclass(frozen=True)
+class Review:
+    """Where the labels of a picture come from: a measurement that people reviewed, after so many corrections."""
+
+    measurement: str
+    corrections: int
+
+
+@dataclass(frozen=True)
 class Job:
     """What to train, on what, and how."""
 
@@ -114,6 +123,8 @@ class Job:
     cpu_only: bool = False
     pictures: bool = True
     """Whether the report shows pictures."""
+    reviewed: Mapping[str, Review] = field(default_factory=dict)
+    """By the names of pictures, where people reviewed them in a service."""
 
 
 class Watcher(Protocol):

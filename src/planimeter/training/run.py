@@ -73,6 +73,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
         apart,
         score_threshold=job.plan.score_threshold,
         fallback=None if start is None else start.manifest.thresholds,
+        reviewed=job.reviewed,
     )
     watcher.say(describe_choice(calibration, written, start))
     if start is not None:
@@ -141,7 +142,7 @@ def _run_folds(
         trust=Trust(
             intervals=intervals, familiarity=learn_familiarity(look_at(trainer.segmenter(), labelled))
         ),
-        learnt=learnt_from(labelled),
+        learnt=learnt_from(labelled, reviewed=job.reviewed),
     )
     watcher.say(f"wrote {written.folder}; now its report")
     written, page = report_folds(

@@ -1,14 +1,15 @@
 """How answers are written: JSON, files that are written while they are sent, and what never changes."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib.metadata import version
-from typing import AnyStr, BinaryIO
+from typing import AnyStr
 
 from flask import Response, request
 from pydantic import BaseModel
+from werkzeug.datastructures import ContentRange
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from planimeter.pictures.decode import Picture
@@ -16,7 +17,7 @@ from planimeter.pictures.formats import PICTURE_FORMATS
 from planimeter.service.context import context
 from planimeter.service.pictures import opened
 from planimeter.settings import Limits
-from planimeter.store import Record
+from planimeter.store import Record, StoredFile
 
 SMALL_BYTES = 2**18
 """Of files that are read at once."""
@@ -49,19 +50,17 @@ def unchanging(
     record: Record,
     content_type: str,
     filename: str,
-    make: Callable[[], bytes | BinaryIO],
+    make: Callable[[], bytes | StoredFile],
     *,
     follows: Sequence[Record] = (),
 ) -> Response:
     """Answer something that never changes while it exists: the client may keep it, and need not ask again.
 
     What `follows` the score thresholds that users keep for measurements changes with those: then the client asks
-    whether it has. What `make` returns as an open file is sent from the disk: in no thread, and never in memory as a
-    whole.
+    whether it has. What `make` returns as a file is sent from the disk: in no thread, and never in memory as a whole.
     """
     options = [
-        (each.measurement.options.model_dump_json(), each.line.corrections, each.line.reviewed)
-        for each in follows
+        (each.measurement.options.model_dump_json(), each.corrections, each.reviewed) for each in follows
     ]
     what = f"{record.id} {request.full_path} {options} {version('planimeter')}"
     answer = Response(content_type=content_type)
@@ -80,19 +79,46 @@ def unchanging(
     return answer
 
 
-def send(answer: Response, content: bytes | BinaryIO) -> None:
-    """Make `content` the body: a large open file is sent from the disk, piece by piece."""
+def send(answer: Response, content: bytes | StoredFile) -> None:
+    """Make `content` the body, or, of a file, the part that is asked for: a large one is sent piece by piece."""
     if isinstance(content, bytes):
         answer.set_data(content)
         return
-    size = os.fstat(content.fileno()).st_size
-    if size <= SMALL_BYTES:
-        with content:
-            answer.set_data(content.read())
+    if request.method == "HEAD":
+        answer.accept_ranges, answer.content_length = "bytes", content.size()
         return
-    answer.content_length = size
-    answer.response = wrap_file(request.environ, content)
+    start, stop = _part(answer, content)
+    opened = content.open(start, stop)
+    if opened.size <= SMALL_BYTES:
+        with opened.file:
+            answer.set_data(opened.file.read())
+        return
+    answer.content_length = opened.size
+    answer.response = wrap_file(request.environ, opened.file)
     answer.direct_passthrough = True
+
+
+def _part(answer: Response, content: StoredFile) -> tuple[int, int | None]:
+    """Return the bytes that are asked for, and say so in the answer; more parts than one are answered with all."""
+    answer.accept_ranges = "bytes"
+    wanted = request.range
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1 or not _is_still(answer):
+        return 0, None
+    size = content.size()
+    part = wanted.range_for_length(size)
+    if part is None:
+        raise RequestedRangeNotSatisfiable(size, "bytes", f"the file has {size:,} bytes, and none of those")
+    answer.status_code = 206
+    answer.content_range = ContentRange("bytes", *part, size)
+    return part
+
+
+def _is_still(answer: Response) -> bool:
+    """Say whether the client has the beginning of this very answer, where it wants a part only then."""
+    if "If-Range" not in request.headers:
+        return True
+    tag = request.if_range.etag
+    return tag is not None and tag == answer.get_etag()[0]
 
 
 def stored_picture(record: Record) -> AbstractContextManager[Picture]:

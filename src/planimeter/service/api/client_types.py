@@ -10,7 +10,7 @@ from textwrap import wrap
 
 from planimeter.service.api.described import Json
 from planimeter.service.api.openapi import describe, parameters_of
-from planimeter.service.api.options.parsing import RequestOptions
+from planimeter.service.api.options.parsing import NoOptions, RequestOptions
 from planimeter.service.api.routes import api
 
 OF_THE_CORE = {"Rle": "planimeter.measurement"}
@@ -21,6 +21,7 @@ OPAQUE = frozenset(
 """Schemas that tell how a network is built; a client only hands them on."""
 GIVEN_BY_ITSELF = frozenset(
     {
+        *(("PictureOptions", name) for name in ("filename",)),
         *(("UploadOptions", name) for name in ("filename", "from")),
         *(("ListOptions", name) for name in ("limit", "before")),
         *(("InstancesOptions", name) for name in ("format", "csv_style")),
@@ -190,7 +191,12 @@ def _quoted(kind: str) -> str:
 
 def options() -> str:
     """Return the module of what is asked: the optional arguments of methods, a class for each kind of options."""
-    kinds = {operation.options for operation in api.operations if operation.options is not None}
+    kinds = {
+        kind
+        for operation in api.operations
+        for kind in (operation.options or NoOptions).__mro__
+        if issubclass(kind, RequestOptions)
+    }
     lines = [
         _HEADER.format(title="What can be asked of the service"),
         "from collections.abc import Mapping, Sequence",
@@ -202,16 +208,16 @@ def options() -> str:
     for kind in sorted(
         kinds, key=lambda kind: (len(kind.__mro__), kind.__name__)
     ):  # what others inherit comes first
-        base = next((other for other in reversed(asked) if issubclass(kind, other) and asked[other]), None)
         asked[kind] = [
             entry
             for entry in parameters_of(kind)
             if not (entry["required"] or (kind.__name__, entry["name"]) in GIVEN_BY_ITSELF)
         ]
-        own = [entry for entry in asked[kind] if base is None or entry not in asked[base]]
+        bases = [base for base in kind.__bases__ if asked.get(base)]
+        own = [entry for entry in asked[kind] if not any(entry in asked[base] for base in bases)]
         if asked[kind]:
-            of = f"{base.__name__}, total=False" if base else "TypedDict, total=False"
-            lines += [f"class {kind.__name__}({of}):", *_summary(_doc(kind))]
+            of = ", ".join([base.__name__ for base in bases] or ["TypedDict"])
+            lines += [f"class {kind.__name__}({of}, total=False):", *_summary(_doc(kind))]
             lines += [line for entry in own for line in _option(entry)] + [""]
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,11 @@ from planimeter.service.pictures import body_in_memory
 
 LARGEST = 32 * 2**20
 """Bytes of a correction."""
+MOST_VALUES = 300_000
+"""In a correction; a corner of a polygon is three. Each takes up to a few hundred bytes while it is read."""
+MOST_ERRORS = 1000
+LONGEST_PLACE = 200
+"""Characters: the name of a field that there is none of may be of any length."""
 EXAMPLE = '{"after": 0, "reject": [2], "reason": "a reflection", "complete": true}'
 
 
@@ -61,12 +66,32 @@ def _body() -> Correction:
     if request.mimetype != "application/json":
         raise InvalidOption(f"a correction is sent as application/json, for example {EXAMPLE}")
     request.max_content_length = LARGEST
+    body = request.get_data(cache=False)
+    _refuse_too_many(body)
     try:
-        return Correction.model_validate_json(request.get_data(cache=False))
+        return Correction.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        said = first["msg"].replace("Input", "it", 1)
-        raise InvalidOption(
-            f"this is no correction ({place + ': ' if place else ''}{said}); send one like {EXAMPLE}"
-        ) from None
+        raise InvalidOption(f"this is no correction{_first(error)}; send one like {EXAMPLE}") from None
+
+
+def _refuse_too_many(body: bytes) -> None:
+    """Refuse JSON that takes many times its own bytes of memory, before it is read: short values, by the million."""
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    if plain.count(b'"') <= 2 * MOST_VALUES:
+        marks = b"".join(plain.split(b'"')[::2])  # what is in no text
+        if sum(map(marks.count, (b",", b"[", b"{"))) <= MOST_VALUES:
+            return
+    raise InvalidOption(
+        f"the correction has more than {MOST_VALUES:,} values, a corner of a polygon being three; send masks as run "
+        "lengths, or several corrections"
+    )
+
+
+def _first(error: ValidationError) -> str:
+    """Return what is wrong first; of fields that there are none of, there may be too many to list them."""
+    if error.error_count() > MOST_ERRORS:
+        return ""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    said = first["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
+    return f" ({f'{place[:LONGEST_PLACE]}: ' if place else ''}{said})"

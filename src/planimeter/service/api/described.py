@@ -109,7 +109,7 @@ class DescribedBlueprint:
             def checked(**places: str) -> ResponseReturnValue:
                 if options is None or uploads:
                     return view(**places)
-                return view(_options_of(options), **places)
+                return view(_options_of(options, with_form=body is None), **places)
 
             self.blueprint.add_url_rule(rule, endpoint, needs(role)(checked), methods=[method])
             return view
@@ -123,9 +123,13 @@ class DescribedBlueprint:
         return self.route("GET", rule, summary, answer, role=role, **more)
 
 
-def _options_of(kind: type[RequestOptions]) -> RequestOptions:
-    """Return the options of the request under way: those of its query, of its form, and a mask as a file of that."""
-    if request.method in {"GET", "DELETE"}:
+def _options_of(kind: type[RequestOptions], *, with_form: bool) -> RequestOptions:
+    """Return the options of the request under way: those of its query, of its form, and a mask as a file of that.
+
+    A body that is no form is left alone: to look for fields would read it, within the limits of forms, and curl says
+    of all that it sends that it is one.
+    """
+    if request.method in {"GET", "DELETE"} or not with_form:
         return parse(kind, request.args, from_program=True)
     if MASK_FIELD not in kind.model_fields:
         return parse(kind, request.args, request.form, from_program=True)

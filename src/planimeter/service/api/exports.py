@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from planimeter.corrections import Figures
 from planimeter.details import columns_of
-from planimeter.errors import PlanimeterError
+from planimeter.errors import FileGone, PlanimeterError, StoreFailed
 from planimeter.exports.archive import Archive
 from planimeter.exports.files import write_many
 from planimeter.exports.formats import ExportFormat
 from planimeter.exports.source import Names, Source, file_name
 from planimeter.measuring.table import Cell, CsvStyle, csv_lines, row
+from planimeter.service.api.options.measurements import PictureNames
 from planimeter.service.context import context
 from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.store import FileKind, Filter, Record, Store
@@ -34,9 +35,9 @@ def _row(record: Record) -> dict[str, Cell]:
         "batch": record.batch or "",
         **columns_of(record.details),
         "measured_by": record.measured_by or "",
-        "reviewed": record.line.reviewed,
-        "corrections": record.line.corrections,
-        "corrected_percent_masked": _or_empty(record.line.corrected_percent_masked),
+        "reviewed": record.reviewed,
+        "corrections": record.corrections,
+        "corrected_percent_masked": _or_empty(record.corrected_percent_masked),
         **row(record.measurement),
         "measured_threshold": record.measured_threshold,
     }
@@ -71,7 +72,9 @@ _FIXED = ("id", "created_at", "batch", "filename", "percent_masked")
 # ---- For other programs
 
 
-def sources(records: Iterable[Record], figures: Figures = "measured") -> Iterator[Source]:
+def sources(
+    records: Iterable[Record], figures: Figures = "measured", pictures: PictureNames = "uploaded"
+) -> Iterator[Source]:
     """Yield what exports are made of; files are called as the pictures were, numbered where names come twice.
 
     With corrected `figures`, those of pictures that were not corrected are as measured, and say so.
@@ -82,12 +85,14 @@ def sources(records: Iterable[Record], figures: Figures = "measured") -> Iterato
         carried = carried_by(record, figures)
         yield Source(
             record.with_figures(carried).measurement,
-            names.of(filename),
+            names.of(filename) if pictures == "uploaded" else record.files.stem,
             file_name(filename) or "picture",
             record.id,
             record.created_at,
             figures=carried,
-            reviewed=record.corrected is not None and record.corrected.reviewed,
+            reviewed=record.reviewed,
+            stored=record.files.image,
+            by_stored_name=pictures == "stored",
         )
 
 
@@ -96,9 +101,11 @@ def carried_by(record: Record, wanted: Figures) -> Figures:
     return "measured" if record.corrected is None else wanted
 
 
-def export_all(kind: ExportFormat, wanted: Filter, figures: Figures = "measured") -> Iterator[bytes]:
+def export_all(
+    kind: ExportFormat, wanted: Filter, figures: Figures = "measured", pictures: PictureNames = "uploaded"
+) -> Iterator[bytes]:
     """Yield, piece by piece, the matching measurements as files for another program."""
-    return write_many(kind, sources(context().store.walk(wanted), figures))
+    return write_many(kind, sources(context().store.walk(wanted), figures, pictures))
 
 
 # ---- Archive
@@ -127,7 +134,9 @@ def write_zip(
         try:
             data = _drawn(record, content) if corrected else store.read(record, content)
             archive.add(name, data, record.created_at, packed=False)
-        except PlanimeterError:  # of drawing too: others may draw for too long
+        except PlanimeterError as error:  # of drawing too: others may draw for too long
+            if isinstance(error, StoreFailed) and not isinstance(error, FileGone):
+                raise  # all that follow would be missing too
             missing.append(name)
         yield archive.drained()
     archive.add("measurements.csv", "".join(csv_lines(rows, _columns(store, wanted))))

@@ -5,7 +5,7 @@ from flask import Response, jsonify
 from planimeter.exports.coco import of_one
 from planimeter.exports.files import name_of_many, write_one
 from planimeter.service.api.answering import file_answer, unchanging
-from planimeter.service.api.described import PICTURE, coco_file
+from planimeter.service.api.described import PICTURE, TEXT, coco_file
 from planimeter.service.api.exports import carried_by, export_all, sources
 from planimeter.service.api.many import refuse_too_many
 from planimeter.service.api.options.many import ManyExportOptions
@@ -46,7 +46,8 @@ def coco(options: FiguresOptions, id: str) -> Response:  # noqa: A002  the URL's
         "description": "The file; with yolo and fiji a zip. What the format cannot carry stands in it, in its "
         "README.txt or in the comment of the zip.",
         "content": {
-            kind: {"schema": {}} for kind in ("application/geo+json", "application/json", "application/zip")
+            kind: {"schema": {}}
+            for kind in ("application/geo+json", "application/json", "application/xml", "application/zip")
         },
         "headers": {
             CHANGE_HEADER: {
@@ -63,7 +64,7 @@ def coco(options: FiguresOptions, id: str) -> Response:  # noqa: A002  the URL's
 def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the measurement as a file for another program."""
     record = record_at(context().store.get(id), options.score_threshold)
-    file = write_one(options.format, next(sources([record], options.figures)))
+    file = write_one(options.format, next(sources([record], options.figures, options.pictures)))
     answer = unchanging(record, file.media_type, file.name, lambda: file.data, follows=(record,))
     if file.change.points is not None:
         answer.headers[CHANGE_HEADER] = f"{file.change.points + 0.0:.6f}"
@@ -74,10 +75,10 @@ def export(options: ExportOptions, id: str) -> Response:  # noqa: A002  the URL'
     "/measurements/export",
     "Get measurements as files for another program",
     {
-        "description": "One json where the format has that (coco, label_studio), else a zip of a file for each picture "
-        "with README.txt, which says what the format cannot carry, and coverage.csv, which says by how many percentage "
-        "points it changes the coverage of each picture.",
-        "content": {"application/zip": PICTURE, "application/json": {"schema": {}}},
+        "description": "One file where the format has that (coco, cvat, label_studio), else a zip of a file for each "
+        "picture with README.txt, which says what the format cannot carry, and coverage.csv, which says by how "
+        "many percentage points it changes the coverage of each picture.",
+        "content": {"application/zip": PICTURE, "application/json": {"schema": {}}, "application/xml": TEXT},
     },
     role="read",
     options=ManyExportOptions,
@@ -88,4 +89,6 @@ def export_of_many(options: ManyExportOptions) -> Response:
     wanted = options.filter
     refuse_too_many(wanted)
     name, media_type = name_of_many(options.format, options.figures)
-    return file_answer(export_all(options.format, wanted, options.figures), media_type, name)
+    return file_answer(
+        export_all(options.format, wanted, options.figures, options.pictures), media_type, name
+    )

@@ -3,12 +3,14 @@
 from flask import Response
 
 from planimeter.service.api.answering import json_answer
+from planimeter.service.api.answers.drift import DriftAnswer, drift_answer
 from planimeter.service.api.answers.models import ModelAnswer, ModelList, model_answer, model_summary
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.measurements import DefaultsOptions
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
+from planimeter.service.drifting import drift_of
 
 
 @api.get(
@@ -34,6 +36,21 @@ def list_models(_: NoOptions) -> Response:
 def show_model(_: NoOptions, name: str) -> Response:
     """Answer all about one model."""
     return json_answer(_model_answer(name))
+
+
+@api.get(
+    "/models/<name>/drift",
+    "Tell how a model does in use",
+    answer_of("Its real error, over time.", DriftAnswer),
+    role="read",
+    errors=(400, 404),
+    description="Of the pictures that people reviewed of what the version in use measured: how far its percentages "
+    "were off, and how often the truth was inside the intervals.",
+)
+def show_drift(_: NoOptions, name: str) -> Response:
+    """Answer the error of a model in use."""
+    pack = context().models.find(name)
+    return json_answer(drift_answer(pack.name, pack.manifest.version, *drift_of(pack)))
 
 
 @api.route(

@@ -29,6 +29,7 @@ from planimeter.service.api import (
     pins,
     profiles,
     region,
+    review_queue,
     scale,
     thresholds,
     trash,
@@ -37,6 +38,7 @@ from planimeter.service.api.answering import MEDIA_TYPES
 from planimeter.service.api.answers.base import ErrorAnswer, Health
 from planimeter.service.api.answers.comparisons import ComparisonAnswer
 from planimeter.service.api.answers.corrections import CorrectionList
+from planimeter.service.api.answers.drift import DriftAnswer
 from planimeter.service.api.answers.jobs import JobAnswer, JobList, VersionList
 from planimeter.service.api.answers.lots import LotAnswer, LotList
 from planimeter.service.api.answers.many import Deleted, LineList, StatisticsAnswer
@@ -71,6 +73,7 @@ RESOURCES = (
     details,
     region,
     corrections,
+    review_queue,
     many,
     for_programs,
     datasets,
@@ -107,6 +110,8 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     JobAnswer,
     JobList,
     VersionList,
+    DriftAnswer,
+    review_queue.QueueAnswer,
     trash.TrashList,
     trash.Restored,
     messages.InferenceAnswer,
@@ -143,6 +148,7 @@ SENTENCES = {
     "meanwhile, or a job in another state.",
     413: "The upload has too many bytes.",
     415: "Not a type of picture that is read.",
+    416: "The picture has none of the bytes that `Range` asks for.",
     421: "The Host of the request is not one under which the service is reached.",
     422: "The picture cannot be decoded, or has too many pixels.",
     429: "The queue is full, or too much came from this key or address; Retry-After says when to try again.",

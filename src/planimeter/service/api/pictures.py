@@ -1,7 +1,5 @@
 """The pictures of one measurement: as uploaded, drawn, and its mask."""
 
-from typing import BinaryIO
-
 from flask import Response
 
 from planimeter.service.api.answering import MEDIA_TYPES, unchanging
@@ -13,30 +11,30 @@ from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.drawn import mask_of, overlay_of
 from planimeter.service.measuring import record_at
-from planimeter.store import Record
+from planimeter.store import Record, StoredFile
 
 
 @api.get(
     "/measurements/<id>/image",
     "Get the picture as it was uploaded",
-    pictures("The bytes.", *MEDIA_TYPES.values()),
+    pictures("The bytes, or with `Range` one part of them (206).", *MEDIA_TYPES.values()),
     role="read",
-    errors=(400, 404),
+    errors=(400, 404, 416),
 )
 def image(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the picture as it was uploaded."""
     record = context().store.get(id)
     kind = MEDIA_TYPES.get(record.measurement.image.format, "application/octet-stream")
-    return unchanging(record, kind, record.files.image, lambda: context().store.stream(record, "image"))
+    return unchanging(record, kind, record.files.image, lambda: context().store.file(record, "image"))
 
 
 @api.get(
     "/measurements/<id>/overlay",
     "Get the drawn picture",
-    pictures("The drawn picture.", "image/png", "image/jpeg"),
+    pictures("The drawn picture, or a part where it is as stored.", "image/png", "image/jpeg"),
     role="read",
     options=OverlayOptions,
-    errors=(400, 404, 409),
+    errors=(400, 404, 409, 416),
 )
 def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the drawn picture."""
@@ -59,7 +57,7 @@ def overlay(options: OverlayOptions, id: str) -> Response:  # noqa: A002  the UR
     pictures("The mask.", "image/png"),
     role="read",
     options=MaskOptions,
-    errors=(400, 404, 409),
+    errors=(400, 404, 409, 416),
 )
 def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Answer the mask picture."""
@@ -77,14 +75,14 @@ def mask(options: MaskOptions, id: str) -> Response:  # noqa: A002  the URL's ow
     )
 
 
-def drawn_picture(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | BinaryIO:
+def drawn_picture(record: Record, options: OverlayOptions, *, as_stored: bool) -> bytes | StoredFile:
     """Return a measurement drawn; `as_stored` says that the drawing that was stored shows it."""
     if as_stored and (options.style, options.format) == ("fill", "png"):
-        return context().store.stream(record, "overlay")
+        return context().store.file(record, "overlay")
     return overlay_of(record, options.style, options.format)
 
 
-def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | BinaryIO:
+def _mask(record: Record, options: MaskOptions, *, as_stored: bool) -> bytes | StoredFile:
     if as_stored and options.kind == "binary":
-        return context().store.stream(record, "mask")
+        return context().store.file(record, "mask")
     return mask_of(record, options.kind)

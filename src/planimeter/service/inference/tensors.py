@@ -80,20 +80,27 @@ def only_text(packed: bytes, what: str) -> bytes:
 
 def pixels_of(values: object, shape: tuple[int, ...], what: str) -> NDArray[np.uint8]:
     """Return UINT8 values, as bytes or as lists, in a shape; raises `InvalidOption`."""
-    if isinstance(values, bytes):
-        array = np.frombuffer(values, np.uint8)
-    else:
-        try:
-            found = np.asarray(values)
-        except (TypeError, ValueError) as error:
-            raise InvalidOption(f"{what} has rows of different lengths") from error
-        if found.dtype.kind not in "iu" or (
-            found.size and not 0 <= int(found.min()) <= int(found.max()) <= 255
-        ):
-            raise InvalidOption(f"{what} is of UINT8, so each of its values is a whole number from 0 to 255")
-        array = found.astype(np.uint8).ravel()
+    array = (
+        np.frombuffer(values, np.uint8) if isinstance(values, bytes) else _whole_numbers(values, what).ravel()
+    )
     if array.size != prod(shape):
         raise InvalidOption(
             f"{what} has the shape {list(shape)}, {prod(shape):,} values, and {array.size:,} came"
         )
     return array.reshape(shape)
+
+
+def _whole_numbers(values: object, what: str) -> NDArray[np.uint8]:
+    """Return lists of whole numbers from 0 to 255 as an array; raises `InvalidOption` for others."""
+    # As objects: of texts, NumPy would make each as long as the longest of them.
+    found = np.asarray(values, dtype=object)
+    kinds = {*map(type, found.flat)}
+    if list in kinds:
+        raise InvalidOption(f"{what} has rows of different lengths")
+    try:
+        numbers = found.astype(np.int64) if kinds <= {int} else None
+    except OverflowError:
+        numbers = None
+    if numbers is None or (numbers.size and not 0 <= int(numbers.min()) <= int(numbers.max()) <= 255):
+        raise InvalidOption(f"{what} is of UINT8, so each of its values is a whole number from 0 to 255")
+    return numbers.astype(np.uint8)

@@ -14,13 +14,14 @@ TaskData = Annotated[
         }
     ),
 ]
-MOST_TASKS = 1_000
 
 
 class Message(BaseModel):
     """A part of what is said; what is not known here is left out, for each version of Label Studio says more."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", strict=True, protected_namespaces=(), populate_by_name=True
+    )
 
 
 class SetupRequest(Message):
@@ -48,7 +49,7 @@ class Params(Message):
 class PredictRequest(Message):
     """Pictures that are to be predicted."""
 
-    tasks: list[Task] = Field(min_length=1, max_length=MOST_TASKS)
+    tasks: list[Task] = Field(min_length=1)
     project: str | None = None
     label_config: LabelConfig
     params: Params | None = None

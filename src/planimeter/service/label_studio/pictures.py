@@ -119,6 +119,12 @@ def picture_of(
 
 def _target(stated: str, task: object, studio: LabelStudio) -> str:
     """Return the path of Label Studio's where a picture is; raises `InvalidOption` for any other address."""
+    try:
+        stated.encode()
+    except UnicodeEncodeError as error:  # JSON can hold half of a character
+        raise InvalidOption(
+            f"the picture is at {stated[:80]!r}, which is no address ({error.reason})"
+        ) from None
     if _CLOUD.match(stated) and not stated.lower().startswith(("http:", "https:")):
         if not isinstance(task, int) or isinstance(task, bool):
             raise InvalidOption(

@@ -40,7 +40,7 @@ def pointed_at(
     return [entry for entry in instances if entry.id in chosen]
 
 
-def _box(prompt: dict[str, Any], size: tuple[int, int]) -> tuple[str, tuple[float, float, float, float]]:
+def _box(prompt: dict[str, Any], size: tuple[int, int]) -> tuple[str, tuple[int, int, int, int]]:
     """Return which kind a prompt is, and its left, top, right and bottom in pixels; of a click those of its pixel."""
     kind, value = str(prompt.get("type")), prompt.get("value")
     height, width = size
@@ -52,7 +52,7 @@ def _box(prompt: dict[str, Any], size: tuple[int, int]) -> tuple[str, tuple[floa
         if kind.startswith("rectangle") and isinstance(value, dict):
             left, top = float(value["x"]) * width / 100, float(value["y"]) * height / 100
             across, down = float(value["width"]) * width / 100, float(value["height"]) * height / 100
-            return "rectangle", (left, top, left + across, top + down)
+            return "rectangle", (round(left), round(top), round(left + across), round(top + down))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidOption(f"what is pointed with, {kind[:40]}, has no x and y that are numbers") from error
     raise InvalidOption(
@@ -60,9 +60,9 @@ def _box(prompt: dict[str, Any], size: tuple[int, int]) -> tuple[str, tuple[floa
     )
 
 
-def _share(mask: WindowMask, box: tuple[float, float, float, float]) -> float:
+def _share(mask: WindowMask, box: tuple[int, int, int, int]) -> float:
     """Return which share of a mask has its pixels' centres in a box."""
-    left, top, right, bottom = (round(side) for side in box)
+    left, top, right, bottom = box
     rows = slice(max(top - mask.y, 0), max(bottom - mask.y, 0))
     columns = slice(max(left - mask.x, 0), max(right - mask.x, 0))
     return float(mask.pixels[rows, columns].sum()) / mask.area if mask.area else 0.0

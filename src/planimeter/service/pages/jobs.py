@@ -11,11 +11,13 @@ from planimeter.jobs.states import WORDS
 from planimeter.service import training
 from planimeter.service.api.answers.jobs import job_answer, job_line
 from planimeter.service.context import context
+from planimeter.service.learning_from import LEAST_REVIEWED
 from planimeter.service.links import link
 from planimeter.service.pages.models import REPORT_POLICY
 from planimeter.service.pages.site import blueprint
 from planimeter.service.problems import status_of
 from planimeter.service.roles import needs
+from planimeter.store import Filter
 
 FIELDS = ("data", "name", "start_from", "minutes")
 """What the form asks for; all else has defaults, or is asked for by the API."""
@@ -119,6 +121,8 @@ def _list(texts: dict[str, str], problem: str | None = None) -> str:
         problem=problem,
         unavailable=unavailable,
         data_sets=training.data_sets(),
+        reviewed=parts.store.count(Filter(reviewed=True)),
+        least_reviewed=LEAST_REVIEWED,
         packs=list(parts.models.packs().values()),
         minutes=DEFAULT_MINUTES,
     )

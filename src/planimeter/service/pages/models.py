@@ -16,7 +16,9 @@ from planimeter.packs.pack import Pack
 from planimeter.packs.versions import versions_of
 from planimeter.samples import list_samples
 from planimeter.service.accuracy import accuracy_of
+from planimeter.service.api.answers.drift import drift_answer
 from planimeter.service.context import context
+from planimeter.service.drifting import drift_of
 from planimeter.service.hosts import frame_ancestors
 from planimeter.service.pages.site import blueprint
 from planimeter.service.roles import needs
@@ -100,6 +102,7 @@ def model(name: str) -> str:
         metrics=_metrics(pack),
         card=render_card(pack.card),
         known=accuracy_of(pack),
+        drift=drift_answer(name, pack.manifest.version, *drift_of(pack)),
         versions=versions_of(name, parts.settings.packs_folder),
         changes=parts.store.model_changes.list(name, limit=3),
         records=parts.store.list(wanted, limit=6),

@@ -64,7 +64,7 @@ def picture(id: str) -> AnyResponse:  # noqa: A002
     record = context().store.get(id)
     if record.measurement.image.format in {"JPEG", "WEBP"}:
         response = Response(content_type=f"image/{record.measurement.image.format.lower()}")
-        send(response, context().store.stream(record, "image"))
+        send(response, context().store.file(record, "image"))
         response.headers["Cache-Control"] = NEVER_CHANGES
         return response
     with opened(context().store.read(record, "image")) as decoded:

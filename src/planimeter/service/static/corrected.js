@@ -16,13 +16,13 @@ import { entriesOfItems } from "./item-entries.js";
 export async function loadAnswer(view) {
   const url = new URL(view.dataset.json ?? "", document.baseURI);
   url.searchParams.delete("score_threshold");
-  const answer = await loaded(url.href);
-  const { rejected } = answer.corrected ? await loaded(view.dataset.corrections ?? "") : { rejected: [] };
+  const answer = await fetched(url.href);
+  const { rejected } = answer.corrected ? await fetched(view.dataset.corrections ?? "") : { rejected: [] };
   return { ...answer, rejected };
 }
 
 /** @param {string} url */
-async function loaded(url) {
+async function fetched(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`the measurement cannot be loaded: status ${answer.status}`);
   return answer.json();
@@ -45,10 +45,18 @@ export function offerCorrecting(view) {
   button.disabled = false;
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const [{ CorrectionEditor }, answer] = await Promise.all([import("./correction-editor.js"), loadAnswer(view)]);
-    new CorrectionEditor(view, answer, () => {
-      button.disabled = false;
-      button.focus();
-    });
+    const loading = Promise.all([import("./correction-editor.js"), loadAnswer(view)]);
+    const loaded = await loading.catch(() => null);
+    if (loaded) {
+      const [{ CorrectionEditor }, answer] = loaded;
+      new CorrectionEditor(view, answer, () => {
+        button.disabled = false;
+        button.textContent = "Correct";
+        button.focus();
+      });
+      return;
+    }
+    button.disabled = false;
+    button.textContent = "Not loaded: try again";
   });
 }

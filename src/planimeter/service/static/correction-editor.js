@@ -25,8 +25,6 @@ const LARGEST = 400;
 
 /** The correcting of one measurement on its page: what there is by now, which tool is in hand, and what is shown of it. */
 export class CorrectionEditor {
-  /** Of brush and eraser, in pixels of the picture. */
-  size = 9;
   /** How alike pixels must be that a click takes: 0 to 255. */
   tolerance = 24;
   /** @type {number | null} the place of a rejected instance that was chosen */
@@ -46,10 +44,13 @@ export class CorrectionEditor {
     this.viewer = view.viewer;
     this.done = done;
     this.picture = { width: view.viewer.width, height: view.viewer.height };
+    /** Of brush and eraser, in pixels of the picture. */
     this.size = Math.max(3, Math.round(Math.min(this.picture.width, this.picture.height) / 40));
     this.before = view.instead;
     this.split = view.viewer.split;
     this.viewer.split = 0;
+    // The tools of region and scale let go of the picture.
+    for (const tool of view.querySelectorAll("details[name=stage-tool][open]")) tool.removeAttribute("open");
     this.tools = toolsFor(this);
     /** @type {ToolName} */
     this.name = "choose";
@@ -122,6 +123,7 @@ export class CorrectionEditor {
    * @param {boolean} again whether it takes the place of the last change
    */
   change(items, chosen = this.chosen, again = false) {
+    this.saving.quiet();
     if (again) this.stack.replace(items);
     else this.stack.push(items);
     this.render(chosen);

@@ -59,6 +59,7 @@ export class CorrectionKeys {
     if (key in TOOLS) return () => editor.hold(TOOLS[key]);
     const known = editor.basis.classes[Number(key) - 1];
     if (known && editor.basis.classes.length > 1) return () => editor.reclass(known.id);
+    const onOwn = at.closest(".viewer-canvas, .table-scroll, input");
     const onButton = at.closest("button, summary, a[href], input");
     /** @type {Record<string, (() => void) | undefined>} */
     const actions = {
@@ -70,6 +71,9 @@ export class CorrectionKeys {
       backspace: () => editor.tool.back?.() || editor.reject(),
       enter: onButton ? undefined : () => editor.tool.finish?.(),
       escape: () => editor.escape(),
+      // They lead to other pictures in a review: not by mistake.
+      arrowleft: onOwn ? undefined : () => {},
+      arrowright: onOwn ? undefined : () => {},
       " ": onButton ? undefined : () => this.pan(true),
     };
     return actions[key];

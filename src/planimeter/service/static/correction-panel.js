@@ -8,8 +8,6 @@ import { grouped, percent, signed } from "./numbers.js";
 
 /** The bars above and below the picture while it is corrected: tools, what is drawn, and the percentage that comes of it. */
 export class CorrectionPanel {
-  said = "";
-
   /** @param {CorrectionEditor} editor */
   constructor(editor) {
     this.editor = editor;
@@ -19,10 +17,13 @@ export class CorrectionPanel {
     this.bar.hidden = this.foot.hidden = false;
     this.offerClasses();
     const { signal } = this.listening;
-    for (const button of this.tools)
-      button.addEventListener("click", () => editor.hold(/** @type {ToolName} */ (button.dataset.correctTool)), {
-        signal,
-      });
+    for (const button of this.tools) {
+      const hold = (/** @type {MouseEvent} */ event) => {
+        editor.hold(/** @type {ToolName} */ (button.dataset.correctTool));
+        if (event.detail) editor.viewer.canvas.focus({ preventScroll: true }); // by a hand: its keys are the picture's
+      };
+      button.addEventListener("click", hold, { signal });
+    }
     this.act("undo", () => editor.undo());
     this.act("redo", () => editor.redo());
     this.act("reject", () => editor.reject());
@@ -79,7 +80,6 @@ export class CorrectionPanel {
 
   /** Say something that is no figure; the next change takes its place. @param {string} text */
   say(text) {
-    this.said = text;
     one(this.bar, "[data-correct-hint]").textContent = text || this.editor.tool.hint;
   }
 
@@ -103,7 +103,6 @@ export class CorrectionPanel {
     this.field("class").value = String(chosen === null ? editor.classId : editor.items[chosen].classId);
     one(this.bar, "[data-correct-swatch]").style.background = editor.colorOf(Number(this.field("class").value));
     one(this.bar, "[data-correct-hint]").textContent = tool.hint;
-    this.said = "";
     this.tell(editor.coverage.masked);
     editor.saving.write();
   }

@@ -79,15 +79,22 @@ export class CorrectionSaving {
     this.draft.keep(countChanges(changes) ? { after: this.after, changes, reason: this.reason.value } : null);
   }
 
+  /** Whether nothing is changed since a person said that all is right. */
+  get isReviewed() {
+    return Boolean(this.editor.basis.answer.corrected?.reviewed) && !this.editor.changed;
+  }
+
   /** Let the buttons say what can be saved. */
   write() {
-    const { editor } = this;
+    const { editor, isReviewed } = this;
     const count = countChanges(editor.changes);
     const button = (/** @type {string} */ name) =>
       /** @type {HTMLButtonElement} */ (one(this.form, `[data-correct-act=${name}]`));
-    button("save").disabled = this.busy || !count;
-    button("review").disabled = this.busy;
-    button("review").textContent = count ? "Save and mark as reviewed" : "Mark as reviewed";
+    button("save").disabled = this.busy || (!count && !isReviewed);
+    button("save").classList.toggle("button-primary", !isReviewed);
+    button("save").textContent = isReviewed ? "Not reviewed after all" : "Save correction";
+    button("review").disabled = this.busy || isReviewed;
+    button("review").textContent = count ? "Save and mark as reviewed" : isReviewed ? "Reviewed" : "Mark as reviewed";
     one(this.form, "[data-correct-count]").textContent = count === 1 ? "1 change" : `${count} changes`;
   }
 
@@ -95,7 +102,7 @@ export class CorrectionSaving {
   async save(complete) {
     const { editor } = this;
     const { changes } = editor;
-    if (this.busy || (!complete && !countChanges(changes))) return;
+    if (this.busy || (!complete && !countChanges(changes) && !this.isReviewed)) return;
     this.busy = true;
     this.tell("");
     this.write();
@@ -140,7 +147,9 @@ export class CorrectionSaving {
     this.theirs = theirs;
     const by = theirs.corrected?.by ?? "Somebody else";
     this.tell(`${by} corrected this meanwhile. Nothing of yours was saved, and nothing is lost.`, true);
-    one(this.form, "[data-correct-conflict]").hidden = false;
+    const ways = one(this.form, "[data-correct-conflict]");
+    ways.hidden = false;
+    ways.scrollIntoView({ block: "nearest" });
   }
 
   /** Go on from what others saved. @param {boolean} alone without what was changed here */
@@ -161,6 +170,11 @@ export class CorrectionSaving {
         ? "This is theirs. Redo brings yours back on top of it."
         : "Yours is on top of theirs. Look at it, and save it.",
     );
+  }
+
+  /** What was said is over, once it is gone on; but not what is asked. */
+  quiet() {
+    if (one(this.form, "[data-correct-conflict]").hidden) this.tell("");
   }
 
   /** @param {string} text @param {boolean} alarming */

@@ -17,7 +17,7 @@ export class CutTool {
     this.editor = editor;
     this.stroke = {
       begin: (/** @type {Point} */ at) => this.extend(at),
-      move: (/** @type {Point} */ at) => this.extend(at),
+      move: (/** @type {Point} */ at) => this.line.length && this.extend(at),
       end: () => this.end(),
       cancel: () => this.cancel(),
     };
@@ -39,6 +39,7 @@ export class CutTool {
     const { editor, line } = this;
     const { chosen, items, picture } = editor;
     this.line = [];
+    if (!line.length) return; // it was dropped
     const [xs, ys] = [line.map(({ x }) => x), line.map(({ y }) => y)];
     const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     const made = [...items];

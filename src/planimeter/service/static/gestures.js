@@ -76,7 +76,7 @@ export class Gestures {
     const now = viewer.on(event);
     this.fingers.set(event.pointerId, now);
     if (this.stroke) {
-      const between = event.getCoalescedEvents();
+      const between = event.getCoalescedEvents?.() ?? []; // on plain http there are none
       for (const one of between.length ? between : [event]) this.stroke.move(viewer.under(one));
       return;
     }

@@ -1,9 +1,10 @@
 // @ts-check
 // A region grown from a point: what hangs together with it and looks alike in the picture itself.
 
-import { bitsIn, blank, maskOf, windowAround } from "./bits.js";
+import { bitsIn, blank, maskOf, stamp, windowAround } from "./bits.js";
 
 /** @typedef {import("./bits.js").Window} Window */
+/** @typedef {import("./rle.js").Mask} Mask */
 /** @typedef {import("./zoomable-canvas.js").Point} Point */
 
 /**
@@ -11,27 +12,31 @@ import { bitsIn, blank, maskOf, windowAround } from "./bits.js";
  * @param {Window} window
  * @param {Point} at in the window, in pixels of the picture
  * @param {number} tolerance how far each of red, green and blue may lie from those around the point, 0 to 255
+ * @param {Mask} taken what belongs to others: it does not grow there
  * @param {number} height of the picture
- * @returns {import("./rle.js").Mask} with its holes filled
+ * @returns {Mask} with its holes filled; empty where the point is another's
  */
-export function grow(data, window, at, tolerance, height) {
+export function grow(data, window, at, tolerance, taken, height) {
   const { left, top, width, height: rows } = window;
   const [column, row] = [Math.floor(at.x) - left, Math.floor(at.y) - top];
   const [red, green, blue] = around(data, width, rows, column, row);
+  const others = bitsIn(taken, window, height).pixels;
   const alike = (/** @type {number} */ x, /** @type {number} */ y) => {
     const place = 4 * (y * width + x);
     return (
+      !others[x * rows + y] &&
       Math.abs(data[place] - red) <= tolerance &&
       Math.abs(data[place + 1] - green) <= tolerance &&
       Math.abs(data[place + 2] - blue) <= tolerance
     );
   };
   const bits = blank(window);
-  spread(bits.pixels, width, rows, [column * rows + row], alike);
+  const first = column * rows + row;
+  spread(bits.pixels, width, rows, others[first] ? [] : [first], alike);
   const grown = maskOf(bits, height);
   const part = bitsIn(grown, windowAround(grown), height); // no hole lies outside
   fillHoles(part.pixels, part.width, part.height);
-  return maskOf(part, height);
+  return maskOf(stamp(part, taken, height, 0), height);
 }
 
 /**

@@ -53,11 +53,12 @@ class JobProgress extends HTMLElement {
   show(job) {
     const { progress } = job;
     if (progress && ACTIVE.includes(job.state)) {
-      one(this, "[data-word]").textContent = `The training ${words(job.state)}: ${progress.phase}.`;
+      const phase = progress.phase === "training" ? "" : `: ${progress.phase}`;
+      one(this, "[data-word]").textContent = `The training ${words(job.state)}${phase}.`;
     }
     if (progress) {
       const losses = Object.values(progress.losses);
-      one(this, "progress").setAttribute("value", String(progress.fraction));
+      this.querySelector("progress")?.setAttribute("value", String(progress.fraction));
       this.write("fraction", `${decimals(100 * progress.fraction, 0)} %`);
       this.write("step", grouped(progress.step));
       this.write("left", job.state === "running" ? duration(progress.seconds_left ?? null) : "–");

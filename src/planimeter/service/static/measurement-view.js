@@ -3,13 +3,14 @@
 
 import "./instance-table.js";
 import "./picture-viewer.js";
-import { drawnOf, entriesOf, prepareOutline, rowOf } from "./candidates.js";
+import { entriesOf, prepareOutline } from "./candidates.js";
 import { ChosenInstance } from "./chosen-instance.js";
 import { loadCorrected, offerCorrecting } from "./corrected.js";
 import { choose } from "./coverage.js";
 import { one } from "./elements.js";
 import { sayHidden } from "./hidden-note.js";
-import { decimals, short } from "./numbers.js";
+import { drawnInstances, listedInstances } from "./instance-lists.js";
+import { short } from "./numbers.js";
 import { OfClass } from "./of-class.js";
 import { writeAreas, writeClasses, writeCoverage } from "./readings.js";
 import { outlineOf, pathOfPixels } from "./region.js";
@@ -241,18 +242,11 @@ export class MeasurementView extends HTMLElement {
 
   /** Hand the viewer what is to be drawn. */
   draw() {
-    const { entries, height } = this;
+    const { entries } = this;
     this.drawn = this.chosen.filter(
       (index) => !entries[index].hidden && !this.hiddenClasses.has(entries[index].classId),
     );
-    const ids = new Map(this.chosen.map((index, place) => [index, this.idOf(index, place)]));
-    const several = this.classes.length > 1;
-    this.viewer.instances = this.drawn.map((index) => {
-      const entry = entries[index];
-      const score = entry.drawn ? "" : ` · ${decimals(entry.score, 2)}`;
-      const label = `${several ? `${this.nameOf(entry.classId)} ` : ""}${ids.get(index)}${score}`;
-      return drawnOf(entry, height, label);
-    });
+    this.viewer.instances = drawnInstances(this);
     sayHidden(this, this.hiddenClasses, this.chosen.length - this.drawn.length);
     this.viewer.pointed = null;
     this.viewer.chosen = this.instance.placeOf(this.instance.marked);
@@ -288,11 +282,7 @@ export class MeasurementView extends HTMLElement {
    * @param {boolean} hurried whether others may follow at once
    */
   list(hurried = false) {
-    const rows = this.chosen.map((index, place) => {
-      const entry = this.entries[index];
-      return rowOf(entry, { index, id: this.idOf(index, place), className: this.nameOf(entry.classId) }, this);
-    });
-    this.table.show(rows, hurried);
+    this.table.show(listedInstances(this), hurried);
   }
 
   /**

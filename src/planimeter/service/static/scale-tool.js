@@ -25,6 +25,8 @@ class ScaleTool {
   first = null;
   /** @type {Line | null} */
   line = null;
+  /** @type {import("./picture-viewer.js").Placing | null} */
+  placing = null;
 
   /**
    * @param {HTMLDetailsElement} tool
@@ -34,14 +36,15 @@ class ScaleTool {
     this.tool = tool;
     this.viewer = viewer;
     this.button = one(tool, "[data-scale-draw]");
-    this.button.addEventListener("click", () => (viewer.placing ? this.end() : this.begin()));
+    this.button.addEventListener("click", () => (this.placing ? this.end() : this.begin()));
     tool.addEventListener("toggle", () => tool.open || this.end());
     tool.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
   }
 
   begin() {
     const { viewer } = this;
-    viewer.placing = { point: (at) => this.point(at), choose: (at) => (at ? this.place(at) : this.end()) };
+    this.placing = { point: (at) => this.point(at), choose: (at) => (at ? this.place(at) : this.end()) };
+    viewer.placing = this.placing;
     viewer.canvas.classList.add("viewer-placing");
     viewer.point(null);
     this.first = this.line = null;
@@ -52,9 +55,12 @@ class ScaleTool {
   /** Leave the picture to its instances again. */
   end() {
     const { viewer } = this;
-    if (!viewer.placing) return;
-    viewer.placing = viewer.bar = null;
-    viewer.canvas.classList.remove("viewer-placing");
+    if (!this.placing) return;
+    if (viewer.placing === this.placing) {
+      viewer.placing = null;
+      viewer.canvas.classList.remove("viewer-placing");
+    }
+    this.placing = viewer.bar = null;
     this.first = this.line = null;
     this.write();
   }
@@ -79,7 +85,7 @@ class ScaleTool {
   /** Let the form say what is drawn, and ask for what is missing. */
   write() {
     const { tool, viewer, line } = this;
-    const placing = Boolean(viewer.placing);
+    const placing = this.placing !== null;
     this.button.setAttribute("aria-pressed", String(placing));
     this.button.textContent = placing ? "Cancel the scale bar" : "Draw a scale bar";
     const hint = one(tool, "[data-scale-hint]");

@@ -91,12 +91,16 @@ export class SegmentTool {
   take(wanted, again) {
     const { editor } = this;
     const candidate = wanted.candidates[wanted.turn];
-    const mask = candidate?.mask ?? this.grown(wanted.at);
-    if (!mask) {
-      editor.panel.say("What looks alike there is most of the picture. Set it less alike, or click something smaller.");
+    const place = again ? editor.items.length - 1 : null;
+    const mask = candidate?.mask ?? this.grown(wanted.at, place);
+    if (!mask?.area) {
+      editor.panel.say(
+        mask
+          ? "An instance lies there already."
+          : "What looks alike there is most of the picture. Set it less alike, or click something smaller.",
+      );
       return;
     }
-    const place = again ? editor.items.length - 1 : null;
     if (place !== null) {
       const other = { ...editor.items[place], classId: candidate?.classId ?? editor.classId };
       this.replace(place, other, mask);
@@ -120,17 +124,18 @@ export class SegmentTool {
   /**
    * What looks alike around a point; null where that is nearly all.
    * @param {Point} at
+   * @param {number | null} place of the instance that it takes the place of
    */
-  grown(at) {
+  grown(at, place) {
     const { picture, viewer, tolerance } = this.editor;
     const window = windowWithin([at.x - REACH, at.y - REACH, at.x + REACH, at.y + REACH], picture);
     const canvas = document.createElement("canvas");
     canvas.width = window.width;
     canvas.height = window.height;
     const pen = penOf(canvas);
-    pen.drawImage(viewer.levels[0], -window.left, -window.top);
+    pen.drawImage(viewer.levels[0], -window.left, -window.top, picture.width, picture.height);
     const { data } = pen.getImageData(0, 0, window.width, window.height);
-    const mask = grow(data, window, at, tolerance, picture.height);
+    const mask = grow(data, window, at, tolerance, this.editor.others(place), picture.height);
     return mask.area > MOST * window.width * window.height ? null : mask;
   }
 

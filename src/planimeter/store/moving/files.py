@@ -76,7 +76,7 @@ def find_missing(connection: sa.Connection, folders: Folders, tell: Tell) -> tup
     for portion in named(connection):
         for each in portion:
             for kind in _KINDS:
-                if not _is_there(folders, each.names, kind):
+                if folders.bytes_of(each.names, kind) is None:
                     missing += 1
                     first = first or f"{getattr(each.names, kind)} of measurement {each.id}"
         done += len(portion)
@@ -148,19 +148,10 @@ def _discard(target: Folders, names: FileNames, kinds: Iterable[FileKind]) -> No
 def _content(folders: Folders, names: FileNames, kind: FileKind) -> bytes | None:
     """Return a file; None where there is none."""
     try:
-        with folders.open(names, kind) as file:
-            return file.read()
+        return folders.read(names, kind)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StoreFailed(
             f"{getattr(names, kind)} cannot be read ({error.strerror}): check the disk, then start again."
         ) from error
-
-
-def _is_there(folders: Folders, names: FileNames, kind: FileKind) -> bool:
-    try:
-        folders.open(names, kind).close()
-    except OSError:
-        return False
-    return True

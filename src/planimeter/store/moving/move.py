@@ -15,11 +15,13 @@ from planimeter.store.engine import engine_of, shown
 from planimeter.store.files import FileKind, Folder
 from planimeter.store.folders import Folders
 from planimeter.store.identity import is_moving, once_moved, while_moving
-from planimeter.store.inspection import id_in, stray_files
+from planimeter.store.inspection import id_in, ours
 from planimeter.store.moving import files, records
 from planimeter.store.moving.files import Brought
 from planimeter.store.moving.records import Content, Tell
 from planimeter.store.outbox import Outbox
+from planimeter.store.places import Place, Where, place_of
+from planimeter.store.places import shown as shown_place
 from planimeter.store.records import Records
 from planimeter.store.tables import StoreRow
 from planimeter.store.trashed import recorded_names
@@ -35,8 +37,8 @@ class Places:
     """Where a store is."""
 
     database: str
-    upload_folder: Path
-    output_folder: Path
+    upload_folder: Where
+    output_folder: Where
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _move(what: _Move, tell: Tell, allow_missing: bool) -> Moved:  # noqa: FBT00
             "service uses, bring the files back, or move without them by --allow-missing."
         )
     recorded = 3 * files.count_named(what.connection) - missing
-    left = sum(1 for _ in stray_files(*_paths(what.own))) - recorded
+    left = sum(1 for place in what.own for _ in ours(place)) - recorded
     if what.new is not None:
         _call(what.new, while_moving(what.store_id))
     brought = Brought()
@@ -153,9 +155,9 @@ def _call(database: Database, identity: str) -> None:
 def _opened_source(source: Places, stack: ExitStack) -> tuple[Folders, Database]:
     """Open a store that nobody uses, with what killed processes left unfinished settled; raises StoreFailed."""
     engine_of(source.database, create=False).dispose()
-    for path in (source.upload_folder, source.output_folder):
-        if not path.is_dir():
-            raise StoreFailed(f"There is no folder {path}: name the folders that the service uses.")
+    for place in (place_of(source.upload_folder, "upload"), place_of(source.output_folder, "output")):
+        if isinstance(place, Folder) and not place.path.is_dir():
+            raise StoreFailed(f"There is no folder {place.path}: name the folders that the service uses.")
     own = Folders.create(source.upload_folder, source.output_folder)
     stack.callback(own.release)
     _keep_alone(own, "Stop it, then start again.")  # before its database is brought to this version
@@ -176,10 +178,11 @@ def _opened_target(own: Folders, target: Places, stack: ExitStack) -> Folders:
     return folders
 
 
-def _keep_alone(folders: Iterable[Folder], remedy: str) -> None:
-    for folder in folders:
-        if not folder.keep_alone():
-            raise StoreFailed(f"The folder {folder.path} is in use by a service. {remedy}")
+def _keep_alone(places: Iterable[Place], remedy: str) -> None:
+    """Raise StoreFailed where a service uses one of these folders; nobody can tell that of an object store."""
+    for place in places:
+        if isinstance(place, Folder) and not place.keep_alone():
+            raise StoreFailed(f"The folder {place.path} is in use by a service. {remedy}")
 
 
 def _frozen(database: Database, url: str) -> AbstractContextManager[sa.Connection]:
@@ -201,36 +204,38 @@ def _refuse_others(what: _Move) -> None:
                 f"The database {shown(what.target.database)} holds {count:,} rows already, of another store: name "
                 "an empty one."
             )
-    for portion in _portions(stray_files(*_paths(what.folders)) if what.kinds else ()):
-        known = recorded_names(what.connection, [id_in(path) for path in portion])
-        for path in portion:
-            if id_in(path) not in known:
-                raise StoreFailed(
-                    f"{path} belongs to another store: name an empty folder, or move that file away."
-                )
+    for place in what.folders if what.kinds else ():
+        for portion in _portions(ours(place)):
+            known = recorded_names(what.connection, [id_in(name) for name in portion])
+            for name in portion:
+                if id_in(name) not in known:
+                    raise StoreFailed(
+                        f"{place.shown}/{name} belongs to another store: name an empty folder, or move that file away."
+                    )
 
 
-def _portions(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    remaining = iter(paths)
-    while portion := [*islice(remaining, records.AT_ONCE)]:
+def _portions(names: Iterator[str]) -> Iterator[list[str]]:
+    while portion := [*islice(names, records.AT_ONCE)]:
         yield portion
 
 
-def _paths(folders: Folders) -> list[Path]:
-    return [folder.path for folder in folders]
-
-
-def _is_same(one: Folder, other: Folder) -> bool:
-    return one.path.samefile(other.path)
+def _is_same(one: Place, other: Place) -> bool:
+    if isinstance(one, Folder) and isinstance(other, Folder):
+        return one.path.samefile(other.path)
+    return one.shown == other.shown
 
 
 def _moving_kinds(source: Places, target: Places) -> tuple[FileKind, ...]:
     kinds: list[FileKind] = []
-    if source.upload_folder.resolve() != target.upload_folder.resolve():
+    if _whole(source.upload_folder) != _whole(target.upload_folder):
         kinds.append("image")
-    if source.output_folder.resolve() != target.output_folder.resolve():
+    if _whole(source.output_folder) != _whole(target.output_folder):
         kinds += ["overlay", "mask"]
     return tuple(kinds)
+
+
+def _whole(where: Where) -> str:
+    return str(Path(where).resolve()) if isinstance(where, Path) else shown_place(where)
 
 
 def _is_same_database(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pydantic import Field
 
 from planimeter.measurement import Note
+from planimeter.predicted import PredictedMean
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.api.answers.many import StatisticsAnswer, statistics_answer
 from planimeter.service.api.options.lots import LotOptions
@@ -42,6 +43,23 @@ class Aimed(Answer):
     more: int = Field(description="How many those are beside the ones that are there.")
 
 
+class ReviewedMean(Answer):
+    """The mean of all pictures, put right by those that people reviewed: prediction-powered inference."""
+
+    reviewed: int = Field(description="Pictures that people reviewed.")
+    others: int = Field(description="Pictures that were measured alone.")
+    mean_percent: float = Field(
+        description="Of all pictures; unbiased where the reviewed ones were chosen by chance."
+    )
+    low: float
+    high: float = Field(description="Between low and high lies the 95 % confidence interval.")
+    bias: float = Field(description="Measured minus true in the reviewed pictures, on average.")
+    reviewed_mean_percent: float = Field(description="Of the reviewed pictures alone, in true percent.")
+    reviewed_confidence_95: float | None = Field(
+        description="Its 95 % confidence interval to either side, as E562."
+    )
+
+
 class LotOfModel(Answer):
     """What one model measured in a lot: each picture once, as it was measured last."""
 
@@ -56,6 +74,10 @@ class LotOfModel(Answer):
     )
     relative_accuracy: float | None = Field(
         description="100 · confidence_95 / mean_percent; null without an interval, and where the mean is 0."
+    )
+    with_reviewed: ReviewedMean | None = Field(
+        description="The mean with what people reviewed; null where that are less than 10 pictures, or "
+        "more than half of them."
     )
     aim: Aimed | None = Field(description="Null for one picture, and for a tenth of a mean of 0.")
     score_thresholds: list[float] = Field(description="At which the pictures count.")
@@ -121,10 +143,24 @@ def _of_model(found: ModelInLot, colors: Mapping[str, str], options: LotOptions)
         standard_deviation=fields.standard_deviation,
         confidence_95=fields.confidence,
         relative_accuracy=fields.relative_accuracy,
+        with_reviewed=None if found.predicted is None else _with_reviewed(found.predicted),
         aim=None if aim is None else Aimed(**asdict(aim)),
         score_thresholds=[*found.thresholds],
         without_percent=found.without_percent,
         repeated=found.repeated,
         statistics=statistics_answer(found.statistics, colors, options.limit_percent),
         notes=notes_of(found),
+    )
+
+
+def _with_reviewed(found: PredictedMean) -> ReviewedMean:
+    return ReviewedMean(
+        reviewed=found.reviewed,
+        others=found.others,
+        mean_percent=found.mean,
+        low=found.low,
+        high=found.high,
+        bias=found.bias,
+        reviewed_mean_percent=found.reviewed_alone.mean,
+        reviewed_confidence_95=found.reviewed_alone.confidence,
     )

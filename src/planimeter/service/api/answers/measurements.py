@@ -218,6 +218,6 @@ def _head(record: Record) -> dict[str, Any]:
         "profile": measurement.profile,
         "verdict": measurement.verdict,
         "coverage": measurement.coverage,
-        "reviewed": record.corrected is not None and record.corrected.reviewed,
-        "corrected_percent_masked": record.corrected and record.corrected.coverage.percent_masked,
+        "reviewed": record.reviewed,
+        "corrected_percent_masked": record.corrected_percent_masked,
     }

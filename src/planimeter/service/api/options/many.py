@@ -7,7 +7,12 @@ from pydantic import Field
 from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.table import CsvStyle
 from planimeter.service.api.options.filters import ID_PATTERN, MOST_LISTED, FilterOptions, OrderOptions
-from planimeter.service.api.options.measurements import FORMATS_DESCRIBED, STYLES_DESCRIBED, GivenFigures
+from planimeter.service.api.options.measurements import (
+    FORMATS_DESCRIBED,
+    STYLES_DESCRIBED,
+    GivenFigures,
+    NamedPictures,
+)
 from planimeter.service.api.options.parsing import Flag
 from planimeter.service.api.options.trash import FOR_GOOD
 
@@ -72,7 +77,7 @@ class ArchiveOptions(FilterOptions, GivenFigures):
     )
 
 
-class ManyExportOptions(FilterOptions, GivenFigures):
+class ManyExportOptions(FilterOptions, GivenFigures, NamedPictures):
     """Options of many measurements as a file for another program."""
 
     format: ExportFormat = Field(description=FORMATS_DESCRIBED)

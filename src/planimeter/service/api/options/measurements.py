@@ -61,7 +61,20 @@ class InstancesOptions(FiguresOptions):
     csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
 
 
-class ExportOptions(FiguresOptions):
+PictureNames = Literal["uploaded", "stored"]
+
+
+class NamedPictures(RequestOptions):
+    """How pictures are called."""
+
+    pictures: PictureNames = Field(
+        "uploaded",
+        description="How the file calls pictures: as they were uploaded, or as they are stored and as the archive of "
+        "pictures calls them, with the id of the measurement: so corrections find their way back.",
+    )
+
+
+class ExportOptions(FiguresOptions, NamedPictures):
     """Options of one measurement as a file for another program."""
 
     format: ExportFormat = Field(description=FORMATS_DESCRIBED)
