@@ -19,6 +19,7 @@ COMMANDS = {
     "profiles": "Add, list, show and remove profiles of a service: how its stations measure.",
     "keys": "Make, list and revoke keys for a service that others reach.",
     "audit": "Export or verify the audit trail: who changed what, and when.",
+    "migrate": "Move what is stored to another database and other folders.",
     "doctor": "Look for damage in what is stored.",
     "evaluate": "Compare a model with labelled pictures.",
 }

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
@@ -124,7 +124,7 @@ class FolderHere(click.Path):
 
 
 def _parameter_type(annotation: Any) -> Any:
-    if get_origin(annotation) in {Union, UnionType} and {*get_args(annotation)} == {Path, str}:
+    if get_origin(annotation) in {Union, UnionType} and {*get_args(annotation)} - {NoneType} == {Path, str}:
         return _FolderOrUrl(path_type=Path)
     if get_origin(annotation) in {Union, UnionType}:
         annotation = next(kind for kind in get_args(annotation) if kind is not type(None))

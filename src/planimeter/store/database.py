@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from planimeter.errors import StoreFailed
 from planimeter.store import migrations, postgresql
 from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes, shown, unusable
+from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.tables import StoreRow
 
 _CHECKED_WHOLE = 32 * 2**20
@@ -25,7 +26,8 @@ _CHECK_SECONDS = 0.5
 class Database:
     """The record database; from any thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, unfinished: bool = False) -> None:
+        """Open it; raises StoreFailed, and, unless `unfinished` is set, where a move has not filled it completely."""
         self._engine = engine_of(url)
         self._sqlite = self._engine.dialect.name == "sqlite"
         self._name = str(self._engine.url) if self._sqlite else shown(url)
@@ -37,9 +39,15 @@ class Database:
         self._writing = threading.Lock()
         try:
             self.store_id = self._migrate()
+            if not unfinished:
+                self._refuse_unfinished()
         except StoreFailed:
             self.close()
             raise
+
+    def _refuse_unfinished(self) -> None:
+        if is_moving(self.store_id):
+            raise StoreFailed(f"{NOT_WHOLE.format(self._name)} {MOVE_AGAIN}")
 
     @contextmanager
     def reading(self, *, decided: bool = False) -> Iterator[sa.Connection]:

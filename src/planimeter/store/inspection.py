@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.engine import engine_of, is_new, shown, unusable
+from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
 from planimeter.store.places import START_SECONDS, Place, Where, place_of
-from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow
+from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, StoreRow
 from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
 from planimeter.store.verification import broken
@@ -47,13 +48,13 @@ def _places(upload_folder: Where, output_folder: Where) -> list[Place]:
     return [uploads, outputs]
 
 
-def _ours(place: Place, most: int | None = None) -> Iterator[str]:
+def ours(place: Place, most: int | None = None) -> Iterator[str]:
     """Yield the names of files that are named like those of measurements."""
     return (name for name, _ in islice(place.listed(), most) if _OURS.search(name))
 
 
 def _look(place: Place, found: list[str]) -> None:
-    found += islice(_ours(place, _LOOKED_AT), 1)
+    found += islice(ours(place, _LOOKED_AT), 1)
 
 
 def refuse_orphans(database: str, upload_folder: Where, output_folder: Where) -> None:
@@ -67,7 +68,7 @@ def refuse_orphans(database: str, upload_folder: Where, output_folder: Where) ->
             with place.failing("read from"):
                 within(START_SECONDS, look)
         else:
-            found += islice(_ours(place), 1)
+            found += islice(ours(place), 1)
         if found:
             raise StoreFailed(
                 f"The database {shown(database)} is missing or empty, but there are pictures of measurements, "
@@ -87,7 +88,7 @@ def inspect_store(database: str, upload_folder: Where, output_folder: Where) -> 
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table(MeasurementRow.__tablename__):
                 return 0, [*_without_records(places)]
-            findings = [*_check_file(connection)]
+            findings = [*_check_file(connection), *_check_whole(connection, shown(database))]
             rows = [*_rows(connection)]
             trashed = [*_rows_of_trash(connection)]
             findings += _check_outbox(connection)
@@ -121,7 +122,7 @@ def inspect_store(database: str, upload_folder: Where, output_folder: Where) -> 
 
 
 def _without_records(places: Iterable[Place]) -> Iterator[Finding]:
-    count = sum(1 for place in {each.shown: each for each in places}.values() for _ in _ours(place))
+    count = sum(1 for place in {each.shown: each for each in places}.values() for _ in ours(place))
     if count:
         yield Finding(
             f"the database is empty, but {count:,} files of measurements are in the folders",
@@ -140,6 +141,11 @@ def _check_file(connection: sa.Connection) -> Iterator[Finding]:
         yield Finding(
             f"{broken:,} rows belong to measurements that are gone", "bring back a copy from before"
         )
+
+
+def _check_whole(connection: sa.Connection, name: str) -> Iterator[Finding]:
+    if any(map(is_moving, connection.scalars(sa.select(StoreRow.id)))):
+        yield Finding(NOT_WHOLE.format(name).rstrip("."), MOVE_AGAIN.rstrip("."))
 
 
 def _check_outbox(connection: sa.Connection) -> Iterator[Finding]:
@@ -220,6 +226,11 @@ def _check_unfinished(place: Place) -> Iterator[Finding]:
         )
 
 
-def _is_stray(name: str, recorded: Container[str]) -> bool:
+def id_in(name: str) -> str:
+    """Return the id in the name of a measurement's file; empty in others."""
     found = _OURS.search(name)
-    return found is not None and found[1] not in recorded
+    return found[1] if found else ""
+
+
+def _is_stray(name: str, recorded: Container[str]) -> bool:
+    return bool(found := id_in(name)) and found not in recorded

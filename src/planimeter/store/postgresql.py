@@ -50,10 +50,11 @@ def _replace_nul(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: Any
 ) -> tuple[str, Any]:
     """Put U+FFFD in the place of U+0000, which no text of PostgreSQL can hold; a document has it as JSON says."""
-    return statement, [_held(row) for row in parameters] if many else _held(parameters)
+    return statement, [held(row) for row in parameters] if many else held(parameters)
 
 
-def _held(row: Any) -> Any:
+def held(row: Any) -> Any:
+    """Return values by their names as a row can hold them."""
     if not isinstance(row, dict):
         return row
     return {
