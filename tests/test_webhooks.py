@@ -119,8 +119,12 @@ def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
             status, _, answer = request(f"{at}/{path}", "PUT", body, form)
             assert status == 200, answer
             receiver.wait_for(number + 2)
+        correction = b'{"after": 0, "reject": [1], "complete": true}'
+        asked = f"{at}/corrections", "POST", correction, {"Content-Type": "application/json"}
+        assert request(*asked)[0] == 201
+        receiver.wait_for(6)
         assert request(at, "DELETE")[0] == 204
-        created, lot, threshold, scale, region = [each.event for each in receiver.wait_for(5)]
+        created, lot, threshold, scale, region, corrected = [each.event for each in receiver.wait_for(6)]
     assert created["type"] == "measurement.created"
     assert {each["type"] for each in (lot, threshold, scale, region)} == {"measurement.changed"}
     assert (created["data"]["lot"], lot["data"]["lot"]) == (None, "A")
@@ -128,9 +132,13 @@ def test_what_changes_is_told_too(start: Start, receiver: Receiver) -> None:
         each["data"]["coverage"]["percent_masked"] for each in (created, lot, threshold, scale, region)
     ]
     assert percents == [37.5, 37.5, 25.0, 25.0, 100.0]
+    told = ("reviewed", "corrections", "corrected_percent_masked")
+    assert [region["data"][name] for name in told] == [False, 0, None]
+    assert [corrected["data"][name] for name in told] == [True, 1, 0.0]
+    assert corrected["data"]["coverage"] == region["data"]["coverage"]  # as measured
     assert threshold["data"]["kept_threshold"] == 0.7
     assert scale["data"]["coverage"]["area_masked"] == 1024 * 4
-    assert len({each.headers["webhook-id"] for each in receiver.taken}) == 5
+    assert len({each.headers["webhook-id"] for each in receiver.taken}) == 6
     assert lot["data"]["created_at"] == created["data"]["created_at"] < lot["timestamp"]
 
 

@@ -9,6 +9,9 @@ from planimeter.store.outbox import Kind
 
 _TOLD = {"image", "model", "options", "coverage", "notes", "profile", "verdict", "rules"}
 
+_CORRECTED = ("reviewed", "corrections", "corrected_percent_masked")
+"""What people said of it since; all else is as measured."""
+
 
 def write_event(kind: Kind, moment: datetime, record: Record) -> str:
     """Return an event as JSON, in the form of Standard Webhooks: type, timestamp, data."""
@@ -18,7 +21,7 @@ def write_event(kind: Kind, moment: datetime, record: Record) -> str:
 
 def measurement_data(record: Record) -> dict[str, Any]:
     """Return a measurement in numbers; what can be large (masks, regions drawn as masks) is at its `url`."""
-    measurement = record.measurement
+    measurement, line = record.measurement, record.line
     # What is of many pixels grows with the picture: a receiver of events need not bear that.
     large: dict[str, Any] = {"coverage": {"counted"}, "options": {"counting": {"region_mask"}}}
     told = measurement.model_dump(mode="json", by_alias=True, include=_TOLD, exclude=large)
@@ -32,6 +35,7 @@ def measurement_data(record: Record) -> dict[str, Any]:
         **told,
         "kept_threshold": record.kept_threshold,
         "instance_count": len(measurement.instances),
+        **{name: getattr(line, name) for name in _CORRECTED},
     }
 
 
