@@ -70,6 +70,7 @@ def test_no_page_for_measuring_has_a_serious_finding(
     settle(page)
     assert page.locator(".viewer-card").is_visible()
     assert findings(page) == []
+    page.evaluate("document.querySelectorAll('details').forEach((more) => { more.open = false; })")
     page.locator("[data-correct-begin]").click()
     page.locator("[data-correct-bar]").wait_for()
     page.locator("instance-table .table-scroll").focus()

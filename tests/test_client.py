@@ -156,6 +156,8 @@ def test_every_operation_of_the_document_has_a_method_or_is_named_as_left_out(
 
     nothing = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     assert client.jobs() == []
+    assert client.drift(MODEL).all is None
+    assert client.review_queue(by="chance", limit=5).waiting == client.count()
     jobs = [client.job, client.stop_job, client.resume_job, client.take_over, client.delete_job]
     for method in jobs:
         with pytest.raises(UnknownJob, match=nothing):

@@ -1,8 +1,10 @@
 """Corrections through the API: what people say is wrong, and the figures that come of it, counted again in NumPy."""
 
+import csv
 import json
+import re
 import zipfile
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -416,6 +418,17 @@ def test_areas_and_verdicts_follow_the_scale_and_the_rules(client: FlaskClient) 
     assert read(client, id_)["corrected"] == one
 
 
+def test_a_file_with_areas_is_asked_for_again_where_the_scale_changed(client: FlaskClient) -> None:
+    export = f"{MEASUREMENTS}/{post(client)['id']}/export?format=geojson"
+    before = client.get(export)
+    same = client.get(export, headers={"If-None-Match": before.headers["ETag"]})
+    assert same.status_code == 304
+    scale = {"pixel_size": "2", "unit": "um"}
+    assert client.put(export.replace("/export?format=geojson", "/scale"), data=scale).status_code == 200
+    after = client.get(export, headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, "area_um2" in after.text, "area_um2" in before.text) == (200, True, False)
+
+
 @pytest.mark.parametrize("kind", ["coco", "geojson", "labelme", "label_studio"])
 def test_an_export_says_which_figures_it_carries(client: FlaskClient, kind: str) -> None:
     id_ = post(client)["id"]
@@ -426,6 +439,22 @@ def test_an_export_says_which_figures_it_carries(client: FlaskClient, kind: str)
         assert ("corrected" in answer.headers["Content-Disposition"]) == (figures == "corrected")
         assert f'"figures": "{figures}"' in answer.text
         assert '"reviewed": true' in answer.text
+
+
+def test_archives_of_one_picture_say_which_figures_they_carry(client: FlaskClient) -> None:
+    url = f"{MEASUREMENTS}/{post(client)['id']}"
+    correct(client, url.rpartition("/")[2], reject=[1])
+    for figures in ("measured", "corrected"):
+        fiji, yolo = (
+            zipfile.ZipFile(
+                BytesIO(client.get(f"{url}/export", query_string={"format": kind, "figures": figures}).data)
+            )
+            for kind in ("fiji", "yolo")
+        )
+        with fiji, yolo:
+            assert fiji.comment.decode().startswith(f"Figures as {figures}. ")
+            (row,) = csv.DictReader(StringIO(yolo.read("coverage.csv").decode()))
+            assert (row["figures"], row["reviewed"]) == (figures, "False")
 
 
 def test_pictures_data_sets_and_archives_carry_corrected_figures(client: FlaskClient) -> None:
@@ -560,3 +589,15 @@ def test_reviewed_pictures_are_a_data_set_to_train_and_to_evaluate_with(
     (picture,) = labels.pictures
     areas = [unite([shape.draw(HEIGHT, WIDTH) for shape in entry.shapes]).area for entry in picture.objects]
     assert areas == [24 * 32, 16]
+
+
+def test_the_history_shows_and_finds_what_was_reviewed(client: FlaskClient) -> None:
+    first, second = post(client, filename="first.png")["id"], post(client, filename="second.png")["id"]
+    correct(client, first, reject=[1], complete=True)
+    correct(client, second, reject=[2])
+    table = client.get("/measurements?view=table").text
+    assert re.search(r">12\.5\d*<small>&thinsp;% reviewed</small>", table)
+    assert re.search(r">16\.67\d*<small>&thinsp;%</small>", table)
+    reviewed = client.get("/measurements?view=table&reviewed=true").text
+    assert ("first.png" in reviewed, "second.png" in reviewed) == (True, False)
+    assert '<option value="true" selected>' in reviewed

@@ -180,7 +180,7 @@ def test_geojson_has_features_as_qupath_writes_them() -> None:
 def test_a_zip_for_fiji_has_traced_and_composite_regions() -> None:
     data = write_one("fiji", source_of(hard())).data
     with zipfile.ZipFile(BytesIO(data)) as archive:
-        assert archive.comment.decode() == FORMATS["fiji"].cannot_carry
+        assert archive.comment.decode() == f"Figures as measured. {FORMATS['fiji'].cannot_carry}"
         regions = [roifile.ImagejRoi.frombytes(archive.read(name)) for name in archive.namelist()]
         assert archive.namelist()[0] == "0001_Kratzer über Stahl.roi"
         assert archive.namelist()[1] == "0002_pit_ 1.roi"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from planimeter.errors import InvalidOption, Unreachable
-from planimeter.http_client import LONGEST_WAIT, Answer, parse_address, send, wait_seconds
+from planimeter.http_client import LONGEST_WAIT, Answer, parse_address, receive, send, wait_seconds
 
 
 @contextmanager
@@ -85,6 +85,71 @@ def test_what_is_no_http_is_said_to_be_out_of_reach(said: bytes) -> None:
         pytest.raises(Unreachable, match=r"127\.0\.0\.1"),
     ):
         ask(port, seconds=10)
+
+
+CUT_SHORT = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n64\r\nd",
+]
+
+
+@pytest.mark.parametrize("said", CUT_SHORT)
+def test_an_answer_that_is_cut_short_is_none(said: bytes) -> None:
+    with talking(answering(said)) as port:
+        address = parse_address(f"http://127.0.0.1:{port}/", "it")
+        with pytest.raises(Unreachable, match="Incomplete"):
+            send(address, "GET", seconds=10, most_bytes=1000)
+    with (
+        talking(answering(said)) as port,
+        pytest.raises(Unreachable, match="Incomplete"),
+    ):
+        download(port)
+
+
+def answering(said: bytes) -> Callable[[socket.socket], None]:
+    """Return what reads a request and answers it."""
+
+    def say(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(said)
+
+    return say
+
+
+def download(port: int, seconds: float = 10, take: Callable[[bytes], object] = len) -> int:
+    """Receive an answer; returns in how many pieces it came."""
+    with receive(parse_address(f"http://127.0.0.1:{port}/", "it"), "GET", seconds=seconds) as (
+        answer,
+        pieces,
+    ):
+        assert answer.status == 200
+        return len([take(piece) for piece in pieces])
+
+
+def fail(_: bytes) -> None:
+    raise OSError("the disk is full")
+
+
+def test_an_answer_is_received_piece_by_piece_and_what_fails_here_is_not_the_others_fault() -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+    with talking(answering(said)) as port:
+        assert download(port) == 3
+    with (
+        talking(answering(said)) as port,
+        pytest.raises(OSError, match="disk is full"),
+    ):
+        download(port, take=fail)
+
+
+def test_a_download_that_trickles_is_ended_in_time() -> None:
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n")
+        while True:
+            connection.sendall(b"a")
+            time.sleep(0.1)
+
+    with talking(trickle) as port, pytest.raises(Unreachable, match="no answer within 1 s"):
+        download(port, seconds=1)
 
 
 def test_an_answer_before_all_was_read_is_an_answer() -> None:

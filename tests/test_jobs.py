@@ -213,6 +213,8 @@ def test_what_gets_no_further_is_not_started_without_end(client: FlaskClient, pa
         ({"data": "strips"}, (400, "invalid_option", "name is missing")),
         ({"data": "strips", "name": "mine", "minutes": 0}, (400, "invalid_option", "minutes is '0'")),
         ({"data": "strips", "name": "mine", "minutes": 1, "recipe": {"minutes": 2}}, (400, "invalid_option", "one of")),
+        ({"data": "strips", "name": "mine", "recipe": {"workers": 10**9}}, (400, "invalid_option", "at most 32")),
+        ({"data": "strips", "name": "mine", "recipe": {"minutes": 1e300}}, (400, "invalid_option", "at most 20160")),
         ({"data": "strips", "name": "mine", "recipe": {"folds": 5}}, (400, "invalid_option", "folds")),
         ({"data": "strips", "name": "mine", "recipe": {"epoch": 5}}, (400, "invalid_option", "recipe.epoch")),
         ({"data": "strips", "name": "mine", "start_from": "gone"}, (404, "unknown_model", "gone")),

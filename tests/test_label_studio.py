@@ -266,6 +266,8 @@ def test_a_rectangle_answers_what_lies_in_it(client: FlaskClient) -> None:
     for entry in wrong:
         sent = tasks(data_url(), context={"result": [entry]})
         assert_problem(client.post(PREDICT, json=sent), 400, "invalid_option")
+    many = tasks(data_url(), context={"result": [{}] * 1001})
+    assert_problem(client.post(PREDICT, json=many), 400, "invalid_option", "1,001 regions")
 
 
 # ---- Where pictures come from

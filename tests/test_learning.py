@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
-from fakes import MODEL, blocks, encoded
+from fakes import MODEL, block_pack, blocks, encoded
+from labelled import write_dataset
 from planimeter.commands import main
 from planimeter.errors import TooFewPictures
 from planimeter.labels import read_labels
@@ -112,3 +113,20 @@ def test_what_is_kept_apart_follows_from_the_pixels_alone(
     assert {picture.name for picture in again.pictures} == {entry.name for entry in fewer.pictures} - names
     document = json.loads((tmp_path / "data" / "reviews.json").read_text())
     assert set(document) == {picture.name for picture in data.pictures}
+
+
+def test_a_new_version_keeps_the_classes_of_the_one_before(tmp_path: Path) -> None:
+    training = pytest.importorskip("planimeter.jobs.training", reason="the train extra is not installed")
+    said: list[str] = []
+
+    class Watcher:
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    data = read_labels(write_dataset(tmp_path, pictures=2, class_name="green"))
+    kept = training._with_classes_of(block_pack(), data, Watcher())
+    assert kept.classes == ("red", "green")
+    assert {label for picture in kept.pictures for label in picture.labels} == {2}
+    assert said == ["no picture shows red: the new version keeps them, but may forget them"]
+    new = read_labels(write_dataset(tmp_path / "new", pictures=2, class_name="blue"))
+    assert training._with_classes_of(block_pack(), new, Watcher()).classes == ("red", "green", "blue")

@@ -13,9 +13,11 @@ from planimeter.errors import StoreFailed
 from planimeter.jobs.folder import End
 from planimeter.packs.pack import find_packs, read_pack
 from planimeter.packs.versions import EARLIER, key_of, mend, put_to_use, versions_of
+from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION, Context
 from planimeter.service.models import Models
 from planimeter.settings import Settings
+from planimeter.store import Store
 from test_api import MEASUREMENTS, assert_problem, body, post
 
 PICTURE = encoded(blocks(red=(0, 0, 32, 32)))
@@ -137,6 +139,19 @@ def test_a_model_that_does_not_load_takes_nobodys_place(client: FlaskClient, par
     assert measured_by(client) == "1"
     assert shown(client) == [("1", True, False)]
     assert parts.store.model_changes.list(MODEL) == []
+
+
+def test_a_folder_that_the_service_was_started_with_goes_on_answering_and_that_is_said(
+    settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    chosen = write_version(tmp_path / "elsewhere", "9")
+    named = settings.model_copy(update={"model": str(chosen)})
+    app = create_app(named, store, Models(named))
+    client, job = app.test_client(), finished_job(app.extensions[EXTENSION], "2")
+    refused = client.post(f"/api/v1/jobs/{job}/take-over")
+    assert_problem(refused, 409, "invalid_option", str(chosen), f"--model {MODEL}")
+    assert body(client.get(f"/api/v1/jobs/{job}"))["made"]["in_use"] is False
+    assert not (named.packs_folder / MODEL).exists()
 
 
 def test_an_unknown_version_is_refused(client: FlaskClient) -> None:

@@ -116,6 +116,8 @@ def send(
         with asked.telling():
             content = asked.response.read(most_bytes)
             asked.check()
+            if len(content) < most_bytes:
+                asked.check_whole()
         return Answer(asked.response.status, asked.headers, content)
 
 
@@ -159,6 +161,11 @@ class _Asked:
             reason = f"no answer within {self.seconds:g} s" if too_late else _reason(error)
             raise Unreachable(f"{self.address.shown} cannot be reached ({reason})") from error
 
+    def check_whole(self) -> None:
+        """Raise `IncompleteRead` where the answer ended before all had come that it said would."""
+        if self.response.length:
+            raise http.client.IncompleteRead(b"", self.response.length)
+
     def check(self) -> None:
         """Raise `TimeoutError` where the time is over: what was read then may be a part."""
         if self.late.is_set():
@@ -197,8 +204,8 @@ def _pieces(asked: _Asked) -> Iterator[bytes]:
         with asked.telling():
             piece = asked.response.read(PIECE)
             asked.check()
-            if not piece and asked.response.length:
-                raise http.client.IncompleteRead(b"", asked.response.length)
+            if not piece:
+                asked.check_whole()
         if not piece:
             return
         yield piece

@@ -1,11 +1,9 @@
 """Batches measured by Ray Data: actors read the pictures and write the parts, and only sums come back."""
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +13,9 @@ from planimeter.bulk.places import open_place
 from planimeter.bulk.results import Results
 from planimeter.bulk.task import Task
 from planimeter.cluster.connection import connected
-from planimeter.cluster.packs import files_of, unpacked
+from planimeter.cluster.packs import files_of, open_files
 from planimeter.cluster.resources import share_out
 from planimeter.errors import PlanimeterError, RuntimeUnavailable, StoreFailed, Unreachable
-from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.tally import Tally
 from planimeter.packs.pack import Pack
 from planimeter.rules import VERDICTS
@@ -84,8 +81,7 @@ class Measurer:
         self._held = ExitStack()  # until this process ends
         self._held.enter_context(self._results.written())
         content: dict[str, bytes] = ray.get(files) if isinstance(files, ray.ObjectRef) else files
-        with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
-            self._segmenter = open_segmenter(unpacked(content, Path(folder)), task.how)
+        self._segmenter = open_files(content, task.how)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Measure the keys of a batch and write their parts; returns its sums."""

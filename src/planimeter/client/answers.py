@@ -28,6 +28,8 @@ __all__ = [
     "Coverage",
     "CoverageError",
     "Deleted",
+    "DriftAnswer",
+    "DriftWarning",
     "Health",
     "HistogramBin",
     "ImageAnswer",
@@ -70,18 +72,22 @@ __all__ = [
     "ProfileUsed",
     "ProfileVersion",
     "Progress",
+    "QueueAnswer",
+    "QueuedAnswer",
     "Recipe",
     "Reclassed",
     "Region",
     "RejectedInstance",
     "Replaced",
     "Restored",
+    "ReviewedMean",
     "Rle",
     "Rule",
     "RuleResult",
     "Scale",
     "Spread",
     "StatisticsAnswer",
+    "StretchAnswer",
     "Thresholds",
     "Timing",
     "TrainingData",
@@ -408,6 +414,30 @@ class Deleted(Answer):
     """POST /trash/restore?deletion=… brings them back; null where they are gone for good."""
 
 
+class DriftAnswer(Answer):
+    """The real error of the version in use, of what people reviewed."""
+
+    model: str
+    version: str
+    level: float | None
+    """How often an interval is to hold the truth; null without intervals."""
+    limits_of_agreement: tuple[float, float] | None
+    """Between which 95 % of errors were when the model was evaluated, in points."""
+    all: "StretchAnswer | None"
+    """Null where nothing was reviewed."""
+    stretches: "list[StretchAnswer]"
+    """The oldest first; the newest ones of 20 pictures or more."""
+    warnings: "list[DriftWarning]"
+    """Of the 60 pictures that were reviewed last."""
+
+
+class DriftWarning(Answer):
+    """A promise that is not kept any more."""
+
+    code: Literal["intervals_miss", "errors_beyond_limits"]
+    message: str
+
+
 class Health(Answer):
     """The process is alive, or ready."""
 
@@ -693,6 +723,9 @@ class LotOfModel(Answer):
     possible pictures. Not how wrong each percentage is. Null for one picture."""
     relative_accuracy: float | None
     """100 · confidence_95 / mean_percent; null without an interval, and where the mean is 0."""
+    with_reviewed: "ReviewedMean | None"
+    """The mean with what people reviewed; null where that are less than 10 pictures, or more than half of
+    them."""
     aim: "Aimed | None"
     """Null for one picture, and for a tenth of a mean of 0."""
     score_thresholds: list[float]
@@ -1141,6 +1174,24 @@ class Progress(Answer):
     """When the process told this."""
 
 
+class QueueAnswer(Answer):
+    """What is to be reviewed, the first ones of it."""
+
+    count: int
+    """How many there are in all."""
+    waiting: int
+    """How many nobody has reviewed, of the newest 5,000 that match."""
+    measurements: "list[QueuedAnswer]"
+
+
+class QueuedAnswer(Answer):
+    """A measurement in the queue."""
+
+    reasons: list[Literal["undecided", "unlike_training", "models_disagree", "wide_interval"]]
+    """Why it is there, the most urgent first; none where chance chose it."""
+    measurement: "LineAnswer"
+
+
 class Recipe(Answer):
     """How to train.
 
@@ -1249,6 +1300,26 @@ class Restored(Answer):
     """How many measurements."""
 
 
+class ReviewedMean(Answer):
+    """The mean of all pictures, put right by those that people reviewed: prediction-powered inference."""
+
+    reviewed: int
+    """Pictures that people reviewed."""
+    others: int
+    """Pictures that were measured alone."""
+    mean_percent: float
+    """Of all pictures; unbiased where the reviewed ones were chosen by chance."""
+    low: float
+    high: float
+    """Between low and high lies the 95 % confidence interval."""
+    bias: float
+    """Measured minus true in the reviewed pictures, on average."""
+    reviewed_mean_percent: float
+    """Of the reviewed pictures alone, in true percent."""
+    reviewed_confidence_95: float | None
+    """Its 95 % confidence interval to either side, as E562."""
+
+
 class Rule(Answer):
     """A limit for one figure: `at_most` (≤) or `at_least` (≥)."""
 
@@ -1340,6 +1411,26 @@ class StatisticsAnswer(Answer):
     verdicts: "VerdictCounts"
 
 
+class StretchAnswer(Answer):
+    """The errors of the pictures that were reviewed in a stretch of time."""
+
+    first: datetime
+    last: datetime
+    """When the first and the last of them were measured."""
+    pictures: int
+    bias: float
+    """Mean of measured minus true, in points."""
+    bias_confidence_95: float | None
+    """Its 95 % confidence interval to either side; null for one."""
+    mean_absolute_error: float
+    with_interval: int
+    """Pictures with an interval."""
+    inside: int
+    """Of those, how many with the truth inside."""
+    beyond_limits: int | None
+    """Errors outside the limits of agreement; null where those are unknown."""
+
+
 class Thresholds(Answer):
     """What is used where a request names nothing else."""
 
@@ -1384,7 +1475,8 @@ class TrainingPlan(Answer):
 
     kind: Literal["training"] = "training"
     data: str
-    """Name of a file or folder of labelled pictures in the folder that --training-data names."""
+    """Name of a file or folder of labelled pictures in the folder that --training-data names; or reviewed,
+    for the pictures that people reviewed of what the model to start from measured."""
     name: str
     """Name of the model that is to be made: of one that there is for a new version of it, or a new one."""
     version: str | None = None

@@ -109,6 +109,22 @@ class NamedPictures(TypedDict, total=False):
     pictures calls them, with the id of the measurement: so corrections find their way back."""
 
 
+class QueueOptions(TypedDict, total=False):
+    """Which measurements are to be reviewed, and in which order."""
+
+    model: str | None
+    """Only those of this model."""
+    lot: str | None
+    """Only those of this lot."""
+    batch: str | None
+    """Only those of this batch."""
+    by: Literal["doubt", "chance"] | None
+    """Doubt has those that are worth a look, the most urgent first; chance has all, in an order whose first
+    ones are a fair sample: for the mean of a lot, and for the error of a model."""
+    limit: int | None
+    """How many."""
+
+
 class ScaleOptions(TypedDict, total=False):
     """How large a pixel is: by its side, or by a line on the picture and its length."""
 

@@ -1,14 +1,18 @@
-"""Trainings beside a service, and the versions of models that they make."""
+"""Trainings beside a service, what to review for them, and the versions of models that they make."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from planimeter.client.answers import JobAnswer, JobLine, JobList, VersionList
+from planimeter.client.answers import DriftAnswer, JobAnswer, JobLine, JobList, QueueAnswer, VersionList
 from planimeter.client.transport import Transport, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from typing_extensions import Unpack
+
+    from planimeter.client import options as asked
 
 JOBS = "/jobs"
 
@@ -54,6 +58,14 @@ class Trainings:
         """Put another version of a model to use; `key` is the one that `model_versions` gives it."""
         path = f"/models{place(model)}/versions{place(key)}/use"
         return self._transport.read(VersionList, "POST", path, repeatable=False)
+
+    def drift(self, model: str) -> DriftAnswer:
+        """Return the real error of the version of a model that is in use, of what people reviewed."""
+        return self._transport.read(DriftAnswer, "GET", f"/models{place(model)}/drift")
+
+    def review_queue(self, **options: Unpack[asked.QueueOptions]) -> QueueAnswer:
+        """Return what is to be reviewed first; `by="chance"` a fair sample."""
+        return self._transport.read(QueueAnswer, "GET", "/review-queue", options=options)
 
     def _change(self, id_: str, what: str) -> JobAnswer:
         path = f"{JOBS}{place(id_)}/{what}"

@@ -23,6 +23,7 @@ from planimeter.runtimes.cores import available
 
 PATIENCE = 9.0
 """Seconds in which a cluster must have answered."""
+TRIES = 3
 LOOPBACK = "127.0.0.1"
 CLIENT_PORT, CLUSTER_PORT = 10001, 6379
 """Ray's own, of addresses with ray:// and without."""
@@ -83,8 +84,20 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
 
     folder = tempfile.mkdtemp(prefix="planimeter-ray-")
     try:
+        context = _start(cpus, folder, dashboard=dashboard)
+        yield Cluster("this machine", _page(context), here=True)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(cpus: int, folder: str, *, dashboard: bool) -> Any:
+    """Start Ray. It waits half a minute for its processes, too short on a busy machine: hence the tries."""
+    import ray  # noqa: PLC0415 - an extra
+
+    for left in reversed(range(TRIES)):
         try:
-            context = ray.init(
+            return ray.init(
                 address="local",
                 num_cpus=cpus,
                 include_dashboard=dashboard,
@@ -94,14 +107,13 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
                 logging_level=logging.WARNING,
             )
         except Exception as error:  # whatever Ray raises where its processes did not come up
-            raise RuntimeUnavailable(
-                f"Ray could not be started on this machine ({type(error).__name__}); it may have too much to do, or too "
-                "little memory: try again, or join a cluster with RAY_ADDRESS"
-            ) from error
-        yield Cluster("this machine", _page(context), here=True)
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+            ray.shutdown()
+            if not left:
+                raise RuntimeUnavailable(
+                    f"Ray could not be started on this machine ({type(error).__name__}); it may have too much to do, "
+                    "or too little memory: try again, or join a cluster with RAY_ADDRESS"
+                ) from error
+    raise AssertionError("the last try returns or raises")
 
 
 def _joined(shown: str, until: float) -> Any:

@@ -1,8 +1,12 @@
 """Packs that travel to where they are needed."""
 
+import tempfile
 from pathlib import Path
 
+from planimeter.measuring.opening import open_segmenter
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import Pack, read_pack
+from planimeter.settings import Inference
 
 
 def files_of(pack: Pack) -> dict[str, bytes]:
@@ -10,7 +14,17 @@ def files_of(pack: Pack) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(pack.folder.iterdir()) if path.is_file()}
 
 
-def unpacked(files: dict[str, bytes], folder: Path) -> Pack:
+def open_files(files: dict[str, bytes], how: Inference) -> Segmenter:
+    """Return the segmenter of a pack that came as its files.
+
+    It looks at one picture at a time: in processes of Ray, two at a time were seen to wait for each other within
+    OpenVINO without end.
+    """
+    with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
+        return open_segmenter(_unpacked(files, Path(folder)), how.model_copy(update={"streams": 1}))
+
+
+def _unpacked(files: dict[str, bytes], folder: Path) -> Pack:
     """Write the files of a pack into a folder and return it."""
     for name, data in files.items():
         (folder / name).write_bytes(data)

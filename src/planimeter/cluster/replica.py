@@ -1,22 +1,19 @@
 """What measures on a cluster: a replica of the deployment, with one network for each model that it is asked for."""
 
 import asyncio
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 from ray import serve
 
-from planimeter.cluster.packs import unpacked
+from planimeter.cluster.packs import open_files
 from planimeter.errors import PlanimeterError
 from planimeter.measurement import Counting, Measurement, ModelInfo
 from planimeter.measuring.candidates import Candidates
-from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.stopwatch import Stopwatch
 from planimeter.pictures.decode import Picture
@@ -74,7 +71,7 @@ class Replica:
     async def load(self, model: str) -> Segmenter:
         """Load a model; Ray calls this where it is not there yet."""
         content: dict[str, bytes] = await self._files[model]
-        return await self._in_thread(partial(_opened, content, self._how))
+        return await self._in_thread(partial(open_files, content, self._how))
 
     def _measure(
         self, segmenter: Segmenter, picture: Picture, threshold: float, counting: Counting | None
@@ -86,11 +83,6 @@ class Replica:
 
     async def _in_thread(self, work: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def _opened(files: dict[str, bytes], how: Inference) -> Segmenter:
-    with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
-        return open_segmenter(unpacked(files, Path(folder)), how)
 
 
 def reference(content: dict[str, bytes]) -> Any:

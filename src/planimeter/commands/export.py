@@ -1,24 +1,26 @@
 """`planimeter export`: measurements of a running service as a file for another program, and their pictures."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import click
 
 from planimeter.commands.options import options_of
 from planimeter.commands.service_options import ChosenOptions, ServiceOptions
-from planimeter.corrections import FIGURES
+from planimeter.corrections import Figures
 from planimeter.errors import InvalidOption
 from planimeter.exports.formats import FORMATS, ExportFormat
-
-Figures = Literal["measured", "corrected"]
 
 
 @click.command(short_help="Write measurements of a service to a file for another program.")
 @click.argument("to", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--for", "kind", type=click.Choice(get_args(ExportFormat)), required=True, help="The program.")
 @click.option(
-    "--figures", type=click.Choice(FIGURES), default="corrected", show_default=True, help="Which objects."
+    "--figures",
+    type=click.Choice(get_args(Figures)),
+    default="corrected",
+    show_default=True,
+    help="Which objects.",
 )
 @click.option(
     "--pictures",

@@ -1,7 +1,7 @@
 """`planimeter measure`: pictures and folders of pictures, without a service."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from planimeter.bulk.task import Engine, Task
+from planimeter.commands.finding import find_pictures, listed
 from planimeter.commands.measure_bulk import PLACE, PlaceGiven, check_together, measure_into_tables
 from planimeter.commands.measure_exports import exporting
 from planimeter.commands.measure_profile import ask, check_verdict, status_of
@@ -19,7 +20,7 @@ from planimeter.commands.results import OutputFormat, Result, keeping, printing,
 from planimeter.commands.stopping import stopping_by_signal
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.drawing.encoding import encode_png
-from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed
+from planimeter.errors import InvalidOption, PlanimeterError, StoreFailed
 from planimeter.exports.formats import ExportFormat
 from planimeter.measuring.ahead import in_order
 from planimeter.measuring.asked import Asked, GivenFilters
@@ -29,7 +30,6 @@ from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.table import CsvStyle
 from planimeter.measuring.tally import Tally
 from planimeter.packs.pack import find_pack
-from planimeter.pictures.formats import LITTER, OTHER_PICTURES, SUFFIXES
 from planimeter.scale import GivenScale
 from planimeter.settings import Inference, Limits, Settings
 
@@ -40,7 +40,6 @@ SETTINGS = (
     "max_pixels",
     "max_side",
 )
-MOST_NAMED = 8
 
 
 @click.command()
@@ -168,7 +167,7 @@ def measure(
     on_disk = [given for given in pictures if isinstance(given, Path)]
     paths, left_out = find_pictures(on_disk, output_folder) if on_disk else ([], [])
     if left_out:
-        console.print(f"left out: {_listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"left out: {listed(left_out)}", style="yellow", markup=False, soft_wrap=True)
     if output_folder:
         _create(output_folder)
     asked = ask(
@@ -249,48 +248,9 @@ def _json_of(region: str) -> str:
         ) from error
 
 
-def _listed(paths: Sequence[Path]) -> str:
-    """Return what was left out, some by name."""
-    names = ", ".join(path.name for path in paths[:MOST_NAMED])
-    return names + (f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else "")
-
-
 def _say(path: Path, error: PlanimeterError) -> str:
     """Return an error with the file that it is about, once."""
     return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
-
-
-def find_pictures(given: Iterable[Path], output_folder: Path | None = None) -> tuple[list[Path], list[Path]]:
-    """Return the pictures among `given` and in the folders among them, each once, and what was left out there.
-
-    What lies in `output_folder` was drawn here before and is left out without a word; so is what systems and tools
-    leave in folders (`._name.png`, `.ipynb_checkpoints`, thumbnails). Files that are pictures elsewhere are told.
-    """
-    drawn = output_folder.resolve() if output_folder else None
-    found: dict[Path, None] = {}
-    left_out: list[Path] = []
-    for path in given:
-        if not path.is_dir():
-            found[path] = None
-            continue
-        for entry in sorted(path.rglob("*")):
-            if _is_litter(entry.relative_to(path)) or not entry.is_file() or drawn in entry.resolve().parents:
-                continue
-            if entry.suffix.lower() in SUFFIXES:
-                found[entry] = None
-            elif entry.suffix.lower() in OTHER_PICTURES:
-                left_out.append(entry)
-    if not found:
-        told = f"; left out: {_listed(left_out)}" if left_out else ""
-        raise MissingPicture(
-            f"there are no pictures ({', '.join(sorted(SUFFIXES))}) in the folders given{told}"
-        )
-    return list(found), left_out
-
-
-def _is_litter(path: Path) -> bool:
-    """Return whether a file was left by a system or a tool: hidden, or in a folder of theirs."""
-    return any(part.startswith(".") or part in LITTER for part in path.parts)
 
 
 def measure_file(

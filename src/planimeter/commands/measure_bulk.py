@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import click
@@ -13,12 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from planimeter.bulk.places import is_address, open_place
 from planimeter.bulk.task import Engine, Task
+from planimeter.commands.finding import is_litter
 from planimeter.commands.stopping import stopping_by_signal
 from planimeter.errors import MissingPicture, PlanimeterError
 from planimeter.measurement import Measurement
 from planimeter.measuring.tally import Tally
 from planimeter.packs.pack import Pack
-from planimeter.pictures.formats import LITTER, SUFFIXES
+from planimeter.pictures.formats import SUFFIXES
 
 PlaceGiven: TypeAlias = Path | str
 """A path, or an address as it was written."""
@@ -164,6 +165,5 @@ def _keys_in(buckets: Sequence[str]) -> list[str]:
 
 
 def _is_picture(key: str) -> bool:
-    parts = key.partition("://")[2].split("/")
-    hidden = any(part.startswith(".") or part in LITTER for part in parts)
-    return not hidden and key.lower().endswith(SUFFIXES)
+    path = key.partition("://")[2]
+    return not is_litter(PurePosixPath(path)) and path.lower().endswith(SUFFIXES)

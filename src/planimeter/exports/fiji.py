@@ -33,7 +33,7 @@ def write(source: Source, comment: str = "") -> bytes:
             entry = zipfile.ZipInfo(f"{region.name}.roi", _EPOCH)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, region.tobytes(), zipfile.ZIP_DEFLATED)
-        archive.comment = comment.encode()
+        archive.comment = f"Figures as {source.figures}. {comment}".strip().encode()
     return file.getvalue()
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from planimeter.packs.manifest import NAME_PATTERN
 from planimeter.training.plan import Job, PackPlan, Review
@@ -14,6 +15,15 @@ from planimeter.training.recipe import Recipe
 REVIEWED = "reviewed"
 """The data that people have reviewed in the service itself."""
 DEFAULT_MINUTES = 60.0
+MOST_MINUTES = 20_160.0
+MOST_OF_RECIPE: dict[str, float] = {
+    "workers": 32,
+    "batch": 256,
+    "crop": 2048,
+    "epochs": 100_000,
+    "minutes": MOST_MINUTES,
+}
+"""What a recipe may ask of the machine that a service shares with its trainings."""
 
 
 class TrainingPlan(BaseModel):
@@ -51,7 +61,7 @@ class TrainingPlan(BaseModel):
     minutes: float | None = Field(
         None,
         gt=0,
-        le=20_160,
+        le=MOST_MINUTES,
         allow_inf_nan=False,
         description=f"How long to train; {DEFAULT_MINUTES:g} where neither this nor the recipe says.",
     )
@@ -68,6 +78,18 @@ class TrainingPlan(BaseModel):
                 "a job keeps pictures apart by itself; leave folds out, or use planimeter train --folds"
             )
         return self
+
+    @field_validator("recipe")
+    @classmethod
+    def _asks_what_the_machine_can(cls, recipe: Recipe) -> Recipe:
+        for name in recipe.model_fields_set:
+            value = getattr(recipe, name)
+            if isinstance(value, float) and not isfinite(value):
+                raise ValueError(f"its {name} is {value}, which is no number")
+            most = MOST_OF_RECIPE.get(name)
+            if most is not None and value is not None and value > most:
+                raise ValueError(f"its {name} is {value:g}; a job has at most {most:g}")
+        return recipe
 
     @property
     def whole_recipe(self) -> Recipe:

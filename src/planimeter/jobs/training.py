@@ -9,9 +9,9 @@ from planimeter.errors import PlanimeterError, TooFewPictures
 from planimeter.evaluation import Metrics
 from planimeter.jobs.comparison import compare_models
 from planimeter.jobs.folder import End, JobFolder, Progress, now
-from planimeter.labels import read_labels
+from planimeter.labels import LabelledPictures, read_labels
 from planimeter.labels.content import hold_out
-from planimeter.packs.pack import MANIFEST, read_pack
+from planimeter.packs.pack import MANIFEST, Pack, read_pack
 from planimeter.training.plan import Stopped
 from planimeter.training.recipe import Status
 from planimeter.training.reviews import read_reviews
@@ -51,7 +51,11 @@ def _run(folder: JobFolder, watcher: "_Watcher") -> End:
         start=folder.start,
         reviewed=read_reviews(folder.data),
     )
-    learn, held = hold_out(read_labels(prepared.data))
+    in_use = read_pack(folder.in_use) if (folder.in_use / MANIFEST).is_file() else None
+    data = read_labels(prepared.data)
+    if in_use is not None and in_use.name == prepared.plan.name:
+        data = _with_classes_of(in_use, data, watcher)
+    learn, held = hold_out(data)
     watcher.say(
         f"{len(learn.pictures)} pictures to learn from, {len(held.pictures)} kept apart to compare models on"
     )
@@ -64,10 +68,21 @@ def _run(folder: JobFolder, watcher: "_Watcher") -> End:
         raise Stopped(0)
     pack = run(job, learn, watcher)
     watcher.enter("comparing")
-    in_use = read_pack(folder.in_use) if (folder.in_use / MANIFEST).is_file() else None
     folder.compared(compare_models(pack, in_use, held))
     watcher.enter("done")
     return End(state="done")
+
+
+def _with_classes_of(before: Pack, data: LabelledPictures, watcher: "_Watcher") -> LabelledPictures:
+    """Return the data with the classes of the version before, in its order, and what is new after them.
+
+    Who asks for a model by its name counts on its classes.
+    """
+    known = [entry.name for entry in before.manifest.classes]
+    shown = {data.classes[label - 1] for picture in data.pictures for label in picture.labels}
+    if missing := [name for name in known if name not in shown]:
+        watcher.say(f"no picture shows {', '.join(missing)}: the new version keeps them, but may forget them")
+    return data.with_classes((*known, *(name for name in data.classes if name not in known)))
 
 
 class _Watcher:

@@ -10,8 +10,7 @@ _share: int | None = None
 
 def available() -> int:
     """Return how many cores this process may use, which a container, `taskset` or `use` may have made fewer."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return here if _share is None else min(here, _share)
+    return _seen() if _share is None else min(_seen(), _share)
 
 
 def use(number: int) -> None:
@@ -21,8 +20,12 @@ def use(number: int) -> None:
 
 
 def shared() -> bool:
-    """Return whether other processes have a right to cores of this machine."""
-    return _share is not None
+    """Return whether other processes have a right to some of the cores that this one sees."""
+    return _share is not None and _share < _seen()
+
+
+def _seen() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Running:

@@ -185,6 +185,7 @@ def _put_to_use(new: Pack, job_id: str | None = None) -> None:
     before = parts.models.packs().get(new.name)
     if before is not None and before.manifest == new.manifest:
         return
+    _refuse_elsewhere(before)
     parts.models.put_to_use(new)
     parts.store.model_changes.add(
         new.name,
@@ -192,6 +193,17 @@ def _put_to_use(new: Pack, job_id: str | None = None) -> None:
         before=None if before is None else (before.manifest.version, before.manifest.onnx.sha256),
         by=caller(),
         job_id=job_id,
+    )
+
+
+def _refuse_elsewhere(before: Pack | None) -> None:
+    """Raise `ContradictoryOptions` where a folder was named that goes on answering, whatever is put to use."""
+    folder = context().settings.packs_folder
+    if before is None or before.bundled or before.folder.absolute().parent == folder.absolute():
+        return
+    raise ContradictoryOptions(
+        f"the service was started with the model in {before.folder}, which answers for {before.name!r} whatever else "
+        f"is put to use: move it into {folder}, and start the service with --model {before.name}"
     )
 
 

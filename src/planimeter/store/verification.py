@@ -7,7 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
+from planimeter.corrections import Corrected
 from planimeter.store.audit import AT_ONCE, FIRST, AuditHeadRow, AuditRow, Entry, canonical, chained, read
 from planimeter.store.tables import CorrectedRow, CorrectionRow
 from planimeter.store.trashed import MEASUREMENTS, TRASHED, trashed_table
@@ -99,15 +101,25 @@ def _broken_corrections(connection: sa.Connection, told: _Corrections) -> Iterat
                 yield f"correction {number} of measurement {id_} is not what was written"
             else:
                 objects[id_] = json.loads(document)["objects_sha256"]
-        for id_, text in connection.execute(
-            sa.select(corrected.c.measurement_id, corrected.c.objects),
+        for id_, text, figures in connection.execute(
+            sa.select(corrected.c.measurement_id, corrected.c.objects, corrected.c.document),
             execution_options={"yield_per": AT_ONCE},
         ):
+            if not _readable(figures):
+                yield f"the corrected figures of measurement {id_} cannot be read"
             if id_ in objects and objects[id_] != _hash(text):
                 yield f"the corrected instances of measurement {id_} are not those that its corrections come to"
     for id_, number in sorted(told.keys() - seen):
         if id_ in there:
             yield f"correction {number} of measurement {id_} is not there any more"
+
+
+def _readable(figures: str) -> bool:
+    try:
+        Corrected.model_validate_json(figures)
+    except (ValidationError, TypeError):
+        return False
+    return True
 
 
 def _hash(text: str) -> str:

@@ -39,9 +39,12 @@ def compare_with_start(written: Pack, start: Pack, validate: LabelledPictures) -
         if now < before
         else "the new model is NOT better: think twice before you use it"
     )
+    count = len(validate.pictures)
+    same = written.name == start.name
+    new, old = (f"{pack.name} {pack.manifest.version}" if same else pack.name for pack in (written, start))
     return (
-        f"on the same {len(validate.pictures)} validation pictures: {written.name} {now:.2f} points and F1 "
-        f"{figures['f1']:.3f}, {start.name} {before:.2f} points and F1 {found.f1:.3f}; by the percentage, {verdict}"
+        f"on the same {count} validation picture{'' if count == 1 else 's'}: {new} {now:.2f} points and F1 "
+        f"{figures['f1']:.3f}, {old} {before:.2f} points and F1 {found.f1:.3f}; by the percentage, {verdict}"
     )
 
 

@@ -185,11 +185,10 @@ def _trainer(
     if trainer.resume():
         watcher.say(f"resumed from {folder / LAST} at step {trainer.step}")
     elif plan.start_from is not None:
-        shared = start_from(network, learn.classes, find_pack(plan.start_from, plan.packs_folder))
+        start = find_pack(plan.start_from, plan.packs_folder)
+        shared = start_from(network, learn.classes, start)
         trainer.restart_average()
-        watcher.say(
-            f"started from the model {plan.start_from}; classes taken over: {', '.join(shared) or 'none'}"
-        )
+        watcher.say(f"started from the model {start.name}; classes taken over: {', '.join(shared) or 'none'}")
     elif job.backbone_weights != SCRATCH:
         file = None if job.backbone_weights == IMAGENET else Path(job.backbone_weights)
         load_backbone_weights(network, pack.manifest.own_architecture.backbone, file)

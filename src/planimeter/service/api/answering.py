@@ -56,11 +56,18 @@ def unchanging(
 ) -> Response:
     """Answer something that never changes while it exists: the client may keep it, and need not ask again.
 
-    What `follows` the score thresholds that users keep for measurements changes with those: then the client asks
-    whether it has. What `make` returns as a file is sent from the disk: in no thread, and never in memory as a whole.
+    What `follows` the score thresholds, regions and pixel sizes that users keep for measurements, and what they
+    correct, changes with those: then the client asks whether it has. What `make` returns as a file is sent from
+    the disk: in no thread, and never in memory as a whole.
     """
     options = [
-        (each.measurement.options.model_dump_json(), each.corrections, each.reviewed) for each in follows
+        (
+            each.measurement.options.model_dump_json(),
+            each.measurement.image.scale,
+            each.corrections,
+            each.reviewed,
+        )
+        for each in follows
     ]
     what = f"{record.id} {request.full_path} {options} {version('planimeter')}"
     answer = Response(content_type=content_type)

@@ -143,7 +143,7 @@ def list_versions(_: NoOptions, name: str) -> Response:
     "Put a version of a model to use",
     answer_of("The versions, this one in use.", VersionList),
     role="admin",
-    errors=(400, 403, 404, 503),
+    errors=(400, 403, 404, 409, 503),
     description="One that was in use before, or the one that came with Planimeter.",
 )
 def use_version(_: NoOptions, name: str, key: str) -> Response:

@@ -11,12 +11,21 @@ from planimeter.measuring.candidates import exact_mask
 
 INSIDE = 0.5
 """Share of an object that has to lie in a rectangle."""
+MOST = 1000
+"""Regions to point with."""
 
 
 def prompts_of(context: object) -> list[dict[str, Any]]:
-    """Return the regions with which somebody points at objects; none where a task is predicted as a whole."""
+    """Return the regions with which somebody points at objects; none where a task is predicted as a whole.
+
+    Raises `InvalidOption` where they are too many: each is compared with each object.
+    """
     results = context.get("result") if isinstance(context, dict) else None
-    return [entry for entry in results if isinstance(entry, dict)] if isinstance(results, list) else []
+    if not isinstance(results, list):
+        return []
+    if len(results) > MOST:
+        raise InvalidOption(f"{len(results):,} regions point at objects, and {MOST:,} may; point with fewer")
+    return [entry for entry in results if isinstance(entry, dict)]
 
 
 def pointed_at(

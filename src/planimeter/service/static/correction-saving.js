@@ -165,6 +165,8 @@ export class CorrectionSaving {
     editor.stack.push(mine);
     if (alone) editor.stack.undo();
     editor.render(null);
+    clearTimeout(this.keeping); // mine is kept, also where theirs is shown, until one of them goes on
+    this.draft.keep({ after: this.after, changes, reason: this.reason.value });
     this.tell(
       alone
         ? "This is theirs. Redo brings yours back on top of it."

@@ -11,6 +11,7 @@ import { verdictMark } from "./verdict.js";
  * @typedef {{id: string, created_at: string, filename: string, model: string, batch: string | null, lot: string | null,
  *   sample: string | null, operator: string | null, profile: string | null,
  *   verdict: import("./verdict.js").Verdict | null, percent_masked: number | null,
+ *   reviewed: boolean, corrections: number, corrected_percent_masked: number | null,
  *   instance_count: number, score_threshold: number, kept_threshold: number | null,
  *   by_class: {class: string, percent_masked: number}[]}} Line
  */
@@ -137,6 +138,7 @@ export class HistoryTable extends HTMLElement {
       element("td", "", this.titles[line.model] ?? line.model),
       element("td", "history-date", MOMENT.format(new Date(line.created_at))),
       this.verdict(line),
+      this.corrected(line),
       element("td", "", line.profile ?? ""),
       element("td", "number", `${short(line.score_threshold)}${line.kept_threshold === null ? "" : " kept"}`),
       element("td", "", line.batch ?? ""),
@@ -169,6 +171,17 @@ export class HistoryTable extends HTMLElement {
   verdict(line) {
     const cell = element("td");
     if (line.verdict) cell.append(verdictMark(line.verdict));
+    return cell;
+  }
+
+  /** @param {Line} line */
+  corrected(line) {
+    const cell = element("td", "number");
+    if (!line.corrections) return cell;
+    cell.append(
+      percent(line.corrected_percent_masked),
+      element("small", "", `\u2009%${line.reviewed ? " reviewed" : ""}`),
+    );
     return cell;
   }
 
