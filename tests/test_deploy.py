@@ -221,7 +221,7 @@ def test_secrets_become_what_the_services_need(tmp_path: Path) -> None:
     )
     assert f"AWS_ACCESS_KEY_ID={SECRET['key']}" in told["planimeter"]
     assert f"AWS_SECRET_ACCESS_KEY={SECRET['secret']}" in told["planimeter"]
-    assert f"RCLONE_AUTH_KEY={SECRET['key']},{SECRET['secret']}" in told["objects"]
+    assert f'RCLONE_AUTH_KEY="{SECRET["key"]},{SECRET["secret"]}"' in told["objects"]
     assert (tmp_path / "pictures").is_dir()
     environment = COMPOSE["services"]["planimeter"]["environment"]
     bucket = str(environment["PLANIMETER_UPLOAD_FOLDER"]).split("/")[2]
