@@ -17,8 +17,7 @@ def files_of(pack: Pack) -> dict[str, bytes]:
 def open_files(files: dict[str, bytes], how: Inference) -> Segmenter:
     """Return the segmenter of a pack that came as its files.
 
-    It looks at one picture at a time: in processes of Ray, two at a time were seen to wait for each other within
-    OpenVINO without end.
+    It looks at one picture at a time: Ray starts as many processes as there is work for.
     """
     with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
         return open_segmenter(_unpacked(files, Path(folder)), how.model_copy(update={"streams": 1}))

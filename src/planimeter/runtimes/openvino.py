@@ -21,6 +21,11 @@ STREAM_PIXELS = 400_000
 (736 x 960 on two cores: 283 ms together, 482 on one; 256 x 256: 55 and 61), and each request of its own takes memory
 for its intermediate values (330 and 50 MiB)."""
 
+_first_run = threading.Lock()
+_has_run = threading.Event()
+"""What runs first in a process runs alone. OpenVINO's binding makes tables when it first needs them, and needs Python's
+lock for it: two threads that want them at once wait for each other without end, and all others with them."""
+
 
 class OpenVinoRuntime:
     """A compiled network; `run` is for up to `streams` threads at a time.
@@ -66,6 +71,14 @@ class OpenVinoRuntime:
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
+        if _has_run.is_set():
+            return self._run(image)
+        with _first_run:
+            found = self._run(image)
+            _has_run.set()
+            return found
+
+    def _run(self, image: NDArray[np.float32]) -> RawDetections:
         kind = self._input.get_element_type().to_dtype()
         rank = self._input.get_partial_shape().rank.get_length()
         with self._request(image.shape[2] * image.shape[3]) as request:
