@@ -1,7 +1,7 @@
 """The whole move: what is refused, the order of its steps, and what it comes to."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -185,11 +185,17 @@ def _keep_alone(places: Iterable[Place], remedy: str) -> None:
             raise StoreFailed(f"The folder {place.path} is in use by a service. {remedy}")
 
 
-def _frozen(database: Database, url: str) -> AbstractContextManager[sa.Connection]:
-    """Return a connection to the source; of SQLite one that keeps all others from writing there."""
+@contextmanager
+def _frozen(database: Database, url: str) -> Iterator[sa.Connection]:
+    """Yield a connection to the source; of SQLite one that keeps all others from writing there."""
     if shown(url).startswith("sqlite"):
-        return database.writing(_PATIENCE, locked=True)
-    return database.reading()
+        with database.writing(_PATIENCE, locked=True) as connection:
+            yield connection
+        return
+    with database.reading() as connection:
+        # Files are copied between two queries, and a server may end a transaction that rests for so long.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield connection
 
 
 def _refuse_others(what: _Move) -> None:
