@@ -21,8 +21,10 @@ _Corrections = dict[tuple[str, int], str]
 def broken(connection: sa.Connection) -> Iterator[str]:
     """Yield sentences on what is wrong with the trail, its first broken entry alone, and with corrections.
 
-    A database of an earlier version has neither.
+    A database of an earlier version has neither. All of it is looked at as it was in one moment: a service may go on
+    writing, and what it adds meanwhile is nothing wrong.
     """
+    _hold_still(connection)
     if not sa.inspect(connection).has_table(AuditRow.__tablename__):
         return
     told: _Corrections = {}
@@ -42,6 +44,15 @@ def broken(connection: sa.Connection) -> Iterator[str]:
         )
         return
     yield from _broken_corrections(connection, told)
+
+
+def _hold_still(connection: sa.Connection) -> None:
+    """Let a connection see what is there now until it is closed, whatever others write."""
+    connection.rollback()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def first_broken(
