@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
@@ -23,6 +24,7 @@ from planimeter.service.app import create_app
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Record, Store
+from planimeter.store.audit import Entry, read
 from planimeter.store.retention import Keeping
 from planimeter.store.verification import broken
 from stored import add, execute_sql, measurement, open_store
@@ -222,6 +224,25 @@ def test_the_page_says_how_to_check_the_chain(kept: Store, tmp_path: Path) -> No
         (tmp_path / "audit.jsonl").write_text(written)
         checked = subprocess.run([sys.executable, "-c", lines], capture_output=True, check=False)
         assert (checked.returncode != 0) == fails, checked.stderr
+
+
+def test_what_is_written_while_the_trail_is_checked_is_nothing_wrong(
+    kept: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = add(kept).id
+    correct(kept, id_)
+
+    def meanwhile(connection: sa.Connection, after: int, limit: int) -> Sequence[Entry]:
+        found = read(connection, after, limit)
+        if (
+            not found and not kept.get(id_).pinned
+        ):  # after the last entry, and before what is compared with it
+            kept.pin(id_, by="Bob")
+            correct(kept, id_)
+        return found
+
+    monkeypatch.setattr("planimeter.store.verification.read", meanwhile)
+    assert wrong(tmp_path) == []
 
 
 def test_without_its_end_nothing_is_changed(kept: Store, tmp_path: Path) -> None:
