@@ -26,7 +26,7 @@ from planimeter.settings import Settings
 from planimeter.store import Record, Store
 from planimeter.store.audit import Entry, read
 from planimeter.store.retention import Keeping
-from planimeter.store.verification import broken
+from planimeter.store.verification import broken, hold_still
 from stored import add, execute_sql, measurement, open_store
 from test_corrections import MEASUREMENTS, PICTURE, body
 
@@ -56,6 +56,7 @@ def correct(store: Store, id_: str, *, reviewed: bool = False) -> None:
 def wrong(home: Path) -> list[str]:
     engine = engine_of(home)
     with engine.connect() as connection:
+        hold_still(connection)
         return [*broken(connection)]
 
 

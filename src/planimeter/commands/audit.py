@@ -14,7 +14,7 @@ from planimeter.errors import DataError, StoreFailed
 from planimeter.settings import Settings
 from planimeter.store.audit import AT_ONCE, read
 from planimeter.store.engine import engine_of, unusable
-from planimeter.store.verification import broken, entries_in, first_broken
+from planimeter.store.verification import broken, entries_in, first_broken, hold_still
 
 
 @click.group()
@@ -47,6 +47,7 @@ def verify(file: Path | None, settings: Settings) -> None:
         wrong = _wrong_in(file)
     else:
         with _connection(settings.database) as connection:
+            hold_still(connection)
             wrong = [*broken(connection)]
     for sentence in wrong:
         click.echo(f"wrong   {sentence}")

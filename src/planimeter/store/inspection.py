@@ -21,7 +21,7 @@ from planimeter.store.places import START_SECONDS, Place, Where, place_of
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, StoreRow
 from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
-from planimeter.store.verification import broken
+from planimeter.store.verification import broken, hold_still
 
 _OURS = re.compile(
     r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_region_[0-9a-f]+)?(?:_overlay|_mask))?\.[a-z0-9]+$"
@@ -157,6 +157,7 @@ def _check_outbox(connection: sa.Connection) -> Iterator[Finding]:
 
 
 def _check_audit(connection: sa.Connection) -> Iterator[Finding]:
+    hold_still(connection)
     for wrong in broken(connection):
         yield Finding(wrong, "compare it with a copy from before; see docs/records.md")
 

@@ -21,10 +21,9 @@ _Corrections = dict[tuple[str, int], str]
 def broken(connection: sa.Connection) -> Iterator[str]:
     """Yield sentences on what is wrong with the trail, its first broken entry alone, and with corrections.
 
-    A database of an earlier version has neither. All of it is looked at as it was in one moment: a service may go on
-    writing, and what it adds meanwhile is nothing wrong.
+    A database of an earlier version has neither. Where a service may go on writing, `hold_still` first: what it adds
+    meanwhile is nothing wrong.
     """
-    _hold_still(connection)
     if not sa.inspect(connection).has_table(AuditRow.__tablename__):
         return
     told: _Corrections = {}
@@ -46,8 +45,8 @@ def broken(connection: sa.Connection) -> Iterator[str]:
     yield from _broken_corrections(connection, told)
 
 
-def _hold_still(connection: sa.Connection) -> None:
-    """Let a connection see what is there now until it is closed, whatever others write."""
+def hold_still(connection: sa.Connection) -> None:
+    """Let a connection that has no locks see what is there now until it is closed, whatever others write."""
     connection.rollback()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN")
