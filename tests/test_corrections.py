@@ -295,10 +295,10 @@ def test_bodies_that_would_take_all_memory_are_refused_before_they_are_read(clie
     id_ = post(client)["id"]
     polygon = '{"after": 0, "add": [{"class": "red", "polygon": [['
     for sent, status, words in (
-        ('{"after": 0, "reject": [' + "1," * 300_000 + "1]}", 400, "300,000 values"),
-        (polygon + "[]," * 300_000 + "[]]]}]}", 400, "300,000 values"),
-        ("[" * 300_001, 400, "300,000 values"),
-        ('"' * 600_001, 400, "300,000 values"),
+        ('{"after": 0, "reject": [' + "1," * 350_000 + "1]}", 400, "350,000 values"),
+        (polygon + "[]," * 350_000 + "[]]]}]}", 400, "350,000 values"),
+        ("[" * 350_001, 400, "350,000 values"),
+        ('"' * 700_001, 400, "350,000 values"),
         (polygon + "[]," * 100_000 + "[]]]}]}", 400, "add.0.polygon"),
         ('{"after": 0, "reject": [' + '"",' * 100_000 + "1]}", 400, "reject.0"),
         ('{"after": 0, ' + ", ".join(f'"{number}": 1' for number in range(2000)) + "}", 400, "send one like"),

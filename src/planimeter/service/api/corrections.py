@@ -18,7 +18,7 @@ from planimeter.service.pictures import body_in_memory
 
 LARGEST = 32 * 2**20
 """Bytes of a correction."""
-MOST_VALUES = 300_000
+MOST_VALUES = 350_000
 """In a correction; a corner of a polygon is three. Each takes up to a few hundred bytes while it is read."""
 MOST_ERRORS = 1000
 LONGEST_PLACE = 200
