@@ -207,8 +207,8 @@ def test_what_gets_no_further_is_not_started_without_end(client: FlaskClient, pa
 @pytest.mark.parametrize(
     ("given", "answer"),
     [
-        ({"data": "gone", "name": "mine"}, (400, "invalid_option", "known: strips")),
-        ({"data": "../labelled", "name": "mine"}, (400, "invalid_option", "../labelled")),
+        ({"data": "gone", "name": "mine"}, (409, "invalid_option", "known: strips")),
+        ({"data": "../labelled", "name": "mine"}, (409, "invalid_option", "../labelled")),
         ({"data": "strips", "name": "Not a name"}, (400, "invalid_option", "name is 'Not a name'")),
         ({"data": "strips"}, (400, "invalid_option", "name is missing")),
         ({"data": "strips", "name": "mine", "minutes": 0}, (400, "invalid_option", "minutes is '0'")),

@@ -302,8 +302,8 @@ def _die_at_every_step(action: Callable[[Path, int], None], template: Path, base
 
 def _add_with_limited_files(home: Path, too_large: str) -> None:
     store = open_store(home)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (360_000, 360_000))
-    bulk = 400_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+    bulk = 640_000
     notes = ["x" * bulk] if too_large == "document" else []
     overlay = b"x" * bulk if too_large == "overlay" else b"overlay"
     try:

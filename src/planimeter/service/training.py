@@ -220,7 +220,7 @@ def _refuse_foreign(start: Pack) -> None:
 
 
 def _data(name: str) -> Path:
-    """Return where the labelled pictures of this name are; raises `InvalidOption`."""
+    """Return where the labelled pictures of this name are; raises `ContradictoryOptions` where there are none."""
     folder, known = context().settings.training_data, data_sets()
     if folder is None or name not in known:
         where = (
@@ -228,7 +228,7 @@ def _data(name: str) -> Path:
             if folder is None
             else f"known: {', '.join(known) or 'none'}"
         )
-        raise InvalidOption(f"data is {name!r}: there are no such labelled pictures; {where}")
+        raise ContradictoryOptions(f"data is {name!r}: there are no such labelled pictures; {where}")
     return (folder / name).absolute()
 
 
