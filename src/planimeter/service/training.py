@@ -55,7 +55,7 @@ def data_sets() -> list[str]:
 
 
 def read_plan(given: Any) -> TrainingPlan:
-    """Return the plan that a document says; raises `InvalidOption`, which names what is wrong in it."""
+    """Return the plan that a document says; raises what names what is wrong with it."""
     try:
         return TrainingPlan.model_validate(given)
     except ValidationError as error:
@@ -67,7 +67,9 @@ def read_plan(given: Any) -> TrainingPlan:
                 f"{where} is missing: {TrainingPlan.model_fields[where].description}"
             ) from None
         shown = f"{where} is {str(first['input'])[:100]!r}: " if where else ""
-        raise InvalidOption(f"{shown}{reason}") from None
+        # What is right by itself, and cannot be with the rest or on this machine.
+        kind = ContradictoryOptions if first["type"] == "value_error" else InvalidOption
+        raise kind(f"{shown}{reason}") from None
 
 
 def begin(plan: TrainingPlan) -> Job:
