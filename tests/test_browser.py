@@ -215,7 +215,8 @@ class Watched:
             self.problems.append(f"console {kind}: {text}")
 
     def _note_failure(self, request: Request) -> None:
-        self._failed.append((request.url, str(request.failure)))
+        if (request.resource_type, request.failure) != ("fetch", "net::ERR_ABORTED"):  # by a page that is left
+            self._failed.append((request.url, str(request.failure)))
 
     def _check(self, response: Response) -> None:
         if response.status >= 400:

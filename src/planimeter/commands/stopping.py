@@ -12,8 +12,10 @@ def stopping_by_signal() -> Iterator[threading.Event]:
     stopping = threading.Event()
 
     def stop(*_: object) -> None:
+        signal.signal(
+            signal.SIGINT, before
+        )  # first: a second one that meets the event's lock would wait for itself
         stopping.set()
-        signal.signal(signal.SIGINT, before)
 
     before = signal.signal(signal.SIGINT, stop)
     try:

@@ -1,6 +1,5 @@
 """`planimeter train`: from labelled pictures to a pack."""
 
-import signal
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from planimeter.labels import read_labels
 from planimeter.service.learning_from import write_reviewed
 from planimeter.service.reviewed import LABELS
 from planimeter.settings import Settings
+from planimeter.signals import stop_on_signals
 from planimeter.store import Store
 from planimeter.training.plan import IMAGENET, WORK_FOLDER, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
@@ -114,8 +114,7 @@ def train(
         reviewed=read_reviews(data.parent) if from_reviewed else {},
     )
     with _Report(console) as report:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: report.stopping.set())
+        stop_on_signals(report.stopping)
         try:
             run(job, labelled, report)
         except Stopped as stopped:

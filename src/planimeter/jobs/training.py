@@ -1,6 +1,5 @@
 """The whole job of a training, in its own process: learn, write the new model, compare it with the one in use."""
 
-import signal
 import threading
 import time
 import traceback
@@ -12,6 +11,7 @@ from planimeter.jobs.folder import End, JobFolder, Progress, now
 from planimeter.labels import LabelledPictures, read_labels
 from planimeter.labels.content import hold_out
 from planimeter.packs.pack import MANIFEST, Pack, read_pack
+from planimeter.signals import stop_on_signals
 from planimeter.training.plan import Stopped
 from planimeter.training.recipe import Status
 from planimeter.training.reviews import read_reviews
@@ -24,8 +24,7 @@ _TOLD_EVERY = 1.0
 def run_job(folder: JobFolder) -> None:
     """Do the job, and write how it ended, whatever happens."""
     watcher = _Watcher(folder)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: watcher.stopping.set())
+    stop_on_signals(watcher.stopping)
     try:
         end = _run(folder, watcher)
     except Stopped as stopped:
