@@ -174,6 +174,8 @@ class Watched:
         self._contexts: list[BrowserContext] = []
         self._downloads: list[str] = []
         self._failed: list[tuple[str, str]] = []
+        self.reloads = False
+        """Whether a page may load itself anew, and so end what it was loading."""
         self._requested: set[tuple[str, str]] = set()
         self.problems: list[str] = []
 
@@ -215,7 +217,7 @@ class Watched:
             self.problems.append(f"console {kind}: {text}")
 
     def _note_failure(self, request: Request) -> None:
-        if (request.resource_type, request.failure) != ("fetch", "net::ERR_ABORTED"):  # by a page that is left
+        if not (self.reloads and request.failure == "net::ERR_ABORTED"):
             self._failed.append((request.url, str(request.failure)))
 
     def _check(self, response: Response) -> None:

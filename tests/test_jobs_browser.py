@@ -29,6 +29,7 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 def test_a_training_is_begun_followed_stopped_and_its_model_shown_beside_the_one_in_use(
     tmp_path: Path, watched: Watched
 ) -> None:
+    watched.reloads = True
     write_dataset(tmp_path / "labelled" / "strips", pictures=4)
     with serve(tmp_path, training_data=tmp_path / "labelled") as address:
         store = Store.open(
@@ -58,10 +59,13 @@ def test_a_training_is_begun_followed_stopped_and_its_model_shown_beside_the_one
             assert findings(page) == []
             page.get_by_role("button", name="Stop").click()
             expect(page.locator("[data-word]")).to_have_text("The training is stopped.")
+            settle(page)
             page.get_by_role("button", name="Go on").click()
             expect(page.locator("[data-word]")).to_have_text("The training is running.")
+            settle(page)
             page.get_by_role("button", name="Stop").click()
             expect(page.locator("[data-word]")).to_have_text("The training is stopped.")
+            settle(page)
 
             write_version(folder.packs, "1", "fresh")
             folder.finish(End(state="done"))
