@@ -5,6 +5,7 @@ is meant for this machine.
 """
 
 import http.client
+import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from random import SystemRandom
 from socket import SHUT_RDWR
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from planimeter.errors import InvalidOption, Unreachable
@@ -53,6 +55,24 @@ class Answer:
     """Names in lower case."""
     body: bytes = field(repr=False)
     """As much of it as was to be read."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The object of JSON that it is; an empty one for anything else."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Code and message of an error as Planimeter answers it; two empty texts for any other answer."""
+        error = self.document.get("error")
+        if not isinstance(error, dict):
+            return "", ""
+        code, message = error.get("code"), error.get("message")
+        return (code, message) if isinstance(code, str) and isinstance(message, str) else ("", "")
 
     @property
     def retry_after(self) -> float | None:
@@ -96,6 +116,15 @@ def parse_address(url: str, what: str, *, query: bool = True) -> Address:
         )
     target = quote(parts.path, safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
     return Address(parts.scheme, host, port, target)
+
+
+def key_headers(key: str, what: str) -> dict[str, str]:
+    """Return the headers that send a key; raises `InvalidOption`, which calls it `what`, for what is none."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidOption(
+            f"{what} has a character that no key has; give it as planimeter keys add showed it"
+        )
+    return {"Authorization": f"Bearer {key}"}
 
 
 def send(

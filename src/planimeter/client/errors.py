@@ -1,8 +1,6 @@
 """What a service answers when something is wrong, as the errors that Planimeter itself raises."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from planimeter.errors import (
     ContradictoryOptions,
@@ -21,7 +19,7 @@ _PROXY_REFUSES = 413
 
 def error_of(shown: str, answer: Answer) -> PlanimeterError:
     """Return the error that an answer stands for: that of its code, else `ServiceAnswered` with code and status."""
-    code, message = said(answer)
+    code, message = answer.said
     if not code:
         return _of_another(shown, answer)
     if code in {QueueFull.code, TooManyRequests.code}:
@@ -56,19 +54,6 @@ def _of_another(shown: str, answer: Answer) -> PlanimeterError:
 def foreign(message: str, answer: Answer) -> ServiceAnswered:
     """Return the error for an answer that is not one of Planimeter's."""
     return ServiceAnswered(message, code="foreign_answer", status=answer.status)
-
-
-def said(answer: Answer) -> tuple[str, str]:
-    """Return code and message of an error as Planimeter answers it; two empty texts for any other answer."""
-    try:
-        found: Any = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return "", ""
-    error = found.get("error") if isinstance(found, dict) else None
-    if not isinstance(error, dict):
-        return "", ""
-    code, message = error.get("code"), error.get("message")
-    return (code, message) if isinstance(code, str) and isinstance(message, str) else ("", "")
 
 
 def _kinds(of: type[PlanimeterError]) -> Iterator[type[PlanimeterError]]:

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ValidationError
 
-from planimeter.client.errors import error_of, foreign, said
-from planimeter.errors import InvalidOption, KeyInUse, Unreachable
-from planimeter.http_client import Answer, parse_address, receive, send, wait_seconds
+from planimeter.client.errors import error_of, foreign
+from planimeter.errors import KeyInUse, Unreachable
+from planimeter.http_client import Answer, key_headers, parse_address, receive, send, wait_seconds
 
 API = "/api/v1"
 MOST_ANSWERED = 2**31
@@ -46,11 +46,7 @@ class Transport:
         self._retries = retries
         self._headers = {"Accept": "application/json"}
         if key:
-            if not key.isascii() or not key.isprintable() or " " in key:
-                raise InvalidOption(
-                    "the key has a character that no key has; give it as planimeter keys add showed it"
-                )
-            self._headers["Authorization"] = f"Bearer {key}"
+            self._headers |= key_headers(key, "the key")
 
     @property
     def url(self) -> str:
@@ -161,7 +157,7 @@ def place(*parts: str) -> str:
 def _may_change(answer: Answer, *, repeatable: bool) -> bool:
     if answer.status in _BUSY:
         return True
-    code, _ = said(answer)
+    code, _ = answer.said
     return repeatable and (code == KeyInUse.code or (answer.status in _PROXY_FAILS and not code))
 
 

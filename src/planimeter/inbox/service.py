@@ -1,13 +1,12 @@
 """The service that measures the pictures of a watched folder: what it is sent, and what its answers mean."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from planimeter.errors import InvalidOption, KeyInUse, TooManyBytes, Unreachable
-from planimeter.http_client import Address, Answer, parse_address, send
+from planimeter.errors import KeyInUse, TooManyBytes, Unreachable
+from planimeter.http_client import Address, Answer, key_headers, parse_address, send
 
 API = "/api/v1"
 REQUEST_SECONDS = 600.0
@@ -65,11 +64,7 @@ class MeasuringService:
         self._address = parse_address(url.rstrip("/"), "--service", query=False)
         self._headers = {"Accept": "application/json"}
         if key:
-            if not key.isascii() or not key.isprintable() or " " in key:
-                raise InvalidOption(
-                    "--key has a character that no key has; give it as planimeter keys add showed it"
-                )
-            self._headers["Authorization"] = f"Bearer {key}"
+            self._headers |= key_headers(key, "--key")
 
     @property
     def shown(self) -> str:
@@ -119,10 +114,10 @@ class MeasuringService:
 
 def _outcome(address: Address, answer: Answer) -> Outcome:
     if answer.status == 201:
-        found = _json(answer)
+        found = answer.document
         if isinstance(found.get("id"), str) and isinstance(found.get("coverage"), dict):
             return Measured(found)
-    code, message = _said(answer)
+    code, message = answer.said
     if answer.status == _TOO_LARGE and not code:
         return Refused(TooManyBytes.code, _told(address.shown, answer), answer.status)
     if answer.status in _REFUSES_THE_PICTURE and code and code != KeyInUse.code:
@@ -134,26 +129,9 @@ def _outcome(address: Address, answer: Answer) -> Outcome:
 
 def _told(shown: str, answer: Answer) -> str:
     """Return the sentence for an answer that is an error, with who gave it."""
-    code, message = _said(answer)
+    code, message = answer.said
     if code:
         return f"{shown} answers {answer.status}: {message}"
     if 300 <= answer.status < 400 and "location" in answer.headers:
         return f"{shown} answers that it is at {answer.headers['location'][:100]!r}: give that as --service"
     return f"{shown} answers {answer.status}, and not as Planimeter does; is it the address of the service?"
-
-
-def _said(answer: Answer) -> tuple[str, str]:
-    """Return code and message of an error as Planimeter answers it; two empty texts for any other answer."""
-    error = _json(answer).get("error")
-    if not isinstance(error, dict):
-        return "", ""
-    code, message = error.get("code"), error.get("message")
-    return (code, message) if isinstance(code, str) and isinstance(message, str) else ("", "")
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,6 +1,6 @@
 """Corrections: what people say is wrong with a measurement, and what it comes to."""
 
-from flask import Response, request
+from flask import Response
 from pydantic import ValidationError
 
 from planimeter.corrections import Correction
@@ -8,6 +8,7 @@ from planimeter.errors import InvalidOption
 from planimeter.service.api.answering import json_answer
 from planimeter.service.api.answers.corrections import CorrectionList, correction_list
 from planimeter.service.api.answers.measurements import MeasurementAnswer, measurement_answer
+from planimeter.service.api.bodies import read_body
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.options.uploads import AnswerOptions
@@ -63,10 +64,7 @@ def list_corrections(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL'
 
 
 def _body() -> Correction:
-    if request.mimetype != "application/json":
-        raise InvalidOption(f"a correction is sent as application/json, for example {EXAMPLE}")
-    request.max_content_length = LARGEST
-    body = request.get_data(cache=False)
+    body = read_body("a correction", EXAMPLE, LARGEST)
     _refuse_too_many(body)
     try:
         return Correction.model_validate_json(body)

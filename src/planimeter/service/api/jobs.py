@@ -1,10 +1,7 @@
 """Jobs: trainings beside the service. And the versions of models that they make."""
 
-import json
+from flask import Response
 
-from flask import Response, request
-
-from planimeter.errors import InvalidOption
 from planimeter.jobs.plan import TrainingPlan
 from planimeter.packs.versions import versions_of
 from planimeter.service import training
@@ -17,6 +14,7 @@ from planimeter.service.api.answers.jobs import (
     job_line,
     version_list,
 )
+from planimeter.service.api.bodies import read_json
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.filters import ID_PATTERN
 from planimeter.service.api.options.parsing import NoOptions
@@ -49,7 +47,7 @@ def list_jobs(_: NoOptions) -> Response:
 )
 def create_job(_: NoOptions) -> Response:
     """Take a training on."""
-    job = training.begin(training.read_plan(_body()))
+    job = training.begin(training.read_plan(read_json("what to train", EXAMPLE, LARGEST)))
     answer = json_answer(job_answer(job), 201)
     answer.headers["Location"] = link("api.show_job", id=job.id)
     return answer
@@ -156,15 +154,3 @@ def _versions(name: str) -> VersionList:
     parts = context()
     versions = versions_of(parts.models.find(name).name, parts.settings.packs_folder)
     return version_list(name, versions, parts.store.model_changes.list(name))
-
-
-def _body() -> object:
-    if request.mimetype != "application/json":
-        raise InvalidOption(f"what to train is sent as application/json, for example {EXAMPLE}")
-    request.max_content_length = LARGEST
-    try:
-        return json.loads(request.get_data(cache=False))
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(
-            f"the body is no JSON ({error}); send what to train, for example {EXAMPLE}"
-        ) from error

@@ -1,10 +1,7 @@
 """Profiles: how stations measure, under a name."""
 
-import json
+from flask import Response
 
-from flask import Response, request
-
-from planimeter.errors import InvalidOption
 from planimeter.measuring.profile import PROFILE_NAME, Profile
 from planimeter.measuring.profile_files import LARGEST
 from planimeter.service.api.answering import json_answer
@@ -14,6 +11,7 @@ from planimeter.service.api.answers.profiles import (
     profile_answer,
     profile_line,
 )
+from planimeter.service.api.bodies import read_json
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.parsing import NoOptions
 from planimeter.service.api.options.profiles import VersionOptions
@@ -59,7 +57,7 @@ def get_profile(options: VersionOptions, name: str) -> Response:
 )
 def put(_: NoOptions, name: str) -> Response:
     """Let a profile say what the body does."""
-    return json_answer(_answer(put_profile(name, _body())))
+    return json_answer(_answer(put_profile(name, read_json("a profile", EXAMPLE, LARGEST))))
 
 
 @api.route(
@@ -76,18 +74,6 @@ def delete_profile(_: NoOptions, name: str) -> Response:
     """Let nobody measure by a profile any more."""
     context().store.profiles.delete(name)
     return Response(status=204)
-
-
-def _body() -> object:
-    if request.mimetype != "application/json":
-        raise InvalidOption(f"a profile is sent as application/json, for example {EXAMPLE}")
-    request.max_content_length = LARGEST
-    try:
-        return json.loads(request.get_data(cache=False))
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(
-            f"the body is no JSON ({error}); send a profile, for example {EXAMPLE}"
-        ) from error
 
 
 def _answer(stored: StoredProfile) -> ProfileAnswer:
