@@ -24,6 +24,7 @@ from planimeter.errors import (
 from planimeter.masks.rle import rle_decode
 from planimeter.measurement import Polygons, Rle
 from planimeter.pictures.decode import decode
+from planimeter.runtimes.drivers import has_driver
 from planimeter.samples import Sample, find_sample, list_samples
 from planimeter.settings import Limits
 
@@ -266,6 +267,18 @@ def test_neither_python_nor_the_service_imports_torch_at_start(statement: str) -
     code = f"import sys; {statement}; print(*sorted({{'torch', 'torchvision', 'onnx'}} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "\n"
+
+
+@pytest.mark.skipif(
+    has_driver(), reason="this machine has the driver of a GPU, which the libraries are asked for"
+)
+def test_a_model_is_loaded_without_the_libraries_of_gpus_where_there_is_no_driver_of_one() -> None:
+    code = (
+        "import sys, planimeter; planimeter.load('steel'); "
+        "print(*sorted({'torch', 'onnxruntime', 'openvino'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "openvino\n"
 
 
 def test_the_version_is_that_of_the_package() -> None:

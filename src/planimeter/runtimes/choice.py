@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.packs.pack import Pack
 from planimeter.runtimes import Reader, Runtime
+from planimeter.runtimes.drivers import has_driver
 from planimeter.settings import Inference, Precision, RuntimeName
 
 _MISSING = {
@@ -66,7 +67,8 @@ def open_runtime(
 
 
 def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool, sentinel: bool) -> RuntimeName:
-    if pack.manifest.weights and not infer_with_cpu and precision != "bf16" and find_spec("torch"):
+    gpu_is_possible = not infer_with_cpu and has_driver()
+    if pack.manifest.weights and gpu_is_possible and precision != "bf16" and find_spec("torch"):
         from planimeter.runtimes.torch import cuda_is_available  # noqa: PLC0415 - torch is optional
 
         if cuda_is_available():
@@ -75,7 +77,7 @@ def _best(pack: Pack, precision: Precision, *, infer_with_cpu: bool, sentinel: b
         return "openvino"
     if not sentinel:
         return "onnxruntime"
-    if not infer_with_cpu:
+    if gpu_is_possible:
         from planimeter.runtimes.onnxruntime import find_gpu  # noqa: PLC0415 - an extra
 
         if find_gpu():
