@@ -14,7 +14,7 @@ from running import Running
 from verdict import Verdict
 
 ROUNDS = ("hostile", "unread", "gone", "soak", "kills")
-MOST_MIB = 1_536 + 512
+MOST_MIB = 1_536
 
 
 def main() -> int:
