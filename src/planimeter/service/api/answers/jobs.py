@@ -14,7 +14,8 @@ from planimeter.reports.training_record import Loss, Validation
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.training import candidate_of, is_in_use, read_plan_of
+from planimeter.service.taking_over import is_in_use
+from planimeter.service.training import candidate_of, read_plan_of
 from planimeter.store.jobs import Job
 from planimeter.store.model_changes import ModelChange
 
