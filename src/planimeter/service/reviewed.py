@@ -14,10 +14,10 @@ from planimeter.exports.archive import Archive
 from planimeter.exports.coco import of_many
 from planimeter.exports.source import Names, Source
 from planimeter.store import Filter, Record, Store
+from planimeter.training.reviews import PICTURES
 
 LABELS = "reviewed.json"
 """The labels of a data set, beside the folder of its pictures."""
-PICTURES = "images"
 _PART = "only a part of it counted"
 _AGAIN = "its picture was reviewed again later"
 _MISSING = "its file cannot be read"

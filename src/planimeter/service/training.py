@@ -15,9 +15,9 @@ from planimeter.errors import (
     TrainingUnavailable,
     WrongJobState,
 )
+from planimeter.jobs import process, unlisted
 from planimeter.jobs.folder import JobFolder
 from planimeter.jobs.plan import REVIEWED, Prepared, TrainingPlan, next_version
-from planimeter.jobs.process import refuse_other_systems
 from planimeter.jobs.states import refuse_deletion, resumed, stopped
 from planimeter.packs.pack import MANIFEST, Pack, read_pack
 from planimeter.service.caller import caller
@@ -32,7 +32,7 @@ NEEDED = ("torch", "torchvision", "onnx", "safetensors", "scipy", "tensorboardX"
 
 def refuse_without_extra() -> None:
     """Raise `TrainingUnavailable` where this service cannot train; PyTorch itself is not imported."""
-    refuse_other_systems()
+    process.refuse_other_systems()
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise TrainingUnavailable(
@@ -93,18 +93,22 @@ def begin(plan: TrainingPlan) -> Job:
         summary=model.manifest.summary if model else "",
         limitations=in_use.manifest.limitations if in_use else "",
     )
+    folder.create()
     try:
-        folder.create(prepared)
-        if plan.data == REVIEWED:
-            write_reviewed(parts.store, plan.start_from or plan.name, folder.data)
-        _copy(start, folder.start)
-        if in_use is not None and in_use != start:
-            _copy(in_use, folder.path / "in-use")
-        job = parts.store.jobs.add(
-            id_, kind=plan.kind, place=place, plan=plan.model_dump_json(exclude_unset=True), by=caller()
-        )
+        with process.held(folder):  # nobody takes it for a leftover, and nothing begins before all is there
+            unlisted.note(folder, parts.store.jobs.store_id)
+            folder.prepare(prepared)
+            if plan.data == REVIEWED:
+                write_reviewed(parts.store, plan.start_from or plan.name, folder.data)
+            _copy(start, folder.start)
+            if in_use is not None and in_use != start:
+                _copy(in_use, folder.path / "in-use")
+            job = parts.store.jobs.add(
+                id_, kind=plan.kind, place=place, plan=plan.model_dump_json(exclude_unset=True), by=caller()
+            )
+            unlisted.take_back(folder, parts.store.jobs.store_id)
     except BaseException:
-        folder.remove()
+        unlisted.remove(folder)
         raise
     parts.jobs.wake()
     return job
@@ -136,8 +140,14 @@ def resume(id_: str) -> Job:
 def delete(id_: str) -> None:
     """Delete a job with all that it made; a model that was put to use stays."""
     parts = context()
-    parts.store.jobs.delete(id_, refuse_deletion)
-    parts.jobs.folder(id_).remove()
+    folder, jobs = parts.jobs.folder(id_), parts.store.jobs
+
+    def note() -> None:
+        if folder.path.is_dir():
+            unlisted.note(folder, jobs.store_id)
+
+    jobs.delete(id_, refuse_deletion, note)
+    unlisted.remove(folder)
 
 
 def candidate_of(folder: JobFolder, name: str) -> Pack | None:

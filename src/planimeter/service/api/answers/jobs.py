@@ -32,6 +32,9 @@ class JobLine(Answer):
     started_at: Moment | None
     ended_at: Moment | None
     progress: Progress | None = Field(description="Null until its process has told how far it is.")
+    bytes: int = Field(
+        description="How large its folder is: checkpoints go once it is done, the rest by DELETE."
+    )
     url: Link
 
 
@@ -163,6 +166,7 @@ def version_list(name: str, versions: list[Version], changes: list[ModelChange])
 
 
 def _head(job: Job) -> dict[str, Any]:
+    folder = context().jobs.folder(job.id)
     return {
         "id": job.id,
         "state": job.state,
@@ -172,6 +176,7 @@ def _head(job: Job) -> dict[str, Any]:
         "created_by": job.created_by,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
-        "progress": context().jobs.folder(job.id).progress(),
+        "progress": folder.progress(),
+        "bytes": folder.bytes(),
         "url": link("api.show_job", id=job.id),
     }
