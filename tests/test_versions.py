@@ -13,11 +13,13 @@ from flask.testing import FlaskClient
 
 from fakes import MODEL, blocks, encoded, write_block_pack
 from planimeter.errors import ModelsBusy, StoreFailed
+from planimeter.evaluation.record import record_trust
 from planimeter.jobs.folder import End
 from planimeter.packs import changing
 from planimeter.packs.changing import EARLIER, Replacement, key_of, settle
 from planimeter.packs.pack import find_packs, read_pack
 from planimeter.packs.packing import finished_folder
+from planimeter.packs.trust import Trust
 from planimeter.packs.versions import put_to_use, versions_of
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION, Context
@@ -25,6 +27,7 @@ from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
 from test_api import MEASUREMENTS, assert_problem, body, post
+from test_intervals import INTERVALS
 
 HOLD = """
 import fcntl, sys
@@ -250,6 +253,17 @@ def test_an_import_does_not_undo_what_took_over_meanwhile(packs: Path, tmp_path:
     with pytest.raises(ModelsBusy, match="exchanged the model"):
         write()
     assert find_packs(packs)[MODEL].manifest.version == "2"
+
+
+def test_an_evaluation_writes_nothing_into_what_took_over_meanwhile(packs: Path, tmp_path: Path) -> None:
+    evaluated, new = read_pack(packs / MODEL), read_pack(write_version(tmp_path / "made", "2"))
+    trusted = record_trust(evaluated, Trust(intervals=INTERVALS))
+    assert read_pack(packs / MODEL).trust.intervals == INTERVALS
+    put_to_use(new, packs)
+    with pytest.raises(ModelsBusy, match="nothing of this evaluation was written"):
+        record_trust(trusted, Trust(intervals=INTERVALS))
+    assert read_pack(packs / MODEL).manifest == new.manifest
+    assert not (packs / MODEL / "trust.json").exists()
 
 
 def test_measurements_go_on_while_versions_change(client: FlaskClient, parts: Context) -> None:

@@ -104,8 +104,10 @@ def write_learnt(folder: Path, manifest: Manifest, learnt: Learnt | None) -> Man
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `pack.json`, and the card that follows from it."""
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    """Write `pack.json`, in one move, and the card that follows from it."""
+    aside = folder / f"{MANIFEST}.part"
+    aside.write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    aside.replace(folder / MANIFEST)
     (folder / CARD).write_text(write_card(manifest), "utf-8")
 
 
