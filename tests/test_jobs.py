@@ -315,6 +315,16 @@ def test_only_what_a_killed_process_of_this_store_left_is_swept(client: FlaskCli
     assert state(client, kept) == ("queued", "")
 
 
+def test_a_job_of_another_service_is_seen_and_left_to_it(client: FlaskClient, parts: Context) -> None:
+    other = parts.store.jobs.new_id()
+    plan = json.dumps({"data": "strips", "name": "mine"})
+    parts.store.jobs.add(other, kind="training", place="elsewhere", plan=plan)
+    parts.store.jobs.change(other, lambda _: "stopped")
+    for answer in (client.post(f"{JOBS}/{other}/resume"), client.delete(f"{JOBS}/{other}")):
+        assert_problem(answer, 409, "wrong_job_state", "folder of another service")
+    assert state(client, other) == ("stopped", "")
+
+
 def test_a_job_that_is_done_keeps_what_is_needed_and_says_how_large_it_is(
     client: FlaskClient, parts: Context
 ) -> None:

@@ -126,8 +126,7 @@ def resume(id_: str) -> Job:
     refuse_without_extra()
     parts = context()
     job = parts.store.jobs.get(id_)
-    if job.place != parts.jobs.place:
-        raise WrongJobState("the job lies in the folder of another service; ask that one")
+    _refuse_elsewhere(job)
     resumed(job.state)  # before anything of it is changed
     folder = parts.jobs.folder(id_)
     folder.prepared()
@@ -141,6 +140,7 @@ def delete(id_: str) -> None:
     """Delete a job with all that it made; a model that was put to use stays."""
     parts = context()
     folder, jobs = parts.jobs.folder(id_), parts.store.jobs
+    _refuse_elsewhere(jobs.get(id_))  # its folder would stay for ever
 
     def note() -> None:
         if folder.path.is_dir():
@@ -162,6 +162,15 @@ def candidate_of(folder: JobFolder, name: str) -> Pack | None:
 def read_plan_of(job: Job) -> TrainingPlan:
     """Return what was asked for."""
     return TrainingPlan.model_validate_json(job.plan)
+
+
+def _refuse_elsewhere(job: Job) -> None:
+    """Raise `WrongJobState` for a job of another service on the same store."""
+    if job.place != context().jobs.place:
+        raise WrongJobState(
+            "the job lies in the folder of another service, or in another --jobs-folder of this one: ask the service "
+            "that has that folder"
+        )
 
 
 def _refuse_foreign(start: Pack) -> None:
