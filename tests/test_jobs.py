@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from fakes import MODEL
 from labelled import write_dataset
 from planimeter.jobs import folder as job_folder
+from planimeter.jobs import process, unlisted
 from planimeter.jobs.folder import JobFolder
 from planimeter.jobs.plan import next_version
 from planimeter.jobs.process import is_running
@@ -282,12 +284,74 @@ def test_only_an_admin_begins_and_everybody_sees(settings: Settings, store: Stor
 
 def test_a_folder_that_is_gone_costs_no_other_job(client: FlaskClient, parts: Context) -> None:
     first, second = begin(client), begin(client)
-    parts.jobs.folder(first).remove()
+    shutil.rmtree(parts.jobs.folder(first).path)
     until(client, parts, second, "running")
     assert state(client, first)[0] == "failed"
     assert "start a new job" in state(client, first)[1]
     client.post(f"{JOBS}/{second}/stop")
     until(client, parts, second, "stopped")
+
+
+def test_only_what_a_killed_process_of_this_store_left_is_swept(client: FlaskClient, parts: Context) -> None:
+    kept, left, brought_back = (begin(client) for _ in range(3))
+    folders = {id_: parts.jobs.folder(id_) for id_ in (kept, left, brought_back)}
+    jobs = parts.store.jobs
+    for id_ in (kept, left):
+        unlisted.note(folders[id_], jobs.store_id)
+    for id_ in (left, brought_back):  # the one is missing in a database from before
+        jobs.delete(id_, lambda _: None)
+    foreign = JobFolder(parts.settings.jobs_folder / jobs.new_id())
+    foreign.create()
+    unlisted.note(foreign, "another-store")
+    with process.held(folders[left]):  # another service is at it still
+        JobRunner(parts.store, parts.settings.jobs_folder).tidy()
+        assert folders[left].path.is_dir()
+    parts.jobs.tidy()
+    assert not folders[left].path.exists()
+    assert foreign.path.is_dir()
+    assert folders[brought_back].path.is_dir()
+    assert sorted(path.name for path in folders[kept].path.iterdir()) == ["lock", "plan.json"]
+    parts.jobs.tidy()
+    assert state(client, kept) == ("queued", "")
+
+
+def test_a_job_of_another_service_is_seen_and_left_to_it(client: FlaskClient, parts: Context) -> None:
+    other = parts.store.jobs.new_id()
+    plan = json.dumps({"data": "strips", "name": "mine"})
+    parts.store.jobs.add(other, kind="training", place="elsewhere", plan=plan)
+    parts.store.jobs.change(other, lambda _: "stopped")
+    for answer in (client.post(f"{JOBS}/{other}/resume"), client.delete(f"{JOBS}/{other}")):
+        assert_problem(answer, 409, "wrong_job_state", "folder of another service")
+    assert state(client, other) == ("stopped", "")
+
+
+def test_a_job_that_is_done_keeps_what_is_needed_and_says_how_large_it_is(
+    client: FlaskClient, parts: Context
+) -> None:
+    id_ = begin(client)
+    folder = parts.jobs.folder(id_)
+    kept = ("packs/mine/pack.json", "work/history.jsonl", "work/split.json", "data/reviewed.json", "log.txt")
+    gone = (
+        "work/last.pt",
+        "work/best.pt.part",
+        "work/fold-1/best.pt",
+        "start/model.onnx",
+        "in-use/model.onnx",
+    )
+    for name in (*kept, *gone, "data/images/a.png"):
+        path = folder.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 1000)
+    small = sum((folder.path / name).stat().st_size for name in ("plan.json", "lock"))
+    (listed,) = body(client.get(JOBS))["jobs"]
+    assert listed["bytes"] == small + 11_000
+    parts.store.jobs.change(id_, lambda _: "stopped")
+    parts.jobs.tidy()
+    assert body(client.get(f"{JOBS}/{id_}"))["bytes"] == small + 11_000  # it may go on
+    parts.store.jobs.change(id_, lambda _: "done")
+    parts.jobs.tidy()
+    assert body(client.get(f"{JOBS}/{id_}"))["bytes"] == small + 5_000
+    assert all((folder.path / name).is_file() for name in kept)
 
 
 def test_versions_count_on() -> None:
@@ -350,6 +414,9 @@ def test_a_real_training_makes_a_model_that_says_what_it_learnt_from_and_is_comp
     shown = body(client.get(f"{JOBS}/{id_}"))
     assert shown["state"] == "done", (shown["message"], shown["said"])
     assert shown["validations"][-1]["step"] >= 1
+    assert list(folder.work.glob("*.pt")) == []
+    assert (folder.work / "history.jsonl").is_file()
+    assert shown["bytes"] == folder.bytes() < 60e6
     pack = read_pack(folder.packs / "blobs")
     assert pack.learnt is not None
     digests = {pixels_digest(picture) for picture in learn.pictures}

@@ -1,6 +1,8 @@
 """What people reviewed is learnt from: as a job's own copy, which says which measurements and corrections it holds."""
 
 import json
+import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,11 @@ def parts(app: Flask) -> Context:
     return found
 
 
-def review(client: FlaskClient, number: int, **changes: Any) -> str:
-    """Measure a picture that is like no other, say that all of it is right, and return its id."""
+def review(client: FlaskClient, number: int = 0, picture: bytes | None = None, **changes: Any) -> str:
+    """Measure a picture, one that is like no other, say that all of it is right, and return its id."""
     pixels = blocks(red=(0, 0, 8 + number, 32), green=(40, 40, 60, 50))
     pixels[:, :, 2] = np.random.default_rng(number).integers(0, 200, pixels.shape[:2])
-    made = body(post(client, encoded(pixels), filename=f"strip {number}.png"))["id"]
+    made = body(post(client, picture or encoded(pixels), filename=f"strip {number}.png"))["id"]
     answer = client.post(
         f"{MEASUREMENTS}/{made}/corrections", json={"after": 0, "complete": True, "reason": "seen", **changes}
     )
@@ -68,6 +70,33 @@ def write_reviewed_again(client: FlaskClient, parts: Context, folder: Path, ids:
     """Write them once more, with two new ones in the place of those that were deleted."""
     ids.extend(review(client, number) for number in (30, 31))
     return write_reviewed(parts.store, MODEL, folder / "again")
+
+
+def test_a_newer_review_whose_picture_is_lost_hides_no_older_one(
+    client: FlaskClient, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = encoded(blocks(red=(0, 0, 32, 32)))
+    oldest, older, damaged, gone = (review(client, picture=picture) for _ in range(4))
+    uploads = Path(settings.upload_folder)
+    (lost,) = uploads.glob(f"*{gone}*")
+    lost.unlink()
+    (spoilt,) = uploads.glob(f"*{damaged}*")
+    spoilt.write_bytes(picture[:-10])
+    found = body(client.get("/api/v1/datasets/reviewed"))
+    assert [image["measurement"] for image in found["images"]] == [older]
+    assert caplog.messages == [
+        f"the reviewed measurement {gone} is left out of the data set: its file cannot be read",
+        f"the reviewed measurement {damaged} is left out of the data set: its file is not what was uploaded",
+    ]
+    answer = client.get("/api/v1/datasets/reviewed?format=zip")
+    with zipfile.ZipFile(BytesIO(answer.data)) as archive:
+        assert json.loads(archive.read("left_out.json")) == [
+            {"measurement": gone, "why": "its file cannot be read"},
+            {"measurement": damaged, "why": "its file is not what was uploaded"},
+            {"measurement": oldest, "why": "its picture was reviewed again later"},
+        ]
+        (image,) = json.loads(archive.read("reviewed.json"))["images"]
+        assert (image["measurement"], archive.read(image["file_name"])) == (older, picture)
 
 
 def test_too_few_reviewed_pictures_are_refused_with_their_number(

@@ -111,7 +111,8 @@ def fill(store: Store) -> None:
     for number in range(3):
         store.profiles.put("station", f'{{"number": {number}}}', f"{number:064}")
     store.jobs.add(store.jobs.new_id(), kind="train", place="here", plan="{}")
-    store.model_changes.add("steel", now=("2", "2" * 64), before=None, by="Ada")
+    changes = store.model_changes
+    changes.add(changes.new("steel", now=("2", "2" * 64), before=None, by="Ada"))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torchvision.ops import box_iou
 
-from planimeter.errors import TrainingError
+from planimeter.errors import DataError, TrainingError
 from planimeter.evaluation import Metrics
 from planimeter.labels import LabelledPicture, LabelledPictures, read_labels, read_split, split
 from planimeter.masks.union import union_mask
@@ -507,6 +507,12 @@ def test_pictures_of_the_same_name_in_two_parts_do_not_keep_a_training_from_goin
     names = [*parts["train"], *parts["validation"]]
     assert len(set(names)) == len(names) == 8
     assert {"train/images/0000.png", "valid/images/0000.png"} <= set(names)
+    labels = data / "train" / "labels" / "0000.txt"
+    before = labels.read_text()
+    labels.write_text("")  # somebody takes an object away meanwhile
+    with pytest.raises(DataError, match=r"began with: 1 changed \(train/images/0000.png\); put them back"):
+        run(job, read_labels(data), Watcher(lambda: None))
+    labels.write_text(before)
     again = Watcher(lambda: None)
     written = run(job, read_labels(data), again)
     assert f"resumed from {tmp_path / 'work' / 'last.pt'} at step 1" in again.said

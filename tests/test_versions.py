@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,17 +12,31 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fakes import MODEL, blocks, encoded, write_block_pack
-from planimeter.errors import StoreFailed
+from planimeter.errors import ModelsBusy, StoreFailed
+from planimeter.evaluation.record import record_trust
 from planimeter.jobs.folder import End
+from planimeter.packs import changing
+from planimeter.packs.changing import EARLIER, Replacement, key_of, settle
 from planimeter.packs.pack import find_packs, read_pack
-from planimeter.packs.versions import EARLIER, key_of, mend, put_to_use, versions_of
+from planimeter.packs.packing import finished_folder
+from planimeter.packs.trust import Trust
+from planimeter.packs.versions import put_to_use, versions_of
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION, Context
 from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Store
 from test_api import MEASUREMENTS, assert_problem, body, post
+from test_intervals import INTERVALS
 
+HOLD = """
+import fcntl, sys
+held = open(sys.argv[1], "a")
+fcntl.flock(held, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+"""Another process that is changing the models."""
 PICTURE = encoded(blocks(red=(0, 0, 32, 32)))
 
 
@@ -180,13 +197,73 @@ def test_a_kill_between_two_versions_leaves_the_one_before(packs: Path) -> None:
     kept = packs / EARLIER / MODEL
     kept.mkdir(parents=True)
     key = key_of(current)
-    (kept / "replacing").write_text(f"{key}\n{MODEL}")
+    changing.begin(kept, Replacement(target=MODEL, before=key, after="0" * 16))
     current.rename(kept / key)
     assert MODEL not in find_packs(packs)
-    mend(packs)
+    settle(packs)
     assert find_packs(packs)[MODEL].manifest.version == "1"
-    assert not (kept / "replacing").exists()
-    mend(packs)  # nothing is left to do
+    assert [path.name for path in kept.iterdir()] == []
+    settle(packs)  # nothing is left to do
+
+
+def test_two_at_once_are_one_after_the_other_and_who_waits_too_long_is_told(
+    client: FlaskClient, parts: Context, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [finished_job(parts, str(number)) for number in range(2, 6)]
+    takers = [
+        threading.Thread(
+            target=lambda job=job: client.application.test_client().post(f"/api/v1/jobs/{job}/take-over")
+        )
+        for job in jobs
+    ]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    changes = parts.store.model_changes.list(MODEL)
+    assert {change.version for change in changes} == {"2", "3", "4", "5"}
+    assert [change.before_version for change in changes] == [*(each.version for each in changes[1:]), "1"]
+    assert measured_by(client) == changes[0].version
+    assert {version for version, _, _ in shown(client)} == {"1", "2", "3", "4", "5"}
+
+    monkeypatch.setattr(changing, "PATIENCE", 0.1)
+    command = [sys.executable, "-c", HOLD, str(packs / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"  # another service, or planimeter models import
+        late = finished_job(parts, "6")
+        with pytest.raises(ModelsBusy, match="try again"), finished_folder(packs / "imported") as folder:
+            (folder / "CARD.md").write_text("# Another one")
+        assert {path.name for path in packs.iterdir()} == {MODEL, EARLIER, ".lock"}
+        refused = client.post(f"/api/v1/jobs/{late}/take-over")
+        assert_problem(refused, 503, "models_busy", "another service or command", str(packs))
+        other.communicate("")
+    assert client.post(f"/api/v1/jobs/{late}/take-over").status_code == 200
+    assert measured_by(client) == "6"
+
+
+def test_an_import_does_not_undo_what_took_over_meanwhile(packs: Path, tmp_path: Path) -> None:
+    new = read_pack(write_version(tmp_path / "made", "2"))
+
+    def write() -> None:
+        with finished_folder(packs / MODEL) as folder:
+            shutil.copytree(packs / MODEL, folder, dirs_exist_ok=True)
+            put_to_use(new, packs)
+
+    with pytest.raises(ModelsBusy, match="exchanged the model"):
+        write()
+    assert find_packs(packs)[MODEL].manifest.version == "2"
+
+
+def test_an_evaluation_writes_nothing_into_what_took_over_meanwhile(packs: Path, tmp_path: Path) -> None:
+    evaluated, new = read_pack(packs / MODEL), read_pack(write_version(tmp_path / "made", "2"))
+    trusted = record_trust(evaluated, Trust(intervals=INTERVALS))
+    assert read_pack(packs / MODEL).trust.intervals == INTERVALS
+    put_to_use(new, packs)
+    with pytest.raises(ModelsBusy, match="nothing of this evaluation was written"):
+        record_trust(trusted, Trust(intervals=INTERVALS))
+    assert read_pack(packs / MODEL).manifest == new.manifest
+    assert not (packs / MODEL / "trust.json").exists()
 
 
 def test_measurements_go_on_while_versions_change(client: FlaskClient, parts: Context) -> None:

@@ -173,6 +173,12 @@ class InvalidPack(PlanimeterError):
     code = "invalid_pack"
 
 
+class ModelsBusy(PlanimeterError):
+    """Others are changing the models in a packs folder."""
+
+    code = "models_busy"
+
+
 class ImportRefused(PlanimeterError):
     """A model that was made elsewhere cannot be made into a pack."""
 

@@ -554,6 +554,8 @@ class JobAnswer(Answer):
     ended_at: datetime | None
     progress: "Progress | None"
     """Null until its process has told how far it is."""
+    bytes: int
+    """How large its folder is: checkpoints go once it is done, the rest by DELETE."""
     url: str
     """Relative to the address requested."""
     losses: "list[Loss]"
@@ -583,6 +585,8 @@ class JobLine(Answer):
     ended_at: datetime | None
     progress: "Progress | None"
     """Null until its process has told how far it is."""
+    bytes: int
+    """How large its folder is: checkpoints go once it is done, the rest by DELETE."""
     url: str
     """Relative to the address requested."""
 

@@ -17,7 +17,6 @@ from planimeter.commands.options import options_of
 from planimeter.outputs.receiver import Receiver
 from planimeter.outputs.receivers import receivers_of
 from planimeter.outputs.sending import Sending
-from planimeter.packs.versions import mend
 from planimeter.service.access import refuse_without_keys
 from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.app import create_app
@@ -28,6 +27,7 @@ from planimeter.service.label_studio.pictures import label_studio_of
 from planimeter.service.logs import set_up
 from planimeter.service.models import Models
 from planimeter.service.server import Server, address_of, bind
+from planimeter.service.taking_over import settle
 from planimeter.service.tracing import from_environment
 from planimeter.service.tunnel import open_tunnel
 from planimeter.service.workers import models_on
@@ -59,13 +59,13 @@ def run(settings: Settings, console: Console, models: Models | None = None) -> N
         tracing = from_environment()
         closing.callback(tracing.stop)
         refuse_without_keys(settings, store.keys.list())
+        settle(store.model_changes, settings.packs_folder)
         tunnel = None
         if settings.use_ngrok:
             local = address_of(listening).removeprefix("http://")
             host, _, port = local.rpartition(":")
             tunnel = open_tunnel(host, int(port))
             closing.callback(tunnel.close)
-        mend(settings.packs_folder)
         workers = None
         if settings.workers == "ray":
             console.print("Starting the workers …")

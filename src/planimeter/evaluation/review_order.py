@@ -1,11 +1,11 @@
 """Which measurements are worth a look first: those that are likely wrong, or that a model learns most from.
 
-A verdict that is undecided comes first, then pictures unlike those of the training, those on which two versions of the
-model disagree, and the widest intervals.
+A verdict that is undecided comes first, then pictures unlike those of the training, those on which two models that see
+the same disagree, and the widest intervals.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, TypeAlias, get_args
@@ -14,7 +14,7 @@ Reason: TypeAlias = Literal["undecided", "unlike_training", "models_disagree", "
 REASONS: tuple[Reason, ...] = get_args(Reason)
 """The most urgent first."""
 APART = 5.0
-"""Percentage points from which on two versions disagree where neither has an interval."""
+"""Percentage points from which on two models disagree where neither has an interval."""
 WIDEST = 0.1
 """The share of a model's pictures whose intervals are called wide."""
 LEAST_WIDE = 1.0
@@ -47,7 +47,7 @@ class Waiting:
         return 0.0 if self.low is None or self.high is None or self.unlike else self.high - self.low
 
     def disagrees(self, other: "Waiting") -> bool:
-        """Whether another version of the model measured the same picture so differently that one must be wrong."""
+        """Whether another model measured the same picture so differently that one must be wrong."""
         if self.width and other.width:
             assert self.low is not None  # noqa: S101  it has a width
             assert other.low is not None  # noqa: S101
@@ -64,12 +64,13 @@ class Doubtful:
     """The most urgent first."""
 
 
-def worth_a_look(waiting: Sequence[Waiting]) -> list[Doubtful]:
+def worth_a_look(waiting: Sequence[Waiting], seen: Mapping[str, str] | None = None) -> list[Doubtful]:
     """Return those that are worth a look, the most urgent first; `waiting` the newest first.
 
-    Of a picture that was measured several times, the newest measurement stands for all.
+    Of a picture that was measured several times, the newest measurement stands for all. `seen` says by the name of a
+    model what it sees: models that see the same are compared as the versions of one model are.
     """
-    apart = _disagreeing(waiting)
+    apart = _disagreeing(waiting, seen or {})
     wide = _widest(waiting)
     found: list[tuple[int, float, Doubtful]] = []
     for entry in _newest(waiting):
@@ -102,11 +103,12 @@ def _newest(waiting: Sequence[Waiting]) -> list[Waiting]:
     return [*{entry.sha256: entry for entry in reversed(waiting)}.values()][::-1]
 
 
-def _disagreeing(waiting: Sequence[Waiting]) -> set[str]:
-    """Return the pictures on which versions of one model disagree; each version by what it measured last."""
-    versions: dict[tuple[str, str], dict[str, Waiting]] = defaultdict(dict)
+def _disagreeing(waiting: Sequence[Waiting], seen: Mapping[str, str]) -> set[str]:
+    """Return the pictures on which two that see the same disagree; each version by what it measured last."""
+    versions: dict[tuple[str, str], dict[tuple[str, str], Waiting]] = defaultdict(dict)
     for entry in waiting:
-        versions[entry.sha256, entry.model].setdefault(entry.model_sha256, entry)
+        sees = seen.get(entry.model, entry.model)
+        versions[entry.sha256, sees].setdefault((entry.model, entry.model_sha256), entry)
     return {
         picture
         for (picture, _), found in versions.items()

@@ -6,6 +6,7 @@ All that the service and the process of a job tell each other lies here, so that
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ from planimeter.jobs.comparison import Comparison
 from planimeter.jobs.plan import Prepared
 from planimeter.jobs.states import Ended
 from planimeter.reports.training_record import Loss, Validation, read_history
+from planimeter.training.reviews import PICTURES
 
 LEAST_FREE = 10**9
 """Bytes that must be free where a job begins: its checkpoints, and the copy of the model that it starts from."""
@@ -91,16 +93,16 @@ class JobFolder:
         """What the process writes to its standard output and error."""
         return self.path / "log.txt"
 
-    def create(self, prepared: Prepared) -> None:
+    def create(self) -> None:
         """Make the folder; raises StoreFailed, and NoRoom where too little is free."""
         refuse_full(self.path.parent)
-        try:
+        with self._failing():
             self.path.mkdir(parents=True)
+
+    def prepare(self, prepared: Prepared) -> None:
+        """Write what is to be done; raises StoreFailed."""
+        with self._failing():
             _write(self.path / "plan.json", prepared)
-        except OSError as error:
-            raise StoreFailed(
-                f"the folder of a job, {self.path}, cannot be written: {error.strerror}"
-            ) from error
 
     def prepared(self) -> Prepared:
         """Return what is to be done; raises StoreFailed where that is gone or damaged."""
@@ -167,9 +169,34 @@ class JobFolder:
         """Note that a process is started."""
         _write(self.path / "attempts.json", Attempts(count=self.attempts() + 1, step=self._step()))
 
-    def remove(self) -> None:
-        """Remove all of it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def bytes(self) -> int:
+        """Return how large all of it is."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with contextlib.suppress(OSError):  # it has just gone
+                    total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118  fast: there may be thousands
+        return total
+
+    def keep_what_is_needed(self) -> None:
+        """Remove what a job that is done needs no more: checkpoints, copies of models and of pictures.
+
+        Its model, log, curves, comparison and the labels of reviewed pictures stay.
+        """
+        for checkpoint in self.work.glob("**/*.pt*"):
+            with contextlib.suppress(OSError):
+                checkpoint.unlink()
+        for copied in (self.start, self.path / "in-use", self.data / PICTURES):
+            shutil.rmtree(copied, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreFailed(
+                f"the folder of a job, {self.path}, cannot be written: {error.strerror}"
+            ) from error
 
     def _step(self) -> int:
         progress = self.progress()

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from planimeter.errors import TrainingUnavailable, WrongJobState
 from planimeter.jobs.folder import JobFolder
@@ -41,6 +41,17 @@ def start(folder: JobFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]
     finally:
         os.close(lock)
     return process
+
+
+@contextlib.contextmanager
+def held(folder: JobFolder) -> Iterator[bool]:
+    """Yield whether nobody else has the job, and keep its process from being started meanwhile; raises OSError."""
+    lock = _take(folder)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def is_running(folder: JobFolder) -> bool:

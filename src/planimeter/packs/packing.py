@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from planimeter.errors import ModelsBusy
 from planimeter.packs.card import write_card
+from planimeter.packs.changing import changing, key_of
 from planimeter.packs.learnt import Learnt
 from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
 from planimeter.packs.pack import CARD, MANIFEST
@@ -44,13 +46,23 @@ class NewPack(BaseModel):
 
 @contextmanager
 def finished_folder(target: Path) -> Iterator[Path]:
-    """Yield a new folder that takes the place of `target` at the end, or is gone where the end is not reached."""
+    """Yield a new folder that takes the place of `target` at the end, or is gone where the end is not reached.
+
+    Raises `ModelsBusy` where others change the models beside it for too long, or changed this one meanwhile.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    before = _what_is_in(target)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     aside.chmod(0o755)  # mkdtemp makes it private; a pack is for every reader
     try:
         yield aside
-        _swap(aside, target)
+        with changing(target.parent):
+            if _what_is_in(target) != before:
+                raise ModelsBusy(
+                    f"another service or command has exchanged the model in {target} meanwhile: look at that one, and "
+                    "do this again where it is still wanted"
+                )
+            _swap(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -92,9 +104,15 @@ def write_learnt(folder: Path, manifest: Manifest, learnt: Learnt | None) -> Man
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `pack.json`, and the card that follows from it."""
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    """Write `pack.json`, in one move, and the card that follows from it."""
+    aside = folder / f"{MANIFEST}.part"
+    aside.write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8")
+    aside.replace(folder / MANIFEST)
     (folder / CARD).write_text(write_card(manifest), "utf-8")
+
+
+def _what_is_in(folder: Path) -> str | None:
+    return key_of(folder) if (folder / MANIFEST).is_file() else None
 
 
 def _swap(aside: Path, target: Path) -> None:

@@ -4,18 +4,26 @@ An earlier version is kept whole beside the packs, so that it can be taken again
 moment, also after a kill, one of them is in place.
 """
 
-import hashlib
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from planimeter.errors import InvalidPack, StoreFailed, UnknownVersion
+from planimeter.packs.changing import (
+    ASIDE,
+    EARLIER,
+    Replacement,
+    begin,
+    changing,
+    end,
+    key_of,
+    settle,
+)
 from planimeter.packs.pack import BUNDLED_FOLDER, MANIFEST, Pack, find_packs, read_pack
-from planimeter.reading import read_file
-
-EARLIER = ".earlier"
-_REPLACING = "replacing"
 
 
 @dataclass(frozen=True)
@@ -25,11 +33,6 @@ class Version:
     key: str
     pack: Pack
     in_use: bool
-
-
-def key_of(folder: Path) -> str:
-    """Return what a version is known by: its manifest, which has the hashes of all else that it is made of."""
-    return hashlib.sha256(read_file(folder / MANIFEST)).hexdigest()[:16]
 
 
 def versions_of(name: str, packs_folder: Path) -> list[Version]:
@@ -64,50 +67,71 @@ def find_version(name: str, key: str, packs_folder: Path) -> Version:
     raise UnknownVersion(f"the model {name!r} has no version {key[:40]!r} here; known: {known}")
 
 
-def put_to_use(new: Pack, packs_folder: Path) -> None:
-    """Let a pack answer for its name from now on; the one that did is kept.
+@contextmanager
+def made_ready(
+    new: Pack, packs_folder: Path, *, id_: str = "", told: Mapping[str, Any] | None = None
+) -> Iterator[Callable[[], None]]:
+    """Yield what lets a pack answer for its name, once it is called; its copy lies ready. Within `changing`.
 
-    Raises StoreFailed; nothing has changed then. A bundled pack is put to use by putting away what is in its place.
+    The one that answers before is kept. `told` is kept under `id_` once that is done, until it is told, see `untold`.
+    Making ready and what is yielded raise StoreFailed; nothing has changed then. A bundled pack is put to use by
+    putting away what is in its place.
     """
     before = find_packs(packs_folder).get(new.name)
     kept = packs_folder / EARLIER / new.name
     target = packs_folder / new.name if before is None or before.bundled else before.folder
-    try:
-        kept.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=kept) as folder:
-            aside = Path(folder) / new.name
+    replacement = Replacement(
+        target=target.name,
+        before=None if before is None or before.bundled else key_of(before.folder),
+        after=None if new.bundled else key_of(new.folder),
+        id=id_,
+        told=dict(told or {}),
+    )
+    with ExitStack() as held:
+        aside = None
+        with _failing(new):
+            kept.mkdir(parents=True, exist_ok=True)
             if not new.bundled:
+                folder = held.enter_context(tempfile.TemporaryDirectory(prefix=ASIDE, dir=kept))
+                aside = Path(folder) / new.name
                 shutil.copytree(new.folder, aside)
-            _replace(before, aside if aside.exists() else None, target, kept)
+
+        def replace() -> None:
+            with _failing(new):
+                _replace(replacement, aside, packs_folder, kept)
+
+        yield replace
+
+
+def put_to_use(new: Pack, packs_folder: Path) -> None:
+    """Let a pack answer for its name from now on; the one that did is kept. Nobody is told."""
+    with changing(packs_folder), made_ready(new, packs_folder) as replace:
+        replace()
+
+
+@contextmanager
+def _failing(new: Pack) -> Iterator[None]:
+    try:
+        yield
     except (OSError, shutil.Error) as error:
         raise StoreFailed(
             f"the version {new.manifest.version} of {new.name} cannot be put to use: {error}; nothing has changed"
         ) from error
 
 
-def _replace(before: Pack | None, aside: Path | None, target: Path, kept: Path) -> None:
+def _replace(replacement: Replacement, aside: Path | None, packs_folder: Path, kept: Path) -> None:
     """Move what is in place away, and `aside` there; a note says so meanwhile."""
-    note = kept / _REPLACING
-    if before is not None and not before.bundled:
-        place = kept / key_of(before.folder)
-        note.write_text(f"{place.name}\n{target.name}", "utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        before.folder.rename(place)
-        place.touch()
-    if aside is not None:
-        try:
+    target = packs_folder / replacement.target
+    if replacement.before is not None:
+        shutil.rmtree(kept / replacement.before, ignore_errors=True)  # the same one, put away before
+    begin(kept, replacement)
+    try:
+        if replacement.before is not None:
+            place = target.rename(kept / replacement.before)
+            place.touch()
+        if aside is not None:
             aside.rename(target)
-        except OSError:
-            mend(kept.parents[1])
-            raise
-    note.unlink(missing_ok=True)
-
-
-def mend(packs_folder: Path) -> None:
-    """Bring back what was put away where a process was killed before another was in its place."""
-    for note in (packs_folder / EARLIER).glob(f"*/{_REPLACING}"):
-        key, _, name = note.read_text("utf-8").partition("\n")
-        target, place = packs_folder / name, note.parent / key
-        if name and not target.exists() and (place / MANIFEST).is_file():
-            place.rename(target)
-        note.unlink(missing_ok=True)
+    except OSError:
+        settle(packs_folder)
+        raise
+    end(kept, replacement)

@@ -6,6 +6,7 @@ from collections import Counter
 
 from planimeter.errors import StoreFailed
 from planimeter.service.context import Context
+from planimeter.service.taking_over import settle
 from planimeter.store.retention import Keeping, Reason
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Housekeeper:
         while not self._ended.is_set():
             try:
                 self._parts.models.rest_idle()
+                settle(self._parts.store.model_changes, self._parts.settings.packs_folder, patience=0)
                 self.round()
             except StoreFailed as error:
                 log.warning("nothing could be removed: %s", error)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from planimeter.errors import PlanimeterError, StoreFailed, WrongJobState
-from planimeter.jobs import process
+from planimeter.jobs import process, unlisted
 from planimeter.jobs.folder import JobFolder, refuse_full
 from planimeter.jobs.states import ACTIVE, State
 from planimeter.store import Store
@@ -20,6 +20,8 @@ EVERY_SECONDS = 2.0
 MOST_ATTEMPTS = 3
 """Starts of a job that gets no further, after which it has failed."""
 ENDING_SECONDS = 5.0
+MOST_LOOKED_AT = 10_000
+"""Jobs that are done, whose folders are looked at where a service starts."""
 Command = Callable[[JobFolder], Sequence[str]]
 
 
@@ -81,6 +83,16 @@ class JobRunner:
         """Look at once."""
         self._woken.set()
 
+    def tidy(self) -> None:
+        """Remove what killed processes left, and what jobs that are done need no more; raises StoreFailed."""
+        if not (self._folder / "place").is_file():
+            return
+        jobs = self._store.jobs
+        for id_ in unlisted.sweep(self._folder, jobs.store_id, jobs.is_listed):
+            log.info("the folder of the job %s, which was begun or deleted by half, is removed", id_)
+        for job in jobs.list(limit=MOST_LOOKED_AT, states=("done",), place=self.place):
+            self.folder(job.id).keep_what_is_needed()
+
     def round(self) -> None:
         """Note what has ended, and start what is next; raises StoreFailed."""
         if not (self._folder / "place").is_file():
@@ -131,9 +143,15 @@ class JobRunner:
         started = self._processes.pop(job.id, None)
         if started is not None:
             started.wait()
+        if state == "done":
+            self.folder(job.id).keep_what_is_needed()
         log.info("job %s: %s %s", job.id, state, message)
 
     def _run(self) -> None:
+        try:
+            self.tidy()
+        except StoreFailed as error:
+            log.warning("the folder of jobs is not tidied up: %s", error)
         while not self._ended.is_set():
             self._woken.clear()
             try:

@@ -9,7 +9,6 @@ from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import PALETTE
 from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
-from planimeter.packs.versions import put_to_use
 from planimeter.settings import Settings
 
 
@@ -54,15 +53,14 @@ class Models:
             packs[pack.name] = pack
         return packs
 
-    def put_to_use(self, new: Pack) -> None:
-        """Let a pack answer for its name from now on, once it is loaded; the one before is kept.
-
-        Raises StoreFailed, and what loading it raises; nothing has changed then.
-        """
+    def try_out(self, new: Pack) -> None:
+        """Load a pack that is to answer for its name; raises what loading it raises."""
         self._load(new, self._settings)
+
+    def exchange(self, replace: Callable[[], None]) -> None:
+        """Let one pack take the place of another by what `replace` does, while nobody here looks for packs."""
         with self._looking:
-            put_to_use(new, self._settings.packs_folder)
-        self.get(new.name)
+            replace()
 
     @property
     def default(self) -> str:

@@ -43,6 +43,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.NotReady: 503,
     errors.StoreFailed: 503,
     errors.NoRoom: 507,
+    errors.ModelsBusy: 503,
     errors.RuntimeUnavailable: 503,
     errors.DeadlineExceeded: 504,
 }

@@ -36,7 +36,9 @@ def queue_of(options: QueueOptions) -> ReviewQueue:
     found = [Waiting(**vars(entry)) for entry in store.reviews.waiting(options.filter, most=LOOKED_AT)]
     wanted: list[tuple[str, tuple[Reason, ...]]]
     if options.by == "doubt":
-        wanted = [(entry.waiting.id, entry.reasons) for entry in worth_a_look(found)]
+        packs = context().models.packs().values()
+        seen = {pack.name: "\n".join(sorted(entry.name for entry in pack.manifest.classes)) for pack in packs}
+        wanted = [(entry.waiting.id, entry.reasons) for entry in worth_a_look(found, seen)]
     else:
         wanted = [(entry.id, ()) for entry in by_chance(found)]
     first = wanted[: options.limit]

@@ -1,4 +1,4 @@
-"""Trainings that people ask a service for: begun, stopped, taken up again, deleted, and what they made put to use."""
+"""Trainings that people ask a service for: begun, stopped, taken up again, and deleted."""
 
 import importlib.util
 import shutil
@@ -15,12 +15,11 @@ from planimeter.errors import (
     TrainingUnavailable,
     WrongJobState,
 )
+from planimeter.jobs import process, unlisted
 from planimeter.jobs.folder import JobFolder
 from planimeter.jobs.plan import REVIEWED, Prepared, TrainingPlan, next_version
-from planimeter.jobs.process import refuse_other_systems
-from planimeter.jobs.states import WORDS, refuse_deletion, resumed, stopped
+from planimeter.jobs.states import refuse_deletion, resumed, stopped
 from planimeter.packs.pack import MANIFEST, Pack, read_pack
-from planimeter.packs.versions import Version, find_version
 from planimeter.service.caller import caller
 from planimeter.service.context import context
 from planimeter.service.learning_from import write_reviewed
@@ -33,7 +32,7 @@ NEEDED = ("torch", "torchvision", "onnx", "safetensors", "scipy", "tensorboardX"
 
 def refuse_without_extra() -> None:
     """Raise `TrainingUnavailable` where this service cannot train; PyTorch itself is not imported."""
-    refuse_other_systems()
+    process.refuse_other_systems()
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise TrainingUnavailable(
@@ -94,18 +93,22 @@ def begin(plan: TrainingPlan) -> Job:
         summary=model.manifest.summary if model else "",
         limitations=in_use.manifest.limitations if in_use else "",
     )
+    folder.create()
     try:
-        folder.create(prepared)
-        if plan.data == REVIEWED:
-            write_reviewed(parts.store, plan.start_from or plan.name, folder.data)
-        _copy(start, folder.start)
-        if in_use is not None and in_use != start:
-            _copy(in_use, folder.path / "in-use")
-        job = parts.store.jobs.add(
-            id_, kind=plan.kind, place=place, plan=plan.model_dump_json(exclude_unset=True), by=caller()
-        )
+        with process.held(folder):  # nobody takes it for a leftover, and nothing begins before all is there
+            unlisted.note(folder, parts.store.jobs.store_id)
+            folder.prepare(prepared)
+            if plan.data == REVIEWED:
+                write_reviewed(parts.store, plan.start_from or plan.name, folder.data)
+            _copy(start, folder.start)
+            if in_use is not None and in_use != start:
+                _copy(in_use, folder.path / "in-use")
+            job = parts.store.jobs.add(
+                id_, kind=plan.kind, place=place, plan=plan.model_dump_json(exclude_unset=True), by=caller()
+            )
+            unlisted.take_back(folder, parts.store.jobs.store_id)
     except BaseException:
-        folder.remove()
+        unlisted.remove(folder)
         raise
     parts.jobs.wake()
     return job
@@ -123,8 +126,7 @@ def resume(id_: str) -> Job:
     refuse_without_extra()
     parts = context()
     job = parts.store.jobs.get(id_)
-    if job.place != parts.jobs.place:
-        raise WrongJobState("the job lies in the folder of another service; ask that one")
+    _refuse_elsewhere(job)
     resumed(job.state)  # before anything of it is changed
     folder = parts.jobs.folder(id_)
     folder.prepared()
@@ -137,8 +139,15 @@ def resume(id_: str) -> Job:
 def delete(id_: str) -> None:
     """Delete a job with all that it made; a model that was put to use stays."""
     parts = context()
-    parts.store.jobs.delete(id_, refuse_deletion)
-    parts.jobs.folder(id_).remove()
+    folder, jobs = parts.jobs.folder(id_), parts.store.jobs
+    _refuse_elsewhere(jobs.get(id_))  # its folder would stay for ever
+
+    def note() -> None:
+        if folder.path.is_dir():
+            unlisted.note(folder, jobs.store_id)
+
+    jobs.delete(id_, refuse_deletion, note)
+    unlisted.remove(folder)
 
 
 def candidate_of(folder: JobFolder, name: str) -> Pack | None:
@@ -150,63 +159,18 @@ def candidate_of(folder: JobFolder, name: str) -> Pack | None:
         return None
 
 
-def take_over(id_: str) -> Job:
-    """Put the model that a job made to use; the one before is kept."""
-    parts = context()
-    job = parts.store.jobs.get(id_)
-    made = candidate_of(parts.jobs.folder(id_), read_plan_of(job).name)
-    if job.state != "done" or made is None:
-        raise WrongJobState(f"the job {WORDS[job.state]}; there is no model to put to use")
-    _put_to_use(made, job_id=id_)
-    return job
-
-
-def use_version(name: str, key: str) -> Version:
-    """Put a version of a model to use that was in use before, or came with Planimeter."""
-    version = find_version(name, key, context().settings.packs_folder)
-    if not version.in_use:
-        _put_to_use(version.pack)
-    return version
-
-
-def is_in_use(made: Pack | None) -> bool:
-    """Return whether a model that a job made is the one that answers for its name."""
-    if made is None:
-        return False
-    current = context().models.packs().get(made.name)
-    return current is not None and current.manifest == made.manifest
-
-
 def read_plan_of(job: Job) -> TrainingPlan:
     """Return what was asked for."""
     return TrainingPlan.model_validate_json(job.plan)
 
 
-def _put_to_use(new: Pack, job_id: str | None = None) -> None:
-    parts = context()
-    before = parts.models.packs().get(new.name)
-    if before is not None and before.manifest == new.manifest:
-        return
-    _refuse_elsewhere(before)
-    parts.models.put_to_use(new)
-    parts.store.model_changes.add(
-        new.name,
-        now=(new.manifest.version, new.manifest.onnx.sha256),
-        before=None if before is None else (before.manifest.version, before.manifest.onnx.sha256),
-        by=caller(),
-        job_id=job_id,
-    )
-
-
-def _refuse_elsewhere(before: Pack | None) -> None:
-    """Raise `ContradictoryOptions` where a folder was named that goes on answering, whatever is put to use."""
-    folder = context().settings.packs_folder
-    if before is None or before.bundled or before.folder.absolute().parent == folder.absolute():
-        return
-    raise ContradictoryOptions(
-        f"the service was started with the model in {before.folder}, which answers for {before.name!r} whatever else "
-        f"is put to use: move it into {folder}, and start the service with --model {before.name}"
-    )
+def _refuse_elsewhere(job: Job) -> None:
+    """Raise `WrongJobState` for a job of another service on the same store."""
+    if job.place != context().jobs.place:
+        raise WrongJobState(
+            "the job lies in the folder of another service, or in another --jobs-folder of this one: ask the service "
+            "that has that folder"
+        )
 
 
 def _refuse_foreign(start: Pack) -> None:

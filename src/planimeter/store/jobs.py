@@ -104,13 +104,29 @@ class Jobs:
             connection.commit()
         return self.get(id_)
 
-    def delete(self, id_: str, refuse: Callable[[str], None]) -> Job:
-        """Delete a job, unless `refuse` raises for the state that it is in; raises UnknownJob."""
+    @property
+    def store_id(self) -> str:
+        """Which store this is, among those whose jobs may share a folder."""
+        return self._database.store_id
+
+    def is_listed(self, id_: str) -> bool:
+        """Return whether there is such a job."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(JobRow.id).where(JobRow.id == id_)) is not None
+
+    def delete(
+        self, id_: str, refuse: Callable[[str], None], before: Callable[[], None] = lambda: None
+    ) -> Job:
+        """Delete a job, unless `refuse` raises for the state that it is in; raises UnknownJob.
+
+        `before` is called once it is sure that it can be, and before it is done.
+        """
         with self._database.writing(locked=True) as connection:
             row = connection.execute(_SELECT.where(JobRow.id == id_)).one_or_none()
             if row is None:
                 raise _unknown(id_)
             refuse(row.state)
+            before()
             connection.execute(sa.delete(JobRow).where(JobRow.id == id_))
             connection.commit()
         return Job(*row)

@@ -1,5 +1,6 @@
 """Which versions of models were put to use, when and by whom."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -36,7 +37,12 @@ class ModelChanges:
         self._database = database
         self._ids = ids
 
-    def add(
+    @property
+    def store_id(self) -> str:
+        """Which store this is, among those that may share a packs folder."""
+        return self._database.store_id
+
+    def new(
         self,
         model: str,
         *,
@@ -45,18 +51,24 @@ class ModelChanges:
         by: str | None = None,
         job_id: str | None = None,
     ) -> ModelChange:
-        """Note a change; `now` and `before` are version and SHA-256 of the network."""
+        """Return a change that is about to be made; `now` and `before` are version and SHA-256 of the network."""
         version, sha256 = before or (None, None)
-        made = ModelChange(
+        return ModelChange(
             self._ids.next(), model, datetime.now(timezone.utc), by, *now, version, sha256, job_id
         )
+
+    def add(self, change: ModelChange, make: Callable[[], None] = lambda: None) -> None:
+        """Note a change, once, and `make` it: it is noted where that raises nothing, and made where it can be noted."""
         with self._database.writing(locked=True) as connection:
-            values = {column.key: getattr(made, column.key) for column in _COLUMNS}
+            known = sa.select(ModelChangeRow.id).where(ModelChangeRow.id == change.id)
+            if connection.scalar(known) is not None:
+                return
+            values = {column.key: getattr(change, column.key) for column in _COLUMNS}
             connection.execute(sa.insert(ModelChangeRow).values(values))
             told = {name: values[name] for name in _TOLD}
-            append(connection, "model_changed", by, [(None, told)])
+            append(connection, "model_changed", change.made_by, [(None, told)])
+            make()
             connection.commit()
-        return made
 
     def list(self, model: str, *, limit: int = 100) -> "list[ModelChange]":
         """Return the changes of a model, the last one first."""

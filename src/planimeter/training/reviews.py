@@ -8,6 +8,8 @@ from planimeter.errors import DataError
 from planimeter.training.plan import Review
 
 REVIEWS = "reviews.json"
+PICTURES = "images"
+"""The folder of the pictures, beside their labels."""
 
 
 def write_reviews(folder: Path, reviews: Mapping[str, Review]) -> None:

@@ -36,6 +36,7 @@ from planimeter.training.pixel_size import describe_pixel_size
 from planimeter.training.plan import IMAGENET, SCRATCH, Job, Stopped, Watcher
 from planimeter.training.recipe import Status
 from planimeter.training.start import choose_device, load_backbone_weights, start_from
+from planimeter.training.unchanged import Unchanged
 
 
 def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
@@ -48,11 +49,17 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     if job.plan.start_from is None and job.backbone_weights == SCRATCH:
         # Layers that know nothing are not worth keeping.
         job = replace(job, recipe=job.recipe.model_copy(update={"freeze": False}))
+    whole = Unchanged(job.work_folder, labelled)
+    whole.check()
     # The audit reads every picture again: what it stumbles over is to be known before hours of training.
     findings = list_findings(job.data, job.images, job.validation, job.validation_images)
     if job.recipe.folds is not None:
-        return _run_folds(job, labelled, findings, watcher)
+        return _run_folds(job, labelled, findings, watcher, whole)
     learn, held_out = parts_of(job, labelled)
+    contents = [whole]
+    if job.validation is not None:
+        contents.append(Unchanged(job.work_folder, held_out, "validation"))
+        contents[-1].check()
     validate, apart = put_aside(job, held_out)
     trainer = _trainer(job, learn, held_out, job.work_folder, watcher)
     aside = f", {len(apart.pictures)} for intervals" if apart else ""
@@ -62,8 +69,14 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     )
     if told := describe_pixel_size(trainer.pack.manifest, (*learn.pictures, *held_out.pictures)):
         watcher.say(told)
+
+    def begin() -> None:
+        keep_parts(job, learn, held_out)
+        for content in contents:
+            content.keep()
+
     # Nothing is written before the first step: a training that cannot begin leaves nothing behind.
-    _train(trainer, learn, validate, watcher, lambda: keep_parts(job, learn, held_out))
+    _train(trainer, learn, validate, watcher, begin)
     watcher.say("choosing the thresholds on the validation pictures")
     start = None if job.plan.start_from is None else find_pack(job.plan.start_from, job.plan.packs_folder)
     written, calibration = finish(
@@ -96,11 +109,13 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     return written
 
 
-def cross_validate(job: Job, labelled: LabelledPictures, watcher: Watcher) -> list[Compared]:
+def cross_validate(
+    job: Job, labelled: LabelledPictures, watcher: Watcher, begin: Callable[[], None] = lambda: None
+) -> list[Compared]:
     """Train a model for each fold, on the pictures outside of it, and compare it with the truth of those inside.
 
     So every picture is measured by a model that never saw it, nor any copy of it: Stone 1974, "Cross-validatory
-    choice and assessment of statistical predictions".
+    choice and assessment of statistical predictions". `begin` is called after the first step of each.
     """
     compared: list[Compared] = []
     for number, (learn, held) in enumerate(_folds(job, labelled), start=1):
@@ -110,7 +125,7 @@ def cross_validate(job: Job, labelled: LabelledPictures, watcher: Watcher) -> li
         watcher.say(
             f"fold {number}: {len(learn.pictures)} pictures to learn from, {len(held.pictures)} held out"
         )
-        _train(trainer, learn, None, watcher)
+        _train(trainer, learn, None, watcher, begin)
         compared += compare(trainer.segmenter(), held)
     return compared
 
@@ -120,9 +135,10 @@ def _run_folds(
     labelled: LabelledPictures,
     findings: Sequence[str],
     watcher: Watcher,
+    whole: Unchanged,
 ) -> Pack:
     """Learn thresholds and error from folds, then the model from all pictures."""
-    compared = cross_validate(job, labelled, watcher)
+    compared = cross_validate(job, labelled, watcher, whole.keep)
     calibration = calibrate(compared, score_threshold=job.plan.score_threshold)
     watcher.say(describe_calibration(calibration, "pictures that the models had not seen"))
     trainer = _trainer(job, labelled, labelled, job.work_folder, watcher)

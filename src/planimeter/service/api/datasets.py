@@ -31,7 +31,8 @@ class DatasetOptions(RequestOptions):
     {
         "description": "A COCO data set of the corrected instances of all pictures that people reviewed. Unpacked, the "
         "zip can be given to planimeter train and planimeter evaluate. Pictures of which only a part counted are left "
-        "out; the zip says in left_out.json which. Of a picture that was measured several times, the newest counts.",
+        "out, and so are those whose file is gone or damaged; the zip says in left_out.json which. Of a picture that "
+        "was measured several times, the newest counts whose file is whole.",
         "content": {"application/json": {"schema": {"type": "object"}}, "application/zip": PICTURE},
     },
     role="read",

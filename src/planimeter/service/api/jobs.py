@@ -4,7 +4,7 @@ from flask import Response
 
 from planimeter.jobs.plan import TrainingPlan
 from planimeter.packs.versions import versions_of
-from planimeter.service import training
+from planimeter.service import taking_over, training
 from planimeter.service.api.answering import json_answer
 from planimeter.service.api.answers.jobs import (
     JobAnswer,
@@ -120,7 +120,7 @@ def delete_job(_: NoOptions, id: str) -> Response:  # noqa: A002
 )
 def take_over(_: NoOptions, id: str) -> Response:  # noqa: A002
     """Let the new model measure."""
-    return json_answer(job_answer(training.take_over(id)))
+    return json_answer(job_answer(taking_over.take_over(id)))
 
 
 @api.get(
@@ -146,7 +146,7 @@ def list_versions(_: NoOptions, name: str) -> Response:
 )
 def use_version(_: NoOptions, name: str, key: str) -> Response:
     """Take another version back into use."""
-    training.use_version(name, key)
+    taking_over.use_version(name, key)
     return json_answer(_versions(name))
 
 

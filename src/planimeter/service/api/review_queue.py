@@ -37,8 +37,8 @@ class QueueAnswer(Answer):
     role="read",
     options=QueueOptions,
     description="Measurements that nobody has reviewed. By doubt: undecided verdicts, pictures unlike those of the "
-    "training, pictures on which two versions of a model disagree, and the tenth with the widest intervals, in this "
-    "order. Of a picture that was measured several times, the newest measurement is in it.",
+    "training, pictures on which two models of the same classes disagree, and the tenth with the widest intervals, in "
+    "this order. Of a picture that was measured several times, the newest measurement is in it.",
 )
 def review_queue(options: QueueOptions) -> Response:
     """Answer what is to be reviewed."""

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.errors import PlanimeterError, UnknownJob
 from planimeter.jobs.plan import DEFAULT_MINUTES
 from planimeter.jobs.states import WORDS
-from planimeter.service import training
+from planimeter.service import taking_over, training
 from planimeter.service.api.answers.jobs import job_answer, job_line
 from planimeter.service.context import context
 from planimeter.service.learning_from import LEAST_REVIEWED
@@ -80,7 +80,7 @@ def delete_job(id: str) -> AnyResponse:  # noqa: A002
 @needs("admin")
 def take_over(id: str) -> AnyResponse:  # noqa: A002
     """Put the model of a training to use."""
-    name = training.read_plan_of(training.take_over(id)).name
+    name = training.read_plan_of(taking_over.take_over(id)).name
     return redirect(link("pages.model", name=name), 303)
 
 
@@ -102,7 +102,7 @@ def job_report(id: str) -> AnyResponse:  # noqa: A002
 @needs("admin")
 def use_version(name: str) -> AnyResponse:
     """Put a version of a model to use again."""
-    training.use_version(name, request.form.get("key", ""))
+    taking_over.use_version(name, request.form.get("key", ""))
     return redirect(link("pages.model", name=name), 303)
 
 

@@ -14,7 +14,7 @@ from planimeter.service.roles import needs
 WHY: dict[Reason, str] = {
     "undecided": "undecided verdict",
     "unlike_training": "unlike the training",
-    "models_disagree": "versions disagree",
+    "models_disagree": "models disagree",
     "wide_interval": "wide interval",
 }
 

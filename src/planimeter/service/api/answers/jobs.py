@@ -14,7 +14,8 @@ from planimeter.reports.training_record import Loss, Validation
 from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.service.context import context
 from planimeter.service.links import link
-from planimeter.service.training import candidate_of, is_in_use, read_plan_of
+from planimeter.service.taking_over import is_in_use
+from planimeter.service.training import candidate_of, read_plan_of
 from planimeter.store.jobs import Job
 from planimeter.store.model_changes import ModelChange
 
@@ -31,6 +32,9 @@ class JobLine(Answer):
     started_at: Moment | None
     ended_at: Moment | None
     progress: Progress | None = Field(description="Null until its process has told how far it is.")
+    bytes: int = Field(
+        description="How large its folder is: checkpoints go once it is done, the rest by DELETE."
+    )
     url: Link
 
 
@@ -162,6 +166,7 @@ def version_list(name: str, versions: list[Version], changes: list[ModelChange])
 
 
 def _head(job: Job) -> dict[str, Any]:
+    folder = context().jobs.folder(job.id)
     return {
         "id": job.id,
         "state": job.state,
@@ -171,6 +176,7 @@ def _head(job: Job) -> dict[str, Any]:
         "created_by": job.created_by,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
-        "progress": context().jobs.folder(job.id).progress(),
+        "progress": folder.progress(),
+        "bytes": folder.bytes(),
         "url": link("api.show_job", id=job.id),
     }
