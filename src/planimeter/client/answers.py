@@ -118,6 +118,10 @@ class Added(Answer):
     polygon: list[list[tuple[float, float]]] | None = None
     """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
     it where its centre lies inside a part or on its edge."""
+    outside_of: list[int] = Field(default_factory=list)
+    """Ids of instances whose pixels outside of what counts belong to it too: for a mask that was made of
+    instances as they are listed, which are cut to what counts. Of one that several name, each pixel goes to
+    the nearest. Without it, the mask is all of the instance, also where nothing counts."""
     class_name: str = Field(alias="class")
 
 
@@ -323,7 +327,7 @@ class CorrectionAnswer(Answer):
     complete: bool
     """Whether all of the picture was right after it."""
     changes: "Changes"
-    """As they were sent, with all masks as run lengths."""
+    """As they were sent, with all masks as run lengths, each of a whole instance."""
     percent_masked: float | None
     """After it, of what counted then."""
     sha256: str
@@ -1290,6 +1294,10 @@ class Replaced(Answer):
     polygon: list[list[tuple[float, float]]] | None = None
     """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
     it where its centre lies inside a part or on its edge."""
+    outside_of: list[int] = Field(default_factory=list)
+    """Ids of instances whose pixels outside of what counts belong to it too: for a mask that was made of
+    instances as they are listed, which are cut to what counts. Of one that several name, each pixel goes to
+    the nearest. Without it, the mask is all of the instance, also where nothing counts."""
     id: int
 
 

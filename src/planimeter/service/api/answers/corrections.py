@@ -18,7 +18,9 @@ class CorrectionAnswer(Answer):
     by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     reason: str
     complete: bool = Field(description="Whether all of the picture was right after it.")
-    changes: Changes = Field(description="As they were sent, with all masks as run lengths.")
+    changes: Changes = Field(
+        description="As they were sent, with all masks as run lengths, each of a whole instance."
+    )
     percent_masked: float | None = Field(description="After it, of what counted then.")
     sha256: str = Field(description="Of all of it; the audit trail holds the same.")
 
