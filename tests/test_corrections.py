@@ -24,6 +24,7 @@ from planimeter.masks.rle import rle_decode, rle_encode
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import Rle
 from planimeter.measuring import shape_masks
+from planimeter.service.api import corrections
 
 MEASUREMENTS = "/api/v1/measurements"
 HEIGHT, WIDTH = 64, 96
@@ -109,10 +110,12 @@ def as_measured(answer: dict[str, Any]) -> dict[str, Any]:
 def test_what_is_rejected_is_listed_and_comes_back_with_its_id(client: FlaskClient) -> None:
     id_ = post(client, region='{"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}')["id"]
     listed = f"{MEASUREMENTS}/{id_}/corrections"
-    assert body(client.get(listed)) == {"corrections": [], "rejected": []}
+    none = {"corrections": [], "count": 0, "next_url": None, "rejected": []}
+    assert body(client.get(listed)) == none
     correct(client, id_, reject=[2], add=[{"class": "red", "mask": rle(box(0, 40, 9, 50))}])
     correct(client, id_, 1, reject=[3])
-    rejected = body(client.get(listed))["rejected"]
+    assert [entry["mask"] for entry in body(client.get(listed))["rejected"]] == [None, None]
+    rejected = body(client.get(f"{listed}?masks=rejected"))["rejected"]
     assert [(entry["id"], entry["class"], entry["origin"]) for entry in rejected] == [
         (2, "green", "measured"),
         (3, "red", "added"),
@@ -170,13 +173,43 @@ def test_ids_stay_and_never_come_twice(client: FlaskClient) -> None:
         (4, "added", 16),
     ]
     assert third["corrected"]["instances"][0]["score"] == pytest.approx(0.9)
-    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections"))["corrections"]
+    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections?masks=all"))["corrections"]
     assert [(entry["number"], entry["complete"]) for entry in listed] == [(1, False), (2, False), (3, False)]
     assert listed[0]["changes"]["add"] == [
         {"class": "red", "mask": rle(box(60, 0, 64, 4)), "polygon": None, "outside_of": []}
     ]
     assert listed[2]["changes"]["restore"] == [1, 3]
     assert listed[2]["percent_masked"] == third["corrected"]["coverage"]["percent_masked"]
+
+
+def test_corrections_are_listed_a_page_at_a_time_and_with_masks_where_asked(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = post(client)["id"]
+    for after in range(5):
+        mask = rle(box(60, 10 * after, 70, 10 * after + 10))
+        correct(client, id_, after, add=[{"class": "red", "mask": mask}], reason=f"number {after + 1}")
+
+    def walk(**query: Any) -> list[list[Any]]:
+        pages, url = [], f"{MEASUREMENTS}/{id_}/corrections"
+        page = body(client.get(url, query_string=query))
+        while True:
+            assert page["count"] == 5
+            pages.append(page["corrections"])
+            if page["next_url"] is None:
+                return pages
+            page = body(client.get(urljoin(url, page["next_url"])))
+
+    pages = walk(limit=2)
+    assert [[entry["number"] for entry in page] for page in pages] == [[1, 2], [3, 4], [5]]
+    assert {entry["changes"]["add"][0]["mask"] for page in pages for entry in page} == {None}
+    assert [len(page) for page in walk(limit=2, after=3, masks="all")] == [2]
+    whole = [entry for page in walk(masks="all") for entry in page]
+    assert [pixels(entry["changes"]["add"][0]).argmax() // WIDTH for entry in whole] == [0, 10, 20, 30, 40]
+    monkeypatch.setattr(corrections, "LARGEST", 500)  # what is long comes one at a time
+    assert [len(page) for page in walk(masks="all")] == [1, 1, 1, 1, 1]
+    for wrong in ({"limit": 0}, {"after": -1}, {"masks": "some"}, {"before": 1}):
+        assert client.get(f"{MEASUREMENTS}/{id_}/corrections", query_string=wrong).status_code == 400
 
 
 def test_polygons_cover_the_pixels_whose_centres_they_hold(client: FlaskClient) -> None:

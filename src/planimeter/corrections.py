@@ -111,6 +111,17 @@ class Changes(Part):
         """How many corners all polygons have together."""
         return sum(len(part) for shape in (*self.add, *self.replace) for part in shape.polygon or ())
 
+    @property
+    def without_masks(self) -> "Changes":
+        """The same without what their shapes cover."""
+        none = {"mask": None, "polygon": None}
+        return self.model_copy(
+            update={
+                "add": [shape.model_copy(update=none) for shape in self.add],
+                "replace": [shape.model_copy(update=none) for shape in self.replace],
+            }
+        )
+
 
 class Correction(Changes):
     """A correction, as it is sent."""

@@ -327,7 +327,7 @@ class CorrectionAnswer(Answer):
     complete: bool
     """Whether all of the picture was right after it."""
     changes: "Changes"
-    """As they were sent, with all masks as run lengths, each of a whole instance."""
+    """As they were sent, with all masks as run lengths, each of a whole instance; null without masks=all."""
     percent_masked: float | None
     """After it, of what counted then."""
     sha256: str
@@ -335,12 +335,16 @@ class CorrectionAnswer(Answer):
 
 
 class CorrectionList(Answer):
-    """The corrections of one measurement."""
+    """A page of the corrections of one measurement."""
 
     corrections: "list[CorrectionAnswer]"
     """The first one first."""
+    count: int
+    """How many there are on all pages."""
+    next_url: str | None
+    """The next page; null on the last."""
     rejected: "list[RejectedInstance]"
-    """What is rejected now; restore brings it back."""
+    """What is rejected now, on every page; restore brings it back."""
 
 
 class Counting(Answer):
@@ -1282,8 +1286,8 @@ class RejectedInstance(Answer):
     class_id: int
     score: float
     origin: Literal["measured", "added", "changed"]
-    mask: Rle
-    """All of it, whatever of the picture counts."""
+    mask: Rle | None
+    """All of it, whatever of the picture counts; null without masks=rejected or masks=all."""
 
 
 class Replaced(Answer):
