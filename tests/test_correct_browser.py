@@ -263,6 +263,27 @@ def test_the_percentage_is_the_apis_after_every_tool(service: str, watched: Watc
         assert last["coverage"]["pixels_masked"] == pixels
         assert {entry["origin"] for entry in last["instances"]} == {"measured", "changed", "added"}
     settle(page)
+    if query == REGION_QUERY:
+        keeps_what_lies_outside(service, id_, last["instances"])
+
+
+def keeps_what_lies_outside(service: str, id_: str, inside: list[Any]) -> None:
+    """Let all of the picture count: what was measured outside the region is there, and what was drawn inside it."""
+    _, _, measured = ask(urljoin(service, f"{MEASUREMENTS}/{id_}/region?whole=true"), "PUT")
+    assert json.loads(measured)["options"]["counting"]["region"] is None
+    answer = read(service, id_)
+    corners = [(float(x), float(y)) for x, y in REGION["include"][0]]
+    region = polygons_mask([corners], HEIGHT, WIDTH)
+    drawn, found = (
+        np.any([rle_decode(Rle.model_validate(entry["mask"])) for entry in entries], axis=0)
+        for entries in (inside, answer["instances"])
+    )
+    now = np.any(
+        [rle_decode(Rle.model_validate(entry["mask"])) for entry in answer["corrected"]["instances"]], axis=0
+    )
+    assert np.array_equal(now & region, drawn)
+    assert np.count_nonzero(found & ~region) > 300
+    assert np.array_equal(now & ~region, found & ~region)
 
 
 def test_what_is_too_small_or_lies_outside_is_not_drawn(service: str, watched: Watched) -> None:

@@ -24,6 +24,7 @@ from planimeter.masks.rle import rle_decode, rle_encode
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import Rle
 from planimeter.measuring import shape_masks
+from planimeter.service.api import corrections
 
 MEASUREMENTS = "/api/v1/measurements"
 HEIGHT, WIDTH = 64, 96
@@ -109,10 +110,12 @@ def as_measured(answer: dict[str, Any]) -> dict[str, Any]:
 def test_what_is_rejected_is_listed_and_comes_back_with_its_id(client: FlaskClient) -> None:
     id_ = post(client, region='{"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}')["id"]
     listed = f"{MEASUREMENTS}/{id_}/corrections"
-    assert body(client.get(listed)) == {"corrections": [], "rejected": []}
+    none = {"corrections": [], "count": 0, "next_url": None, "rejected": []}
+    assert body(client.get(listed)) == none
     correct(client, id_, reject=[2], add=[{"class": "red", "mask": rle(box(0, 40, 9, 50))}])
     correct(client, id_, 1, reject=[3])
-    rejected = body(client.get(listed))["rejected"]
+    assert [entry["mask"] for entry in body(client.get(listed))["rejected"]] == [None, None]
+    rejected = body(client.get(f"{listed}?masks=rejected"))["rejected"]
     assert [(entry["id"], entry["class"], entry["origin"]) for entry in rejected] == [
         (2, "green", "measured"),
         (3, "red", "added"),
@@ -170,11 +173,43 @@ def test_ids_stay_and_never_come_twice(client: FlaskClient) -> None:
         (4, "added", 16),
     ]
     assert third["corrected"]["instances"][0]["score"] == pytest.approx(0.9)
-    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections"))["corrections"]
+    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections?masks=all"))["corrections"]
     assert [(entry["number"], entry["complete"]) for entry in listed] == [(1, False), (2, False), (3, False)]
-    assert listed[0]["changes"]["add"] == [{"class": "red", "mask": rle(box(60, 0, 64, 4)), "polygon": None}]
+    assert listed[0]["changes"]["add"] == [
+        {"class": "red", "mask": rle(box(60, 0, 64, 4)), "polygon": None, "outside_of": []}
+    ]
     assert listed[2]["changes"]["restore"] == [1, 3]
     assert listed[2]["percent_masked"] == third["corrected"]["coverage"]["percent_masked"]
+
+
+def test_corrections_are_listed_a_page_at_a_time_and_with_masks_where_asked(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = post(client)["id"]
+    for after in range(5):
+        mask = rle(box(60, 10 * after, 70, 10 * after + 10))
+        correct(client, id_, after, add=[{"class": "red", "mask": mask}], reason=f"number {after + 1}")
+
+    def walk(**query: Any) -> list[list[Any]]:
+        pages, url = [], f"{MEASUREMENTS}/{id_}/corrections"
+        page = body(client.get(url, query_string=query))
+        while True:
+            assert page["count"] == 5
+            pages.append(page["corrections"])
+            if page["next_url"] is None:
+                return pages
+            page = body(client.get(urljoin(url, page["next_url"])))
+
+    pages = walk(limit=2)
+    assert [[entry["number"] for entry in page] for page in pages] == [[1, 2], [3, 4], [5]]
+    assert {entry["changes"]["add"][0]["mask"] for page in pages for entry in page} == {None}
+    assert [len(page) for page in walk(limit=2, after=3, masks="all")] == [2]
+    whole = [entry for page in walk(masks="all") for entry in page]
+    assert [pixels(entry["changes"]["add"][0]).argmax() // WIDTH for entry in whole] == [0, 10, 20, 30, 40]
+    monkeypatch.setattr(corrections, "LARGEST", 500)  # what is long comes one at a time
+    assert [len(page) for page in walk(masks="all")] == [1, 1, 1, 1, 1]
+    for wrong in ({"limit": 0}, {"after": -1}, {"masks": "some"}, {"before": 1}):
+        assert client.get(f"{MEASUREMENTS}/{id_}/corrections", query_string=wrong).status_code == 400
 
 
 def test_polygons_cover_the_pixels_whose_centres_they_hold(client: FlaskClient) -> None:
@@ -248,6 +283,16 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
         {"add": [{"class": "red", "polygon": [[[1, 1]] * 100_001]}]},
         409,
         "100,001 corners and may have 100,000",
+    ),
+    "what is kept of an id that is none": (
+        {"replace": [{"id": 1, "mask": rle(box(0, 0, 2, 2)), "outside_of": [7]}]},
+        409,
+        "outside_of of replace 1 names 7, and no instance has that id",
+    ),
+    "what is kept of an id twice": (
+        {"add": [{"class": "red", "mask": rle(box(0, 0, 2, 2)), "outside_of": [1, 1]}]},
+        409,
+        "names 1 twice",
     ),
     "too many changes": ({"reject": [*range(1, 2002)]}, 409, "2,002 changes and may have 2,000"),
     "nothing": ({}, 409, "changes nothing"),
@@ -558,6 +603,84 @@ def test_any_corrections_come_to_what_a_plain_model_says(
         assert {entry["id"]: (entry["class"], rle(pixels(entry))) for entry in found["instances"]} == {
             number: (name, rle(mask)) for number, (name, mask, there) in plain.items() if there
         }
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=strategies.data())
+def test_what_is_corrected_in_a_region_keeps_what_lies_outside(
+    client: FlaskClient, data: strategies.DataObject
+) -> None:
+    """Of three instances, one is redrawn, joined with the second, or cut; without a region all of them is as before."""
+    answer = post(client)
+    id_ = answer["id"]
+    third = data.draw(shapes())
+    before = correct(client, id_, add=[{"class": "red", "mask": rle(third)}])["corrected"]
+    plain = {entry["id"]: pixels(entry) for entry in before["instances"]}
+    x0, y0 = data.draw(strategies.tuples(strategies.integers(0, 60), strategies.integers(0, 40)))
+    region = box(
+        x0, y0, x0 + data.draw(strategies.integers(1, 36)), y0 + data.draw(strategies.integers(1, 24))
+    )
+    corners = [[x0, y0], [int(np.nonzero(region)[1].max()) + 1, y0]]
+    bottom = int(np.nonzero(region)[0].max()) + 1
+    polygon = json.dumps({"include": [[*corners, [corners[1][0], bottom], [x0, bottom]]]})
+    assert client.put(f"{MEASUREMENTS}/{id_}/region", query_string={"region": polygon}).status_code == 200
+    chosen, other = data.draw(strategies.permutations([*plain]))[:2]
+    first, second = (data.draw(shapes()) & region for _ in range(2))
+    first, second = (mask if mask.any() else region for mask in (first, second))
+    way = data.draw(strategies.sampled_from(["redraw", "join", "cut"]))
+    owners = [chosen, other] if way == "join" else [chosen]
+    changes: dict[str, Any] = {"replace": [{"id": chosen, "mask": rle(first), "outside_of": owners}]}
+    if way == "join":
+        changes["reject"] = [other]
+    if way == "cut":
+        changes["add"] = [{"class": "red", "mask": rle(second), "outside_of": owners}]
+    found = correct(client, id_, 1, **changes)["corrected"]
+    check_figures(found, region)
+    shown = {entry["id"]: pixels(entry) for entry in found["instances"]}
+    wanted = {number: mask & region for number, mask in plain.items() if number not in owners} | {
+        chosen: first
+    }
+    wanted |= {4: second} if way == "cut" else {}
+    wanted = {number: mask for number, mask in wanted.items() if mask.any()}
+    assert {number: rle(mask) for number, mask in shown.items()} == {
+        number: rle(mask) for number, mask in wanted.items()
+    }
+    client.put(f"{MEASUREMENTS}/{id_}/region", query_string={"whole": "true"})
+    figures = read(client, id_)["corrected"]
+    check_figures(figures)
+    whole = {entry["id"]: pixels(entry) for entry in figures["instances"]}
+    kept = np.any([plain[number] for number in owners], axis=0) & ~region
+    if way == "cut":
+        assert np.array_equal((whole[chosen] | whole[4]) & ~region, kept)
+        assert not (whole[chosen] & whole[4] & ~region).any()
+        assert np.array_equal(whole[4] & region, second)
+    else:
+        assert np.array_equal(whole[chosen], first | kept)
+    for number, mask in plain.items():
+        assert number in owners or np.array_equal(whole[number], mask)
+
+
+def test_without_a_word_of_it_a_mask_is_all_of_an_instance(client: FlaskClient) -> None:
+    id_ = post(client, region='{"include": [[[0, 0], [28, 0], [28, 64], [0, 64]]]}')["id"]
+    correct(client, id_, replace=[{"id": 1, "mask": rle(box(0, 0, 8, 8))}])
+    client.put(f"{MEASUREMENTS}/{id_}/region", query_string={"whole": "true"})
+    whole = read(client, id_)["corrected"]["instances"]
+    assert {entry["id"]: entry["area_px"] for entry in whole} == {1: 64, 2: 24 * 32}
+
+
+def test_of_an_instance_that_is_cut_each_part_keeps_what_lies_on_its_side(client: FlaskClient) -> None:
+    """Red is 32 pixels wide; its columns 8 to 24 count, and are cut in the middle."""
+    id_ = post(client, region='{"include": [[[8, 0], [24, 0], [24, 64], [8, 64]]]}')["id"]
+    changes: dict[str, Any] = {
+        "replace": [{"id": 1, "mask": rle(box(8, 0, 16, 32)), "outside_of": [1]}],
+        "add": [{"class": "red", "mask": rle(box(16, 0, 24, 32)), "outside_of": [1]}],
+        "reject": [2],
+    }
+    correct(client, id_, **changes)
+    client.put(f"{MEASUREMENTS}/{id_}/region", query_string={"whole": "true"})
+    left, right = read(client, id_)["corrected"]["instances"]
+    assert np.array_equal(pixels(left), box(0, 0, 16, 32))
+    assert np.array_equal(pixels(right), box(16, 0, 32, 32))
 
 
 def test_reviewed_pictures_are_a_data_set_to_train_and_to_evaluate_with(

@@ -42,7 +42,7 @@ _Corners = Annotated[list[Corner], Field(fail_fast=True)]
 
 
 class Shape(Part):
-    """What is covered: a mask or polygons."""
+    """What is covered: a mask or polygons, and what is kept beside them."""
 
     mask: Rle | None = Field(None, description="COCO RLE of the picture's size, with compressed counts.")
     polygon: list[_Corners] | None = Field(
@@ -50,6 +50,13 @@ class Shape(Part):
         fail_fast=True,
         description="In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is "
         "in it where its centre lies inside a part or on its edge.",
+    )
+    outside_of: list[Id] = Field(
+        default_factory=list,
+        fail_fast=True,
+        description="Ids of instances whose pixels outside of what counts belong to it too: for a mask that was made "
+        "of instances as they are listed, which are cut to what counts. Of one that several name, each pixel goes to "
+        "the nearest. Without it, the mask is all of the instance, also where nothing counts.",
     )
 
 
@@ -95,9 +102,25 @@ class Changes(Part):
         return sum(len(getattr(self, name)) for name in Changes.model_fields)
 
     @property
+    def names(self) -> int:
+        """How many ids the shapes name beside their own."""
+        return sum(len(shape.outside_of) for shape in (*self.add, *self.replace))
+
+    @property
     def corners(self) -> int:
         """How many corners all polygons have together."""
         return sum(len(part) for shape in (*self.add, *self.replace) for part in shape.polygon or ())
+
+    @property
+    def without_masks(self) -> "Changes":
+        """The same without what their shapes cover."""
+        none = {"mask": None, "polygon": None}
+        return self.model_copy(
+            update={
+                "add": [shape.model_copy(update=none) for shape in self.add],
+                "replace": [shape.model_copy(update=none) for shape in self.replace],
+            }
+        )
 
 
 class Correction(Changes):

@@ -118,6 +118,10 @@ class Added(Answer):
     polygon: list[list[tuple[float, float]]] | None = None
     """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
     it where its centre lies inside a part or on its edge."""
+    outside_of: list[int] = Field(default_factory=list)
+    """Ids of instances whose pixels outside of what counts belong to it too: for a mask that was made of
+    instances as they are listed, which are cut to what counts. Of one that several name, each pixel goes to
+    the nearest. Without it, the mask is all of the instance, also where nothing counts."""
     class_name: str = Field(alias="class")
 
 
@@ -323,7 +327,7 @@ class CorrectionAnswer(Answer):
     complete: bool
     """Whether all of the picture was right after it."""
     changes: "Changes"
-    """As they were sent, with all masks as run lengths."""
+    """As they were sent, with all masks as run lengths, each of a whole instance; null without masks=all."""
     percent_masked: float | None
     """After it, of what counted then."""
     sha256: str
@@ -331,12 +335,16 @@ class CorrectionAnswer(Answer):
 
 
 class CorrectionList(Answer):
-    """The corrections of one measurement."""
+    """A page of the corrections of one measurement."""
 
     corrections: "list[CorrectionAnswer]"
     """The first one first."""
+    count: int
+    """How many there are on all pages."""
+    next_url: str | None
+    """The next page; null on the last."""
     rejected: "list[RejectedInstance]"
-    """What is rejected now; restore brings it back."""
+    """What is rejected now, on every page; restore brings it back."""
 
 
 class Counting(Answer):
@@ -1282,8 +1290,8 @@ class RejectedInstance(Answer):
     class_id: int
     score: float
     origin: Literal["measured", "added", "changed"]
-    mask: Rle
-    """All of it, whatever of the picture counts."""
+    mask: Rle | None
+    """All of it, whatever of the picture counts; null without masks=rejected or masks=all."""
 
 
 class Replaced(Answer):
@@ -1294,6 +1302,10 @@ class Replaced(Answer):
     polygon: list[list[tuple[float, float]]] | None = None
     """In the place of a mask: parts, each a list of corners [x, y] in pixels of the picture. A pixel is in
     it where its centre lies inside a part or on its edge."""
+    outside_of: list[int] = Field(default_factory=list)
+    """Ids of instances whose pixels outside of what counts belong to it too: for a mask that was made of
+    instances as they are listed, which are cut to what counts. Of one that several name, each pixel goes to
+    the nearest. Without it, the mask is all of the instance, also where nothing counts."""
     id: int
 
 

@@ -20,7 +20,7 @@ from planimeter.client.pictures import Picture, picture_bytes
 from planimeter.client.transport import Files, Transport, place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -119,10 +119,19 @@ class Measurements:
         path = f"{MEASUREMENTS}{place(id_)}/corrections"
         return self._transport.read(MeasurementAnswer, "POST", path, document=document, repeatable=False)
 
-    def corrections(self, id_: str) -> list[CorrectionAnswer]:
-        """Return the corrections of a measurement, the first one first."""
+    def corrections(self, id_: str, *, masks: bool = False) -> Iterator[CorrectionAnswer]:
+        """Yield the corrections of a measurement, the first one first; with `masks` those of their changes too.
+
+        A page of them is asked for at a time.
+        """
+        options = {"after": 0, "masks": "all" if masks else "none"}
         path = f"{MEASUREMENTS}{place(id_)}/corrections"
-        return self._transport.read(CorrectionList, "GET", path).corrections
+        while True:
+            page = self._transport.read(CorrectionList, "GET", path, options=options)
+            yield from page.corrections
+            if page.next_url is None or not page.corrections:
+                return
+            options["after"] = page.corrections[-1].number
 
     # ---- What people say of it, and how it is read
 

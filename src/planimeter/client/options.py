@@ -23,6 +23,17 @@ class AuditOptions(TypedDict, total=False):
     """How many; without it all of them."""
 
 
+class CorrectionListOptions(TypedDict, total=False):
+    """Options of listing the corrections of a measurement."""
+
+    limit: int | None
+    """How many; fewer come where their masks are long."""
+    after: int | None
+    """Only those with a higher number: the cursor of the next page."""
+    masks: Literal["none", "rejected", "all"] | None
+    """Whose masks are answered: none, those of what is rejected now, or those of changes too."""
+
+
 class DatasetOptions(TypedDict, total=False):
     """Options of a data set."""
 

@@ -21,6 +21,7 @@ from planimeter.corrections import (
     Replaced,
 )
 from planimeter.errors import ContradictoryOptions
+from planimeter.masks.counted import Counted
 from planimeter.masks.rle import rle_window
 from planimeter.measurement import UNLIKE_TRAINING, Counting, Measurement, Note
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
@@ -28,6 +29,7 @@ from planimeter.measuring.counting import count_within, left_out_at, note_counti
 from planimeter.measuring.coverage import list_instances, measure_coverage
 from planimeter.measuring.judging import LIMIT_REACHED, judged_by_a_person
 from planimeter.measuring.of_class import with_class, within_class
+from planimeter.measuring.outside import check_owners, whole_masks
 from planimeter.measuring.physical import in_units
 from planimeter.measuring.shape_masks import MOST_PIXELS, ShapeMasks
 
@@ -77,6 +79,10 @@ def check_correction(correction: Correction, *, reviewed: bool) -> None:
             f"the polygons of the correction have {correction.corners:,} corners and may have {MOST_CORNERS:,}; give "
             "masks, or send several corrections"
         )
+    if correction.names > MOST_OBJECTS:
+        raise ContradictoryOptions(
+            f"outside_of names {correction.names:,} instances and may name {MOST_OBJECTS:,}; send several corrections"
+        )
     if not correction.count and not correction.complete and not reviewed:
         raise ContradictoryOptions(
             "the correction changes nothing; say what is wrong, or that the picture is complete"
@@ -84,15 +90,17 @@ def check_correction(correction: Correction, *, reviewed: bool) -> None:
 
 
 def apply(
-    objects: Sequence[Object], changes: Changes, classes: Sequence[str], size: tuple[int, int]
+    objects: Sequence[Object], changes: Changes, classes: Sequence[str], counted: Counted
 ) -> tuple[list[Object], Changes]:
-    """Return the objects after changes, and the changes with all masks as run lengths.
+    """Return the objects after changes, and the changes with all masks as run lengths, each of a whole object.
 
-    `size` is height and width of the picture. Raises `ContradictoryOptions` and `InvalidOption`, which name what is
-    wrong; then nothing is changed.
+    `counted` is what of the picture counted before. Raises `ContradictoryOptions` and `InvalidOption`, which name what
+    is wrong; then nothing is changed.
     """
     found = {entry.id: entry for entry in objects}
     _check_ids(found, changes)
+    check_owners(found, changes)
+    before = {**found}
     for id_ in changes.reject:
         found[id_] = found[id_].model_copy(update={"rejected": True})
     for id_ in changes.restore:
@@ -101,15 +109,20 @@ def apply(
         class_id = _class_id(entry.class_name, classes, f"reclass {number}")
         update = {"class_name": entry.class_name, "class_id": class_id}
         found[entry.id] = _changed(found[entry.id], update)
-    masks = ShapeMasks(*size)
+    masks = ShapeMasks(*counted.size)
+    drawn = [
+        *(masks.of(shape, f"replace {number}") for number, shape in enumerate(changes.replace, start=1)),
+        *(masks.of(shape, f"add {number}") for number, shape in enumerate(changes.add, start=1)),
+    ]
+    whole = iter(whole_masks(before, counted, [*changes.replace, *changes.add], masks, drawn))
     replaced, added = [], []
-    for number, other in enumerate(changes.replace, start=1):
-        mask = masks.of(other, f"replace {number}")
+    for other in changes.replace:
+        mask = next(whole)
         replaced.append(Replaced(id=other.id, mask=mask))
         found[other.id] = _changed(found[other.id], {"mask": mask})
     for number, new in enumerate(changes.add, start=1):
         class_id = _class_id(new.class_name, classes, f"add {number}")
-        mask = masks.of(new, f"add {number}")
+        mask = next(whole)
         added.append(Added(class_name=new.class_name, mask=mask))
         id_ = max(found, default=0) + 1  # none is ever taken away, so that no id comes twice
         found[id_] = Object(
@@ -204,6 +217,14 @@ def corrected(
         rules=measurement.rules,
     )
     return in_units_of(figures, measurement)
+
+
+def counted_before(measurement: Measurement, objects: Sequence[Object], candidates: Candidates) -> Counted:
+    """Return the pixels that count in `measurement` with these objects: who corrects them sees nothing else."""
+    classes = [entry.class_name for entry in measurement.coverage.by_class]
+    counting = measurement.options.counting
+    kept = [entry for entry in objects if not entry.rejected and counting and counting.of == entry.class_name]
+    return _cut(kept, candidates, counting, classes).counted
 
 
 def in_units_of(figures: Corrected, measurement: Measurement) -> Corrected:

@@ -34,7 +34,8 @@ def changes_between(known: Sequence[Known], labelled: Sequence[Labelled], size: 
     """Return what turns the objects that are there into those of a labelling of the same picture [H, W].
 
     An object is the same one, redrawn or of another class, where its masks share half of their union or more: each
-    goes with the one that it shares most with. What is left is rejected or added.
+    goes with the one that it shares most with. What is left is rejected or added. What was redrawn keeps what of
+    it does not count: a labelling has not shown it.
     """
     pairs = _pairs(known, labelled)
     reclass, replace = [], []
@@ -43,7 +44,7 @@ def changes_between(known: Sequence[Known], labelled: Sequence[Labelled], size: 
         if old.class_name != new.class_name:
             reclass.append(Reclassed(id=old.id, class_name=new.class_name))
         if not _equal(old.mask, new.mask):
-            replace.append(Replaced(id=old.id, mask=rle_encode(new.mask, *size)))
+            replace.append(Replaced(id=old.id, mask=rle_encode(new.mask, *size), outside_of=[old.id]))
     matched = set(pairs.values())
     return Changes(
         reject=[entry.id for index, entry in enumerate(known) if index not in pairs],

@@ -52,7 +52,7 @@ class ShapeMasks:
             found = rle_window(mask)
         except InvalidOption as error:
             raise ContradictoryOptions(f"the mask of {where} cannot be read: {error}") from None
-        self._go_over(found.pixels.size, where)
+        self.go_over(found.pixels.size, where)
         return found
 
     def _drawn(self, shape: Shape, where: str) -> WindowMask:
@@ -67,10 +67,11 @@ class ShapeMasks:
                 check_polygon(corners, f"part {number} of the polygon of {where}", height, width)
             except InvalidOption as error:
                 raise ContradictoryOptions(str(error)) from None
-            self._go_over(len(rows_of(corners, height)) * width, where)
+            self.go_over(len(rows_of(corners, height)) * width, where)
         return polygons_window(parts, height, width)
 
-    def _go_over(self, pixels: int, where: str) -> None:
+    def go_over(self, pixels: int, where: str) -> None:
+        """Count pixels of a shape; raises `ContradictoryOptions` where all shapes together go over too many."""
         self._pixels += pixels
         if self._pixels > MOST_PIXELS:
             raise ContradictoryOptions(

@@ -5,7 +5,14 @@ from datetime import datetime, timezone
 from planimeter.corrections import Corrected, Correction, Object
 from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import Candidates
-from planimeter.measuring.correcting import Made, apply, check_correction, corrected, first_objects
+from planimeter.measuring.correcting import (
+    Made,
+    apply,
+    check_correction,
+    corrected,
+    counted_before,
+    first_objects,
+)
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.of_class import within_class
 from planimeter.service.caller import caller
@@ -33,8 +40,8 @@ def correct(id_: str, correction: Correction) -> Record:
         if before is None:
             before = _first(measurement, candidates)
         classes = [entry.class_name for entry in measurement.coverage.by_class]
-        size = measurement.image.height, measurement.image.width
-        objects, changes = apply(before, correction.changes, classes, size)
+        counted = counted_before(measurement, before, candidates)
+        objects, changes = apply(before, correction.changes, classes, counted)
         made = Made(correction.after + 1, _now(), caller(), correction.complete)
         figures = corrected(measurement, objects, candidates, made)
         store.corrections.add(record, changes, figures, objects, reason=correction.reason)

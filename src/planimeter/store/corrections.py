@@ -1,10 +1,11 @@
 """Corrections of measurements: added, never changed; each with the figures that they come to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,13 +47,36 @@ class Corrections:
         self._database = database
         self._outbox = outbox
 
-    def list(self, id_: str) -> Sequence[StoredCorrection]:
-        """Return the corrections of a measurement, the first one first; none for one that has none, or is gone."""
-        row = CorrectionRow
-        query = sa.select(row.document).where(row.measurement_id == id_).order_by(row.number)
+    def count(self, id_: str) -> int:
+        """Return how many corrections a measurement has."""
+        query = sa.select(sa.func.count()).where(CorrectionRow.measurement_id == id_)
         with self._database.reading() as connection:
-            documents = connection.scalars(query).all()
-        return [_stored(id_, document) for document in documents]
+            return connection.scalar(query) or 0
+
+    def page(self, id_: str, *, after: int, limit: int, most_characters: int) -> Sequence[int]:
+        """Return the numbers of the corrections after one, the lowest first: one, and more while they are not too long."""
+        row = CorrectionRow
+        query = sa.select(row.number, sa.func.length(row.document))
+        query = query.where(row.measurement_id == id_, row.number > after).order_by(row.number).limit(limit)
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+        lengths = accumulate(length for _, length in found)
+        return [
+            number
+            for place, ((number, _), length) in enumerate(zip(found, lengths, strict=True))
+            if not place or length <= most_characters
+        ]
+
+    def list(self, id_: str, numbers: Sequence[int]) -> Iterator[StoredCorrection]:
+        """Yield corrections of a measurement, one after the other, as each may be large; without those that are gone."""
+        for number in numbers:
+            query = sa.select(CorrectionRow.document).where(
+                CorrectionRow.measurement_id == id_, CorrectionRow.number == number
+            )
+            with self._database.reading() as connection:
+                document = connection.scalar(query)
+            if document is not None:
+                yield _stored(id_, document)
 
     def objects(self, id_: str) -> Sequence[Object] | None:
         """Return all objects of a measurement as corrections left them; None where there were none."""

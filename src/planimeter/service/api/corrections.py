@@ -1,20 +1,27 @@
 """Corrections: what people say is wrong with a measurement, and what it comes to."""
 
+import sys
+
 from flask import Response
 from pydantic import ValidationError
 
 from planimeter.corrections import Correction
 from planimeter.errors import InvalidOption
 from planimeter.service.api.answering import json_answer
-from planimeter.service.api.answers.corrections import CorrectionList, correction_list
+from planimeter.service.api.answers.corrections import (
+    CorrectionList,
+    correction_answer,
+    rejected_answers,
+)
 from planimeter.service.api.answers.measurements import MeasurementAnswer, measurement_answer
 from planimeter.service.api.bodies import read_body
 from planimeter.service.api.described import answer_of
-from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.corrections import CorrectionListOptions
 from planimeter.service.api.options.uploads import AnswerOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.correcting import correct
+from planimeter.service.links import link
 from planimeter.service.pictures import body_in_memory
 
 LARGEST = 32 * 2**20
@@ -52,15 +59,32 @@ def post_correction(options: AnswerOptions, id: str) -> Response:  # noqa: A002 
 @api.get(
     "/measurements/<id>/corrections",
     "List the corrections of a measurement",
-    answer_of("Its corrections, the first one first, and what is rejected now.", CorrectionList),
+    answer_of("A page of its corrections, the first one first, and what is rejected now.", CorrectionList),
     role="read",
+    options=CorrectionListOptions,
     errors=(400, 404),
 )
-def list_corrections(_: NoOptions, id: str) -> Response:  # noqa: A002  the URL's own word
+def list_corrections(options: CorrectionListOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """List the corrections of a measurement."""
     store = context().store
-    stored = store.corrections.list(store.get(id).id)
-    return json_answer(correction_list(stored, store.corrections.objects(id) or []))
+    corrections, id_ = store.corrections, store.get(id).id
+    with_masks = options.masks == "all"
+    numbers = corrections.page(
+        id_, after=options.after, limit=options.limit, most_characters=LARGEST if with_masks else sys.maxsize
+    )
+    count = corrections.count(id_)
+    last = numbers[-1] if numbers else count
+    more = {"limit": options.limit, "after": last, "masks": options.masks}
+    return json_answer(
+        CorrectionList(
+            corrections=[
+                correction_answer(entry, masks=with_masks) for entry in corrections.list(id_, numbers)
+            ],
+            count=count,
+            next_url=link(".list_corrections", id=id_, **more) if last < count else None,
+            rejected=rejected_answers(corrections.objects(id_) or [], masks=options.masks != "none"),
+        )
+    )
 
 
 def _body() -> Correction:

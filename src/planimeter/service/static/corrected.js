@@ -17,7 +17,10 @@ export async function loadAnswer(view) {
   const url = new URL(view.dataset.json ?? "", document.baseURI);
   url.searchParams.delete("score_threshold");
   const answer = await fetched(url.href);
-  const { rejected } = answer.corrected ? await fetched(view.dataset.corrections ?? "") : { rejected: [] };
+  if (!answer.corrected) return { ...answer, rejected: [] };
+  const list = new URL(view.dataset.corrections ?? "", document.baseURI);
+  list.search = String(new URLSearchParams({ masks: "rejected", limit: "1" }));
+  const { rejected } = await fetched(list.href);
   return { ...answer, rejected };
 }
 

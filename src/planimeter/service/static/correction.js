@@ -9,8 +9,10 @@ import { decode, encode, same } from "./rle.js";
 /**
  * One instance as a correction knows it; it never changes, another takes its place. `id` is the API's, null for one that
  * it does not know yet; `score` is null for one that was drawn, and `box` where it is that of the mask. One that is
- * `gone` was rejected, and can come back.
- * @typedef {Readonly<{id: number | null, classId: number, score: number | null, box: number[] | null, mask: Mask, gone: boolean}>} Item
+ * `gone` was rejected, and can come back. `mask` is cut to what counts; `outsideOf` has the ids of those instances whose
+ * pixels outside of that belong to it too.
+ * @typedef {Readonly<{id: number | null, classId: number, score: number | null, box: number[] | null, mask: Mask, gone: boolean,
+ *   outsideOf: readonly number[]}>} Item
  */
 /** @typedef {readonly Item[]} Items in an order that stays: items are told apart by their place */
 /** @typedef {{size: [number, number], counts: string}} Rle */
@@ -27,7 +29,8 @@ import { decode, encode, same } from "./rle.js";
 /**
  * The body of a request that saves a correction.
  * @typedef {{reject: number[], restore: number[], reclass: Array<{id: number, class: string}>,
- *   add: Array<{class: string, mask: Rle}>, replace: Array<{id: number, mask: Rle}>}} Changes
+ *   add: Array<{class: string, mask: Rle, outside_of?: readonly number[]}>,
+ *   replace: Array<{id: number, mask: Rle, outside_of?: readonly number[]}>}} Changes
  */
 
 /** @typedef {{width: number, height: number}} Picture */
@@ -41,17 +44,19 @@ import { decode, encode, same } from "./rle.js";
  */
 export function itemOf({ id, class_id: classId, score, bbox, mask, origin }, gone = false) {
   const drawnScore = origin === "added" ? null : score;
-  return { id, classId, score: drawnScore, box: bbox ?? null, mask: decode(mask.counts, mask.size[0]), gone };
+  const decoded = decode(mask.counts, mask.size[0]);
+  return { id, classId, score: drawnScore, box: bbox ?? null, mask: decoded, gone, outsideOf: [id] };
 }
 
 /**
  * An instance that the API does not know yet.
  * @param {number} classId
  * @param {Mask} mask
+ * @param {readonly number[]} outsideOf
  * @returns {Item}
  */
-export function drawn(classId, mask) {
-  return { id: null, classId, score: null, box: null, mask, gone: false };
+export function drawn(classId, mask, outsideOf = []) {
+  return { id: null, classId, score: null, box: null, mask, gone: false, outsideOf };
 }
 
 /**
@@ -71,17 +76,18 @@ export function changesOf(before, after, { width, height }, classes) {
   });
   const nameOf = (/** @type {number} */ id) => classes.find((known) => known.id === id)?.name ?? "";
   for (const [place, item] of after.entries()) {
-    const { id, classId, mask, gone } = item;
+    const { id, classId, mask, gone, outsideOf } = item;
     const was = before[place];
     if (was === item) continue;
     if (!was || id === null) {
-      if (!gone) changes.add.push({ class: nameOf(classId), mask: rle(mask) });
+      if (!gone) changes.add.push({ class: nameOf(classId), mask: rle(mask), outside_of: outsideOf });
       continue;
     }
     if (gone !== was.gone) changes[gone ? "reject" : "restore"].push(id);
     if (gone) continue;
     if (classId !== was.classId) changes.reclass.push({ id, class: nameOf(classId) });
-    if (!same(mask, was.mask)) changes.replace.push({ id, mask: rle(mask) });
+    if (outsideOf !== was.outsideOf || !same(mask, was.mask))
+      changes.replace.push({ id, mask: rle(mask), outside_of: outsideOf });
   }
   return changes;
 }
@@ -102,9 +108,8 @@ export function countChanges(changes) {
 export function applied(items, changes, classes) {
   const made = [...items];
   const idOf = (/** @type {string} */ name) => classes.find((known) => known.name === name)?.id ?? 0;
-  const add = (/** @type {Rle} */ rle, /** @type {number} */ classId) => {
-    const mask = decode(rle.counts, rle.size[0]);
-    made.push(drawn(classId, mask));
+  const add = (/** @type {Changes["replace"][0] | Changes["add"][0]} */ shape, /** @type {number} */ classId) => {
+    made.push(drawn(classId, decode(shape.mask.counts, shape.mask.size[0]), shape.outside_of));
   };
   const change = (/** @type {number} */ id, /** @type {Partial<Item>} */ other) => {
     const place = made.findIndex((item) => item.id === id);
@@ -114,12 +119,14 @@ export function applied(items, changes, classes) {
   for (const id of changes.reject) change(id, { gone: true });
   for (const id of changes.restore) change(id, { gone: false });
   for (const { id, class: name } of changes.reclass) change(id, { classId: idOf(name) });
-  for (const { id, mask } of changes.replace) {
+  for (const shape of changes.replace) {
+    const { id, mask, outside_of: outsideOf = [id] } = shape;
     const named = changes.reclass.find((other) => other.id === id);
     const classId = named ? idOf(named.class) : (classes[0]?.id ?? 0);
-    if (!change(id, { mask: decode(mask.counts, mask.size[0]), box: null, gone: false })) add(mask, classId);
+    const other = { mask: decode(mask.counts, mask.size[0]), box: null, gone: false, outsideOf };
+    if (!change(id, other)) add(shape, classId);
   }
-  for (const { class: name, mask } of changes.add) add(mask, idOf(name));
+  for (const shape of changes.add) add(shape, idOf(shape.class));
   return made;
 }
 

@@ -53,7 +53,7 @@ export class CutTool {
       pieces += 1 + others.length;
       made[place] = { ...item, mask: first, box: null };
       const enough = others.filter(({ area }) => area >= editor.basis.leastArea); // smaller ones do not count
-      made.push(...enough.map((other) => drawn(item.classId, other)));
+      made.push(...enough.map((other) => drawn(item.classId, other, item.outsideOf)));
     }
     if (pieces) editor.change(made, chosen);
     else editor.viewer.invalidate();

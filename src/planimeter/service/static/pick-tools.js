@@ -67,8 +67,9 @@ export class JoinTool {
       return;
     }
     const mask = union([items[chosen].mask, items[other].mask], picture.height);
+    const outsideOf = [...new Set([...items[chosen].outsideOf, ...items[other].outsideOf])];
     const joined = items
-      .with(chosen, { ...items[chosen], mask, box: null })
+      .with(chosen, { ...items[chosen], mask, box: null, outsideOf })
       .with(other, { ...items[other], gone: true });
     editor.change(joined, chosen);
   }

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from planimeter.corrections import Changes, Object, Origin
 from planimeter.measurement import Rle
-from planimeter.service.api.answers.base import Answer, Moment
+from planimeter.service.api.answers.base import Answer, Link, Moment
 from planimeter.store.corrections import StoredCorrection
 
 
@@ -18,7 +18,10 @@ class CorrectionAnswer(Answer):
     by: str | None = Field(description="The name of the key; null where nobody was asked for one.")
     reason: str
     complete: bool = Field(description="Whether all of the picture was right after it.")
-    changes: Changes = Field(description="As they were sent, with all masks as run lengths.")
+    changes: Changes = Field(
+        description="As they were sent, with all masks as run lengths, each of a whole instance; null without "
+        "masks=all."
+    )
     percent_masked: float | None = Field(description="After it, of what counted then.")
     sha256: str = Field(description="Of all of it; the audit trail holds the same.")
 
@@ -31,21 +34,32 @@ class RejectedInstance(Answer):
     class_id: int
     score: float
     origin: Origin
-    mask: Rle = Field(description="All of it, whatever of the picture counts.")
+    mask: Rle | None = Field(
+        description="All of it, whatever of the picture counts; null without masks=rejected or masks=all."
+    )
 
 
 class CorrectionList(Answer):
-    """The corrections of one measurement."""
+    """A page of the corrections of one measurement."""
 
     corrections: list[CorrectionAnswer] = Field(description="The first one first.")
-    rejected: list[RejectedInstance] = Field(description="What is rejected now; restore brings it back.")
-
-
-def correction_list(stored: Sequence[StoredCorrection], objects: Sequence[Object]) -> CorrectionList:
-    """Return corrections as they are answered, with those of the objects that are rejected."""
-    return CorrectionList(
-        corrections=[CorrectionAnswer(**vars(entry)) for entry in stored],
-        rejected=[
-            RejectedInstance(**entry.model_dump(exclude={"rejected"})) for entry in objects if entry.rejected
-        ],
+    count: int = Field(description="How many there are on all pages.")
+    next_url: Link | None = Field(description="The next page; null on the last.")
+    rejected: list[RejectedInstance] = Field(
+        description="What is rejected now, on every page; restore brings it back."
     )
+
+
+def correction_answer(stored: StoredCorrection, *, masks: bool) -> CorrectionAnswer:
+    """Return a correction as it is answered."""
+    changes = stored.changes if masks else stored.changes.without_masks
+    return CorrectionAnswer(**{**vars(stored), "changes": changes})
+
+
+def rejected_answers(objects: Sequence[Object], *, masks: bool) -> list[RejectedInstance]:
+    """Return those of the objects that are rejected, as they are answered."""
+    return [
+        RejectedInstance(**{**entry.model_dump(exclude={"rejected"}), **({} if masks else {"mask": None})})
+        for entry in objects
+        if entry.rejected
+    ]
