@@ -21,7 +21,7 @@ ARCHITECTURES ?= --train efficientnet_lite0 efficientnet_lite0+pixel-channels=0 
 	efficientnet_lite0+proposals=1000 mobilenet_v2=$(MOBILENET_V2) --minutes 25 \
 	--scale 1.28 --least-zoom 0.75 --most-zoom 1.4 --validate-every 12.6 --no-pictures
 
-.PHONY: serve test test-fast test-ray lint lint-scripts bench bench-stages bench-compare bench-history attack fuzz fuzz-headers architectures notebook client train-extra lock audit sbom clean
+.PHONY: serve test test-fast test-ray lint lint-scripts bench bench-stages bench-compare bench-history bench-ray attack fuzz fuzz-headers architectures notebook client train-extra lock audit sbom clean
 
 serve: $(VENV)/serve.installed  ## Start the service on 127.0.0.1:8000 (options: make serve SERVE="--port 9000")
 	$(BIN)/planimeter serve $(SERVE)
@@ -58,6 +58,9 @@ bench-compare: $(VENV)/train.installed  ## Beside what one would use instead, in
 
 bench-history: $(VENV)/serve.installed  ## Milliseconds of the history with 100,000 measurements (HISTORY="--number 1000000 --instances 2")
 	$(BIN)/python bench/history.py $(HISTORY)
+
+bench-ray: $(VENV)/ray.installed  ## One process beside a Ray cluster of two workers on this machine (RAY="--rounds 3")
+	$(BIN)/python bench/workers.py $(RAY)
 
 attack: $(VENV)/serve.installed  ## Attack a service and say which promises held (options: make attack ATTACK="--short")
 	$(BIN)/python bench/attack $(ATTACK)

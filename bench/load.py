@@ -176,10 +176,10 @@ def measure_picture(
     return _figures(bare, rates, runs)
 
 
-def warm_up(server: Server, picture: bytes) -> None:
+def warm_up(server: Server, picture: bytes, path: str = Target.path) -> None:
     """Have the service compile what it compiles for one picture and for several at once."""
     for clients in (1, 4):
-        post_for(Target(server.port), picture, clients, 1.0)
+        post_for(Target(server.port, path), picture, clients, 1.0)
     time.sleep(1)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,8 @@ def test_what_a_kill_left_is_finished_and_tidied_up(folder: Path) -> None:
     assert run("pictures/0000.png", "pictures/0001.png", "--to", "out").exit_code == 0
     kept = table(folder / "out")
     out, begun = folder / "out", folder / "out" / ".planimeter" / "begun"
-    row = {**kept[0], "key": str(folder / "pictures" / "0002.png"), "measured_at": 1_700_000_000_000}
+    first = {**kept[0], "candidates": b64encode(kept[0]["candidates"]).decode()}
+    row = {**first, "key": str(folder / "pictures" / "0002.png"), "measured_at": 1_700_000_000_000}
     twice = {**row, "key": kept[0]["key"]}
     lines = [json.dumps([each, []]) for each in (twice, row, row)]
     (begun / "abc.jsonl").write_text("\n".join(lines) + '\n[{"key": "half')
@@ -191,6 +193,7 @@ def test_what_a_kill_left_is_finished_and_tidied_up(folder: Path) -> None:
     rows = table(out)
     assert [Path(each["key"]).name for each in rows] == [f"{number:04}.png" for number in range(6)]
     assert rows[2]["measured_at"].timestamp() == 1_700_000_000
+    assert rows[2]["candidates"] == kept[0]["candidates"]
     assert not [*begun.iterdir()]
     assert not [*(out / ".planimeter" / "aside").iterdir()]
     assert not (out / "instances" / "gone-0.parquet").exists()

@@ -94,6 +94,18 @@ def test_a_bucket_is_measured_into_a_bucket(bucket: Any) -> None:
     assert len(table(bucket, "measurements")) == 4
 
 
+def test_tables_and_pictures_in_a_bucket_are_taken_into_a_history(bucket: Any, tmp_path: Path) -> None:
+    run("s3://line/7/", "--to", "s3://line/taken/")
+    places = [f"--database=sqlite:///{tmp_path / 'planimeter.db'}"]
+    places += [f"--{name}-folder={tmp_path / name}" for name in ("upload", "output")]
+    obstore.delete(bucket, "7/a.png")
+    taken = CliRunner().invoke(main, ["history", "import", "s3://line/taken/", *places])
+    assert taken.exit_code == 1
+    assert "1  stored" in taken.stdout
+    assert "s3://line/7/a.png is not there" in taken.stderr
+    assert len([*(tmp_path / "upload").glob("b_*.png")]) == 1
+
+
 def test_what_is_wrong_with_a_bucket_is_said_without_a_secret(
     bucket: Any,  # noqa: ARG001
     tmp_path: Path,

@@ -89,16 +89,17 @@ def _measure(segmenter: Segmenter, task: Task, key: str) -> Outcome:
     now = time.time_ns() // 1_000_000
     try:
         data = read_picture(key, task.limits)
-        measurement = segmenter.measure(
+        measured = segmenter.measure(
             data,
-            filename=name_of(key),
+            filename=in_table(name_of(key)),
             score_threshold=asked.score_threshold,
             limits=task.limits,
             pixel_size=asked.scale.pixel_size,
             unit=asked.scale.unit,
             counting=asked.counting,
             judging=asked.judging,
-        ).without_picture()
+        )
+        measurement, candidates = measured.without_picture(), measured.candidates().packed().pack()
     except _FATAL:
         raise
     except PlanimeterError as error:
@@ -107,8 +108,8 @@ def _measure(segmenter: Segmenter, task: Task, key: str) -> Outcome:
         told = InferenceFailed(f"an error that was not foreseen: {type(error).__name__}: {error}")
         return _failed(task, key, told, data, now)
     shown = in_table(key)
-    rows = measurement_row(shown, measurement, task.details, now), instance_rows(shown, measurement)
-    return Outcome(key, rows, measurement)
+    row = measurement_row(shown, measurement, candidates, task.details, now)
+    return Outcome(key, (row, instance_rows(shown, measurement)), measurement)
 
 
 def _failed(task: Task, key: str, error: PlanimeterError, data: bytes | None, now: int) -> Outcome:

@@ -7,6 +7,7 @@ nothing but the pictures that are under way. A bucket has no journal, so that pa
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -181,9 +182,13 @@ def _note(journal: Path, rows: Rows) -> None:
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
         with journal.open("ab") as file:
-            file.write(json.dumps(rows).encode() + b"\n")
+            file.write(json.dumps(rows, default=_as_text).encode() + b"\n")
     except OSError as error:
         raise StoreFailed(f"{journal} cannot be written: {error.strerror}") from error
+
+
+def _as_text(value: bytes) -> str:
+    return b64encode(value).decode()
 
 
 def _noted(journal: Path) -> Iterator[Rows]:
@@ -197,6 +202,7 @@ def _noted(journal: Path) -> Iterator[Rows]:
     for line in lines:
         try:
             row, instances = json.loads(line)
+            row["candidates"] = b64decode(row.get("candidates") or "") or None
         except ValueError:  # half of a line, which the next run went on from
             continue
         yield row, instances

@@ -2,18 +2,23 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from planimeter.bulk.schema import Row
 from planimeter.details import Details
-from planimeter.errors import PlanimeterError
-from planimeter.measurement import ClassCoverage, Interval, Measurement
+from planimeter.errors import PlanimeterError, StoreFailed
+from planimeter.measurement import ClassCoverage, Interval, Measurement, Rle
 from planimeter.measuring.candidates import exact_mask
 from planimeter.scale import METRES, Scale, clean
 
 
-def measurement_row(key: str, measurement: Measurement, details: Details, measured_at: int) -> Row:
+def measurement_row(
+    key: str, measurement: Measurement, candidates: bytes, details: Details, measured_at: int
+) -> Row:
     """Return the row of a picture; `measured_at` is in milliseconds since 1970.
 
-    Areas are in µm², so that rows can be compared, and None where it is not known how large a pixel is.
+    Areas are in µm², so that rows can be compared, and None where it is not known how large a pixel is. What a store
+    needs beside the other columns is in `document`, all of the measurement but its masks, and in `candidates`.
     """
     image, coverage, model = measurement.image, measurement.coverage, measurement.model
     used, scale = measurement.profile, measurement.image.scale
@@ -52,6 +57,8 @@ def measurement_row(key: str, measurement: Measurement, details: Details, measur
         **_said(details),
         "measured_at": measured_at,
         "ms": measurement.timing_ms.total,
+        "document": _without_masks(measurement).model_dump_json(by_alias=True),
+        "candidates": candidates,
     }
 
 
@@ -90,6 +97,29 @@ def instance_rows(key: str, measurement: Measurement) -> list[Row]:
             }
         )
     return rows
+
+
+def measurement_in(row: Row, instances: list[Row]) -> Measurement:
+    """Return the measurement of a row of its picture, and those of its instances; raises `StoreFailed`."""
+    try:
+        measurement = Measurement.model_validate_json(row["document"])
+        masks = {each["id"]: Rle(size=each["rle_size"], counts=each["rle_counts"]) for each in instances}
+        found = [entry.model_copy(update={"mask": masks.pop(entry.id)}) for entry in measurement.instances]
+    except (ValidationError, KeyError) as error:
+        raise StoreFailed(f"the row is damaged, or was written by a newer Planimeter: {error}") from error
+    same = (
+        row["sha256"] == measurement.image.sha256
+        and row["percent_masked"] == measurement.coverage.percent_masked
+        and row["pixels_masked"] == measurement.coverage.pixels_masked
+    )
+    if masks or not same:
+        raise StoreFailed("the row was changed: its figures, its document and its instances do not agree")
+    return measurement.model_copy(update={"instances": found})
+
+
+def _without_masks(measurement: Measurement) -> Measurement:
+    bare = [entry.model_copy(update={"mask": None}) for entry in measurement.instances]
+    return measurement.model_copy(update={"instances": bare})
 
 
 def _class(entry: ClassCoverage, scale: Scale | None) -> Row:

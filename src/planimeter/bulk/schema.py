@@ -82,6 +82,8 @@ MEASUREMENTS = _schema(
         ("error", pa.string()),
         ("measured_at", pa.timestamp("ms", tz="UTC")),
         ("ms", pa.float64()),
+        ("document", pa.string()),
+        ("candidates", pa.binary()),
     ],
 )
 INSTANCES = _schema(
@@ -110,8 +112,16 @@ def to_parquet(rows: list[Row], schema: pa.Schema) -> bytes:
 
 
 def read_columns(data: bytes, columns: list[str], name: str) -> list[Row]:
-    """Return some columns of a Parquet file as rows; `name` is what an error calls it."""
+    """Return some columns of a Parquet file as rows; `name` is what an error calls it.
+
+    A column that came with a later version than wrote the file is None in each row.
+    """
     try:
-        return list(pq.read_table(BytesIO(data), columns=columns).to_pylist())
+        file = pq.ParquetFile(BytesIO(data))
+        there = [column for column in columns if column == "key" or column in file.schema_arrow.names]
+        rows = file.read(columns=there).to_pylist()
     except (pa.ArrowException, OSError, KeyError) as error:
         raise StoreFailed(f"{name} is no table of measurements: {error}") from error
+    if rows and "key" in columns and "key" not in rows[0]:
+        raise StoreFailed(f"{name} is no table of measurements: it has no column key")
+    return [dict.fromkeys(columns) | row for row in rows]

@@ -20,6 +20,8 @@ MOST_REPLICAS = 64
 """In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
 AT_A_TIME = 2
 """Pictures in a replica: one in the network, and one before or after it."""
+AT_A_TIME_ON_GPU = 16
+"""There they meet in batches, see `planimeter.cluster.batches`."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
 RETRY_SECONDS = 5
@@ -124,20 +126,21 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
         for each in ("ray", "ray.serve"):
             logging.getLogger(each).setLevel(logging.ERROR)
         shares = share_out(ray, gpu=not how.infer_with_cpu)
+        at_a_time = AT_A_TIME_ON_GPU if shares.gpus else AT_A_TIME
         deployment = serve.deployment(Replica).options(
             name="measure",
             ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
-            max_ongoing_requests=AT_A_TIME,
+            max_ongoing_requests=at_a_time,
             max_queued_requests=waiting,
             autoscaling_config={
                 "min_replicas": 1,
                 "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
-                "target_ongoing_requests": 1,
+                "target_ongoing_requests": at_a_time / 2,
             },
             logging_config={"log_level": "ERROR"},
         )
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
-        handle = serve.run(deployment.bind(how, shares.cpus, AT_A_TIME), name=name, route_prefix=None)
+        handle = serve.run(deployment.bind(how, shares.cpus, at_a_time), name=name, route_prefix=None)
         try:
             yield Workers(cluster, handle)
         finally:

@@ -1,11 +1,13 @@
 """Packs that travel to where they are needed."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import Pack, read_pack
+from planimeter.runtimes import Runtime
 from planimeter.settings import Inference
 
 
@@ -14,13 +16,15 @@ def files_of(pack: Pack) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(pack.folder.iterdir()) if path.is_file()}
 
 
-def open_files(files: dict[str, bytes], how: Inference) -> Segmenter:
-    """Return the segmenter of a pack that came as its files.
+def open_files(
+    files: dict[str, bytes], how: Inference, around: Callable[[Runtime], Runtime] | None = None
+) -> Segmenter:
+    """Return the segmenter of a pack that came as its files; `around` is as `open_segmenter` takes it.
 
     It looks at one picture at a time: Ray starts as many processes as there is work for.
     """
     with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
-        return open_segmenter(_unpacked(files, Path(folder)), how.model_copy(update={"streams": 1}))
+        return open_segmenter(_unpacked(files, Path(folder)), how.model_copy(update={"streams": 1}), around)
 
 
 def _unpacked(files: dict[str, bytes], folder: Path) -> Pack:

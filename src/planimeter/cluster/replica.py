@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import ray
 from ray import serve
 
+from planimeter.cluster.batches import Batches
 from planimeter.cluster.packs import open_files
 from planimeter.errors import PlanimeterError
 from planimeter.measurement import Counting, Measurement, ModelInfo
@@ -42,6 +43,8 @@ class Replica:
         cores.use(cpus)
         self._how = how
         self._files: dict[str, Any] = {}
+        self._at_a_time = at_a_time
+        self._batches: Batches | None = None
         self._name = serve.get_replica_context().replica_tag
         self._threads = ThreadPoolExecutor(at_a_time, thread_name_prefix="measure")
 
@@ -71,7 +74,9 @@ class Replica:
     async def load(self, model: str) -> Segmenter:
         """Load a model; Ray calls this where it is not there yet."""
         content: dict[str, bytes] = await self._files[model]
-        return await self._in_thread(partial(open_files, content, self._how))
+        if self._batches is None:
+            self._batches = Batches(asyncio.get_running_loop(), self._at_a_time)
+        return await self._in_thread(partial(open_files, content, self._how, self._batches.around))
 
     def _measure(
         self, segmenter: Segmenter, picture: Picture, threshold: float, counting: Counting | None

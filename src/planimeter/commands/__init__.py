@@ -12,6 +12,7 @@ COMMANDS = {
     "measure": "Measure pictures, or all pictures in folders.",
     "watch": "Have the pictures that appear in a folder measured by a running service.",
     "export": "Write measurements of a service to a file for another program.",
+    "history": "Take tables of measurements that were made elsewhere into the history of a service.",
     "corrections": "Bring back what people corrected of measurements in another program.",
     "models": "List, show, import and export models.",
     "data": "Check labelled pictures.",

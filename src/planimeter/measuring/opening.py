@@ -1,11 +1,13 @@
 """From the name of a pack to a segmenter that is ready."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from planimeter.layouts import has_sentinel, reader
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import Architecture
 from planimeter.packs.pack import Pack, find_pack
+from planimeter.runtimes import Runtime
 from planimeter.runtimes.choice import open_runtime
 from planimeter.runtimes.thorough import ThoroughRuntime
 from planimeter.settings import Inference, Precision, RuntimeName
@@ -30,10 +32,13 @@ def load(
     return open_segmenter(find_pack(name, packs_folder), how)
 
 
-def open_segmenter(pack: Pack, how: Inference | None = None) -> Segmenter:
-    """Return the segmenter of a pack, its network loaded as `how` says."""
+def open_segmenter(
+    pack: Pack, how: Inference | None = None, around: Callable[[Runtime], Runtime] | None = None
+) -> Segmenter:
+    """Return the segmenter of a pack, its network loaded as `how` says; `around` returns what runs it instead."""
     how = how or Inference()
     network = open_runtime(pack, reader(pack.manifest), sentinel=has_sentinel(pack.manifest), how=how)
+    network = around(network) if around else network
     architecture = pack.manifest.architecture
     if how.thorough and isinstance(architecture, Architecture) and architecture.pixel_channels:
         network = ThoroughRuntime(network)

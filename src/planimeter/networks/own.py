@@ -231,9 +231,28 @@ class BoxSpaceNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Detect in one picture."""
-        sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
         seen = self.backbone.body(image)
+        return self._answer(image, seen[_LEVELS[0]], self.backbone.fpn(seen))
+
+    def each(self, images: Tensor) -> list[tuple[Tensor, ...]]:
+        """Detect in pictures [B, 3, H, W] and return the answer for each.
+
+        The backbone and its pyramid see all of them at once; the heads, whose work follows what is found, one by one.
+        """
+        seen = self.backbone.body(images)
         features = self.backbone.fpn(seen)
+        return [
+            self._answer(
+                images[index : index + 1],
+                seen[_LEVELS[0]][index : index + 1],
+                {level: grid[index : index + 1] for level, grid in features.items()},
+            )
+            for index in range(len(images))
+        ]
+
+    def _answer(self, image: Tensor, seen: Tensor, features: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Return the answer for one picture; `seen` is what the backbone sees at stride 4."""
+        sizes: list[tuple[int, int]] = [(image.shape[2], image.shape[3])]
         if self.architecture.proposals_by_area:
             proposals = [self._propose(image, features)]
         else:
@@ -247,7 +266,7 @@ class BoxSpaceNetwork(nn.Module):
         if self.pixel_branch is not None:
             answer.append(self.pixel_branch(features).softmax(dim=1))
         if self.architecture.texture:
-            answer.append(_texture(seen[_LEVELS[0]]))
+            answer.append(_texture(seen))
         return tuple(answer)
 
     def _propose(self, image: Tensor, features: dict[str, Tensor]) -> Tensor:

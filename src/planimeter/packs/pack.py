@@ -8,6 +8,7 @@ pictures it learnt from. Nothing in a pack is ever unpickled.
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from planimeter.errors import InvalidPack, UnknownModel
 from planimeter.packs.learnt import Learnt
-from planimeter.packs.manifest import NAME_PATTERN, Manifest, PackFile
+from planimeter.packs.manifest import NAME_PATTERN, PALETTE, Manifest, PackFile
 from planimeter.packs.trust import Trust
 from planimeter.reading import read_file, read_file_text
 
@@ -138,6 +139,14 @@ def find_packs(packs_folder: Path | None = None) -> dict[str, Pack]:
             else:
                 packs[pack.name] = pack
     return packs
+
+
+def colors_of(packs: Mapping[str, Pack], name: str, classes: int) -> tuple[str, ...]:
+    """Return one colour per class: those of the pack called `name`, or a palette where it is gone."""
+    pack = packs.get(name)
+    if pack is not None and len(pack.manifest.classes) >= classes:
+        return tuple(entry.color for entry in pack.manifest.classes)
+    return tuple(PALETTE[index % len(PALETTE)] for index in range(classes))
 
 
 def bundled_names() -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,11 +84,25 @@ class TorchRuntime:
 
     def run(self, image: NDArray[np.float32]) -> RawDetections:
         """Detect in one picture, float32 [1, 3, H, W]."""
+        return self._answers(self._network, image)[0]
+
+    def run_many(self, images: NDArray[np.float32]) -> list[RawDetections]:
+        """Detect in pictures of one size, float32 [B, 3, H, W], together where the network can."""
+        each = getattr(self._network, "each", None)
+        if each is None:
+            return [self.run(image[np.newaxis]) for image in images]
+        return self._answers(each, images)
+
+    def _answers(self, network: Callable[[Tensor], Any], images: NDArray[np.float32]) -> list[RawDetections]:
         # TF32 would round inputs to 10 bits on GPUs that have it: not the float32 that the answer names.
         # In float16 only convolutions and matrix products are: boxes, suppression and pooling stay in float32.
         half = torch.autocast("cuda", torch.float16) if self.precision == "f16" else nullcontext()
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False), half:
-            answer = self._network(torch.from_numpy(image).to(self.device))
+            answer = network(torch.from_numpy(images).to(self.device))
+        answers: list[tuple[Tensor, ...]] = answer if isinstance(answer, list) else [answer]
         # Only the labels are whole numbers, and they are made so again.
         names = getattr(self._network, "outputs", OUTPUTS)
-        return read_own(dict(zip(names, (tensor.float().cpu().numpy() for tensor in answer), strict=True)))
+        return [
+            read_own(dict(zip(names, (tensor.float().cpu().numpy() for tensor in each), strict=True)))
+            for each in answers
+        ]

@@ -8,7 +8,7 @@ from planimeter.errors import UnknownModel
 from planimeter.measuring.opening import open_segmenter
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.manifest import PALETTE
-from planimeter.packs.pack import MANIFEST, Pack, find_packs, read_pack
+from planimeter.packs.pack import MANIFEST, Pack, colors_of, find_packs, read_pack
 from planimeter.settings import Settings
 
 
@@ -121,7 +121,4 @@ class Models:
 
     def colors(self, name: str, classes: int) -> tuple[str, ...]:
         """Return one colour per class: the pack's, or a palette where the pack is gone."""
-        pack = self.packs().get(name)
-        if pack is not None and len(pack.manifest.classes) >= classes:
-            return tuple(entry.color for entry in pack.manifest.classes)
-        return tuple(PALETTE[index % len(PALETTE)] for index in range(classes))
+        return colors_of(self.packs(), name, classes)

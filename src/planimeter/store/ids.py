@@ -38,6 +38,14 @@ class Ids:
             return str(ULID.from_int(self._last)), _EPOCH + timedelta(milliseconds=now)
 
 
+def id_at(moment: datetime) -> str:
+    """Return a new id of the millisecond of a moment that is past, in no order with others of it."""
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= milliseconds <= _LAST_MILLISECOND:
+        raise ValueError(f"{moment} is no moment since 1970")
+    return str(ULID.from_int(milliseconds << _CHANCE_BITS | secrets.randbits(_CHANCE_BITS)))
+
+
 def is_id(text: str) -> bool:
     """Say whether `text` has the form of an id, in the one spelling that is stored."""
     return _PATTERN.fullmatch(text) is not None

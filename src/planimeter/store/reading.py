@@ -13,7 +13,7 @@ from planimeter.store.lines import Line, read_lines
 from planimeter.store.order import NEWEST, Order
 from planimeter.store.record import Record, Row, measurement_of, record_of
 from planimeter.store.records import Records
-from planimeter.store.requests import RequestKey
+from planimeter.store.requests import RequestKey, known
 from planimeter.store.sums import Statistics, statistics
 from planimeter.store.tables import MeasurementRow
 from planimeter.store.thresholds import saved_thresholds
@@ -149,6 +149,11 @@ class Reading:
         """Return the measurement that this request made; raises `KeyReused` where another had its key."""
         id_ = self._records.asked_before(request)
         return None if id_ is None else self.get(id_)
+
+    def known_requests(self, keys: Sequence[str]) -> set[str]:
+        """Return those of a few keys of requests that made a measurement which is here, and not in the trash."""
+        with self._database.reading() as connection:
+            return known(connection, keys)
 
     def kept(self, id_: str) -> tuple[float | None, str | None]:
         """Return the score threshold that a user keeps for a measurement, and what tells the region; None as measured.

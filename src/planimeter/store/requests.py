@@ -1,5 +1,6 @@
 """What tells a request that is sent again from a new one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -30,3 +31,9 @@ def measured_for(connection: sa.Connection, request: RequestKey) -> str | None:
             "own, and the same one only when it is sent again"
         )
     return str(row[1])
+
+
+def known(connection: sa.Connection, keys: Sequence[str]) -> set[str]:
+    """Return those keys by which something was measured that is here still."""
+    query = sa.select(RequestKeyRow.key).where(RequestKeyRow.key.in_(keys))
+    return {*connection.scalars(query)}

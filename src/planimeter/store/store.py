@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from planimeter.corrections import Corrected
@@ -16,7 +17,7 @@ from planimeter.store.details import DetailsOfMeasurements
 from planimeter.store.files import FileKind, file_names
 from planimeter.store.filters import Filter
 from planimeter.store.folders import Folders
-from planimeter.store.ids import Ids, is_id
+from planimeter.store.ids import Ids, id_at, is_id
 from planimeter.store.inspection import refuse_orphans
 from planimeter.store.jobs import Jobs
 from planimeter.store.keys import Keys
@@ -142,15 +143,19 @@ class Store(Reading):
         request: RequestKey | None = None,
         by: str | None = None,
         details: Details = NOTHING_SAID,
+        measured_at: datetime | None = None,
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
         `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
         which pictures were sent together, `request` what a client tells a repeated request by, `by` who measured, and
-        `details` what is said of the picture.
+        `details` what is said of the picture. `measured_at` is when it was measured, where that was elsewhere: it
+        takes its place in the history then.
         """
         # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
-        id_, created_at = self._ids.next_and_moment()
+        id_, created_at = (
+            self._ids.next_and_moment() if measured_at is None else (id_at(measured_at), measured_at)
+        )
         names = file_names(measurement.image.filename, measurement.image.format, id_)
         notes = self._unfinished.notes(id_, names)
         self._unfinished.begin(notes)

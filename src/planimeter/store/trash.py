@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from planimeter.errors import CountDiffers
 from planimeter.store.audit import append
 from planimeter.store.database import Database
 from planimeter.store.files import FileNames
-from planimeter.store.ids import Ids
+from planimeter.store.ids import Ids, first_id_at
 from planimeter.store.record import not_in_trash
 from planimeter.store.removal import Removal
 from planimeter.store.trashed import (
@@ -72,6 +72,18 @@ class Trash:
         self._database = database
         self._removal = removal
         self._deletions = Ids()
+
+    def holds(self, moment: datetime, picture: str, model: str) -> bool:
+        """Return whether a measurement of that moment is in the trash; `picture` and `model` are SHA-256."""
+        own = TRASHED.c
+        query = sa.select(own.id).where(
+            own.id >= first_id_at(moment),
+            own.id < first_id_at(moment + timedelta(milliseconds=1)),
+            own.sha256 == picture,
+            own.model_sha256 == model,
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(query.limit(1)) is not None
 
     def new_deletion(self) -> str:
         """Return what a deletion is known by, however many measurements it is of."""

@@ -1,0 +1,240 @@
+"""One process beside a Ray cluster of two workers on this machine: the same pictures, in turns, in one run.
+
+    make bench-ray
+
+Both services run from the beginning to the end, and are asked in turns, so that whatever else the machine does meets
+both. What Ray takes while nobody asks it anything is measured too: it is in the figures of the one process.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+from children import Server, environment, free_port, running, serving, stop_with_us
+from load import NUCLEI, STEEL, Target, post_for, warm_up
+from pictures import nuclei_picture, steel_picture
+
+RAY = Path(sys.executable).with_name("ray")
+TRIES = 3
+TICKS = os.sysconf("SC_CLK_TCK")
+ANSWERED_ALIKE = 6
+"""Pictures whose answers are compared."""
+NEVER_THE_SAME = {"id", "created_at", "timing_ms", "url"}
+PART = {
+    "ServeReplica": "replicas",
+    "ServeController": "Serve's controller",
+    "raylet": "raylets",
+    "gcs_server": "GCS",
+}
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="Turns of each.")
+@click.option("--seconds", default=5.0, show_default=True, help="Of a turn.")
+@click.option("--clients", default=8, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Nodes of the cluster, each with one CPU.")
+@click.option("--model", type=click.Choice(["steel", "nuclei"]), multiple=True, default=["steel", "nuclei"])
+def main(rounds: int, seconds: float, clients: int, workers: int, model: tuple[str, ...]) -> None:
+    """Print medians of pictures a second, and where the processors' time went, as JSON."""
+    stop_with_us()
+    pictures = {"steel": (STEEL, steel_picture()), "nuclei": (NUCLEI, nuclei_picture(640, 480))}
+    found = {}
+    with cluster(workers) as told, serving(["--infer-with-cpu"]) as one, served_by(told) as many:
+        for name in model:
+            title, picture = pictures[name]
+            found[title] = compare(name, picture, one, many, rounds=rounds, seconds=seconds, clients=clients)
+            click.echo(json.dumps({title: found[title]}, indent=2))
+    worst = min(each["ratio"] for each in found.values())
+    click.echo(f"workers reach {worst:.3f} of one process, at the least; answers are the same")
+
+
+@contextmanager
+def cluster(nodes: int) -> Iterator[dict[str, str]]:
+    """Start a cluster of so many nodes with one CPU each; yield what its members are told."""
+    port = free_port()
+    told = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ADDRESS": f"127.0.0.1:{port}",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        try:
+            for number in range(nodes):
+                where = ["--address", told["RAY_ADDRESS"]]
+                if not number:
+                    where = ["--head", "--port", str(port), "--include-dashboard=false", "--temp-dir", folder]
+                command = [
+                    str(RAY),
+                    "start",
+                    "--block",
+                    "--num-cpus=1",
+                    "--node-ip-address=127.0.0.1",
+                    "--object-store-memory=200000000",
+                    "--disable-usage-stats",
+                ]
+                own = {name: value for name, value in told.items() if name != "RAY_ADDRESS"}
+                started.append(
+                    subprocess.Popen(
+                        [*command, *where],
+                        env=environment(**own),
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+                time.sleep(8)
+                if started[-1].poll() is not None:
+                    raise click.ClickException(f"node {number + 1} of the cluster did not start")
+            yield told
+        finally:
+            for node in reversed(started):
+                node.terminate()
+            for node in started:
+                node.wait()
+
+
+@contextmanager
+def served_by(told: dict[str, str]) -> Iterator[Server]:
+    """Run a service whose pictures that cluster measures; a machine with much to do may need a second try."""
+    with ExitStack() as held:
+        for left in reversed(range(TRIES)):
+            port = free_port()
+            command = [sys.executable, "-m", "planimeter", "serve", "--port", str(port), "--infer-with-cpu"]
+            try:
+                server = held.enter_context(
+                    running([*command, "--workers", "ray"], port, ready="/readyz", told=told)
+                )
+            except click.ClickException:
+                if not left:
+                    raise
+            else:
+                yield server
+                return
+
+
+def compare(
+    model: str, picture: bytes, one: Server, many: Server, *, rounds: int, seconds: float, clients: int
+) -> dict[str, Any]:
+    """Ask both in turns, and return the figures; raises `ClickException` where they answer differently."""
+    path = f"/api/v1/measurements?model={model}"
+    for server in (one, many):
+        warm_up(server, picture, path)
+    grow(many, path, picture, clients)
+    compare_answers(path, picture, one, many)
+    rates: dict[str, list[float]] = defaultdict(list)
+    times: dict[str, list[float]] = defaultdict(list)
+    spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    asked: Counter[str] = Counter()
+    idle_before, began = seconds_by_part(many), time.monotonic()
+    time.sleep(3)
+    idle = _since(idle_before, seconds_by_part(many))
+    idle_share = sum(idle.values()) / (time.monotonic() - began)
+    for turn in range(rounds):
+        both = [("one process", one), ("workers", many)]
+        for name, server in both if turn % 2 else both[::-1]:  # neither is always the second
+            before = seconds_by_part(many, one)
+            run = post_for(Target(server.port, path), picture, clients, seconds)
+            after = _since(before, seconds_by_part(many, one))
+            rates[name].append(run.pictures_a_second)
+            times[name].append(median(run.post_ms))
+            for part, used in after.items():
+                spent[name][part] += used
+            asked[name] += len(run.posts) + clients  # the first of each client is not in its posts
+    figures = {
+        name: {
+            "pictures_a_second": round(median(rates[name]), 2),
+            "lowest_and_highest": [round(min(rates[name]), 2), round(max(rates[name]), 2)],
+            "post_ms": round(median(times[name]), 1),
+            "processor_ms_a_picture": {
+                part: round(1000 * used / asked[name], 2)
+                for part, used in sorted(spent[name].items())
+                if used
+            },
+        }
+        for name in rates
+    }
+    return figures | {
+        "ratio": round(median(rates["workers"]) / (median(rates["one process"]) or float("nan")), 3),
+        "cores_that_ray_takes_when_idle": round(idle_share, 3),
+    }
+
+
+def grow(server: Server, path: str, picture: bytes, clients: int) -> None:
+    """Ask until Ray has started all the replicas that it will."""
+    for _ in range(8):
+        post_for(Target(server.port, path), picture, clients, 2.0)
+
+
+def compare_answers(path: str, picture: bytes, one: Server, many: Server) -> None:
+    """Raise `ClickException` where two answers, drawn pictures or masks differ."""
+    for number in range(ANSWERED_ALIKE):
+        query = f"{path}&score_threshold={0.3 + 0.1 * number:.1f}"
+        if answers(one, query, picture) != answers(many, query, picture):
+            raise click.ClickException(f"answers differ: {query}")
+
+
+def answers(server: Server, path: str, picture: bytes) -> Any:
+    """Return what a service answers, with the drawn picture and the mask."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+    try:
+        connection.request("POST", path, picture, {"Content-Type": "image/png"})
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+        files = []
+        for name in ("overlay", "mask"):
+            connection.request("GET", f"/api/v1/measurements/{found['id']}/{name}")
+            files.append(connection.getresponse().read())
+        return json.loads(json.dumps(_without(found)).replace(found["id"], "")), files
+    finally:
+        connection.close()
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(each) for name, each in value.items() if name not in NEVER_THE_SAME}
+    return [_without(each) for each in value] if isinstance(value, list) else value
+
+
+def _since(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    return {part: max(0.0, used - before.get(part, 0.0)) for part, used in after.items()}
+
+
+def seconds_by_part(workers: Server, one: Server | None = None) -> dict[str, float]:
+    """Return the processor seconds that Ray's processes and the services took until now, by what they are."""
+    names = {workers.process.pid: "service of the workers"}
+    if one is not None:
+        names[one.process.pid] = "one process"
+    found: dict[str, float] = defaultdict(float)
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            told = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        part = names.get(int(folder.name))
+        if part is None and ("ray::" in told or "/ray/" in told):
+            part = next((words for mark, words in PART.items() if mark in told), "the rest of Ray")
+        if part is None and int(stat[1]) in names:  # the decoders of a service
+            part = names[int(stat[1])]
+        if part is not None:
+            found[part] += (int(stat[11]) + int(stat[12])) / TICKS
+    return found
+
+
+if __name__ == "__main__":
+    main()
