@@ -4,6 +4,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 from planimeter.packs.manifest import Preprocessing
 from planimeter.pictures.preprocessing import choose_tiles, network_size, normalise, preprocess
@@ -70,18 +73,40 @@ def test_channels_can_be_swapped_with_their_means() -> None:
     assert preprocess(red, swapped)[0][0, :, 0, 0].tolist() == [-1, -2, 197]
 
 
-@pytest.mark.parametrize("channels", ["rgb", "bgr"])
-def test_a_table_of_values_gives_what_the_arithmetic_gives(channels: Literal["rgb", "bgr"]) -> None:
+@settings(deadline=None)
+@given(
+    sides=st.tuples(*[st.integers(8, 90)] * 4),
+    grey=st.booleans(),
+    odd=st.booleans(),
+    channels=st.sampled_from(("rgb", "bgr")),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_an_input_is_to_the_bit_what_scaling_and_normalising_all_channels_at_once_gives(
+    sides: tuple[int, ...],
+    grey: bool,
+    odd: bool,
+    channels: Literal["rgb", "bgr"],
+    seed: int,
+) -> None:
+    rows, columns, *size = sides
     how = Preprocessing(
         fit="stretch",
-        size=(40, 60),
+        size=(32 + size[0], 32 + size[1]),
         channels=channels,
         mean=(123.675, 116.28, 103.53),
         std=(58.395, 57.12, 57.375),
     )
-    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    chance = np.random.default_rng(seed)
+    picture = chance.integers(0, 256, (rows, columns, 3), np.uint8)
+    if grey:
+        picture[:] = picture[..., :1]
+    if odd:  # one pixel of one channel is what makes it a picture in colours
+        picture[chance.integers(rows), chance.integers(columns), chance.integers(3)] ^= 1
     image, _ = preprocess(picture, how)
-    assert np.array_equal(image[0], normalise(picture, how).transpose(2, 0, 1))
+    scaled = np.asarray(
+        Image.fromarray(picture).resize((32 + size[1], 32 + size[0]), Image.Resampling.BILINEAR)
+    )
+    assert np.array_equal(image[0], normalise(scaled, how).transpose(2, 0, 1))
 
 
 def test_without_antialiasing_four_pixels_are_read_as_opencv_does() -> None:

@@ -131,11 +131,14 @@ def preprocess(
 
 
 def _fill(room: NDArray[np.float32], pixels: NDArray[Any], preprocessing: Preprocessing) -> None:
-    """Write RGB `pixels`, uint8 [H, W, 3], to `room` [3, H, W] as `normalise` says, by a table of all values."""
-    values = normalise(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1), preprocessing)
+    """Write RGB `pixels`, uint8 [H, W, 3], to `room` [3, H, W] as `normalise` says, channel by channel."""
     order = (2, 1, 0) if preprocessing.channels == "bgr" else (0, 1, 2)
+    mean, std = (np.asarray(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
     for channel, source in enumerate(order):
-        room[channel] = np.take(values[:, channel], pixels[..., source])
+        plane = room[channel]
+        plane[:] = pixels[..., source]
+        plane -= mean[channel]
+        plane /= std[channel]
 
 
 def normalise(
@@ -155,10 +158,24 @@ def _resize(
         return pixels
     if preprocessing.antialias:
         # Pillow's bilinear filter widens when it shrinks, so large pictures do not alias.
-        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+        if is_grey(pixels):  # as most microscopes and cameras of lines see: one channel says all
+            plane = np.ascontiguousarray(pixels[..., 0])
+            return np.broadcast_to(_resize_pillow(plane, height, width)[..., None], (height, width, 3))
+        return _resize_pillow(pixels, height, width)
     # A letterbox is OpenCV's, which computes with whole numbers; the others interpolate floating-point tensors.
     boxed = preprocessing.fit in {"letterbox", "rectangle"}
     return (_resize_opencv if boxed else _interpolate)(pixels, height, width)
+
+
+def _resize_pillow(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def is_grey(pixels: NDArray[np.uint8]) -> bool:
+    """Return whether the three channels of RGB `pixels` [H, W, 3] are the same."""
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    step = max(1, len(pixels) // 8)  # a picture in colours is told by a few rows
+    return all(np.array_equal(red[::every], other[::every]) for every in (step, 1) for other in (green, blue))
 
 
 def _interpolate(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:

@@ -1,7 +1,9 @@
 """How the C library keeps memory that was freed: by itself it keeps much, in an arena for every few threads.
 
 A service with some sixty threads was seen to hold on to gigabytes that nothing used any more, and a network's
-intermediate values to take a fifth more.
+intermediate values to take a fifth more. But what is given back at once costs a page fault each 4 KiB when it is taken
+again, and a picture takes the same few buffers as the one before it: 900 faults and 4 ms of processor time a picture of
+200 x 200 px, so that some megabytes are kept.
 """
 
 import ctypes
@@ -9,14 +11,18 @@ import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Parameters of glibc's mallopt."""
+_LARGE_BYTES = 2**20
+"""Buffers from this size on are given back as soon as they are freed."""
+_KEPT_BYTES = 2**23
+"""What each arena keeps of smaller ones."""
 
 
 def keep_little_freed_memory() -> None:
-    """Give freed memory back to the system soon; does nothing where the C library is not glibc."""
+    """Give freed memory back to the system, but for a little; does nothing where the C library is not glibc."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 2)
-        mallopt(_MMAP_THRESHOLD, 2**18)
-        mallopt(_TRIM_THRESHOLD, 2**20)
+        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)

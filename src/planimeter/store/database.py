@@ -19,6 +19,8 @@ _CHECKED_WHOLE = 32 * 2**20
 """Bytes up to which a probe checks the whole database."""
 _DAMAGE = ("malformed", "not a database", "disk image")
 """What SQLite says of a damaged file."""
+_WAITS = "waits"
+"""Under which a connection remembers for how many milliseconds it waits for other writers."""
 _CHECK_SECONDS = 0.5
 """How long the check of a probe does."""
 
@@ -90,8 +92,12 @@ class Database:
 
     @staticmethod
     def _wait_at_most(connection: sa.Connection, seconds: float) -> None:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, round(1000 * seconds))}")
+        milliseconds = max(1, round(1000 * seconds))
+        if connection.info.get(_WAITS) == milliseconds:  # as it nearly always does
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
         connection.rollback()
+        connection.info[_WAITS] = milliseconds
 
     def _busy(self, patience: float) -> str:
         return f"The database {self._name} is busy: others wrote to it for {patience:g} s. Try again."

@@ -173,9 +173,13 @@ class Folder:
 
     def note_down(self, texts: Mapping[tuple[str, str, str], str]) -> None:
         """Write notes, by store, id and piece of work; there is one for each id."""
-        self.incoming.mkdir(exist_ok=True)  # a person may have tidied it away
         for (_, id_, _), text in texts.items():
-            (self.incoming / f"{id_}.json").write_text(text, encoding="utf-8")
+            path, note = self.incoming / f"{id_}.json", text.encode()
+            try:
+                path.write_bytes(note)
+            except FileNotFoundError:  # a person may have tidied the folder away
+                self.incoming.mkdir(exist_ok=True)
+                path.write_bytes(note)
 
     def forget(self, store: str, id_: str, work: str) -> None:  # noqa: ARG002  one note for each id
         """Remove a note."""
