@@ -3,9 +3,13 @@
 import csv
 import json
 import re
+import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from io import BytesIO, StringIO
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,11 +24,13 @@ from werkzeug.test import TestResponse
 from fakes import blocks, encoded
 from planimeter.labels import Report, open_labels
 from planimeter.labels.shapes import unite
-from planimeter.masks.rle import rle_decode, rle_encode
+from planimeter.masks.rle import rle_decode, rle_encode, rle_window, window_pixels
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import Rle
 from planimeter.measuring import shape_masks
 from planimeter.service.api import corrections
+from planimeter.service.deadline import Deadline
+from planimeter.service.memory import Memory
 
 MEASUREMENTS = "/api/v1/measurements"
 HEIGHT, WIDTH = 64, 96
@@ -724,3 +730,98 @@ def test_the_history_shows_and_finds_what_was_reviewed(client: FlaskClient) -> N
     reviewed = client.get("/measurements?view=table&reviewed=true").text
     assert ("first.png" in reviewed, "second.png" in reviewed) == (True, False)
     assert '<option value="true" selected>' in reviewed
+
+
+def test_correcting_reserves_the_memory_that_it_takes(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks of long run lengths, of which all is window, are what takes most."""
+    side = 600
+    picture = encoded(blocks(red=RED, width=side, height=side))
+    stripes = np.zeros((side, side), bool)
+    stripes[::2] = True
+    held: list[int] = []
+    reserved = Memory.reserved
+
+    def spy(memory: Memory, wanted: int, deadline: Deadline) -> AbstractContextManager[None]:
+        held.append(wanted)
+        return reserved(memory, wanted, deadline)
+
+    for query in ({}, {"region": '{"include": [[[1, 1], [599, 1], [599, 599], [1, 599]]]}'}):
+        answer = client.post(MEASUREMENTS, data=picture, content_type="image/png", query_string=query)
+        id_ = body(answer)["id"]
+        add = [{"class": "red", "mask": rle(stripes)}] * 12 + [
+            {"class": "red", "polygon": [[[0, 0], [side, 0], [side, side]]]}
+        ]
+        with monkeypatch.context() as patch:
+            patch.setattr(Memory, "reserved", spy)
+            held.clear()
+            tracemalloc.start()
+            sent = send(client, id_, add=add, replace=[{"id": 1, "mask": rle(stripes), "outside_of": [1]}])
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert sent.status_code == 201
+        body_room, *counting = held
+        assert peak < body_room + max(counting), (peak, held)
+        assert max(counting) < 3 * peak, "and not many times as much"
+
+
+def test_what_takes_more_memory_than_there_is_is_refused(client: FlaskClient) -> None:
+    id_ = post(client)["id"]
+    parts = client.application.extensions["planimeter"]
+    before, parts.memory = parts.memory, Memory(50_000)
+    try:
+        answer = send(client, id_, add=[{"class": "red", "mask": rle(box(0, 0, WIDTH, HEIGHT))}] * 9)
+    finally:
+        parts.memory = before
+    assert (answer.status_code, "start the service with more --memory" in answer.text) == (409, True)
+    assert read(client, id_)["corrected"] is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=strategies.data())
+def test_the_window_of_a_mask_is_known_without_it(data: strategies.DataObject) -> None:
+    mask = rle_encode(WindowMask(0, 0, data.draw(shapes())), HEIGHT, WIDTH)
+    assert window_pixels(mask) == rle_window(mask).pixels.size
+
+
+def test_of_two_people_at_the_same_moment_one_is_told(client: FlaskClient) -> None:
+    """Each after what it has seen: one correction is made, and the other refused without a trace."""
+    id_ = post(client)["id"]
+    app, begin = client.application, Barrier(4)
+
+    def reject(number: int) -> tuple[int, Any]:
+        begin.wait()
+        answer = send(app.test_client(), id_, 0, reject=[number % 2 + 1], reason=str(number))
+        return answer.status_code, body(answer)
+
+    with ThreadPoolExecutor(4) as people:
+        answers = [*people.map(reject, range(4))]
+    assert sorted(status for status, _ in answers) == [201, 409, 409, 409]
+    for status, answer in answers:
+        assert status == 201 or answer["error"]["code"] == "corrected_meanwhile"
+    listed = body(client.get(f"{MEASUREMENTS}/{id_}/corrections"))
+    (won,) = (number for number, (status, _) in enumerate(answers) if status == 201)
+    assert [entry["reason"] for entry in listed["corrections"]] == [str(won)]
+    assert [entry["id"] for entry in listed["rejected"]] == [won % 2 + 1]
+
+
+def test_the_report_shows_corrected_figures_beside_measured_ones(client: FlaskClient) -> None:
+    """On a sheet with the picture of both, and in the list; each says which it is."""
+    first, second = post(client, filename="first.png")["id"], post(client, filename="second.png")["id"]
+    correct(client, first, reject=[2], complete=True)
+    answer = client.get(f"/report?ids={first}")
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)).replace("&thinsp;", "")
+    # 32 x 32 and 24 x 32 pixels that share 8 x 24, of 96 x 64; then the first alone.
+    assert re.search(r"26\.0\d* ?% masked, as measured", page)
+    assert re.search(r"16\.67\d* ?% masked, corrected and reviewed", page)
+    assert re.search(r".9\.3[78] points", page)
+    assert "Pixels masked, corrected 1,024 of 6,144" in page
+    pictures = re.findall(r'class="sheet-picture" src="([^"]+)"', answer.text)
+    drawn = [client.get(urljoin("/report", url.replace("&amp;", "&"))).data for url in pictures]
+    assert drawn[1] == client.get(f"{MEASUREMENTS}/{first}/overlay?format=jpeg&figures=corrected").data
+    assert drawn[0] == client.get(f"{MEASUREMENTS}/{first}/overlay?format=jpeg").data != drawn[1]
+    plain = client.get(f"/report?ids={second}").text
+    assert ("corrected" in plain, plain.count('class="sheet-picture"')) == (False, 1)
+    listed = client.get("/report?repeats=true").text
+    assert re.findall(r"data-row-corrected>([^&]*)", listed) == ["corrected and reviewed: 16.67"]

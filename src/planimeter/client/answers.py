@@ -681,6 +681,8 @@ class Loss(Answer):
 class LotAnswer(Answer):
     """A lot, summed up; models are never mixed."""
 
+    figures: Literal["measured", "corrected"]
+    """As measured, or, of what was corrected, as corrected."""
     name: str
     measurements: int
     """All of them, whichever model measured."""
@@ -1403,6 +1405,10 @@ class Spread(Answer):
 class StatisticsAnswer(Answer):
     """Many measurements, summed up."""
 
+    figures: Literal["measured", "corrected"]
+    """Which figures these are of: as measured, or as corrected."""
+    corrected: int
+    """How many of them are counted as corrected; the others are as measured."""
     count: int
     percent_masked: "Spread | None"
     """Of the pictures' percentages; null where there are none."""
@@ -1544,6 +1550,8 @@ class TrashedAnswer(Answer):
 class TrendAnswer(Answer):
     """The percent masked over time."""
 
+    figures: Literal["measured", "corrected"]
+    """As measured, or, of what was corrected, as corrected."""
     count: int
     percent_masked: "Spread | None"
     """Over all of them; null where there are none."""

@@ -102,16 +102,6 @@ class LotListOptions(TypedDict, total=False):
     """Only those whose name contains this."""
 
 
-class LotOptions(TypedDict, total=False):
-    """Options of summing up a lot."""
-
-    limit_percent: float | None
-    """A picture passes with at most so many percent masked."""
-    within: float | None
-    """Percentage points to either side of the mean that the 95 % confidence interval is to reach at most:
-    how many more pictures that needs is told. Without it, a tenth of the mean."""
-
-
 class NamedPictures(TypedDict, total=False):
     """How pictures are called."""
 
@@ -191,6 +181,16 @@ class DifferenceOptions(TypedDict, total=False):
     """PNG is exact, JPEG small."""
 
 
+class LotOptions(GivenFigures, total=False):
+    """Options of summing up a lot."""
+
+    limit_percent: float | None
+    """A picture passes with at most so many percent masked."""
+    within: float | None
+    """Percentage points to either side of the mean that the 95 % confidence interval is to reach at most:
+    how many more pictures that needs is told. Without it, a tenth of the mean."""
+
+
 class OrderOptions(FilterOptions, total=False):
     """Which measurements, in which order."""
 
@@ -210,20 +210,6 @@ class OrderOptions(FilterOptions, total=False):
         | None
     )
     """What to sort by; with a minus it falls. What is equal there goes by time."""
-
-
-class StatisticsOptions(FilterOptions, total=False):
-    """Options of the statistics."""
-
-    limit_percent: float | None
-    """A picture passes with at most so many percent masked; the others are counted as above."""
-
-
-class TrendOptions(FilterOptions, total=False):
-    """Options of the trend."""
-
-    buckets: int | None
-    """The most stretches of time to sum up in."""
 
 
 class ArchiveOptions(FilterOptions, GivenFigures, total=False):
@@ -282,12 +268,26 @@ class RegionOptions(TypedDict, total=False):
     """What counted of a stored picture before is not kept: all of it counts, but for what is asked here."""
 
 
+class StatisticsOptions(FilterOptions, GivenFigures, total=False):
+    """Options of the statistics."""
+
+    limit_percent: float | None
+    """A picture passes with at most so many percent masked; the others are counted as above."""
+
+
 class TableOptions(OrderOptions, total=False):
     """Options of the table of measurements."""
 
     csv_style: Literal["plain", "excel", "excel_semicolon"] | None
     """Plain is UTF-8 for programs; excel has the byte order mark without which Excel garbles umlauts;
     excel_semicolon has semicolons and decimal commas too, which Excel wants where numbers are written 0,5."""
+
+
+class TrendOptions(FilterOptions, GivenFigures, total=False):
+    """Options of the trend."""
+
+    buckets: int | None
+    """The most stretches of time to sum up in."""
 
 
 class InstancesOptions(FiguresOptions, total=False):

@@ -133,6 +133,22 @@ def rle_window(rle: Rle) -> WindowMask:
     return WindowMask(x, y, pixels)
 
 
+def window_pixels(rle: Rle) -> int:
+    """Return how many pixels the window of `rle_window` has, without making it; the mask is one that it takes."""
+    height = rle.size[0]
+    edges = np.cumsum(_counts(rle.counts))
+    starts, ends = edges[:-1:2], edges[1::2]
+    filled = starts[: len(ends)] < ends
+    starts, ends = starts[: len(ends)][filled], ends[filled]
+    if not len(starts):
+        return 0
+    first, last = starts // height, (ends - 1) // height
+    columns = int(last[-1] - first[0]) + 1
+    if (first != last).any():  # a run that enters another column reaches from the bottom to the top
+        return columns * height
+    return columns * int((ends - last * height).max() - (starts - first * height).min())
+
+
 def _counts(text: str) -> NDArray[np.int64]:
     """Return the run lengths in COCO's compressed string (`rleFrString` in pycocotools' maskApi.c).
 

@@ -1,8 +1,11 @@
 """Correcting a stored measurement: what a person says of it, beside what was measured."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from planimeter.corrections import Corrected, Correction, Object
+from planimeter.errors import ContradictoryOptions
 from planimeter.measurement import Measurement
 from planimeter.measuring.candidates import Candidates
 from planimeter.measuring.correcting import (
@@ -13,11 +16,13 @@ from planimeter.measuring.correcting import (
     counted_before,
     first_objects,
 )
+from planimeter.measuring.correcting_room import applying_room, counting_room
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.of_class import within_class
 from planimeter.service.caller import caller
 from planimeter.service.changing import one_at_a_time
 from planimeter.service.context import context
+from planimeter.service.deadline import Deadline
 from planimeter.service.measuring import whole_candidates
 from planimeter.store import Record
 from planimeter.store.corrections import refuse_other
@@ -40,11 +45,17 @@ def correct(id_: str, correction: Correction) -> Record:
         if before is None:
             before = _first(measurement, candidates)
         classes = [entry.class_name for entry in measurement.coverage.by_class]
-        counted = counted_before(measurement, before, candidates)
-        objects, changes = apply(before, correction.changes, classes, counted)
+        pixels, counting = candidates.counted.pixels, measurement.options.counting
+        room = applying_room(before, correction.changes, pixels)
+        if counting is not None and counting.of is not None:
+            room += counting_room(before, counting, pixels)
+        with _reserved(room):
+            counted = counted_before(measurement, before, candidates)
+            objects, changes = apply(before, correction.changes, classes, counted)
         made = Made(correction.after + 1, _now(), caller(), correction.complete)
-        figures = corrected(measurement, objects, candidates, made)
-        store.corrections.add(record, changes, figures, objects, reason=correction.reason)
+        with _reserved(counting_room(objects, counting, pixels)):
+            figures = corrected(measurement, objects, candidates, made)
+            store.corrections.add(record, changes, figures, objects, reason=correction.reason)
         return store.get(id_)
 
 
@@ -58,7 +69,22 @@ def counted_anew(record: Record, measurement: Measurement) -> Corrected | None:
         return None
     objects = context().store.corrections.objects(record.id) or []
     made = Made(figures.number, figures.at, figures.by, reviewed=False)
-    return corrected(measurement, objects, _candidates(record, measurement), made)
+    candidates = _candidates(record, measurement)
+    with _reserved(counting_room(objects, measurement.options.counting, candidates.counted.pixels)):
+        return corrected(measurement, objects, candidates, made)
+
+
+@contextmanager
+def _reserved(room: int) -> Iterator[None]:
+    """Hold so many bytes of what pictures may take; raises ContradictoryOptions where there will never be as many."""
+    memory, deadline = context().memory, Deadline(context().settings.deadline)
+    if room > memory.size:
+        raise ContradictoryOptions(
+            f"to count the masks of all instances takes {room / 2**20:,.0f} MiB of memory, and the limit is "
+            f"{memory.size / 2**20:,.0f}; correct fewer or smaller ones, or start the service with more --memory"
+        )
+    with memory.reserved(room, deadline):
+        yield
 
 
 def _candidates(record: Record, measurement: Measurement) -> Candidates:

@@ -20,6 +20,8 @@ SHOWN_SECONDS = 20.0
 _BODY_COPIES = 2
 _JSON_COPIES = 6
 """How often a body is in memory while the picture is taken out of it."""
+_A_VALUE = 256
+"""Bytes of one value of JSON while it is read, at most: an object of a few of them takes a thousand."""
 
 
 @contextmanager
@@ -44,10 +46,12 @@ def admitted() -> Iterator[Place]:
 
 
 @contextmanager
-def body_in_memory() -> Iterator[None]:
-    """Keep room for the body of the request under way while options are taken out of it."""
+def body_in_memory(most_values: int = 0) -> Iterator[None]:
+    """Keep room for the body of the request under way while options, or so many values, are taken out of it."""
     parts = context()
-    room = min(_body_bytes(parts), parts.uploads.size)
+    body = _body_bytes(parts)
+    # A value has a mark beside it.
+    room = min(body + _A_VALUE * min(most_values, body // _BODY_COPIES), parts.uploads.size)
     with parts.uploads.reserved(room, Deadline(parts.settings.deadline)):
         yield
 

@@ -60,6 +60,13 @@ def _notes(found: ModelInLot) -> Iterator[tuple[str, str]]:
             "several_thresholds",
             f"The pictures count at different score thresholds ({listed}), so their percentages are not quite alike.",
         )
+    summed = found.statistics
+    if summed.figures == "corrected" and summed.corrected < fields.n:
+        yield (
+            "figures_mixed",
+            f"{summed.corrected:,} of {fields.n:,} pictures are counted as corrected, the others as measured: what the "
+            "model is wrong by on average is still in these.",
+        )
     if found.repeated:
         one = found.repeated == 1
         yield (

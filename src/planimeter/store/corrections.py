@@ -54,7 +54,7 @@ class Corrections:
             return connection.scalar(query) or 0
 
     def page(self, id_: str, *, after: int, limit: int, most_characters: int) -> Sequence[int]:
-        """Return the numbers of the corrections after one, the lowest first: one, and more while they are not too long."""
+        """Return the numbers of the corrections after one, rising: one, and more while they are not too long."""
         row = CorrectionRow
         query = sa.select(row.number, sa.func.length(row.document))
         query = query.where(row.measurement_id == id_, row.number > after).order_by(row.number).limit(limit)
@@ -68,7 +68,7 @@ class Corrections:
         ]
 
     def list(self, id_: str, numbers: Sequence[int]) -> Iterator[StoredCorrection]:
-        """Yield corrections of a measurement, one after the other, as each may be large; without those that are gone."""
+        """Yield corrections of a measurement, one after the other: each may be large. Those gone are left out."""
         for number in numbers:
             query = sa.select(CorrectionRow.document).where(
                 CorrectionRow.measurement_id == id_, CorrectionRow.number == number

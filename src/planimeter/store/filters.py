@@ -28,6 +28,8 @@ class Filter:
     verdict: Verdict | None = None
     reviewed: bool | None = None
     """Whether a person said that all of it is right."""
+    corrected: bool | None = None
+    """Whether it has corrections."""
     model: str | None = None
     model_sha256: str | None = None
     """Not by name alone, but the same to the byte."""
@@ -115,6 +117,9 @@ def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         MeasurementRow.id.in_(sa.select(TagRow.measurement_id).where(TagRow.tag == tag))
         for tag in wanted.tag or ()
     ]
+    if wanted.corrected is not None:
+        row = MeasurementRow
+        found.append(row.corrections > 0 if wanted.corrected else row.corrections == 0)
     if wanted.filename is not None:
         found.append(MeasurementRow.folded_name.contains(folded(wanted.filename), autoescape=True))
     if wanted.min_percent is not None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.corrections import Figures
 from planimeter.errors import TooMany, UnknownLot
 from planimeter.fields import FieldMean, field_mean
 from planimeter.predicted import PredictedMean, predicted_mean
 from planimeter.store import search
+from planimeter.store.corrected_figures import percent_of
 from planimeter.store.database import Database
 from planimeter.store.filters import Filter, conditions
 from planimeter.store.reviews import reviewed_percents, unreviewed_percents
@@ -101,7 +103,9 @@ class Lots:
             if first in moments and end in moments  # else deleted meanwhile
         ]
 
-    def get(self, name: str, *, limit_percent: float | None = None) -> LotInSum:
+    def get(
+        self, name: str, *, limit_percent: float | None = None, figures: Figures = "measured"
+    ) -> LotInSum:
         """Return all of a lot in sum; raises UnknownLot, and TooMany where too much in it is repeated."""
         wanted = Filter(lot=name)
         row = MeasurementRow
@@ -127,7 +131,7 @@ class Lots:
                 for model, sha256 in models
                 if (
                     found := _of_model(
-                        connection, replace(wanted, model=model, model_sha256=sha256), limit_percent
+                        connection, replace(wanted, model=model, model_sha256=sha256), limit_percent, figures
                     )
                 )
             ]
@@ -137,7 +141,7 @@ class Lots:
                 operators=_distinct(connection, row.operator, of_lot),
                 by_model=sorted(by_model, key=lambda found: -found.fields.n),
                 without_percent=connection.scalar(
-                    sa.select(sa.func.count()).where(*of_lot, row.percent_masked.is_(None))
+                    sa.select(sa.func.count()).where(*of_lot, percent_of(figures).is_(None))
                 )
                 or 0,
             )
@@ -153,7 +157,9 @@ def _distinct(connection: sa.Connection, column: Any, of_lot: Sequence[sa.Column
     return [*connection.scalars(query)]
 
 
-def _of_model(connection: sa.Connection, wanted: Filter, limit_percent: float | None) -> ModelInLot | None:
+def _of_model(
+    connection: sa.Connection, wanted: Filter, limit_percent: float | None, figures: Figures
+) -> ModelInLot | None:
     repeated = search.repeated(connection, wanted)
     if len(repeated) > MOST_REPEATS:
         raise TooMany(
@@ -161,10 +167,10 @@ def _of_model(connection: sa.Connection, wanted: Filter, limit_percent: float | 
             f"at most {MOST_REPEATS:,} can be left out; delete some of them"
         )
     counted = replace(wanted, without=tuple(repeated))
-    fields = field_mean(read_series(connection, counted).percents.tolist())
+    fields = field_mean(read_series(connection, counted, figures).percents.tolist())
     if fields is None:
         return None  # its records are damaged, were deleted just now, or have no percentage
-    summed = statistics(connection, counted, limit_percent=limit_percent)
+    summed = statistics(connection, counted, limit_percent=limit_percent, figures=figures)
     return ModelInLot(
         model=wanted.model or "",
         sha256=wanted.model_sha256 or "",

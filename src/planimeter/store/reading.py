@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from planimeter.corrections import Figures
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store import search
@@ -111,15 +112,23 @@ class Reading:
         with self._database.reading() as connection:
             return search.count(connection, wanted)
 
-    def trend(self, wanted: Filter = EVERYTHING, *, most_buckets: int = 60) -> Trend:
+    def trend(
+        self, wanted: Filter = EVERYTHING, *, most_buckets: int = 60, figures: Figures = "measured"
+    ) -> Trend:
         """Return how the percent masked went over time, in at most so many buckets of a round duration."""
         with self._database.reading() as connection:
-            return trend(connection, wanted, most_buckets=most_buckets)
+            return trend(connection, wanted, most_buckets=most_buckets, figures=figures)
 
-    def statistics(self, wanted: Filter = EVERYTHING, *, limit_percent: float | None = None) -> Statistics:
+    def statistics(
+        self,
+        wanted: Filter = EVERYTHING,
+        *,
+        limit_percent: float | None = None,
+        figures: Figures = "measured",
+    ) -> Statistics:
         """Return sums and spread; with a limit, also how many are above it."""
         with self._database.reading() as connection:
-            return statistics(connection, wanted, limit_percent=limit_percent)
+            return statistics(connection, wanted, limit_percent=limit_percent, figures=figures)
 
     def models(self) -> _PageOfNames:
         """Return the names of the models that measured what is stored."""

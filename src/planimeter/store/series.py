@@ -7,9 +7,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from planimeter.corrections import Figures
+from planimeter.store.corrected_figures import percent_of
 from planimeter.store.distribution import Percents
 from planimeter.store.filters import Filter, matching
-from planimeter.store.tables import MeasurementRow
 
 _CROCKFORD = np.full(128, -1, np.int64)
 _CROCKFORD[np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", np.uint8)] = np.arange(32)
@@ -32,10 +33,11 @@ class Series:
         return total
 
 
-def read_series(connection: sa.Connection, wanted: Filter) -> Series:
+def read_series(connection: sa.Connection, wanted: Filter, figures: Figures = "measured") -> Series:
     """Return the matching measurements; damaged ones, and those without a percentage, are left out."""
     query, id_column = matching(wanted, needs_columns=True)
-    query = query.add_columns(MeasurementRow.percent_masked).where(MeasurementRow.percent_masked.is_not(None))
+    percent = percent_of(figures)
+    query = query.add_columns(percent).where(percent.is_not(None))
     result = connection.execute(query.order_by(id_column))
     # As the driver gives them: a row object for each of 100,000 would take longer than the query.
     rows = result.cursor.fetchall() if result.cursor is not None else []

@@ -6,7 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planimeter.corrections import Figures
 from planimeter.rules import VERDICTS, Verdict
+from planimeter.store.corrected_figures import (
+    CorrectedFigures,
+    corrected_figures,
+    percent_of,
+    uncorrected,
+)
 from planimeter.store.distribution import Distribution, distribution, histogram
 from planimeter.store.filters import EVERYTHING, Filter, conditions
 from planimeter.store.series import read_series
@@ -42,11 +49,18 @@ class Statistics:
     """How many pass, fail or are undecided at the limit; None without one."""
     by_profile: Mapping[Verdict, int]
     """How many have which verdict by the rules that they were measured by."""
+    figures: Figures = "measured"
+    corrected: int = 0
+    """How many of them have corrected figures here; the others are as measured."""
 
 
-def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: float | None) -> Statistics:
-    """Return the sums and the spread of the matching measurements."""
-    percents = read_series(connection, wanted).percents
+def statistics(
+    connection: sa.Connection, wanted: Filter, *, limit_percent: float | None, figures: Figures = "measured"
+) -> Statistics:
+    """Return the sums and the spread of the matching measurements, as measured or as corrected."""
+    percents = read_series(connection, wanted, figures).percents
+    corrected = [*corrected_figures(connection, wanted, figures)]
+    everything, wanted = wanted, uncorrected(wanted, figures)
     spread = distribution(percents)
     sums = sa.select(
         *(
@@ -64,25 +78,50 @@ def statistics(connection: sa.Connection, wanted: Filter, *, limit_percent: floa
         by_class = by_class.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
     by_class = by_class.where(*conditions(wanted)).group_by(ClassRow.class_name)
     instances, masked, counted = tuple(connection.execute(sums).one())
-    without = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
+    without = sa.select(sa.func.count()).where(*conditions(everything), percent_of(figures).is_(None))
+    by_profile = _count(connection, wanted, MeasurementRow.verdict)
+    verdicts = None if limit_percent is None else _judge(connection, wanted, limit_percent)
+    for entry in corrected:
+        if entry.verdict is not None:
+            by_profile[entry.verdict] += 1
+        if verdicts is not None and limit_percent is not None:
+            verdicts[_at(limit_percent, entry.percent)] += 1
+    totals = [(name, found, int(count), total) for name, found, count, total in connection.execute(by_class)]
     edges, counts = histogram(percents) if spread else ([], [])
     return Statistics(
         spread=spread,
         without_percent=connection.scalar(without) or 0,
-        instances=int(instances),
-        pixels_masked=int(masked),
-        pixels_counted=int(counted),
-        by_class=[
-            ClassTotal(name, found, int(count), percent / max(1, len(percents)))
-            for name, found, count, percent in connection.execute(
-                by_class.order_by(total.desc(), ClassRow.class_name)
-            )
-        ],
+        instances=int(instances) + sum(entry.instances for entry in corrected),
+        pixels_masked=int(masked) + sum(entry.pixels_masked for entry in corrected),
+        pixels_counted=int(counted) + sum(entry.pixels_counted for entry in corrected),
+        by_class=_by_class(totals, corrected, max(1, len(percents))),
         edges=edges,
         counts=counts,
-        verdicts=None if limit_percent is None else _judge(connection, wanted, limit_percent),
-        by_profile=_count(connection, wanted, MeasurementRow.verdict),
+        verdicts=verdicts,
+        by_profile=by_profile,
+        figures=figures,
+        corrected=len(corrected),
     )
+
+
+def _by_class(
+    measured: Sequence[tuple[str, int, int, float]], corrected: Sequence[CorrectedFigures], pictures: int
+) -> list[ClassTotal]:
+    """Return the classes by falling mean; `measured` has name, measurements, instances and sum of percents of each."""
+    sums = {name: (found, count, total) for name, found, count, total in measured}
+    for entry in corrected:
+        for name, (more, percent) in entry.by_class.items():
+            found, count, total = sums.get(name, (0, 0, 0.0))
+            sums[name] = found + 1, count + more, total + percent
+    ordered = sorted(sums.items(), key=lambda item: (-item[1][2], item[0]))
+    return [ClassTotal(name, found, count, total / pictures) for name, (found, count, total) in ordered]
+
+
+def _at(limit: float, percent: float | None) -> Verdict:
+    """Return the verdict of what a person corrected: there is no interval."""
+    if percent is None:
+        return "undecided"
+    return "pass" if percent <= limit else "fail"
 
 
 def _judge(connection: sa.Connection, wanted: Filter, limit_percent: float) -> dict[Verdict, int]:

@@ -8,7 +8,14 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from planimeter.corrections import Figures
 from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
+from planimeter.store.corrected_figures import (
+    CorrectedFigures,
+    corrected_figures,
+    percent_of,
+    uncorrected,
+)
 from planimeter.store.distribution import Distribution, Percents, distribution, outliers
 from planimeter.store.filters import Filter, conditions
 from planimeter.store.series import Series, read_series
@@ -60,33 +67,55 @@ class Trend:
     """Names of the classes found, by falling mean."""
     without_percent: int
     """How many have no percentage, and are in nothing else here."""
+    figures: Figures = "measured"
 
 
-def trend(connection: sa.Connection, wanted: Filter, *, most_buckets: int) -> Trend:
-    """Return how the percent masked of the matching measurements went over time."""
-    series = read_series(connection, wanted)
+def trend(
+    connection: sa.Connection, wanted: Filter, *, most_buckets: int, figures: Figures = "measured"
+) -> Trend:
+    """Return how the percent masked of the matching measurements went over time, as measured or as corrected."""
+    series = read_series(connection, wanted, figures)
     spread = distribution(series.percents)
     far = outliers(series.percents)
     shown = [series.ids[index] for index in far[:MOST_OUTLIERS]]
-    none = sa.select(sa.func.count()).where(*conditions(wanted), MeasurementRow.percent_masked.is_(None))
+    none = sa.select(sa.func.count()).where(*conditions(wanted), percent_of(figures).is_(None))
     without = connection.scalar(none) or 0
     if spread is None:
-        return Trend(None, (), WIDTHS[0], (), (), 0, (), without)
+        return Trend(None, (), WIDTHS[0], (), (), 0, (), without, figures)
     moments = series.milliseconds()
     width = bucket_width(int(moments[0]), int(moments[-1]), most_buckets)
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
-    totals = class_sums(connection, wanted, starts, width)
+    totals = class_sums(connection, uncorrected(wanted, figures), starts, width)
+    corrected = {entry.id: entry for entry in corrected_figures(connection, wanted, figures)}
+    _add_classes(
+        totals, series, corrected, np.searchsorted(starts, bucket_starts(moments, width)), len(starts)
+    )
     means = {name: float(sums.sum()) / spread.count for name, sums in totals.items()}
     return Trend(
         spread=spread,
         buckets=[*_buckets(series, starts, firsts, width, totals)],
         bucket_seconds=width // 1000,
-        points=_points(connection, series.ids) if spread.count <= FEW else (),
-        outliers=_points(connection, shown),
+        points=_points(connection, series.ids, corrected) if spread.count <= FEW else (),
+        outliers=_points(connection, shown, corrected),
         outlier_count=len(far),
         classes=sorted(means, key=lambda name: -means[name]),
         without_percent=without,
+        figures=figures,
     )
+
+
+def _add_classes(
+    totals: dict[str, Percents],
+    series: Series,
+    corrected: Mapping[str, CorrectedFigures],
+    buckets: NDArray[np.intp],
+    count: int,
+) -> None:
+    """Add the classes of what was corrected to the sums of each of so many buckets; `buckets` is that of each entry."""
+    for index, id_ in enumerate(series.ids) if corrected else ():
+        entry = corrected.get(id_)
+        for name, (_, percent) in entry.by_class.items() if entry is not None else ():
+            totals.setdefault(name, np.zeros(count))[buckets[index]] += percent
 
 
 def _buckets(
@@ -106,7 +135,9 @@ def _buckets(
             yield Bucket(moment(start), moment(start + width), spread, by_class)
 
 
-def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
+def _points(
+    connection: sa.Connection, ids: Sequence[str], corrected: Mapping[str, CorrectedFigures]
+) -> list[Point]:
     """Return the measurements with these ids, in their order."""
     columns = (
         MeasurementRow.id,
@@ -119,7 +150,12 @@ def _points(connection: sa.Connection, ids: Sequence[str]) -> list[Point]:
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
+    percents = {id_: row.percent_masked for id_, row in found.items()}
+    for id_, entry in corrected.items():
+        if id_ in found:
+            percents[id_] = entry.percent
+            by_class[id_] = {name: percent for name, (_, percent) in entry.by_class.items()}
     return [
-        Point(row.id, row.created_at, row.filename, row.percent_masked, by_class.get(row.id, {}))
+        Point(row.id, row.created_at, row.filename, percents[row.id], by_class.get(row.id, {}))
         for row in (found[id_] for id_ in ids if id_ in found)
     ]

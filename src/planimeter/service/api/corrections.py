@@ -51,7 +51,7 @@ EXAMPLE = '{"after": 0, "reject": [2], "reason": "a reflection", "complete": tru
 )
 def post_correction(options: AnswerOptions, id: str) -> Response:  # noqa: A002  the URL's own word
     """Correct a measurement."""
-    with body_in_memory():
+    with body_in_memory(MOST_VALUES):
         record = correct(id, _body())
     return json_answer(measurement_answer(record, options.mask_format), 201)
 

@@ -43,6 +43,6 @@ def get_lot(options: LotOptions, name: str) -> Response:
 def sum_up_lot(name: str, options: LotOptions) -> LotAnswer:
     """Return a lot in sum; raises UnknownLot and TooMany."""
     parts = context()
-    found = parts.store.lots.get(tidied(name), limit_percent=options.limit_percent)
+    found = parts.store.lots.get(tidied(name), limit_percent=options.limit_percent, figures=options.figures)
     names = {entry.name for model in found.by_model for entry in model.statistics.by_class}
     return lot_answer(found, parts.models.class_colors(names), options)

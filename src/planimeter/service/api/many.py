@@ -118,7 +118,7 @@ def zip_archive(options: ArchiveOptions) -> Response:
 def trend(options: TrendOptions) -> Response:
     """Answer the percent masked over time."""
     parts = context()
-    found = parts.store.trend(options.filter, most_buckets=options.buckets)
+    found = parts.store.trend(options.filter, most_buckets=options.buckets, figures=options.figures)
     return json_answer(trend_answer(found, parts.models.class_colors(found.classes)))
 
 
@@ -133,7 +133,9 @@ def trend(options: TrendOptions) -> Response:
 def statistics(options: StatisticsOptions) -> Response:
     """Answer sums and spread of the matching measurements."""
     parts = context()
-    found = parts.store.statistics(options.filter, limit_percent=options.limit_percent)
+    found = parts.store.statistics(
+        options.filter, limit_percent=options.limit_percent, figures=options.figures
+    )
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     return json_answer(statistics_answer(found, colors, options.limit_percent))
 

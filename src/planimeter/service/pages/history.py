@@ -101,6 +101,7 @@ def _history(options: HistoryOptions, problem: str | None = None) -> str:
         older=records[-1].id if len(found) > PAGE_SIZE else None,
         count=0 if problem else parts.store.count(wanted),
         total=parts.store.count(),
+        has_corrected=bool(parts.store.count(replace(wanted, corrected=True))),
         lots=parts.store.lots.count(),
         in_trash=parts.store.trash.count(),
         models=parts.store.models(),

@@ -58,6 +58,7 @@ def _lot(name: str, options: LotOptions, problem: str | None = None) -> str:
         bars=[bars_of(entry.statistics.histogram) for entry in found.by_model],
         versions=[_version(wanted, entry) for entry in found.by_model],
         records=store.list(wanted, limit=SHOWN, order=_ORDER),
+        has_corrected=bool(store.count(replace(wanted, corrected=True))),
         review={"lot": found.name, "order": _ORDER},
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption, ScoresNotKept
-from planimeter.measurement import judge
+from planimeter.measurement import Measurement, judge
 from planimeter.rules import Verdict
 from planimeter.scale import Unit, symbol_of
 from planimeter.service.accuracy import Accuracy, accuracy_of
@@ -42,6 +42,8 @@ class Sheet:
     colors: dict[int, str]
     verdict: Verdict | None
     """By the limit, or without one by the rules of its profile."""
+    shown: Measurement
+    """With the figures that the list shows."""
 
 
 @blueprint.get("/report")
@@ -65,7 +67,11 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
     records, found = _counted(replace(wanted, without=tuple(repeated)), options)
     colors = parts.models.class_colors(entry.name for entry in found.by_class)
     total = statistics_answer(found, colors, limit)
-    sheets = [Sheet(record, colors_of(record.measurement), _judge(record, limit)) for record in records]
+    shown = [record.with_figures(options.figures) for record in records]
+    sheets = [
+        Sheet(record, colors_of(record.measurement), _judge(other, limit), other.measurement)
+        for record, other in zip(records, shown, strict=True)
+    ]
     unit = _unit(sheets)
     return render_template(
         "report.html",
@@ -79,7 +85,8 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         total=total,
         bars=bars_of(total.histogram),
         sheets=sheets,
-        full=round_percent(sheet.record.measurement.coverage.percent_masked for sheet in sheets),
+        full=round_percent(sheet.shown.coverage.percent_masked for sheet in sheets),
+        has_corrected=bool(parts.store.count(replace(wanted, corrected=True))),
         detailed=sheets[:MOST_SHEETS] if options.sheets or total.count == 1 else [],
         most_rows=MOST_ROWS,
         most_sheets=MOST_SHEETS,
@@ -100,7 +107,9 @@ def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], 
     threshold = options.score_threshold
     if threshold is None:
         listed = store.list(wanted, limit=MOST_ROWS, order="-percent_masked")
-        return listed, store.statistics(wanted, limit_percent=options.limit_percent)
+        if options.figures == "corrected":
+            listed = sorted(listed, key=lambda record: -_percent_or_least(record.with_figures("corrected")))
+        return listed, store.statistics(wanted, limit_percent=options.limit_percent, figures=options.figures)
     stored = store.list(wanted, limit=MOST_ROWS + 1)
     if len(stored) > MOST_ROWS:
         raise InvalidOption(

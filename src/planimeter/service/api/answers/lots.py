@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from pydantic import Field
 
+from planimeter.corrections import Figures
 from planimeter.measurement import Note
 from planimeter.predicted import PredictedMean
 from planimeter.service.api.answers.base import Answer, Link, Moment
@@ -92,6 +93,7 @@ class LotOfModel(Answer):
 class LotAnswer(Answer):
     """A lot, summed up; models are never mixed."""
 
+    figures: Figures = Field(description="As measured, or, of what was corrected, as corrected.")
     name: str
     measurements: int = Field(description="All of them, whichever model measured.")
     first: Moment
@@ -119,6 +121,7 @@ def lot_answer(found: LotInSum, colors: Mapping[str, str], options: LotOptions) 
     """Return a lot as it is answered; `colors` by class name."""
     lot = found.lot
     return LotAnswer(
+        figures=options.figures,
         name=lot.name,
         measurements=lot.measurements,
         first=lot.first,

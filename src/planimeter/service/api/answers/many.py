@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from pydantic import Field
 
+from planimeter.corrections import Figures
 from planimeter.measurement import percent
 from planimeter.rules import Verdict
 from planimeter.service.api.answers.base import Answer, ClassPercent, Moment, percents
@@ -90,6 +91,10 @@ class VerdictCounts(Answer):
 class StatisticsAnswer(Answer):
     """Many measurements, summed up."""
 
+    figures: Figures = Field(description="Which figures these are of: as measured, or as corrected.")
+    corrected: int = Field(
+        description="How many of them are counted as corrected; the others are as measured."
+    )
     count: int
     percent_masked: Spread | None = Field(
         description="Of the pictures' percentages; null where there are none."
@@ -161,6 +166,8 @@ def statistics_answer(
     count = (spread.count if spread else 0) + statistics.without_percent
     counted = statistics.pixels_counted
     return StatisticsAnswer(
+        figures=statistics.figures,
+        corrected=statistics.corrected,
         count=count,
         percent_masked=spread_answer(spread) if spread else None,
         without_percent=statistics.without_percent,

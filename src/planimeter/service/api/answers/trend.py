@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from planimeter.corrections import Figures
 from planimeter.service.api.answers.base import Answer, ClassColor, ClassPercent, Link, Moment, percents
 from planimeter.service.api.answers.many import Spread, spread_answer
 from planimeter.service.links import link
@@ -35,6 +36,7 @@ class TrendBucket(Answer):
 class TrendAnswer(Answer):
     """The percent masked over time."""
 
+    figures: Figures = Field(description="As measured, or, of what was corrected, as corrected.")
     count: int
     percent_masked: Spread | None = Field(description="Over all of them; null where there are none.")
     fences: tuple[float, float] | None = Field(
@@ -61,6 +63,7 @@ class TrendAnswer(Answer):
 def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
     """Return a trend as it is answered; `colors` by class name."""
     return TrendAnswer(
+        figures=trend.figures,
         count=trend.spread.count if trend.spread else 0,
         percent_masked=spread_answer(trend.spread) if trend.spread else None,
         fences=trend.spread.fences if trend.spread else None,

@@ -14,7 +14,7 @@ from planimeter.store import NEWEST, Filter, Order
 
 MOST_LISTED = 1000
 ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
-_OF_THE_SERVICE = {"without", "model_sha256"}
+_OF_THE_SERVICE = {"corrected", "without", "model_sha256"}
 """Conditions that no client gives."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from planimeter.details import Name
 from planimeter.service.api.options.filters import MOST_LISTED
+from planimeter.service.api.options.measurements import GivenFigures
 from planimeter.service.api.options.parsing import RequestOptions
 
 LEAST_REACH = 0.001
@@ -17,7 +18,7 @@ class LotListOptions(RequestOptions):
     offset: int = Field(0, ge=0, le=2**31, description="Without so many of those that were measured last.")
 
 
-class LotOptions(RequestOptions):
+class LotOptions(GivenFigures):
     """Options of summing up a lot."""
 
     limit_percent: float | None = Field(

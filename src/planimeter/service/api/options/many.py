@@ -41,7 +41,7 @@ class LinesOptions(OrderOptions):
     offset: int = Field(0, ge=0, description="Without so many at the beginning of the order.")
 
 
-class StatisticsOptions(FilterOptions):
+class StatisticsOptions(FilterOptions, GivenFigures):
     """Options of the statistics."""
 
     limit_percent: float | None = Field(
@@ -89,7 +89,7 @@ class TableOptions(OrderOptions):
     csv_style: CsvStyle = Field("plain", description=STYLES_DESCRIBED)
 
 
-class TrendOptions(FilterOptions):
+class TrendOptions(FilterOptions, GivenFigures):
     """Options of the trend."""
 
     buckets: int = Field(60, ge=2, le=200, description="The most stretches of time to sum up in.")

@@ -4,14 +4,15 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planimeter.service.api.options.filters import ID_PATTERN, OrderOptions
 from planimeter.service.api.options.many import StatisticsOptions
+from planimeter.service.api.options.measurements import GivenFigures
 from planimeter.store import Filter
 
 
-class HistoryOptions(OrderOptions):
+class HistoryOptions(OrderOptions, GivenFigures):
     """What the history page shows: days as a person chooses them, beside moments as the API takes them."""
 
     from_day: date | None = Field(None, alias="from", description="The first day.")
@@ -52,6 +53,14 @@ class ReportOptions(StatisticsOptions):
         allow_inf_nan=False,
         description="Reports what counts at this threshold instead of each measurement's own.",
     )
+
+    @model_validator(mode="after")
+    def _has_one_meaning(self) -> "ReportOptions":
+        if self.figures == "corrected" and self.score_threshold is not None:
+            raise ValueError(
+                "corrected figures do not follow a score_threshold; give one of them, not figures=corrected too"
+            )
+        return self
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:
