@@ -36,6 +36,7 @@ def main() -> int:
     )
     parser.add_argument("--files", choices=("folders", "s3"), default="folders", help="of those kills")
     parser.add_argument("--workers", choices=("here", "ray"), default="here", help="of those kills")
+    parser.add_argument("--services", type=int, default=1, help="of those kills, all on one store")
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
@@ -44,7 +45,7 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
     rounds.Probes.patience = given.patience
-    choice = Choice(given.database, given.files, given.workers)
+    choice = Choice(given.database, given.files, given.workers, given.services)
     if missing := choice.missing():
         say(f"NOT RUN: this needs {', and '.join(missing)}, and it is not here.")
         return 0

@@ -58,9 +58,7 @@ def check_files(system: System, verdict: Verdict) -> None:
         verdict.expect(
             "each file that is left is noted, so that time removes it", held=left <= _noted(system)
         )
-        swept = _planimeter(
-            system, "-c", _SWEEP, system.database, *(where.split("=", 1)[1] for where in system.where[-2:])
-        )
+        swept = _planimeter(system, "-c", _SWEEP, *(where.split("=", 1)[1] for where in system.where))
         verdict.expect(f"the sweep runs ({swept.stderr[-300:]})", held=swept.returncode == 0)
     there, aside = _there(system), _aside(system)
     verdict.seen.append(
@@ -115,8 +113,8 @@ def _files_in(note: Path) -> list[str]:
 def _planimeter(system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=system.running.folder,
-        env=system.running.environment,
+        cwd=system.services[0].folder,
+        env=system.services[0].environment,
         capture_output=True,
         text=True,
         check=False,

@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Sequence
 from uuid import uuid4
 
 from ledger import Ledger
@@ -24,8 +25,8 @@ THRESHOLDS = (0.6, 0.7, 0.8)
 class Client:
     """Does one thing after the other, each until it is answered."""
 
-    def __init__(self, running: Running, ledger: Ledger, number: int) -> None:
-        self._running, self._ledger = running, ledger
+    def __init__(self, services: Sequence[Running], ledger: Ledger, number: int) -> None:
+        self._services, self._ledger = services, ledger
         self._chance = random.Random(number)  # noqa: S311 - not for secrets
         self._picture = SAMPLE.read_bytes()
         self.whole = False
@@ -85,7 +86,8 @@ class Client:
         statuses = {wanted} if isinstance(wanted, int) else wanted
         end = time.monotonic() + CLIENT_SECONDS
         while time.monotonic() < end:
-            status, answer, _ = self._running.ask(method, path, body, seconds=ANSWER_SECONDS, headers=headers)
+            service = self._chance.choice(self._services)  # as a balancer of load does
+            status, answer, _ = service.ask(method, path, body, seconds=ANSWER_SECONDS, headers=headers)
             if status in statuses:
                 return status, answer
             self._ledger.refuse(f"{status} {_code(answer)}".strip())

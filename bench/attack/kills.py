@@ -15,6 +15,7 @@ from pathlib import Path
 from aftermath import check_files, check_places
 from clients import Client
 from ledger import Ledger
+from running import Running
 from system import Choice, Part, System
 from verdict import Verdict
 
@@ -54,13 +55,10 @@ class _Kills:
 
     def run(self) -> Verdict:
         """Kill, and look what is there in the end."""
-        verdict, ledger, running = (
-            Verdict(f"{self._count} kills under load"),
-            self._ledger,
-            self._system.running,
-        )
+        verdict, ledger = Verdict(f"{self._count} kills under load"), self._ledger
+        services = self._system.services
         over = threading.Event()
-        clients = [Client(running, ledger, number) for number in range(CLIENTS)]
+        clients = [Client(services, ledger, number) for number in range(CLIENTS)]
         threads = [threading.Thread(target=client.work, args=(over,)) for client in clients]
         for thread in threads:
             thread.start()
@@ -74,16 +72,22 @@ class _Kills:
             for thread in threads:
                 thread.join()
         verdict.expect("every client was answered in the end", held=all(client.whole for client in clients))
-        running.kill()  # once more, with nothing under way, so that the last start cleans up after it
-        running.start()
+        for (
+            service
+        ) in services:  # once more, with nothing under way, so that the last start cleans up after it
+            service.kill()
+        for service in services:
+            service.start()
         verdict.seen.append(f"killed: {dict(self._killed)}")
         verdict.seen.append(f"answered: {dict(ledger.answers)}; asked again after: {dict(ledger.refused)}")
         other = [said for said in ledger.refused if said not in BUSY and said.partition(" ")[0] not in BUSY]
         verdict.expect(f"nothing else is answered while something is down ({other})", held=not other)
-        check_places(running, ledger, verdict)
-        verdict.expect("the service stops", held=running.stop() == 0)
+        check_places(services[-1], ledger, verdict)
+        for service in services:
+            verdict.expect("the service stops", held=service.stop() == 0)
         check_files(self._system, verdict)
-        crashes = (running.folder / "log.txt").read_text("utf-8", "replace").count("Traceback")
+        logs = [(service.folder / "log.txt").read_text("utf-8", "replace") for service in services]
+        crashes = sum(log.count("Traceback") for log in logs)
         verdict.expect(f"no traceback in the log ({crashes})", held=not crashes)
         return verdict
 
@@ -93,9 +97,9 @@ class _Kills:
         time.sleep(self._chance.uniform(0.0, 2.0))
         part = self._next()
         self._kill(part)
-        if part is self._system.running:
+        if isinstance(part, Running):
             while self._chance.random() < KILLED_AT_START and self._killed.total() < self._count:
-                self._system.running.launch()
+                part.launch()
                 time.sleep(self._chance.uniform(0.0, 4.0))
                 self._kill(part, " while it started")
         else:

@@ -38,6 +38,8 @@ class Choice:
     database: str = "sqlite"
     files: str = "folders"
     workers: str = "here"
+    services: int = 1
+    """On the same store; clients ask any of them."""
 
     def missing(self) -> list[str]:
         """Return what is not installed here of what this needs."""
@@ -51,7 +53,7 @@ class Choice:
 
 
 class System:
-    """A service with its parts, whose data stays in one folder."""
+    """One or more services on one store, with what they work with; the data stays in one folder."""
 
     def __init__(self, folder: Path, choice: Choice, chance: random.Random) -> None:
         data = folder / "planimeter-data"
@@ -59,29 +61,26 @@ class System:
         self.places = [data / "uploads", data / "outputs"]
         """Folders in which the files lie, however the service reaches them."""
         self.parts: list[Part] = []
-        """All that can be killed; the service itself comes last, and needs the others to start."""
+        """All that can be killed; the services come last, and need the others to start."""
         self.by_age = choice.files == "s3"
         """Whether what a kill left is swept by its age."""
-        self.where: list[str] = []
+        self.where: list[str]
         """The options that say where the data is."""
         self.environment: dict[str, str] = {}
         """What has to be in the environment for that."""
+        names = [str(place) for place in self.places]
         folder.mkdir()
         with ExitStack() as begun:
             if choice.database == "postgresql":
                 server = postgresql_server.PostgresqlServer(chance)
                 self._begin(begun, server, server.end)
                 self.database = server.url
-                self.where.append(f"--database={server.url}")
             if choice.files == "s3":
                 store = object_server.ObjectServer(folder / "objects")
                 self._begin(begun, store, store.kill)
                 self.environment |= store.environment
                 self.places = [store.bucket / PREFIX / place.name for place in self.places]
-                self.where += [
-                    f"--{place.name[:-1]}-folder=s3://{object_server.BUCKET}/{PREFIX}/{place.name}"
-                    for place in self.places
-                ]
+                names = [f"s3://{object_server.BUCKET}/{PREFIX}/{place.name}" for place in self.places]
             workers: list[str] = []
             if choice.workers == "ray":
                 cluster = ray_cluster.RayCluster(folder / "ray", chance)
@@ -90,9 +89,18 @@ class System:
                 self.parts += [ray_cluster.RayNode(cluster), ray_cluster.RayReplica(cluster)]
                 self.environment |= cluster.environment
                 workers = ["--workers=ray"]
+            self.where = [
+                f"--database={self.database}",
+                f"--upload-folder={names[0]}",
+                f"--output-folder={names[1]}",
+            ]
             options = ["--model", MODEL, *self.where, *workers]
-            self.running = Running(folder, *options, environment=self.environment)
-            self._begin(begun, self.running, self.running.kill)
+            self.services: list[Running] = []
+            for number in range(1, choice.services + 1):
+                home = folder / f"service-{number}"
+                home.mkdir()
+                self.services.append(Running(home, *options, environment=self.environment))
+                self._begin(begun, self.services[-1], self.services[-1].kill)
             self._closing = begun.pop_all()
 
     def _begin(self, begun: ExitStack, part: Part, end: Callable[[], None]) -> None:

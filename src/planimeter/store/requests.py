@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from planimeter.errors import KeyReused
+from planimeter.errors import KeyInUse, KeyReused
 from planimeter.store.tables import RequestKeyRow
 
 
@@ -30,3 +31,14 @@ def measured_for(connection: sa.Connection, request: RequestKey) -> str | None:
             "own, and the same one only when it is sent again"
         )
     return str(row[1])
+
+
+def put_key(connection: sa.Connection, request: RequestKey, id_: str) -> None:
+    """Note that a measurement was made for a request; raises `KeyInUse` where another service was quicker."""
+    row = {"key": request.key, "request": request.request, "measurement_id": id_}
+    try:
+        connection.execute(sa.insert(RequestKeyRow), row)
+    except IntegrityError as error:
+        raise KeyInUse(
+            "another service measured the request with this Idempotency-Key meanwhile; send it again for its answer"
+        ) from error
