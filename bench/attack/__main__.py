@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing of ours stays behind
     count = given.kills if given.kills is not None else (5 if given.short else 500)
     seconds = given.soak if given.soak is not None else (20 if given.short else 600)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
