@@ -17,7 +17,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from fakes import BlockRuntime
+from fakes import MODEL, BlockRuntime, block_pack
+from planimeter.measuring.segmenter import Segmenter
 from planimeter.service.app import create_app
 from planimeter.service.gates import DOWNLOADS
 from planimeter.service.models import Models
@@ -223,6 +224,37 @@ def test_a_key_that_is_being_worked_on_is_told_so(settings: Settings, store: Sto
     app = create_app(settings, store, models)
     assert app.test_client().post(MEASUREMENTS, **body).status_code == 201
     assert_problem(answers[0], 409, "key_in_use", "being worked on")
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("records_in")
+def test_a_key_that_comes_to_two_services_at_once_is_measured_once(
+    settings: Settings, store: Store, models: Models
+) -> None:
+    body: dict[str, Any] = {"data": OVERLAPPING, "content_type": "image/png", "headers": KEY}
+    answers: list[Any] = []
+    other_store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
+    other_models = Models(
+        settings, find=lambda _: {MODEL: block_pack()}, load=lambda pack, _: Segmenter(pack, BlockRuntime())
+    )
+    other = create_app(settings, other_store, other_models)
+
+    def during() -> None:
+        with ThreadPoolExecutor(1) as thread:  # as a balancer of load sends it again
+            answers.append(thread.submit(lambda: other.test_client().post(MEASUREMENTS, **body)).result())
+
+    models.get()._runtime = BlockRuntime(during)
+    app = create_app(settings, store, models)
+    assert_problem(app.test_client().post(MEASUREMENTS, **body), 409, "key_in_use", "send it again")
+    assert answers[0].status_code == 201
+    assert store.count() == 1
+    files = [
+        path for folder in (settings.upload_folder, settings.output_folder) for path in Path(folder).iterdir()
+    ]
+    assert len([path for path in files if path.is_file()]) == 3
+    again = app.test_client().post(MEASUREMENTS, **body)
+    assert json.loads(again.data)["id"] == json.loads(answers[0].data)["id"]
+    other_store.close()
 
 
 # ---- Requests that are no requests

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from standardwebhooks import Webhook
 
+from databases import database_url, engine_of
 from fakes import blocks, encoded
 from planimeter.details import Details
 from planimeter.outputs.payload import write_event
@@ -33,6 +34,13 @@ __all__ = ["start"]
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 FOLDERS = ("--upload-folder", "in", "--output-folder", "out", "--database", "sqlite:///db/p.db")
+DATABASE = "db/p.db"
+
+
+def places(home: Path) -> tuple[str, ...]:
+    """Return the options for a store whose records are where the tests keep them now."""
+    (home / DATABASE).parent.mkdir(exist_ok=True)
+    return (*FOLDERS[:-1], database_url(home, DATABASE))
 
 
 def picture(number: int) -> bytes:
@@ -165,12 +173,14 @@ def test_the_verdict_of_a_profile_is_told_and_so_is_one_that_changes(
     assert (changed["verdict"], changed["rules"][0]["value"]) == ("pass", 25.0)
 
 
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("records_in")
 def test_nothing_is_lost_where_the_receiver_and_the_service_are_killed(
     start: Start, receiver: Receiver, tmp_path: Path
 ) -> None:
     with receiver.listening() as address:
         pass  # now nobody listens there
-    options = (*FOLDERS, "--webhook", address, "--webhook-secret-file", "secret")
+    options = (*places(tmp_path), "--webhook", address, "--webhook-secret-file", "secret")
     (tmp_path / "secret").write_text(SECRET + "\n")
     ids = []
     for turn in range(3):
@@ -188,7 +198,7 @@ def test_nothing_is_lost_where_the_receiver_and_the_service_are_killed(
     url = url_in(process.message())
     with receiver.listening():
         # What the killed ones had claimed is free after a minute; the rest comes at once.
-        _forget_claims(tmp_path / "db" / "p.db")
+        _forget_claims(tmp_path)
         wait(lambda: {each.measurement for each in receiver.taken} == set(ids), lambda: receiver.taken)
         wait(lambda: metrics(url)["waiting"] == 0, lambda: metrics(url))
     by_measurement: dict[str, set[str]] = {}
@@ -198,12 +208,11 @@ def test_nothing_is_lost_where_the_receiver_and_the_service_are_killed(
     assert {len(found) for found in by_measurement.values()} == {1}  # the same id each time that it is sent
 
 
-def _forget_claims(database: Path) -> None:
+def _forget_claims(home: Path) -> None:
     """Have the time go by for which a killed service had claimed its messages."""
-    connection = sqlite3.connect(database, timeout=30)
-    with connection:
-        connection.execute("UPDATE outbox SET claimed_until = NULL")
-    connection.close()
+    engine = engine_of(home, DATABASE)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE outbox SET claimed_until = NULL")
 
 
 def test_a_receiver_that_hangs_holds_up_neither_measuring_nor_another_receiver(start: Start) -> None:
@@ -273,9 +282,13 @@ def test_a_message_that_is_refused_does_not_hold_up_the_others(start: Start, rec
     assert taken == [*others, first]
 
 
-def test_two_services_on_one_store_send_each_message_once(start: Start, receiver: Receiver) -> None:
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("records_in")
+def test_two_services_on_one_store_send_each_message_once(
+    start: Start, receiver: Receiver, tmp_path: Path
+) -> None:
     with receiver.listening() as address:
-        options = (*FOLDERS, "--webhook", address)
+        options = (*places(tmp_path), "--webhook", address)
         urls = [url_in(start(*options, PLANIMETER_WEBHOOK_SECRET=SECRET).message()) for _ in range(2)]
         ids: list[str] = []
 
@@ -387,7 +400,7 @@ def test_what_is_stored_is_told_wherever_a_kill_falls(
                     measure(url, picture((turn * 16 + number) % 64 + 1))
             ending.join()
         url = url_in(start(*options, PLANIMETER_WEBHOOK_SECRET=SECRET).message())
-        _forget_claims(tmp_path / "db" / "p.db")
+        _forget_claims(tmp_path)
         wait(lambda: metrics(url)["waiting"] == 0, lambda: metrics(url))
         stored: set[str] = set()
         after = f"{url}{MEASUREMENTS}?limit=200"
@@ -401,6 +414,8 @@ def test_what_is_stored_is_told_wherever_a_kill_falls(
     assert len(ids) == len(stored)
 
 
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("records_in")
 def test_the_oldest_of_too_many_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MOST_WAITING", 3)
     store = open_store(tmp_path)

@@ -6,15 +6,19 @@ import re
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fakes import MODEL, blocks, encoded, write_block_pack
+from planimeter.cluster.deployment import Worker
+from planimeter.errors import NotReady
 from planimeter.samples import list_samples
 from processes import below
 from test_server import MEASUREMENTS, PNG, Process, request
@@ -137,3 +141,61 @@ def test_a_cluster_that_is_not_there_ends_the_start_and_is_named(folder: Path) -
     assert status == 1
     assert f"the Ray cluster at ray://127.0.0.1:{port} cannot be reached: Connection refused" in err
     assert "secret" not in out + err
+
+
+class _Handle:
+    """What Ray hands out for a deployment, whose answers are given; errors are raised as Ray raises them."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = [*answers]
+        self.describe = self.measure = self
+
+    def remote(self, *_: object) -> "_Handle":
+        return self
+
+    def result(self, timeout_s: float) -> Any:
+        assert timeout_s > 0
+        found = self.answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def _lost() -> list[Exception]:
+    """Return what Ray raises where what was asked, what it was given or what it answered was on a machine that died."""
+    from ray import exceptions  # noqa: PLC0415 - an extra
+    from ray.serve.exceptions import RayServeException  # noqa: PLC0415
+
+    lost = exceptions.ObjectLostError("0" * 56, None, "")
+    within = exceptions.RayTaskError("measure", "", lost).as_instanceof_cause()
+    dead = (
+        exceptions.ActorDiedError(),
+        exceptions.NodeDiedError("a node died"),
+        exceptions.WorkerCrashedError(),
+    )
+    return [lost, within, *dead, RayServeException("gone")]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
+def test_whatever_is_lost_with_a_machine_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planimeter.cluster.deployment.time.sleep", lambda _: None)
+    for error in _lost():
+        handle = _Handle("info", error, SimpleNamespace(replica="one"), error, error)
+        worker = Worker(handle, "model", None, Counter())
+        picture: Any = None
+        assert worker.measure(picture, 0.5, None, lambda: 9.0).replica == "one"
+        with pytest.raises(NotReady, match="nothing was kept"):
+            worker.measure(picture, 0.5, None, lambda: 9.0)
+        assert handle.answers == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
+def test_a_defect_of_ours_on_a_worker_is_told_and_not_asked_for_again() -> None:
+    from ray.exceptions import RayTaskError  # noqa: PLC0415 - an extra
+
+    defect = RayTaskError("measure", "", ZeroDivisionError("ours")).as_instanceof_cause()
+    handle = _Handle("info", defect, "never asked for")
+    picture: Any = None
+    with pytest.raises(ZeroDivisionError):
+        Worker(handle, "model", None, Counter()).measure(picture, 0.5, None, lambda: 9.0)
+    assert handle.answers == ["never asked for"]

@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import rounds
 from kills import kills
 from running import Running
+from system import Choice
 from verdict import Verdict
 
 ROUNDS = ("hostile", "unread", "gone", "soak", "kills")
@@ -30,14 +32,25 @@ def main() -> int:
         default=rounds.HEALTH_SECONDS,
         help="seconds within which health must answer; more where the machine does other work too",
     )
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="of those kills"
+    )
+    parser.add_argument("--files", choices=("folders", "s3"), default="folders", help="of those kills")
+    parser.add_argument("--workers", choices=("here", "ray"), default="here", help="of those kills")
+    parser.add_argument("--services", type=int, default=1, help="of those kills, all on one store")
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing of ours stays behind
     count = given.kills if given.kills is not None else (5 if given.short else 500)
     seconds = given.soak if given.soak is not None else (20 if given.short else 600)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard) if hard > 0 else 4096, hard))
     rounds.Probes.patience = given.patience
+    choice = Choice(given.database, given.files, given.workers, given.services)
+    if missing := choice.missing():
+        say(f"NOT RUN: this needs {', and '.join(missing)}, and it is not here.")
+        return 0
     broken = 0
     with tempfile.TemporaryDirectory(prefix="planimeter-attack-") as folder:
         running = Running(Path(folder), "--model", given.model)
@@ -47,7 +60,7 @@ def main() -> int:
             "unread": lambda: rounds.unread(running),
             "gone": lambda: rounds.gone(running),
             "soak": lambda: rounds.soak(running, seconds, given.most_mib),
-            "kills": lambda: kills(Path(folder) / "kills", count, say),
+            "kills": lambda: kills(Path(folder) / "kills", count, choice, say),
         }
         try:
             for name in given.only or ROUNDS:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 HEADERS = {"Content-Type": "application/octet-stream"}
@@ -17,11 +18,13 @@ MEASUREMENTS = "/api/v1/measurements"
 class Running:
     """`planimeter serve` with its data in a folder, on a port that stays the same."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    name = "service"
+
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        """`environment` is what it has to find there beside what this process has."""
         self.folder, self._options = folder, options
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.environment = os.environ | (environment or {})
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -30,6 +33,7 @@ class Running:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "planimeter", "serve", "--port", str(self.port), *self._options],
                 cwd=self.folder,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -120,6 +124,14 @@ class Running:
             return 0.0, 0.0
         pid = self._process.pid
         return _resident(pid), sum(map(_resident, _children(pid)))
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nothing listens now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _resident(pid: int) -> float:

@@ -74,12 +74,8 @@ class Worker:
         return answer
 
     def _called(self, ask: Callable[[], Any], left: Callable[[], float]) -> Any:
-        from ray.exceptions import RayActorError  # noqa: PLC0415 - an extra
-        from ray.serve.exceptions import (  # noqa: PLC0415
-            BackPressureError,
-            DeploymentUnavailableError,
-            ReplicaUnavailableError,
-        )
+        from ray.exceptions import RayError  # noqa: PLC0415 - an extra
+        from ray.serve.exceptions import BackPressureError, RayServeException  # noqa: PLC0415
 
         for last in (False, True):
             answer = ask()
@@ -96,7 +92,9 @@ class Worker:
                     f"as many pictures wait for the workers as may; try again in {RETRY_SECONDS} s",
                     retry_after=RETRY_SECONDS,
                 ) from None
-            except (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError) as error:
+            except (RayError, RayServeException) as error:
+                if _is_ours(error):
+                    raise
                 log.warning("a worker was gone before it answered (%s)", type(error).__name__)
                 if last or not left():
                     raise NotReady(
@@ -109,6 +107,13 @@ class Worker:
                     raise found
                 return found
         raise AssertionError("the second try returns or raises")  # pragma: no cover
+
+
+def _is_ours(error: Exception) -> bool:
+    """Say whether something failed in what a replica runs of ours, and not in Ray, nor with a machine of it."""
+    from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415 - an extra
+
+    return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
 @contextmanager

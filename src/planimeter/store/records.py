@@ -31,7 +31,7 @@ from planimeter.store.record import (
     thrown_away,
     unknown,
 )
-from planimeter.store.requests import RequestKey, measured_for
+from planimeter.store.requests import RequestKey, measured_for, put_key
 from planimeter.store.rows import read_rows
 from planimeter.store.tables import (
     CandidatesRow,
@@ -39,7 +39,6 @@ from planimeter.store.tables import (
     DocumentRow,
     KeptDocumentRow,
     MeasurementRow,
-    RequestKeyRow,
     TagRow,
 )
 from planimeter.store.trashed import MEASUREMENTS, purge, recorded_names
@@ -68,7 +67,7 @@ class Records:
         stored_bytes: int | None = None,
         details: Details = NOTHING_SAID,
     ) -> None:
-        """Record a measurement whose files are in place."""
+        """Record a measurement whose files are in place; raises `KeyInUse` where another has its `request`'s key."""
         filename = measurement.image.filename
         row = {
             "id": id_,
@@ -100,8 +99,7 @@ class Records:
             if tags := tag_rows(id_, details):
                 connection.execute(sa.insert(TagRow), tags)
             if request is not None:
-                asked = {"key": request.key, "request": request.request, "measurement_id": id_}
-                connection.execute(sa.insert(RequestKeyRow), asked)
+                put_key(connection, request, id_)
             self._outbox.put(connection, "measurement.created", id_)
             connection.commit()
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from planimeter.errors import KeyReused
+from planimeter.errors import KeyInUse, KeyReused
 from planimeter.store.tables import RequestKeyRow
 
 
@@ -37,3 +38,14 @@ def known(connection: sa.Connection, keys: Sequence[str]) -> set[str]:
     """Return those keys by which something was measured that is here still."""
     query = sa.select(RequestKeyRow.key).where(RequestKeyRow.key.in_(keys))
     return {*connection.scalars(query)}
+
+
+def put_key(connection: sa.Connection, request: RequestKey, id_: str) -> None:
+    """Note that a measurement was made for a request; raises `KeyInUse` where another service was quicker."""
+    row = {"key": request.key, "request": request.request, "measurement_id": id_}
+    try:
+        connection.execute(sa.insert(RequestKeyRow), row)
+    except IntegrityError as error:
+        raise KeyInUse(
+            "another service measured the request with this Idempotency-Key meanwhile; send it again for its answer"
+        ) from error
