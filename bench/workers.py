@@ -22,9 +22,11 @@ from statistics import median
 from typing import Any
 
 import click
-from children import Server, environment, free_port, running, serving, stop_with_us
+from children import START_SECONDS, Server, environment, free_port, running, serving, stop_with_us
 from load import NUCLEI, STEEL, Target, post_for, warm_up
 from pictures import nuclei_picture, steel_picture
+
+from planimeter.runtimes.cores import available
 
 RAY = Path(sys.executable).with_name("ray")
 TRIES = 3
@@ -44,14 +46,14 @@ PART = {
 @click.option("--rounds", default=5, show_default=True, help="Turns of each.")
 @click.option("--seconds", default=5.0, show_default=True, help="Of a turn.")
 @click.option("--clients", default=8, show_default=True)
-@click.option("--workers", default=2, show_default=True, help="Nodes of the cluster, each with one CPU.")
+@click.option("--workers", default=2, show_default=True, help="Nodes of the cluster, which share the cores.")
 @click.option("--model", type=click.Choice(["steel", "nuclei"]), multiple=True, default=["steel", "nuclei"])
 def main(rounds: int, seconds: float, clients: int, workers: int, model: tuple[str, ...]) -> None:
     """Print medians of pictures a second, and where the processors' time went, as JSON."""
     stop_with_us()
     pictures = {"steel": (STEEL, steel_picture()), "nuclei": (NUCLEI, nuclei_picture(640, 480))}
     found = {}
-    with cluster(workers) as told, serving(["--infer-with-cpu"]) as one, served_by(told) as many:
+    with workers_of(workers) as many, serving(["--infer-with-cpu"]) as one:
         for name in model:
             title, picture = pictures[name]
             found[title] = compare(name, picture, one, many, rounds=rounds, seconds=seconds, clients=clients)
@@ -61,44 +63,48 @@ def main(rounds: int, seconds: float, clients: int, workers: int, model: tuple[s
 
 
 @contextmanager
-def cluster(nodes: int) -> Iterator[dict[str, str]]:
-    """Start a cluster of so many nodes with one CPU each; yield what its members are told."""
+def workers_of(nodes: int) -> Iterator[Server]:
+    """Run a service whose pictures a cluster of so many nodes measures; a busy machine may need more tries."""
+    for left in reversed(range(TRIES)):
+        with ExitStack() as held:
+            try:
+                server = held.enter_context(_served_by(held.enter_context(_cluster(nodes))))
+            except click.ClickException as error:
+                if not left:
+                    raise
+                click.echo(f"once more: {error}", err=True)
+            else:
+                yield server
+                return
+
+
+@contextmanager
+def _cluster(nodes: int) -> Iterator[dict[str, str]]:
+    """Start a cluster whose nodes share the cores; yield what its members are told."""
     port = free_port()
     told = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ADDRESS": f"127.0.0.1:{port}",
     }
+    address = f"127.0.0.1:{port}"
     started: list[subprocess.Popen[bytes]] = []
-    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder) / "log.txt"
         try:
             for number in range(nodes):
-                where = ["--address", told["RAY_ADDRESS"]]
+                where = ["--address", address]
                 if not number:
                     where = ["--head", "--port", str(port), "--include-dashboard=false", "--temp-dir", folder]
-                command = [
-                    str(RAY),
-                    "start",
-                    "--block",
-                    "--num-cpus=1",
-                    "--node-ip-address=127.0.0.1",
-                    "--object-store-memory=200000000",
-                    "--disable-usage-stats",
-                ]
-                own = {name: value for name, value in told.items() if name != "RAY_ADDRESS"}
-                started.append(
-                    subprocess.Popen(
-                        [*command, *where],
-                        env=environment(**own),
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.STDOUT,
+                command = [str(RAY), "start", "--block", "--disable-usage-stats"]
+                shares = [f"--num-cpus={max(1, available() // nodes)}", "--object-store-memory=200000000"]
+                with log.open("ab") as output:
+                    node = subprocess.Popen(
+                        [*command, *shares, *where], env=environment(**told), stdout=output, stderr=output
                     )
-                )
-                time.sleep(8)
-                if started[-1].poll() is not None:
-                    raise click.ClickException(f"node {number + 1} of the cluster did not start")
-            yield told
+                started.append(node)
+                _wait_for(node, log, number + 1)
+            yield told | {"RAY_ADDRESS": address}
         finally:
             for node in reversed(started):
                 node.terminate()
@@ -106,23 +112,23 @@ def cluster(nodes: int) -> Iterator[dict[str, str]]:
                 node.wait()
 
 
+def _wait_for(node: "subprocess.Popen[bytes]", log: Path, number: int) -> None:
+    """Wait until so many nodes say that they run; raises `ClickException` where this one has ended."""
+    until = time.monotonic() + START_SECONDS
+    while log.read_bytes().count(b"Ray runtime started") < number:
+        if node.poll() is not None or time.monotonic() > until:
+            said = log.read_text("utf-8", "replace")[-500:]
+            raise click.ClickException(f"node {number} of the cluster did not start: {said}")
+        time.sleep(0.2)
+    time.sleep(2)
+
+
 @contextmanager
-def served_by(told: dict[str, str]) -> Iterator[Server]:
-    """Run a service whose pictures that cluster measures; a machine with much to do may need a second try."""
-    with ExitStack() as held:
-        for left in reversed(range(TRIES)):
-            port = free_port()
-            command = [sys.executable, "-m", "planimeter", "serve", "--port", str(port), "--infer-with-cpu"]
-            try:
-                server = held.enter_context(
-                    running([*command, "--workers", "ray"], port, ready="/readyz", told=told)
-                )
-            except click.ClickException:
-                if not left:
-                    raise
-            else:
-                yield server
-                return
+def _served_by(told: dict[str, str]) -> Iterator[Server]:
+    port = free_port()
+    command = [sys.executable, "-m", "planimeter", "serve", "--port", str(port), "--infer-with-cpu"]
+    with running([*command, "--workers", "ray"], port, ready="/readyz", told=told) as server:
+        yield server
 
 
 def compare(

@@ -1,5 +1,6 @@
 """`planimeter measure --engine ray`: the tables of one machine, by a real cluster that the test starts."""
 
+import json
 import os
 import signal
 import socket
@@ -46,6 +47,9 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
     """Return the rows of a table without what no two runs have in common."""
     rows = ds.dataset(folder / name, format="parquet").to_table().to_pylist()
     kept = [{key: value for key, value in row.items() if key not in {"ms", "measured_at"}} for row in rows]
+    for row in kept:
+        if row.get("document"):
+            row["document"] = {**json.loads(row["document"]), "timing_ms": None}
     return sorted(kept, key=lambda row: (row["key"], row.get("id", 0)))
 
 

@@ -18,10 +18,8 @@ from planimeter.settings import Inference
 
 MOST_REPLICAS = 64
 """In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
-AT_A_TIME = 2
-"""Pictures in a replica: one in the network, and one before or after it."""
 AT_A_TIME_ON_GPU = 16
-"""There they meet in batches, see `planimeter.cluster.batches`."""
+"""Pictures in a replica: they meet in batches there, see `planimeter.cluster.batches`."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
 RETRY_SECONDS = 5
@@ -131,7 +129,9 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
         for each in ("ray", "ray.serve"):
             logging.getLogger(each).setLevel(logging.ERROR)
         shares = share_out(ray, gpu=not how.infer_with_cpu)
-        at_a_time = AT_A_TIME_ON_GPU if shares.gpus else AT_A_TIME
+        # As many as the network looks at together, and one before or after it.
+        wanted = AT_A_TIME_ON_GPU // 2 if shares.gpus else min(how.streams, shares.cpus)
+        at_a_time = AT_A_TIME_ON_GPU if shares.gpus else 1 + wanted
         deployment = serve.deployment(Replica).options(
             name="measure",
             ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
@@ -140,7 +140,7 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
             autoscaling_config={
                 "min_replicas": 1,
                 "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
-                "target_ongoing_requests": at_a_time / 2,
+                "target_ongoing_requests": wanted,
             },
             logging_config={"log_level": "ERROR"},
         )

@@ -19,12 +19,9 @@ def files_of(pack: Pack) -> dict[str, bytes]:
 def open_files(
     files: dict[str, bytes], how: Inference, around: Callable[[Runtime], Runtime] | None = None
 ) -> Segmenter:
-    """Return the segmenter of a pack that came as its files; `around` is as `open_segmenter` takes it.
-
-    It looks at one picture at a time: Ray starts as many processes as there is work for.
-    """
+    """Return the segmenter of a pack that came as its files; `around` is as `open_segmenter` takes it."""
     with tempfile.TemporaryDirectory(prefix="planimeter-pack-") as folder:
-        return open_segmenter(_unpacked(files, Path(folder)), how.model_copy(update={"streams": 1}), around)
+        return open_segmenter(_unpacked(files, Path(folder)), how, around)
 
 
 def _unpacked(files: dict[str, bytes], folder: Path) -> Pack:
