@@ -1,13 +1,14 @@
 """The two places of a store, which may be one: for uploads, and for what is made of them."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
+from typing import BinaryIO
 
 from planimeter.store.files import FileKind, FileNames, Folder
 from planimeter.store.opened import Opened
 from planimeter.store.places import Place, Remote, Where, place_of
-from planimeter.store.syncing import at_once, opened_folders
+from planimeter.store.syncing import opened_folders, sync_all
 from planimeter.store.together import together
 
 
@@ -120,10 +121,15 @@ def _put(place: Remote, name: str, data: bytes) -> None:
 
 
 def _write_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> None:
-    """Write files into folders of this machine: all of them aside and synced at once, then moved."""
-    named = [(folder, name, data) for folder, contents in files.items() for name, data in contents.items()]
-    _told([folder for folder, _, _ in named], at_once([partial(_write_aside, *file) for file in named]))
-    for folder, name, _ in named:
+    """Write files into folders of this machine: all of them aside, then synced together, then moved."""
+    with ExitStack() as opened:
+        aside: list[tuple[Folder, str, BinaryIO]] = []
+        for folder, contents in files.items():
+            for name, data in contents.items():
+                with folder.failing("write to"):
+                    aside.append((folder, name, opened.enter_context(folder.write_aside(name, data))))
+        _told([folder for folder, _, _ in aside], sync_all([file.fileno() for _, _, file in aside]))
+    for folder, name, _ in aside:
         with folder.failing("write to"):
             folder.move_in_place(name)
     folders = [*files]
@@ -131,16 +137,10 @@ def _write_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> None:
         folders[0].failing("write to"),
         opened_folders([folder.path for folder in folders]) as descriptors,
     ):
-        _told(folders, at_once([partial(os.fsync, descriptor) for descriptor in descriptors]))
+        _told(folders, sync_all(descriptors))
 
 
-def _write_aside(folder: Folder, name: str, data: bytes) -> None:
-    """Write a file aside, and wait until it is on the disk."""
-    with folder.write_aside(name, data) as file:
-        os.fsync(file.fileno())
-
-
-def _told(folders: Sequence[Folder], failed: Sequence[BaseException | None]) -> None:
+def _told(folders: Sequence[Folder], failed: Sequence[OSError | None]) -> None:
     """Raise what went wrong first, if anything did, as a sentence about its folder."""
     for folder, error in zip(folders, failed, strict=False):
         if error is not None:

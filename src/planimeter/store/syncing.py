@@ -1,30 +1,30 @@
-"""What waits for the disk, at the same time: a disk that writes several at once takes the time of one."""
+"""Files and folders made sure of together: a disk that writes several at once takes the time of one."""
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
-def at_once(calls: Sequence[Callable[[], None]]) -> list[BaseException | None]:
-    """Make all calls at the same time, the first of them in this thread; return what each raised.
+def sync_all(descriptors: Sequence[int]) -> list[OSError | None]:
+    """Wait until what was written to each open file or folder is on the disk; return what went wrong with each.
 
     Threads, not a pool of them: they are few and short-lived, and none is missing after a fork.
     """
-    failed: list[BaseException | None] = [None] * len(calls)
+    failed: list[OSError | None] = [None] * len(descriptors)
 
-    def make(index: int) -> None:
+    def sync(index: int) -> None:
         try:
-            calls[index]()
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            os.fsync(descriptors[index])
+        except OSError as error:
             failed[index] = error
 
-    others = [threading.Thread(target=make, args=(index,)) for index in range(1, len(calls))]
+    others = [threading.Thread(target=sync, args=(index,)) for index in range(1, len(descriptors))]
     for thread in others:
         thread.start()
-    if calls:
-        make(0)
+    if descriptors:
+        sync(0)
     for thread in others:
         thread.join()
     return failed
