@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -129,7 +130,7 @@ def main(
             except (click.ClickException, OSError) as error:
                 skipped[peer.name] = str(error)
         network = load_network(data, pack, STREAMS, "f32")
-        figures = _take_turns(measured, network, data, rounds, seconds)
+        figures = _take_turns(measured, network, data, rounds=rounds, seconds=seconds, skipped=skipped)
     results = {"machine": machine, "yolo": yolo, **figures, "skipped": skipped}
     _print(console, results)
     if json_path:
@@ -137,20 +138,42 @@ def main(
 
 
 def _take_turns(
-    measured: dict[str, Measured], network: Network, data: bytes, rounds: int, seconds: float
+    measured: dict[str, Measured],
+    network: Network,
+    data: bytes,
+    *,
+    rounds: int,
+    seconds: float,
+    skipped: dict[str, str],
 ) -> dict[str, Any]:
+    """Ask one server after the other, round by round; a peer that does not bear it is left out, and told."""
     bare: list[float] = []
     rates: dict[int, list[float]] = defaultdict(list)
-    for one in measured.values():
-        post_for(one.target, body_for(one.target, data), max(CLIENTS), 1.0)  # warm
+
+    def each(ask: Callable[[Measured], None]) -> None:
+        for name, one in [*measured.items()]:
+            try:
+                ask(one)
+            except click.ClickException as error:
+                if name == OURS:
+                    raise
+                skipped[name] = f"it ended under load: {error}"
+                del measured[name]
+
+    def warm(one: Measured) -> None:
+        post_for(one.target, body_for(one.target, data), max(CLIENTS), 1.0)
+
+    def post(one: Measured) -> None:
+        for clients in CLIENTS:
+            long = max(seconds, ANSWERS * clients * median(bare) / 1000)
+            one.runs[clients].append(post_for(one.target, body_for(one.target, data), clients, long))
+
+    each(warm)
     for _ in range(rounds):
         bare += network.milliseconds(seconds / 2)
         for streams in STREAMS:
             rates[streams].append(network.pictures_a_second(streams, seconds / 2))
-        for one in measured.values():
-            for clients in CLIENTS:
-                long = max(seconds, ANSWERS * clients * median(bare) / 1000)
-                one.runs[clients].append(post_for(one.target, body_for(one.target, data), clients, long))
+        each(post)
     return {
         "network_ms": spread(bare),
         "network_pictures_a_second": {

@@ -1,5 +1,6 @@
 """The record database: opened, migrated, read, written, checked; what it says, as sentences."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -92,8 +93,9 @@ class Database:
 
     @staticmethod
     def _wait_at_most(connection: sa.Connection, seconds: float) -> None:
-        milliseconds = max(1, round(1000 * seconds))
-        if connection.info.get(_WAITS) == milliseconds:  # as it nearly always does
+        # In tenths of a second, so that it is nearly always what the connection does already.
+        milliseconds = 100 * max(1, math.ceil(10 * seconds))
+        if connection.info.get(_WAITS) == milliseconds:
             return
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
         connection.rollback()
