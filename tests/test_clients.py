@@ -256,6 +256,17 @@ def test_an_endless_body_is_ended_soon_after_the_limit(app: Flask, settings: Set
         assert request(url + "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("begin", [b"1;", b"1\r\nx\r\n0\r\na: "])
+def test_a_line_between_chunks_without_an_end_is_ended_soon(
+    app: Flask, settings: Settings, begin: bytes
+) -> None:
+    head = f"POST {MEASUREMENTS} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(app, settings) as (url, _):
+        with connected(url, head.encode() + begin) as (one,):
+            assert send_until_refused(one, b"a" * 10_000) < 5_000_000
+        assert request(url + "/healthz")[0] == 200
+
+
 def test_a_form_of_too_many_parts_is_told_so(client: FlaskClient) -> None:
     fields = {f"field{number}": "x" for number in range(2_000)}
     answer = client.post(MEASUREMENTS, data={"image": (BytesIO(OVERLAPPING), "a.png"), **fields})
