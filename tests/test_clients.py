@@ -288,6 +288,17 @@ def test_an_endless_body_is_ended_soon_after_the_limit(app: Flask, settings: Set
         assert request(url + "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("begin", [b"1;", b"1\r\nx\r\n0\r\na: "])
+def test_a_line_between_chunks_without_an_end_is_ended_soon(
+    app: Flask, settings: Settings, begin: bytes
+) -> None:
+    head = f"POST {MEASUREMENTS} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(app, settings) as (url, _):
+        with connected(url, head.encode() + begin) as (one,):
+            assert send_until_refused(one, b"a" * 10_000) < 5_000_000
+        assert request(url + "/healthz")[0] == 200
+
+
 def test_a_form_of_too_many_parts_is_told_so(client: FlaskClient) -> None:
     fields = {f"field{number}": "x" for number in range(2_000)}
     answer = client.post(MEASUREMENTS, data={"image": (BytesIO(OVERLAPPING), "a.png"), **fields})
@@ -296,6 +307,58 @@ def test_a_form_of_too_many_parts_is_told_so(client: FlaskClient) -> None:
 
 def test_a_name_of_four_thousand_characters_is_refused(client: FlaskClient) -> None:
     assert_problem(post(client, OVERLAPPING, "a" * 4_000 + ".png"), 400, "invalid_option", "4,004 characters")
+
+
+# ---- JSON that is small on the way and large in memory
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        (MEASUREMENTS, 350_000),
+        ("/api/v1/profiles/p", 350_000),
+        ("/api/v1/jobs", 350_000),
+        (f"/v2/models/{MODEL}/infer", 5_000_000),
+        ("/label-studio/predict", 1_000_000),
+        ("/label-studio/webhook", 1_000_000),
+    ],
+)
+def test_values_by_the_million_are_counted_before_they_are_read(
+    client: FlaskClient, path: str, values: int
+) -> None:
+    # Where a body may not be as long, its length is refused.
+    for text in (b"[" + b"0," * values + b"0]", b'["\\"",' + b"{}," * (values // 2) + b"0]"):
+        answer = client.open(
+            path, method="PUT" if "profiles" in path else "POST", data=text, content_type="application/json"
+        )
+        assert answer.status_code in {400, 413}
+        assert answer.status_code == 413 or f"{values:,} values" in answer.text
+    within = client.post(
+        MEASUREMENTS, data=b'{"image": "' + b"," * 400_000 + b'"}', content_type="application/json"
+    )
+    assert_problem(within, 400, "invalid_option", "base64")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
+def test_json_is_utf_8(client: FlaskClient, encoding: str) -> None:
+    # Marks and texts could not be told apart in another.
+    body = '{"image": "aaaa"}'.encode(encoding)
+    answer = client.post(MEASUREMENTS, data=body, content_type="application/json")
+    assert_problem(answer, 400, "invalid_option", "no JSON")
+
+
+def test_what_is_said_of_an_option_is_no_longer_than_a_line(client: FlaskClient) -> None:
+    long = "x" * 100_000
+    for sent in (
+        {long: 1},
+        {"image": "aaaa", long: 1},
+        {"image": "aaaa", long: []},
+        {"image": "aaaa", "of": long},
+    ):
+        answer = client.post(MEASUREMENTS, json=sent)
+        assert answer.status_code == 400
+        assert len(answer.text) < 2_000
+    assert len(client.get(f"{MEASUREMENTS}?{'&'.join(f'o{n}=1' for n in range(1_000))}").text) < 2_000
 
 
 # ---- Names that this service does not have

@@ -19,7 +19,14 @@ from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
 from planimeter.errors import TooManyPixels, UndecodablePicture
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.pictures.decode import decode
-from planimeter.pictures.header import MOST_CHUNKS, MOST_EXIF, MOST_FILLING, MOST_SCANS, MOST_SEGMENTS
+from planimeter.pictures.header import (
+    MOST_CHUNKS,
+    MOST_EXIF,
+    MOST_FILLING,
+    MOST_SCANS,
+    MOST_SEGMENTS,
+    MOST_SIZES,
+)
 from planimeter.pictures.tiff_tags import MOST_TAGS
 from planimeter.service.app import create_app
 from planimeter.service.deadline import Deadline
@@ -64,6 +71,20 @@ def grey_tiff(size: int, *more: tuple[int, int, int, int], compression: int = 1,
     return tiff(*sorted((*entries, *more)), data=data)
 
 
+def paged(pages: int, values: int, tag: int = 273) -> bytes:
+    """Return a TIFF whose pages all name the same bytes, as their strips or in another tag."""
+    size = 2 + 3 * 12 + 4
+    where = 8 + pages * size
+    head = (256, 4, 1, 64), (257, 4, 1, 64), (tag, 1, values, where)
+    fields = struct.pack("<H", 3) + b"".join(struct.pack("<HHII", *entry) for entry in head)
+    each = (fields + struct.pack("<I", 8 + size * number) for number in range(1, pages + 1))
+    return b"II*\0" + struct.pack("<I", 8) + b"".join(each) + bytes(values)
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
 PACKED = zlib.compress(bytes(4096), 9)
 HOSTILE = {
     "a PNG of many chunks": (black_png(64, 64, chunk(b"teSt") * (MOST_CHUNKS + 1)), "100,000 chunks"),
@@ -84,6 +105,15 @@ HOSTILE = {
     "a TIFF whose tags lie over each other": (
         tiff(*((1000 + at, 7, 100_000, 0) for at in range(50)), data=bytes(100_000)),
         "5,000,000 bytes",
+    ),
+    "a TIFF whose pages name the same values again and again": (paged(40, 400_000), "8,000,000 values"),
+    "a TIFF whose pages name the same description again and again": (
+        paged(40, 400_000, tag=270),
+        "8,000,000 values",
+    ),
+    "an AVIF of many sizes": (
+        box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", b"ispe" * (MOST_SIZES + 1)),
+        "10,000 sizes",
     ),
     "a TIFF of one vast tile": (
         grey_tiff(

@@ -210,6 +210,12 @@ def test_grey_pixels_and_pictures_of_one_row_are_pictures_too(
     assert values(asked)["mask"].shape == ((1, 64) if shape[-1] == 3 else (64, 64))
 
 
+@pytest.mark.parametrize("length", ["0" * 18 + "1" + "0" * 5000, "-1", "1e3", "\u0663", "99999999"])
+def test_a_length_that_is_none_is_refused(client: FlaskClient, length: str) -> None:
+    headers = {HEADER: length.encode().decode("latin-1")}
+    assert_refused(client.post(INFER, data=b"{}", headers=headers), 400, "invalid_option", HEADER)
+
+
 def test_a_file_as_bytes_behind_the_json(client: FlaskClient) -> None:
     raw = struct.pack("<I", len(OVERLAPPING)) + OVERLAPPING
     entry = {"datatype": "BYTES", "shape": [1, 1]}
@@ -247,6 +253,11 @@ def test_a_file_as_bytes_behind_the_json(client: FlaskClient) -> None:
             400, "invalid_option", "0 to 255",
         ),
         ({"inputs": [picture(datatype="UINT8", data=[1], shape=[1])]}, 400, "invalid_option", "[height, width, 3]"),
+        ({"inputs": [picture(datatype="UINT8", data=[], shape=[0, *[2**31] * 7])]}, 400, "invalid_option", "no values"),
+        (
+            {"inputs": [picture()], "parameters": {f"option{number}": 0 for number in range(101)}},
+            400, "invalid_option", "101 options",
+        ),
         ({"inputs": [picture()], "outputs": [{"name": "logits"}]}, 400, "invalid_option", "logits"),
         ({"inputs": [picture()], "outputs": "all"}, 400, "invalid_option", "no list"),
         (

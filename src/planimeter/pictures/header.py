@@ -21,11 +21,14 @@ MOST_SCANS = 1_000
 """Of a JPEG: each costs a walk over the whole picture. Encoders write up to some 20."""
 MOST_BOXES = 100
 """Of a HEIC or AVIF, before the one that tells its size."""
+MOST_SIZES = 10_000
+"""Of the parts of a HEIC or AVIF; a picture of 100 megapixels in tiles of 512 has some 400."""
 _RUN = re.compile(rb"\xff+")
 _SCAN = re.compile(rb"\xff\xda")
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _PROGRESSIVE_FRAMES = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")
+_SIZE = b"ispe"
 _SIZ = b"\xff\x4f\xff\x51"
 
 
@@ -161,9 +164,11 @@ def _jpeg2000(data: bytes) -> tuple[int, int]:
 def _boxes(data: bytes) -> tuple[int, int]:
     """Return the largest size that a HEIC or AVIF gives to any of its parts ("ispe")."""
     about = _about(data)
+    if about.count(_SIZE) > MOST_SIZES:
+        raise _too_many("AVIF or HEIC", MOST_SIZES, "sizes")
     sizes = [
         (_big(about, found.end() + 4, 4), _big(about, found.end() + 8, 4))
-        for found in re.finditer(b"ispe", about)
+        for found in re.finditer(_SIZE, about)
     ]
     if not sizes:
         raise ValueError

@@ -19,6 +19,10 @@ MOST_PAGES = 1000
 
 MOST_TAGS = 50_000
 """Of all pages together that are looked at."""
+MOST_VALUES = 8_000_000
+"""Of the tags that are read, of all pages together, a letter of a description being one; each is kept as 8 bytes.
+100 megapixels in the smallest tiles, each channel by itself, have 3.1 million. Pages may name the same values again, so
+the length of the file is no limit."""
 
 NEW_SUBFILE_TYPE: Final = 254
 SUBFILE_TYPE: Final = 255
@@ -183,6 +187,7 @@ class _Reader:
         self._order = "<" if data[:2] == b"II" else ">"
         self._big = is_big(data)
         self._seen = 0
+        self._values = 0
         self.first = self._number(8, "Q") if self._big else self._number(4, "I")
 
     def page(self, offset: int) -> tuple[Page, int]:
@@ -211,9 +216,10 @@ class _Reader:
                     f"the TIFF gives its tag {tag} twice, and readers differ in which of the two they take; "
                     "open it in a viewer and save it again"
                 )
-            content = self._content(start + index * entry_size + 4, kind, word)
+            most = _LONGEST_DESCRIPTION if tag == DESCRIPTION else None
+            content = self._content(start + index * entry_size + 4, kind, word, most)
             if tag == DESCRIPTION:
-                description = content[:_LONGEST_DESCRIPTION].tobytes().decode("utf-8", "replace").rstrip("\0")
+                description = content.tobytes().decode("utf-8", "replace").rstrip("\0")
             else:
                 tags[tag] = content.astype(np.int64)
         return Page(offset, self._order, tags, description), self._next(end, word)
@@ -237,8 +243,8 @@ class _Reader:
         # Some writers end the file here, without the zero that says so.
         return 0 if at >= len(self._data) else self._number(at, word)
 
-    def _content(self, at: int, kind: int, word: str) -> NDArray[np.generic]:
-        """Return the values of the entry whose count stands at `at`; none for types without whole numbers."""
+    def _content(self, at: int, kind: int, word: str, most: int | None = None) -> NDArray[np.generic]:
+        """Return the values, `most` of them, of the entry whose count stands at `at`; none for other types."""
         if kind not in _TYPES:
             return np.zeros(0, np.uint8)
         dtype = np.dtype(self._order + _TYPES[kind])
@@ -248,12 +254,21 @@ class _Reader:
         where = at + room
         if size > room:
             where = self._number(where, word)
-        return np.frombuffer(self._slice(where, size), dtype)
+        taken = count if most is None else min(count, most)
+        self._values += taken
+        if self._values > MOST_VALUES:
+            raise UndecodablePicture(
+                f"the TIFF has more than {MOST_VALUES:,} values in its tags, which no program writes; open it in a "
+                "viewer and save it again"
+            )
+        if where + size > len(self._data):
+            self._slice(where, size)  # which says so
+        return np.frombuffer(self._slice(where, taken * dtype.itemsize), dtype)
 
     def _resolution(self, at: int, kind: int, word: str) -> NDArray[np.int64]:
         """Return a whole number, or a ratio as its two numbers."""
         if kind != _RATIO:
-            return self._content(at, kind, word)[:1].astype(np.int64)
+            return self._content(at, kind, word, 1).astype(np.int64)
         where = at + struct.calcsize("<" + word)
         if word == "I":  # eight bytes do not fit into the entry itself
             where = self._number(where, word)

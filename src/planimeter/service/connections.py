@@ -9,7 +9,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
-from waitress.utilities import RequestEntityTooLarge  # type: ignore[import-untyped]
+from waitress.utilities import BadRequest, RequestEntityTooLarge  # type: ignore[import-untyped]
 
 MOST_CONNECTIONS = 800
 """Then the one that waited longest makes room for the next."""
@@ -21,6 +21,9 @@ WRITE_SECONDS = 20.0
 """For the first byte and for all that comes in bursts; beyond that the rate counts."""
 LEAST_RATE = 4096
 """Bytes a second that a body, or an answer, must move after that time: a quarter of a bad telephone line."""
+
+LONGEST_LINE = 16_384
+"""Bytes before a chunk, or behind the last: Waitress copies all of them again with every few kilobytes that come."""
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -34,7 +37,14 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         consumed = int(super().received(data))
         if self.chunked and not self.completed and self.body_bytes_received > self.most_chunked:
             self.error, self.completed = RequestEntityTooLarge(f"exceeds {self.most_chunked}"), True
+        if self.chunked and not self.completed and self._unfinished > LONGEST_LINE:
+            self.error, self.completed = BadRequest(f"a line between chunks exceeds {LONGEST_LINE}"), True
         return consumed
+
+    @property
+    def _unfinished(self) -> int:
+        """Return how long the line before a chunk, or what follows the last, has become without its end."""
+        return max(len(self.body_rcv.control_line), len(self.body_rcv.trailer))
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the headers; a length of thousands of digits is as wrong as one of letters."""

@@ -19,8 +19,9 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.service.api.options.parsing import LISTS, parse
+from planimeter.service.api.options.parsing import LISTS, LONGEST_SHOWN, parse
 from planimeter.service.api.options.uploads import UploadOptions
+from planimeter.service.json_text import load_json
 from planimeter.service.problems import too_many_bytes
 
 FIELD = "image"
@@ -28,6 +29,8 @@ MASK_FIELD = "region_mask"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
 LONGEST_NAME = 255
+MOST_FIELDS = 100
+"""Of a JSON object; there are some twenty options."""
 OVERHEAD = 2**20
 """Bytes that a form or a JSON object may need beside the picture."""
 
@@ -137,16 +140,15 @@ def _gunzip(packed: bytes, limit: int, max_bytes: int) -> bytes:
 
 
 def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
-    try:
-        body = json.loads(request.get_data(cache=False))
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(f"the body is no JSON ({error}); send {JSON_EXAMPLE}") from error
-    fields: dict[str, Any] = {FIELD: body} if isinstance(body, str) else body
-    if not isinstance(fields, dict):
+    body = load_json(request.get_data(cache=False), "the request", f"send {JSON_EXAMPLE}")
+    fields: dict[str, Any] = (
+        {FIELD: body} if isinstance(body, str) else body if isinstance(body, dict) else {}
+    )
+    if not isinstance(body, str | dict):
         raise MissingPicture(f"the body is JSON, but no object; send {JSON_EXAMPLE}")
     image = fields.get(FIELD)
     if image is None and not (fields.get("from") or request.args.get("from")):
-        came = ", ".join(map(repr, list(fields)[:20])) or "none"
+        came = ", ".join(repr(name[:LONGEST_SHOWN]) for name in list(fields)[:20]) or "none"
         raise MissingPicture(
             f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
@@ -160,6 +162,8 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
 
 def options_in_json(fields: dict[str, Any]) -> "MultiDict[str, str]":
     """Return the options in a JSON object as they would come in a form."""
+    if len(fields) > MOST_FIELDS:
+        raise InvalidOption(f"{len(fields):,} options came, and there may be {MOST_FIELDS}")
     options: MultiDict[str, str] = MultiDict()
     for name, value in fields.items():
         if name == FIELD or value is None:
@@ -171,7 +175,7 @@ def options_in_json(fields: dict[str, Any]) -> "MultiDict[str, str]":
         flag = isinstance(value, bool) and field is not None and field.annotation is bool
         if (isinstance(value, bool) and not flag) or not isinstance(value, (str, int, float)):
             raise InvalidOption(
-                f"{name} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
+                f"{name[:LONGEST_SHOWN]} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
             )
         options.add(name, value if isinstance(value, str) else json.dumps(value))
     return options

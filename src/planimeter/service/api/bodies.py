@@ -1,10 +1,9 @@
 """Bodies of JSON, within the limits of the routes that take them."""
 
-import json
-
 from flask import request
 
 from planimeter.errors import InvalidOption
+from planimeter.service.json_text import load_json
 
 
 def read_body(what: str, example: str, largest: int) -> bytes:
@@ -20,8 +19,4 @@ def read_body(what: str, example: str, largest: int) -> bytes:
 
 def read_json(what: str, example: str, largest: int) -> object:
     """Return what that body holds; raises `InvalidOption` for what is no JSON too."""
-    body = read_body(what, example, largest)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(f"the body is no JSON ({error}); send {what}, for example {example}") from error
+    return load_json(read_body(what, example, largest), what, f"send {what}, for example {example}")

@@ -21,13 +21,12 @@ from planimeter.service.api.options.uploads import AnswerOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.correcting import correct
+from planimeter.service.json_text import refuse_many_values
 from planimeter.service.links import link
 from planimeter.service.pictures import body_in_memory
 
 LARGEST = 32 * 2**20
 """Bytes of a correction."""
-MOST_VALUES = 350_000
-"""In a correction; a corner of a polygon is three. Each takes up to a few hundred bytes while it is read."""
 MOST_ERRORS = 1000
 LONGEST_PLACE = 200
 """Characters: the name of a field that there is none of may be of any length."""
@@ -89,24 +88,15 @@ def list_corrections(options: CorrectionListOptions, id: str) -> Response:  # no
 
 def _body() -> Correction:
     body = read_body("a correction", EXAMPLE, LARGEST)
-    _refuse_too_many(body)
+    refuse_many_values(
+        body,
+        "the correction",
+        "a corner of a polygon is three of them: send masks as run lengths, or several corrections",
+    )
     try:
         return Correction.model_validate_json(body)
     except ValidationError as error:
         raise InvalidOption(f"this is no correction{_first(error)}; send one like {EXAMPLE}") from None
-
-
-def _refuse_too_many(body: bytes) -> None:
-    """Refuse JSON that takes many times its own bytes of memory, before it is read: short values, by the million."""
-    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    if plain.count(b'"') <= 2 * MOST_VALUES:
-        marks = b"".join(plain.split(b'"')[::2])  # what is in no text
-        if sum(map(marks.count, (b",", b"[", b"{"))) <= MOST_VALUES:
-            return
-    raise InvalidOption(
-        f"the correction has more than {MOST_VALUES:,} values, a corner of a polygon being three; send masks as run "
-        "lengths, or several corrections"
-    )
 
 
 def _first(error: ValidationError) -> str:

@@ -1,6 +1,5 @@
 """A request of the protocol: the picture, the options, and which outputs are wanted in which form."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from planimeter.service.api.options.parsing import parse
 from planimeter.service.api.options.uploads import PictureOptions, UploadOptions
 from planimeter.service.inference.messages import INPUT, LARGE, OUTPUTS, OutputName
 from planimeter.service.inference.tensors import BYTES, only_text, pixels_of, shape_of
+from planimeter.service.json_text import load_json
 from planimeter.service.problems import too_many_bytes
 from planimeter.service.uploads import OVERHEAD, from_base64, options_in_json, unpacked
 
@@ -24,6 +24,9 @@ HEADER = "Inference-Header-Content-Length"
 BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 EXAMPLE = '{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["iVBORw0KGgo…"]}]}'
 _LONGEST_ID = 1_000
+_MOST_DIGITS = 20
+MOST_VALUES = 5_000_000
+"""Of the JSON: a megapixel of RGB in lists has 4 million, its rows and pixels counted. More of them come as bytes."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,15 @@ def read_request(request: Request, model: str, max_bytes: int) -> Asked:
 
 
 def _length(stated: str, body: bytes) -> int:
-    if not stated.isdecimal() or not 0 < int(stated[:19]) <= len(body):
+    length = int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < _MOST_DIGITS else 0
+    if not 0 < length <= len(body):
         raise InvalidOption(f"{HEADER} is {stated[:40]!r}, and the body has {len(body):,} bytes")
-    return int(stated)
+    return length
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(
-            f"the request is no JSON ({error}); send {EXAMPLE}, or say in {HEADER} where tensors begin as bytes"
-        ) from error
+    remedy = f"send {EXAMPLE}, or say in {HEADER} where tensors begin as bytes"
+    document = load_json(text, "the request", remedy, MOST_VALUES)
     if not isinstance(document, dict):
         raise InvalidOption(f"the request is JSON, but no object; send {EXAMPLE}")
     return document
@@ -112,7 +112,7 @@ def _outputs(wanted: object, *, all_binary: bool) -> dict[OutputName, bool]:
         found[known] = more.pop(BINARY, all_binary) is True
         if more:
             raise InvalidOption(
-                f"the output {known} has the parameters {', '.join(map(repr, more))}; only {BINARY} is known here"
+                f"the output {known} has the parameter {next(iter(more))[:60]!r}; only {BINARY} is known here"
             )
     return found
 

@@ -83,6 +83,8 @@ def pixels_of(values: object, shape: tuple[int, ...], what: str) -> NDArray[np.u
     array = (
         np.frombuffer(values, np.uint8) if isinstance(values, bytes) else _whole_numbers(values, what).ravel()
     )
+    if not array.size:
+        raise InvalidOption(f"{what} has no values, and a picture has pixels")
     if array.size != prod(shape):
         raise InvalidOption(
             f"{what} has the shape {list(shape)}, {prod(shape):,} values, and {array.size:,} came"

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
+MOST_TASKS = 1000
+"""Of a request, which one of the service's threads is at work on until the last is done."""
 LabelConfig = Annotated[str, Field(json_schema_extra={"format": "label-config"})]
 TaskData = Annotated[
     dict[str, Any],
@@ -49,7 +51,7 @@ class Params(Message):
 class PredictRequest(Message):
     """Pictures that are to be predicted."""
 
-    tasks: list[Task] = Field(min_length=1)
+    tasks: Annotated[list[Task], FailFast()] = Field(min_length=1, max_length=MOST_TASKS)
     project: str | None = None
     label_config: LabelConfig
     params: Params | None = None

@@ -1,6 +1,5 @@
 """The routes that Label Studio calls: of the default model, and of each by its name."""
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,9 +10,10 @@ from planimeter.errors import InvalidOption
 from planimeter.packs.pack import Pack
 from planimeter.service.api.answering import json_answer
 from planimeter.service.api.described import DescribedBlueprint, Json, View, answer_of
-from planimeter.service.api.options.parsing import NoOptions
+from planimeter.service.api.options.parsing import LONGEST_SHOWN, NoOptions
 from planimeter.service.api.routes import refuse_foreign_pages
 from planimeter.service.context import context
+from planimeter.service.json_text import load_json
 from planimeter.service.label_studio.config import read_config
 from planimeter.service.label_studio.messages import (
     HealthAnswer,
@@ -33,6 +33,8 @@ from planimeter.service.uploads import OVERHEAD
 label_studio = DescribedBlueprint("label_studio", __name__, "/label-studio")
 label_studio.blueprint.before_request(refuse_foreign_pages)
 Message = TypeVar("Message", bound=BaseModel)
+MOST_VALUES = 1_000_000
+"""Of a request: brushes come as long lists of numbers."""
 _ABOUT = (
     "For Label Studio: give it this service's address with /label-studio behind it as a model, or "
     "/label-studio/models/NAME for another model than the default."
@@ -173,13 +175,11 @@ def _read(kind: type[Message]) -> Message:
         context().settings.max_bytes * 4 // 3 + OVERHEAD
     )  # pictures may come in base64
     with body_in_memory():
-        try:
-            document = json.loads(request.get_data(cache=False))
-        except (ValueError, RecursionError) as error:
-            raise InvalidOption(f"the body is no JSON ({error}); this is for Label Studio to call") from error
+        body = request.get_data(cache=False)
+        document = load_json(body, "the request", "this is for Label Studio to call", MOST_VALUES)
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "the body"
+        where = ".".join(map(str, problem["loc"]))[:LONGEST_SHOWN] or "the body"
         raise InvalidOption(f"{where}: {problem['msg']}; this is for Label Studio to call") from None

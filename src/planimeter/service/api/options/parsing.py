@@ -33,7 +33,9 @@ class NoOptions(RequestOptions):
     """For routes without options."""
 
 
-_LONGEST_SHOWN = 200
+LONGEST_SHOWN = 200
+"""Characters of what came, in what is said of it."""
+MOST_SHOWN = 20
 _LIBRARY_WORDS = re.compile(r", unable to .*|, got .*")
 """What pydantic adds to a message about its own inner life."""
 LISTS = frozenset({"ids", "tags", "tag"})
@@ -50,21 +52,23 @@ def parse(
     or two values for one name.
     """
     values: dict[str, str | list[str]] = {}
+    lists: dict[str, list[str]] = {}
     for number, source in enumerate(sources):
         for name, value in source.items(multi=True):
             if name in LISTS:
                 # Of a program, what is empty counts too: the limit is that of how often the option is given.
                 each = value.split(",")
-                values[name] = [*values.get(name, ()), *(each if from_program else filter(None, each))]
+                lists.setdefault(name, []).extend(each if from_program else filter(None, each))
                 continue
             if values.get(name, value) != value:
                 raise (ContradictoryOptions if number else InvalidOption)(
-                    f"{name} is given twice, as {values[name]!r} and {value!r}; give it once"
+                    f"{name[:LONGEST_SHOWN]} is given twice, as {_shown(values[name])} and {_shown(value)}; "
+                    "give it once"
                 )
             if value != "" or (from_program and not number and not _takes_text(kind, name)):
                 values[name] = value
     try:
-        return kind.model_validate(values)
+        return kind.model_validate({**values, **lists})
     except ValidationError as error:
         together = from_program and not any(problem["loc"] for problem in error.errors())
         raise (ContradictoryOptions if together else InvalidOption)(_explain(kind, error)) from None
@@ -91,7 +95,8 @@ def can_contradict(kind: type[RequestOptions]) -> bool:
 
 def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
     problems = error.errors()
-    unknown = [repr(str(problem["loc"][0])) for problem in problems if problem["type"] == "extra_forbidden"]
+    names = [str(problem["loc"][0]) for problem in problems if problem["type"] == "extra_forbidden"]
+    unknown = [*map(_shown, names[:MOST_SHOWN]), *(["…"] if len(names) > MOST_SHOWN else [])]
     if unknown:
         known = ", ".join(option_names(kind)) or "none"
         return (
@@ -108,5 +113,9 @@ def _sentence(problem: ErrorDetails) -> str:
     message = _LIBRARY_WORDS.sub("", message)
     if not name:
         return message
-    given = repr(problem["input"])
-    return f"{name} is {given if len(given) <= _LONGEST_SHOWN else given[:_LONGEST_SHOWN] + '…'}: {message}"
+    return f"{name} is {_shown(problem['input'])}: {message}"
+
+
+def _shown(value: object) -> str:
+    given = repr(value)
+    return given if len(given) <= LONGEST_SHOWN else given[:LONGEST_SHOWN] + "…"
