@@ -21,7 +21,7 @@ from planimeter.service.api.options.uploads import AnswerOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.correcting import correct
-from planimeter.service.json_text import refuse_many_values
+from planimeter.service.json_text import MOST_VALUES, refuse_many_values
 from planimeter.service.links import link
 from planimeter.service.pictures import body_in_memory
 
