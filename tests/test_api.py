@@ -29,6 +29,7 @@ from planimeter.measuring.segmenter import Segmenter
 from planimeter.runtimes import RawDetections
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
+from planimeter.service.uploads import MOST_MEMBERS
 from planimeter.settings import Settings
 from planimeter.store import Store
 
@@ -256,7 +257,7 @@ def test_a_gzip_body_is_unpacked_whatever_is_in_it(client: FlaskClient, encoding
         answer = packed(client, gzip.compress(data), content_type, encoding)
         assert answer.status_code == 201, answer.text
         assert body(answer)["coverage"]["percent_masked"] == 37.5
-        parts = gzip.compress(data[:50]) + gzip.compress(data[50:])
+        parts = gzip.compress(data[:50]) + gzip.compress(b"") * 3 + gzip.compress(data[50:])
         assert packed(client, parts, content_type, encoding).status_code == 201
 
 
@@ -264,6 +265,8 @@ def test_what_is_not_gzip_is_refused_by_name(client: FlaskClient) -> None:
     assert_problem(packed(client, OVERLAPPING, "image/png"), 422, "undecodable_picture", "gzip", "leave out")
     cut = gzip.compress(OVERLAPPING)[:-20]
     assert_problem(packed(client, cut, "image/png"), 422, "undecodable_picture", "cut short")
+    many = gzip.compress(b"") * (MOST_MEMBERS + 1)
+    assert_problem(packed(client, many, "image/png"), 422, "undecodable_picture", "10,000 parts")
     for encoding in ("br", "deflate", "gzip, gzip"):
         answer = packed(client, OVERLAPPING, "image/png", encoding)
         assert_problem(answer, 415, "unsupported_picture", encoding, "only gzip")

@@ -347,6 +347,20 @@ def test_json_is_utf_8(client: FlaskClient, encoding: str) -> None:
     assert_problem(answer, 400, "invalid_option", "no JSON")
 
 
+@pytest.mark.parametrize("path", ["/label-studio/setup", MEASUREMENTS, f"/v2/models/{MODEL}/infer"])
+def test_half_a_character_is_refused_and_a_pair_is_one(client: FlaskClient, path: str) -> None:
+    for text in (r'{"schema": "\ud800", "x": 1}', r'{"\uDFFF": 0}', r'{"image": "\ude00\ud83d"}'):
+        answer = client.post(path, data=text, content_type="application/json")
+        assert (answer.status_code, "no JSON" in answer.text) == (400, True)
+    pair = client.post(path, data=r'{"schema": "\ud83d\ude00"}', content_type="application/json")
+    assert (pair.status_code, "no JSON" in pair.text) == (400, False)
+
+
+@pytest.mark.parametrize("path", [f"{MEASUREMENTS}/lines", "/api/v1/lots", "/api/v1/trash"])
+def test_an_offset_of_ninety_digits_is_refused(client: FlaskClient, path: str) -> None:
+    assert_problem(client.get(path, query_string={"offset": "9" * 90}), 400, "invalid_option", "offset")
+
+
 def test_what_is_said_of_an_option_is_no_longer_than_a_line(client: FlaskClient) -> None:
     long = "x" * 100_000
     for sent in (
@@ -373,6 +387,15 @@ def test_a_request_for_another_host_is_misdirected_and_changes_nothing(
         answer = client.open(path, method=method, headers=foreign | {"Accept": "application/json"})
         assert_problem(answer, 421, "misdirected_request", "rebound.example", "--public-host")
     assert store.count() == 1
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+def test_brackets_that_do_not_close_are_no_host(client: FlaskClient, name: str) -> None:
+    where = {"Host": "[::1", "Origin": "http://[::1"}[name]
+    assert (
+        client.put(MEASUREMENTS + "/x/pin", headers={name: where}).status_code
+        == {"Host": 421, "Origin": 403}[name]
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,10 @@ class MisdirectedRequest(HTTPException):
 
 def refuse_foreign_hosts() -> None:
     """Answer 421 to a request for a host that is not this service."""
-    asked = urlsplit(f"//{request.environ.get('HTTP_HOST', '')}")
     try:
+        asked = urlsplit(f"//{request.environ.get('HTTP_HOST', '')}")
         name = (asked.hostname or "").rstrip(".")
-    except ValueError:
+    except ValueError:  # brackets that do not close
         name = "?"
     if not is_served(name, _served()):
         raise MisdirectedRequest(

@@ -5,24 +5,31 @@ this process meanwhile. So they are counted before.
 """
 
 import json
+import re
 
 from planimeter.errors import InvalidOption
 
 MOST_VALUES = 350_000
 """Where a route says nothing else; each takes up to a few hundred bytes while it is read."""
 LONGEST_REASON = 200
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""How a half of a character outside of the first 65,536 is written."""
 
 
 def load_json(body: bytes, what: str, remedy: str, most: int = MOST_VALUES) -> object:
     """Return what a body holds: `what` ("a profile").
 
-    Raises `InvalidOption` with the remedy for what is no JSON in UTF-8, and for more than `most` values.
+    Raises `InvalidOption` with the remedy for what is no JSON in UTF-8, for halves of characters (lone surrogates),
+    which nothing could store or send, and for more than `most` values.
     """
     refuse_many_values(body, what, most=most)
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        document: object = json.loads(body.decode("utf-8-sig"))
+        if _SURROGATE.search(body):
+            json.dumps(document, ensure_ascii=False).encode()  # which half a pair cannot be
     except (ValueError, RecursionError) as error:
         raise InvalidOption(f"the body is no JSON ({str(error)[:LONGEST_REASON]}); {remedy}") from error
+    return document
 
 
 def refuse_many_values(

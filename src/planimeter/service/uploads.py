@@ -34,6 +34,11 @@ MOST_FIELDS = 100
 OVERHEAD = 2**20
 """Bytes that a form or a JSON object may need beside the picture."""
 
+MOST_MEMBERS = 10_000
+"""Of a gzip body; programs that pack in blocks make some thousand of 64 MiB."""
+_FIRST_PIECE, _LARGEST_PIECE = 1024, 2**20
+"""Bytes of gzip that are unpacked at once."""
+
 Upload: TypeAlias = tuple[bytes, str, UploadOptions]
 Stored: TypeAlias = Callable[[str], tuple[bytes, str]]
 
@@ -118,22 +123,30 @@ def unpacked(request: Request, max_bytes: int) -> Request:
 
 def _gunzip(packed: bytes, limit: int, max_bytes: int) -> bytes:
     """Return what `packed` holds; no more than one byte above the limit is ever unpacked."""
-    body = b""
-    while packed:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            body += member.decompress(packed, limit + 1 - len(body))
-        except zlib.error as error:
-            raise UndecodablePicture(
-                f"the body has the content encoding gzip, but cannot be unpacked ({error}); "
-                "leave out the header Content-Encoding, or pack the body with gzip"
-            ) from error
-        if len(body) > limit:
-            raise TooManyBytes(too_many_bytes(max_bytes))
-        if not member.eof:
-            raise UndecodablePicture("the body has the content encoding gzip and is cut short; send it again")
-        packed = member.unused_data
-    return body
+    body, rest, members = bytearray(), memoryview(packed), 0
+    while rest:
+        members += 1
+        if members > MOST_MEMBERS:
+            raise UndecodablePicture(f"the body is gzip of more than {MOST_MEMBERS:,} parts; pack it as one")
+        member, size = zlib.decompressobj(wbits=31), _FIRST_PIECE
+        while not member.eof:
+            if not rest:
+                raise UndecodablePicture(
+                    "the body has the content encoding gzip and is cut short; send it again"
+                )
+            # In pieces, as all that follows a member is copied.
+            piece, size = rest[:size], min(2 * size, _LARGEST_PIECE)
+            try:
+                body += member.decompress(piece, limit + 1 - len(body))
+            except zlib.error as error:
+                raise UndecodablePicture(
+                    f"the body has the content encoding gzip, but cannot be unpacked ({error}); "
+                    "leave out the header Content-Encoding, or pack the body with gzip"
+                ) from error
+            if len(body) > limit:
+                raise TooManyBytes(too_many_bytes(max_bytes))
+            rest = rest[len(piece) - len(member.unused_data) :]
+    return bytes(body)
 
 
 # ---- JSON

@@ -38,7 +38,7 @@ class LinesOptions(OrderOptions):
     """Options of listing measurements in short."""
 
     limit: int = Field(100, ge=1, le=MOST_LISTED, description="How many.")
-    offset: int = Field(0, ge=0, description="Without so many at the beginning of the order.")
+    offset: int = Field(0, ge=0, le=2**31, description="Without so many at the beginning of the order.")
 
 
 class StatisticsOptions(FilterOptions, GivenFigures):
