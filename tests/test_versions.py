@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -176,6 +177,12 @@ def test_an_unknown_version_is_refused(client: FlaskClient) -> None:
         answer = client.post(f"/api/v1/models/{MODEL}/versions/{key}/use")
         assert answer.status_code == 404
     assert_problem(client.post(f"/api/v1/models/{MODEL}/versions/0000/use"), 404, "unknown_version", "known:")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "..", ".", "%00", "a" * 60_000, "Ünknown", "a\n"])
+def test_a_name_that_no_model_has_is_part_of_no_path(client: FlaskClient, name: str) -> None:
+    answer = client.post(f"/api/v1/models/{quote(name, safe='%')}/versions/0000/use")
+    assert answer.status_code == 404, answer.text
 
 
 def test_a_disk_that_is_full_changes_nothing(

@@ -4,6 +4,7 @@ An earlier version is kept whole beside the packs, so that it can be taken again
 moment, also after a kill, one of them is in place.
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from planimeter.packs.changing import (
     key_of,
     settle,
 )
+from planimeter.packs.manifest import NAME_PATTERN
 from planimeter.packs.pack import BUNDLED_FOLDER, MANIFEST, Pack, find_packs, read_pack
 
 
@@ -37,6 +39,8 @@ class Version:
 
 def versions_of(name: str, packs_folder: Path) -> list[Version]:
     """Return the versions of a model, the one in use first, then the others by when they were put away, last first."""
+    if not re.fullmatch(NAME_PATTERN, name):  # it would be part of a path
+        return []
     current = find_packs(packs_folder).get(name)
     found = (
         {}
