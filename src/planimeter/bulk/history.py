@@ -16,7 +16,7 @@ from planimeter.bulk.schema import Row, read_columns
 from planimeter.details import Details
 from planimeter.drawing.drawing import draw_measurement
 from planimeter.drawing.encoding import encode_mask_png, encode_png
-from planimeter.errors import InvalidOption, MissingPicture, PlanimeterError, StoreFailed, Unreachable
+from planimeter.errors import InvalidOption, KeyInUse, MissingPicture, PlanimeterError, StoreFailed, Unreachable
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import union_mask
 from planimeter.measurement import Measurement
@@ -217,10 +217,8 @@ class Import:
                 details=ready.details,
                 measured_at=ready.measured_at,
             )
-        except StoreFailed:
-            if self.store.known_requests([ready.request.key]):  # another import was quicker
-                return "there"
-            raise
+        except KeyInUse:  # another import was quicker
+            return "there"
         return "stored"
 
 
