@@ -16,7 +16,14 @@ from planimeter.bulk.schema import Row, read_columns
 from planimeter.details import Details
 from planimeter.drawing.drawing import draw_measurement
 from planimeter.drawing.encoding import encode_mask_png, encode_png
-from planimeter.errors import InvalidOption, KeyInUse, MissingPicture, PlanimeterError, StoreFailed, Unreachable
+from planimeter.errors import (
+    InvalidOption,
+    KeyInUse,
+    MissingPicture,
+    PlanimeterError,
+    StoreFailed,
+    Unreachable,
+)
 from planimeter.masks.rle import rle_window
 from planimeter.masks.union import union_mask
 from planimeter.measurement import Measurement
