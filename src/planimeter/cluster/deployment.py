@@ -1,6 +1,7 @@
 """The deployment that measures for a service: started, called, and ended with it."""
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -114,6 +115,35 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
+def _run(serve: Any, bound: Any, name: str, address: str) -> Any:
+    """Return the handle of a deployment that runs; Serve itself waits without end for one that finds no place.
+
+    What a service of that name left behind when it was killed goes first: its replicas hold what the new ones need.
+    Raises `NotReady`.
+    """
+    ran: list[Any] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            if name in serve.status().applications:
+                serve.delete(name)
+            ran.append(serve.run(bound, name=name, route_prefix=None))
+        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+            failed.append(error)
+
+    running = threading.Thread(target=run, name="ray-run", daemon=True)
+    running.start()
+    running.join(START_SECONDS)
+    if ran:
+        return ran[0]
+    reason = type(failed[0]).__name__ if failed else f"nothing ran for {START_SECONDS:.0f} s"
+    raise NotReady(
+        f"the Ray cluster {address} did not get a replica going ({reason}): it may have no free CPUs; its own page, or "
+        "serve status, says what it waits for"
+    )
+
+
 @contextmanager
 def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
     """Have replicas measure for the service called `name` while this lasts; up to `waiting` pictures wait for them.
@@ -145,9 +175,9 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
             logging_config={"log_level": "ERROR"},
         )
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
-        handle = serve.run(deployment.bind(how, shares.cpus, at_a_time), name=name, route_prefix=None)
+        bound = deployment.bind(how, shares.cpus, at_a_time)
         try:
-            yield Workers(cluster, handle)
+            yield Workers(cluster, _run(serve, bound, name, cluster.address))
         finally:
             if not cluster.here:  # one that was started here ends as a whole
                 serve.delete(name)
