@@ -115,6 +115,13 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out that Serve asked a replica that had died for the length of its queue, which it tells nobody."""
+    from ray.exceptions import RayError  # noqa: PLC0415 - an extra
+
+    return not (record.exc_info and isinstance(record.exc_info[1], RayError))
+
+
 def _run(serve: Any, bound: Any, name: str, address: str) -> Any:
     """Return the handle of a deployment that runs; Serve itself waits without end for one that finds no place.
 
@@ -158,6 +165,7 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
 
         for each in ("ray", "ray.serve"):
             logging.getLogger(each).setLevel(logging.ERROR)
+        logging.getLogger("asyncio").addFilter(_is_news)
         shares = share_out(ray, gpu=not how.infer_with_cpu)
         # As many as the network looks at together, and one before or after it.
         wanted = AT_A_TIME_ON_GPU // 2 if shares.gpus else min(how.streams, shares.cpus)
