@@ -3,19 +3,16 @@
 Run as a script, this file is the process that gets killed.
 """
 
-import itertools
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from fakes import MODEL, BlockRuntime, write_block_pack
+from killing import die_at_every_step, kill_self_at
 from planimeter.jobs.unlisted import NOTE
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.changing import EARLIER
@@ -139,17 +136,6 @@ def test_a_job_begun_or_deleted_by_half_is_there_whole_or_gone_with_its_folder(
 # From here on: what runs in the process that gets killed.
 
 
-def _kill_self_at(step: int) -> None:
-    """Have SIGKILL strike at the n-th moment before a call into the system or into SQLite."""
-    moments = itertools.count(1)
-
-    def strike(_frame: object, event: str, called: object) -> None:
-        if event == "c_call" and getattr(called, "__name__", "") in CALLS and next(moments) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(strike)
-
-
 def _take_over(job: str, home: Path, step: int) -> None:
     app, _ = app_of(home)
     parts: Context = app.extensions[EXTENSION]
@@ -157,7 +143,7 @@ def _take_over(job: str, home: Path, step: int) -> None:
 
     def tried(new: object) -> None:
         try_out(new)  # type: ignore[arg-type]
-        _kill_self_at(step)
+        kill_self_at(step, CALLS)
 
     parts.models.try_out = tried  # type: ignore[method-assign]
     assert app.test_client().post(f"/api/v1/jobs/{job}/take-over").status_code == 200
@@ -168,7 +154,7 @@ def _begin(_: str, home: Path, step: int) -> None:
     app, _store = app_of(home)
     client = app.test_client()
     assert client.get("/api/v1/jobs").status_code == 200
-    _kill_self_at(step)
+    kill_self_at(step, CALLS)
     begun = client.post("/api/v1/jobs", json={"data": "strips", "name": "mine"})
     sys.setprofile(None)
     assert begun.status_code == 201, begun.text
@@ -178,7 +164,7 @@ def _delete(job: str, home: Path, step: int) -> None:
     app, _ = app_of(home)
     client = app.test_client()
     assert client.get("/api/v1/jobs").status_code == 200
-    _kill_self_at(step)
+    kill_self_at(step, CALLS)
     assert client.delete(f"/api/v1/jobs/{job}").status_code == 204
     sys.setprofile(None)
 
@@ -187,25 +173,8 @@ ACTIONS = {"take over": _take_over, "begin": _begin, "delete": _delete}
 
 
 def main() -> None:
-    action, job, template, base = ACTIONS[sys.argv[1]], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
-    for step in itertools.count(1):
-        home = base / f"{step:04}"
-        shutil.copytree(template, home)
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                action(job, home, step)
-                status = 0
-            except BaseException:  # noqa: BLE001 - the fork must not return into the loop of its parent
-                sys.setprofile(None)
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(ended):
-            shutil.rmtree(home)
-            sys.exit(os.WEXITSTATUS(ended))
+    action, job = ACTIONS[sys.argv[1]], sys.argv[2]
+    die_at_every_step(partial(action, job), Path(sys.argv[3]), Path(sys.argv[4]))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,18 @@
 """The store: real kills at every step.
 
-Run as a script, this file is the process that gets killed (see `_die_at_every_step`).
+Run as a script, this file is the process that gets killed (see `die_at_every_step`).
 """
 
-import itertools
-import os
 import resource
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from killing import die_at_every_step, kill_self_at
 from planimeter.errors import StoreFailed
 from planimeter.outputs.payload import write_event
 from planimeter.store import Store
@@ -220,84 +216,49 @@ SYSTEM_CALLS = {"open", "write", "flush", "close", "fsync", "flock", "replace", 
 DATABASE_CALLS = {"execute", "executemany", "commit", "rollback"}
 
 
-def _kill_self_at(step: int) -> None:
-    """Have SIGKILL strike at the n-th moment before a call into the system or into SQLite."""
-    moments = itertools.count(1)
-
-    def strike(_frame: object, event: str, called: object) -> None:
-        if event != "c_call" or getattr(called, "__name__", "") not in SYSTEM_CALLS | DATABASE_CALLS:
-            return
-        if next(moments) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(strike)
-
-
 def _killed_add(home: Path, step: int) -> None:
     store = open_store(home)
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     add(store)
 
 
 def _killed_tell(home: Path, step: int) -> None:
     store = open_store(home)
     store.outbox.tell(["https://mes.example.org"], write_event)
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     add(store)
 
 
 def _killed_delete(home: Path, step: int) -> None:
     store = open_store(home)
     [record] = store.list()
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     store.delete(record.id)
 
 
 def _killed_discard(home: Path, step: int) -> None:
     store = open_store(home)
     [record] = store.list()
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     store.discard(record.id)
 
 
 def _killed_restore(home: Path, step: int) -> None:
     store = open_store(home)
     [entry] = store.trash.list()
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     store.trash.restore(entry.id)
 
 
 def _killed_empty(home: Path, step: int) -> None:
     store = open_store(home)
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     store.trash.empty(count=1)
 
 
 def _killed_open(home: Path, step: int) -> None:
-    _kill_self_at(step)
+    kill_self_at(step, SYSTEM_CALLS | DATABASE_CALLS)
     open_store(home)
-
-
-def _die_at_every_step(action: Callable[[Path, int], None], template: Path, base: Path) -> None:
-    """Fork a process for each step of the action and have it killed there, until one survives."""
-    for step in itertools.count(1):
-        home = base / f"{step:04}"
-        shutil.copytree(template, home)
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                action(home, step)
-                status = 0
-            except BaseException:  # noqa: BLE001 - the fork must not return into the loop of its parent
-                sys.setprofile(None)
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(ended):
-            shutil.rmtree(home)
-            sys.exit(os.WEXITSTATUS(ended))
 
 
 def _add_with_limited_files(home: Path, too_large: str) -> None:
@@ -328,7 +289,7 @@ def main() -> None:
             "restore": _killed_restore,
             "empty": _killed_empty,
         }
-        _die_at_every_step(killed[action], *map(Path, arguments))
+        die_at_every_step(killed[action], *map(Path, arguments))
 
 
 if __name__ == "__main__":

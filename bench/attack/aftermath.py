@@ -122,21 +122,20 @@ def _planimeter(system: System, *arguments: str) -> "subprocess.CompletedProcess
 
 
 def _ids(running: Running) -> set[str]:
-    """Return the ids of all that is listed."""
-    found: set[str] = set()
-    while True:
-        page = json.loads(running.ask("GET", f"{MEASUREMENTS}/lines?limit=1000&offset={len(found)}")[1])
-        found |= {line["id"] for line in page["lines"]}
-        if len(found) >= page["count"] or not page["lines"]:
-            return found
+    return _all_ids(running, f"{MEASUREMENTS}/lines", "lines")
 
 
 def _trashed_ids(running: Running) -> set[str]:
+    return _all_ids(running, TRASH, "measurements")
+
+
+def _all_ids(running: Running, path: str, listed: str) -> set[str]:
+    """Return the ids of all that is in a list, page after page."""
     found: set[str] = set()
     while True:
-        page = json.loads(running.ask("GET", f"{TRASH}?limit=1000&offset={len(found)}")[1])
-        found |= {entry["id"] for entry in page["measurements"]}
-        if len(found) >= page["count"] or not page["measurements"]:
+        page = json.loads(running.ask("GET", f"{path}?limit=1000&offset={len(found)}")[1])
+        found |= {entry["id"] for entry in page[listed]}
+        if len(found) >= page["count"] or not page[listed]:
             return found
 
 

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -120,25 +120,35 @@ def _joined(shown: str, until: float) -> Any:
     """Join a cluster that listens; Ray itself would wait for more than a minute for one that says nothing."""
     import ray  # noqa: PLC0415 - an extra
 
-    answered: list[Any] = []
-    failed: list[BaseException] = []
-
-    def join() -> None:
-        try:
-            answered.append(ray.init(address=shown, log_to_driver=False, logging_level=logging.ERROR))
-        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
-            failed.append(error)
-
-    joining = threading.Thread(target=join, name="ray-join", daemon=True)
-    joining.start()
-    joining.join(max(1.0, until - time.monotonic()))
-    if answered:
-        return answered[0]
-    reason = type(failed[0]).__name__ if failed else f"nothing for {PATIENCE:.0f} s"
+    joined, reason = within(
+        max(1.0, until - time.monotonic()),
+        lambda: ray.init(address=shown, log_to_driver=False, logging_level=logging.ERROR),
+    )
+    if joined is not None:
+        return joined
     raise Unreachable(
         f"the Ray cluster at {shown} does not answer as one does ({reason}): check RAY_ADDRESS, that its Ray is of "
         "the version here, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
     )
+
+
+def within(seconds: float, call: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what a call of Ray answers, or None and why there is nothing; Ray itself may wait without end."""
+    answered: list[Any] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answered.append(call())
+        except BaseException as error:  # noqa: BLE001  told to the thread that waits
+            failed.append(error)
+
+    running = threading.Thread(target=run, name="ray-call", daemon=True)
+    running.start()
+    running.join(seconds)
+    if answered:
+        return answered[0], ""
+    return None, type(failed[0]).__name__ if failed else f"nothing for {seconds:.0f} s"
 
 
 def _check_listening(address: str, shown: str) -> None:

@@ -1,14 +1,13 @@
 """The deployment that measures for a service: started, called, and ended with it."""
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from planimeter.cluster.connection import Cluster, connected
+from planimeter.cluster.connection import Cluster, connected, within
 from planimeter.cluster.packs import files_of
 from planimeter.cluster.resources import share_out
 from planimeter.errors import DeadlineExceeded, NotReady, PlanimeterError, QueueFull
@@ -128,23 +127,15 @@ def _run(serve: Any, bound: Any, name: str, address: str) -> Any:
     What a service of that name left behind when it was killed goes first: its replicas hold what the new ones need.
     Raises `NotReady`.
     """
-    ran: list[Any] = []
-    failed: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            if name in serve.status().applications:
-                serve.delete(name)
-            ran.append(serve.run(bound, name=name, route_prefix=None))
-        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
-            failed.append(error)
+    def run() -> Any:
+        if name in serve.status().applications:
+            serve.delete(name)
+        return serve.run(bound, name=name, route_prefix=None)
 
-    running = threading.Thread(target=run, name="ray-run", daemon=True)
-    running.start()
-    running.join(START_SECONDS)
-    if ran:
-        return ran[0]
-    reason = type(failed[0]).__name__ if failed else f"nothing ran for {START_SECONDS:.0f} s"
+    handle, reason = within(START_SECONDS, run)
+    if handle is not None:
+        return handle
     raise NotReady(
         f"the Ray cluster {address} did not get a replica going ({reason}): it may have no free CPUs; its own page, or "
         "serve status, says what it waits for"
