@@ -14,6 +14,7 @@ from planimeter.masks.paste import paste, paste_all
 from planimeter.masks.pixels import PixelProbabilities
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.packs.pack import Pack
 from planimeter.runtimes import RawDetections
 from planimeter.runtimes.thorough import PASSES, ThoroughRuntime
 
@@ -158,8 +159,8 @@ def test_probabilities_are_read_as_pytorch_interpolates_them(
 
 
 @settings(max_examples=20, deadline=None)
-@given(number=st.integers(1, 60), seed=st.integers(0, 99))
-def test_many_instances_are_cut_as_each_is_by_itself(number: int, seed: int) -> None:
+@given(number=st.integers(1, 60), seed=st.integers(0, 99), pixel_cells=st.sampled_from((0.0, 7.5, 50.0)))
+def test_many_instances_are_cut_as_each_is_by_itself(number: int, seed: int, pixel_cells: float) -> None:
     random = np.random.default_rng(seed)
     grid = PixelProbabilities(
         random.random((3, 11, 10), np.float32), (5, 3, 45, 43), (0.25, 0.25), (0.5, 0.0)
@@ -167,9 +168,9 @@ def test_many_instances_are_cut_as_each_is_by_itself(number: int, seed: int) -> 
     cells, labels = random.random((number, 14, 14), np.float32), random.integers(1, 3, number).tolist()
     corners = random.uniform(-4, 50, (number, 2, 2))  # some reach out of the tile
     boxes = np.concatenate((corners.min(axis=1), corners.max(axis=1)), axis=1)
-    together = paste_all(cells, boxes, (48, 47), 0.6, pixels=grid, labels=labels)
+    together = paste_all(cells, boxes, (48, 47), 0.6, pixels=grid, labels=labels, pixel_cells=pixel_cells)
     for found, own, box, label in zip(together, cells, boxes.tolist(), labels, strict=True):
-        alone = paste(own, tuple(box), 48, 47, 0.6, pixels=grid, label=label)
+        alone = paste(own, tuple(box), 48, 47, 0.6, pixels=grid, label=label, pixel_cells=pixel_cells)
         assert (found.x, found.y) == (alone.x, alone.y)
         assert np.array_equal(found.pixels, alone.pixels)
 
@@ -183,10 +184,65 @@ def test_the_geometric_mean_never_masks_what_neither_would_at_its_square(thresho
         random.random((2, 10, 10), np.float32), (0, 0, 40, 40), (0.25, 0.25), (0.0, 0.0)
     )
     box = (3.0, 5.0, 37.0, 33.0)
-    joined = paste(cells, box, 40, 40, threshold, pixels=grid, label=1)
+    joined = paste(cells, box, 40, 40, threshold, pixels=grid)
     wide = paste(cells, box, 40, 40, threshold * threshold)
     strict = paste(cells, box, 40, 40, threshold)
     shown = grid.read(1, 0, 0, 40, 40)[joined.window]
     assert not (joined.pixels & ~wide.pixels).any()
     # Where both agree that it is, it is.
     assert joined.pixels[strict.pixels & (shown >= threshold)].all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    threshold=st.floats(0.1, 0.9),
+    seed=st.integers(0, 99),
+    side=st.integers(1, 40),
+    pixel_cells=st.floats(0.1, 1000),
+)
+def test_the_branch_is_heard_less_in_smaller_boxes(
+    threshold: float, seed: int, side: int, pixel_cells: float
+) -> None:
+    random = np.random.default_rng(seed)
+    cells = random.random((28, 28), np.float32)
+    grid = PixelProbabilities(
+        random.random((2, 10, 10), np.float32), (0, 0, 40, 40), (0.25, 0.25), (0.0, 0.0)
+    )
+    box = (0.0, 0.0, float(side), float(side))
+    joined = paste(cells, box, 40, 40, threshold, pixels=grid, pixel_cells=pixel_cells)
+    # The definition, word for word, in float64.
+    say = side * side / 16 / (side * side / 16 + pixel_cells)
+    shown = grid.read(1, 0, 0, side, side).astype(np.float64)
+    probability = np.array(
+        [[paste_value(cells, side, row, column) for column in range(side)] for row in range(side)]
+    )
+    product = probability * (1 - say * (1 - shown))
+    limit = threshold * (1 - say * (1 - threshold))
+    clear = abs(product - limit) > 1e-5
+    assert np.array_equal(joined.pixels[clear], product[clear] >= limit)
+
+
+def paste_value(cells: NDArray[np.float32], side: int, row: int, column: int) -> float:
+    """Return the mask read bilinearly at the centre of a pixel, its outermost values reaching to the box's edge."""
+    value = 0.0
+    for y, down in neighbours(row, side, len(cells)):
+        for x, across in neighbours(column, side, len(cells)):
+            value += float(cells[y, x]) * down * across
+    return value
+
+
+def neighbours(pixel: int, side: int, cells: int) -> list[tuple[int, float]]:
+    """Return the two cells around the centre of a pixel of a box, each with its share."""
+    position = min(max((pixel + 0.5) / side * cells - 0.5, 0), cells - 1)
+    first = int(position)
+    return [(first, 1 - position + first), (min(first + 1, cells - 1), position - first)]
+
+
+def test_a_small_object_that_the_branch_hardly_shows_keeps_its_mask() -> None:
+    pixels = blocks(red=(16, 16, 24, 24))
+    pixels[16:24, 16:24, 2] = 255
+    pack = block_pack()
+    thresholds = pack.manifest.thresholds.model_copy(update={"pixel_cells": 50.0})
+    heard_less = Pack(pack.folder, pack.manifest.model_copy(update={"thresholds": thresholds}))
+    assert segmenter().measure(pixels).coverage.pixels_masked == 0
+    assert Segmenter(heard_less, PixelRuntime()).measure(pixels).coverage.pixels_masked == 8 * 8

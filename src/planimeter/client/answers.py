@@ -1461,6 +1461,9 @@ class Thresholds(Answer):
     """Probability from which a pixel is masked."""
     mask_edge: Literal["extend", "fade"] = "extend"
     """Whether a mask's outermost values reach to its box's edge, or fade to zero as in Detectron2."""
+    pixel_cells: float = 0
+    """Cells of the pixel branch that a box spans where the branch has half of its full say in the mask:
+    less in smaller boxes, which have few cells, more in larger ones. 0: its full say in every box."""
 
 
 class Timing(Answer):

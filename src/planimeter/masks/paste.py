@@ -41,6 +41,7 @@ def paste(
     edge: MaskEdge = "extend",
     pixels: PixelProbabilities | None = None,
     label: int = 1,
+    pixel_cells: float = 0,
 ) -> WindowMask:
     """Return the box-space mask `probabilities` [M, M] at the resolution of a picture of `height` x `width`.
 
@@ -50,7 +51,14 @@ def paste(
         return probabilities.paste(box, threshold)
     boxes = np.array([box], np.float64)
     return paste_all(
-        probabilities[None], boxes, (height, width), threshold, edge=edge, pixels=pixels, labels=[label]
+        probabilities[None],
+        boxes,
+        (height, width),
+        threshold,
+        edge=edge,
+        pixels=pixels,
+        labels=[label],
+        pixel_cells=pixel_cells,
     )[0]
 
 
@@ -63,6 +71,7 @@ def paste_all(
     edge: MaskEdge = "extend",
     pixels: PixelProbabilities | None = None,
     labels: Sequence[int] = (),
+    pixel_cells: float = 0,
 ) -> list[WindowMask]:
     """Return the box-space masks `probabilities` [N, M, M] at the resolution of a picture of `size`, height and width.
 
@@ -74,7 +83,9 @@ def paste_all(
     centre in the picture gives an empty window.
 
     Where the network says what each pixel shows, `pixels`, the geometric mean of the mask's probability and of that
-    of its class, `labels`, is what is compared: both must agree that a pixel belongs to the instance.
+    of its class, `labels`, is what is compared: both must agree that a pixel belongs to the instance. Where that says
+    little of small objects, whose boxes span few of its cells, its say is s = n / (n + `pixel_cells`) in a box of n
+    cells: in the place of its probability q stands 1 - s (1 - q), and so in the threshold.
 
     Raises `InferenceFailed` where a box or a mask is not finite.
     """
@@ -85,12 +96,30 @@ def paste_all(
     rows = down.each_weights(weights, probabilities.shape[1])
     columns = across.each_weights(weights, probabilities.shape[2])
     reads: Sequence[_Read | None] = [None] * len(boxes)
+    thresholds = [threshold] * len(boxes)
     if pixels is not None:
-        reads, threshold = _readers(pixels, windows, labels), threshold * threshold
+        says = [pixels.say(window, pixel_cells) for window in windows]
+        reads = list(map(_heard, _readers(pixels, windows, labels), says))
+        thresholds = [threshold * (threshold if say == 1 else 1 - say * (1 - threshold)) for say in says]
     return [
-        _paste(high @ mask, wide.T, window, threshold, read)
-        for mask, window, high, wide, read in zip(probabilities, windows, rows, columns, reads, strict=True)
+        _paste(high @ mask, wide.T, window, least, read)
+        for mask, window, high, wide, least, read in zip(
+            probabilities, windows, rows, columns, thresholds, reads, strict=True
+        )
     ]
+
+
+def _heard(read: _Read, say: float) -> _Read:
+    """Return what reads of each pixel what is heard of its probability: all of it, or something nearer to 1."""
+    if say == 1:
+        return read
+
+    def hear(left: int, top: int, right: int, bottom: int) -> NDArray[np.float32]:
+        heard: NDArray[np.float32] = read(left, top, right, bottom) * np.float32(say)
+        heard += np.float32(1 - say)
+        return heard
+
+    return hear
 
 
 def _paste(
@@ -98,7 +127,7 @@ def _paste(
     horizontal: NDArray[np.float32],
     window: tuple[int, int, int, int],
     threshold: float,
-    read: "_Read | None",
+    read: _Read | None,
 ) -> WindowMask:
     """Return where the product, times what `read` says of each pixel, is at least `threshold`."""
     left, top, right, bottom = window

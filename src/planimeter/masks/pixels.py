@@ -46,6 +46,15 @@ class PixelProbabilities:
         pixels += step
         return pixels
 
+    def say(self, window: tuple[int, int, int, int], half: float) -> float:
+        """Return how much say they have in a window, from 0 to 1: one half where it spans `half` of their cells.
+
+        All of it where `half` is 0.
+        """
+        left, top, right, bottom = window
+        cells = self.cells[0] * self.cells[1] * max(0, right - left) * max(0, bottom - top)
+        return cells / (cells + half) if half else 1.0
+
     def mean(self) -> NDArray[np.float64]:
         """Return the mean probability over the tile, [1 + classes]: of any class, then of each."""
         across = self._span(0)

@@ -35,6 +35,8 @@ class Detections:
     mask_edge: MaskEdge = "extend"
     pixels: PixelProbabilities | None = None
     """What the tile's pixels show, where the network says it."""
+    pixel_cells: float = 0
+    """In how large boxes that counts how much: see `paste_all`."""
     texture: Texture | None = None
     """What the network's first layers see in the tile, where it says so."""
 
@@ -64,6 +66,7 @@ class Detections:
                 edge=self.mask_edge,
                 pixels=self.pixels,
                 labels=self.labels,
+                pixel_cells=self.pixel_cells,
             )
         masks = [trim(mask) for mask in pasted]
         found = [

@@ -284,6 +284,7 @@ class Segmenter:
                 raw.masks_in(placement, tile.x0, tile.y0, order),
                 mask_edge=manifest.thresholds.mask_edge,
                 pixels=self._pixels(raw, placement, tile),
+                pixel_cells=manifest.thresholds.pixel_cells,
                 texture=None if raw.texture is None else texture_of(raw.texture, placement),
             )
 

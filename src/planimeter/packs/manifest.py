@@ -194,6 +194,12 @@ class Thresholds(_Manifest):
         default="extend",
         description="Whether a mask's outermost values reach to its box's edge, or fade to zero as in Detectron2.",
     )
+    pixel_cells: float = Field(
+        default=0,
+        ge=0,
+        description="Cells of the pixel branch that a box spans where the branch has half of its full say in the mask: "
+        "less in smaller boxes, which have few cells, more in larger ones. 0: its full say in every box.",
+    )
 
 
 class PackFile(_Manifest):

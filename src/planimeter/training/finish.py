@@ -12,6 +12,7 @@ from planimeter.evaluation import (
 )
 from planimeter.evaluation.calibration import LEAST_PICTURES
 from planimeter.evaluation.familiarity import learn_familiarity, look_at
+from planimeter.evaluation.record import calibrated
 from planimeter.labels import LabelledPictures
 from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack
@@ -42,11 +43,10 @@ def finish(
     compared = compare(trainer.segmenter(), validation)
     apart = [] if held is None else compare(trainer.segmenter(), held)
     calibration = calibrate(compared, score_threshold=score_threshold)
-    thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
+    thresholds = calibrated(trainer.pack, calibration)
     if fallback is not None and len(validation.pictures) < LEAST_PICTURES:
-        thresholds = (
-            fallback if score_threshold is None else fallback.model_copy(update={"score": score_threshold})
-        )
+        score = fallback.score if score_threshold is None else score_threshold
+        thresholds = thresholds.model_copy(update={"score": score, "mask": fallback.mask})
     final = with_mask_threshold(compared, thresholds.mask)
     metrics = summarise(final, validation.classes, thresholds.score)
     intervals = calibrate_intervals(

@@ -18,9 +18,9 @@ from planimeter.evaluation import (
     with_mask_threshold,
 )
 from planimeter.evaluation.familiarity import learn_familiarity, look_at
+from planimeter.evaluation.record import calibrated
 from planimeter.labels import LabelledPictures, fold
 from planimeter.networks.own import build_network
-from planimeter.packs.manifest import Thresholds
 from planimeter.packs.pack import Pack, find_pack
 from planimeter.packs.trust import Trust
 from planimeter.reports.studying import list_findings
@@ -144,7 +144,7 @@ def _run_folds(
     trainer = _trainer(job, labelled, labelled, job.work_folder, watcher)
     watcher.begin("all pictures")
     _train(trainer, labelled, None, watcher)
-    thresholds = Thresholds(score=calibration.score, mask=calibration.mask)
+    thresholds = calibrated(trainer.pack, calibration)
     intervals = calibrate_intervals(
         with_mask_threshold(compared, thresholds.mask),
         len(labelled.classes),
