@@ -40,6 +40,11 @@ class Cluster:
     here: bool = False
     """Whether it was started here, and ends with this process."""
 
+    @property
+    def outside(self) -> bool:
+        """Whether this process is no member of it, and reaches only the one port of its head for such clients."""
+        return self.address.startswith("ray://")
+
 
 @contextmanager
 def connected(*, cpus: int | None = None, dashboard: bool = False) -> Iterator[Cluster]:

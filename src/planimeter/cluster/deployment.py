@@ -1,16 +1,18 @@
 """The deployment that measures for a service: started, called, and ended with it."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from planimeter.cluster.carried import MOST_BYTES_BACK, Asked, pack_small, unpack
 from planimeter.cluster.connection import Cluster, connected, within
 from planimeter.cluster.packs import files_of
 from planimeter.cluster.resources import share_out
-from planimeter.errors import DeadlineExceeded, NotReady, PlanimeterError, QueueFull
+from planimeter.errors import DeadlineExceeded, NotReady, QueueFull
 from planimeter.measurement import Counting, ModelInfo
 from planimeter.packs.pack import Pack
 from planimeter.pictures.decode import Picture
@@ -20,6 +22,9 @@ MOST_REPLICAS = 64
 """In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
 AT_A_TIME_ON_GPU = 16
 """Pictures in a replica: they meet in batches there, see `planimeter.cluster.batches`."""
+WAITING_IN_REPLICA = 6
+"""Pictures. Where all replicas have as many as they may, Ray Serve looks again after up to half a second, in which they
+may have nothing to do."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
 RETRY_SECONDS = 5
@@ -40,16 +45,20 @@ class Workers:
         from planimeter.cluster.replica import reference  # noqa: PLC0415 - an extra
 
         model = f"{pack.name}-{pack.manifest.onnx.sha256[:16]}"
-        return Worker(
-            self._handle.options(multiplexed_model_id=model), model, reference(files_of(pack)), self.measured
-        )
+        handle = self._handle.options(multiplexed_model_id=model)
+        # Calls that carry a picture go straight to the replica, where a client from outside does not reach it.
+        direct = None if self.cluster.outside else handle.options(_by_reference=False)
+        return Worker(handle, direct, model, reference(files_of(pack)), self.measured)
 
 
 class Worker:
     """A model on the cluster."""
 
-    def __init__(self, handle: Any, model: str, files: Any, measured: Counter[str]) -> None:
+    def __init__(
+        self, handle: Any, direct: Any | None, model: str, files: Any, measured: Counter[str]
+    ) -> None:
         self._handle = handle
+        self._direct = direct
         self._measured = measured
         self._model = model
         self._files = [files]  # in a list, so that Ray hands on the reference and not what it refers to
@@ -63,16 +72,26 @@ class Worker:
         """Return the `Answer` of a replica; `left` says in how many seconds it must be there.
 
         Where the replica is gone before it has answered, another is asked, once. Raises `QueueFull` where too many
-        wait, `DeadlineExceeded`, `NotReady` where a second one is gone too, and what the replica raises.
+        wait, `DeadlineExceeded`, `NotReady` where a second one is gone too, and what the replica answers as an error.
         """
-        answer = self._called(
-            lambda: self._handle.measure.remote(self._model, self._files, picture, threshold, counting), left
-        )
+        asked = picture, threshold, counting
+        answer = self._measured_directly(asked, left)
+        if answer is None:
+            answer = self._called(lambda: self._handle.measure.remote(self._model, asked, self._files), left)
         self._measured[answer.replica] += 1
         return answer
 
+    def _measured_directly(self, asked: Asked, left: Callable[[], float]) -> Any:
+        """Return the answer to a call that carries the picture; None where it is too large, or the model new there."""
+        direct = self._direct
+        packed = None if direct is None else pack_small(asked)
+        if direct is None or packed is None:
+            return None
+        return self._called(lambda: direct.measure.remote(self._model, packed), left)
+
     def _called(self, ask: Callable[[], Any], left: Callable[[], float]) -> Any:
-        from ray.exceptions import RayError  # noqa: PLC0415 - an extra
+        from grpc import RpcError  # noqa: PLC0415 - an extra
+        from ray.exceptions import RayError  # noqa: PLC0415
         from ray.serve.exceptions import BackPressureError, RayServeException  # noqa: PLC0415
 
         for last in (False, True):
@@ -90,9 +109,7 @@ class Worker:
                     f"as many pictures wait for the workers as may; try again in {RETRY_SECONDS} s",
                     retry_after=RETRY_SECONDS,
                 ) from None
-            except (RayError, RayServeException) as error:
-                if _is_ours(error):
-                    raise
+            except (RayError, RayServeException, RpcError, RuntimeError) as error:
                 log.warning("a worker was gone before it answered (%s)", type(error).__name__)
                 if last or not left():
                     raise NotReady(
@@ -101,17 +118,11 @@ class Worker:
                     ) from None
                 time.sleep(min(1.0, left()))
             else:
-                if isinstance(found, PlanimeterError):
+                found = unpack(found) if isinstance(found, bytes) else found
+                if isinstance(found, Exception):
                     raise found
                 return found
         raise AssertionError("the second try returns or raises")  # pragma: no cover
-
-
-def _is_ours(error: Exception) -> bool:
-    """Say whether something failed in what a replica runs of ours, and not in Ray, nor with a machine of it."""
-    from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415 - an extra
-
-    return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -150,7 +161,9 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
     """
     with connected(dashboard=True) as cluster:
         import ray  # noqa: PLC0415 - an extra
-        from ray import serve  # noqa: PLC0415
+
+        os.environ.setdefault("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", str(MOST_BYTES_BACK))
+        from ray import serve  # noqa: PLC0415 - reads the environment
 
         from planimeter.cluster.replica import Replica  # noqa: PLC0415
 
@@ -164,7 +177,7 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
         deployment = serve.deployment(Replica).options(
             name="measure",
             ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
-            max_ongoing_requests=at_a_time,
+            max_ongoing_requests=WAITING_IN_REPLICA + at_a_time,
             max_queued_requests=waiting,
             autoscaling_config={
                 "min_replicas": 1,
