@@ -25,6 +25,8 @@ PATIENCE = 9.0
 """Seconds in which a cluster must have answered."""
 TRIES = 3
 LOOPBACK = "127.0.0.1"
+LOOK_SECONDS = "0.5"
+"""Between two looks of Ray Serve at what it runs; each takes it some 5 ms of a core that is then not the network's."""
 CLIENT_PORT, CLUSTER_PORT = 10001, 6379
 """Ray's own, of addresses with ray:// and without."""
 
@@ -85,6 +87,7 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
         *os.environ
     }:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", LOOK_SECONDS)
     import ray  # noqa: PLC0415 - an extra, and its environment is set above
 
     folder = tempfile.mkdtemp(prefix="planimeter-ray-")

@@ -25,6 +25,9 @@ AT_A_TIME_ON_GPU = 16
 WAITING_IN_REPLICA = 6
 """Pictures. Where all replicas have as many as they may, Ray Serve looks again after up to half a second, in which they
 may have nothing to do."""
+LOOK_BACK_SECONDS, GROW_SECONDS = 12.0, 5.0
+"""Whose pictures decide whether there is too much to do, and for how long there must be before replicas are added. Ray
+Serve itself takes 30 of both; it is told how much there is each 10 seconds, and cannot look back for less."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
 RETRY_SECONDS = 5
@@ -183,6 +186,8 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
                 "min_replicas": 1,
                 "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
                 "target_ongoing_requests": wanted,
+                "look_back_period_s": LOOK_BACK_SECONDS,
+                "upscale_delay_s": GROW_SECONDS,
             },
             logging_config={"log_level": "ERROR"},
         )
