@@ -21,8 +21,8 @@ from typing import Any
 from planimeter.errors import InvalidOption, RuntimeUnavailable, Unreachable
 from planimeter.runtimes.cores import available
 
-PATIENCE = 9.0
-"""Seconds in which a cluster must have answered."""
+PATIENCE = 6.0
+"""Seconds in which a cluster must have answered, of which none go for reading Ray's own files from the disk."""
 TRIES = 3
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = "0.5"
@@ -65,11 +65,11 @@ def connected(*, cpus: int | None = None, dashboard: bool = False) -> Iterator[C
         with _started(cpus or available(), dashboard=dashboard) as cluster:
             yield cluster
         return
+    import ray  # noqa: PLC0415 - an extra, and its environment is set above
+
     shown, until = _shown(address), time.monotonic() + PATIENCE
     if address != "auto":
         _check_listening(address, shown)
-    import ray  # noqa: PLC0415 - an extra, and its environment is set above
-
     context = _joined(shown, until)
     try:
         yield Cluster(shown, _page(context))
