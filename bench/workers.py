@@ -100,6 +100,7 @@ def _cluster(nodes: int) -> Iterator[dict[str, str]]:
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": LOOK_SECONDS,
+        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",  # the second worker comes sooner, no more
     }
     address = f"127.0.0.1:{port}"
     started: list[subprocess.Popen[bytes]] = []

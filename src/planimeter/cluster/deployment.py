@@ -22,9 +22,12 @@ MOST_REPLICAS = 64
 """In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
 AT_A_TIME_ON_GPU = 16
 """Pictures in a replica: they meet in batches there, see `planimeter.cluster.batches`."""
-WAITING_IN_REPLICA = 6
-"""Pictures. Where all replicas have as many as they may, Ray Serve looks again after up to half a second, in which they
-may have nothing to do."""
+WAITING_IN_REPLICA = 2
+"""Pictures. Few, as Ray Serve does not spread calls that carry pictures evenly: what a replica may have is what evens
+them out."""
+LOOK_AGAIN_SECONDS = 0.01, 0.05
+"""At first and at most, while all replicas have as many as they may. Ray Serve itself waits for up to half a second, in
+which they may have nothing to do."""
 LOOK_BACK_SECONDS, GROW_SECONDS = 12.0, 5.0
 """Whose pictures decide whether there is too much to do, and for how long there must be before replicas are added. Ray
 Serve itself takes 30 of both; it is told how much there is each 10 seconds, and cannot look back for less."""
@@ -167,6 +170,7 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
 
         os.environ.setdefault("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", str(MOST_BYTES_BACK))
         from ray import serve  # noqa: PLC0415 - reads the environment
+        from ray.serve.config import RequestRouterConfig  # noqa: PLC0415
 
         from planimeter.cluster.replica import Replica  # noqa: PLC0415
 
@@ -182,6 +186,9 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
             ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
             max_ongoing_requests=WAITING_IN_REPLICA + at_a_time,
             max_queued_requests=waiting,
+            request_router_config=RequestRouterConfig(
+                initial_backoff_s=LOOK_AGAIN_SECONDS[0], max_backoff_s=LOOK_AGAIN_SECONDS[1]
+            ),
             autoscaling_config={
                 "min_replicas": 1,
                 "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
