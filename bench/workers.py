@@ -163,6 +163,7 @@ def compare(
         warm_up(server, picture, path)
     grow(many, path, picture, clients, workers)
     compare_answers(path, picture, one, many)
+    click.echo(f"{model}: all workers measure, and answers are the same", err=True)
     rates: dict[str, list[float]] = defaultdict(list)
     times: dict[str, list[float]] = defaultdict(list)
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -182,6 +183,7 @@ def compare(
             for part, used in after.items():
                 spent[name][part] += used
             asked[name] += len(run.posts) + clients  # the first of each client is not in its posts
+            click.echo(f"{model}, {name}: {run.pictures_a_second:.1f} pictures a second", err=True)
     figures = {
         name: {
             "pictures_a_second": round(median(rates[name]), 2),
