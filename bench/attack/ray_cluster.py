@@ -39,7 +39,6 @@ class RayCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_agent_register_timeout_ms": "300000",  # 15 s are too short on a busy machine
         }
         """What a service has to find in its environment."""
         self._started = 0
