@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from fakes import MODEL, blocks, encoded, write_block_pack
-from planimeter.cluster.carried import pack
+from planimeter.cluster.carried import to_bytes
 from planimeter.cluster.deployment import Worker
 from planimeter.errors import NotReady
 from planimeter.pictures.decode import Picture, decode
@@ -204,7 +204,7 @@ def _lost() -> list[Exception]:
 def test_whatever_is_lost_with_a_machine_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planimeter.cluster.deployment.time.sleep", lambda _: None)
     for error in _lost():
-        worker, handle = _worker(error, pack(SimpleNamespace(replica="one")), error, error)
+        worker, handle = _worker(error, to_bytes(SimpleNamespace(replica="one")), error, error)
         assert worker.measure(_picture(), 0.5, None, lambda: 9.0).replica == "one"
         with pytest.raises(NotReady, match="nothing was kept"):
             worker.measure(_picture(), 0.5, None, lambda: 9.0)
@@ -213,7 +213,7 @@ def test_whatever_is_lost_with_a_machine_is_asked_for_once_more(monkeypatch: pyt
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
 def test_a_defect_of_ours_on_a_worker_is_told_and_not_asked_for_again() -> None:
-    worker, handle = _worker(pack(ZeroDivisionError("ours")), "never asked for")
+    worker, handle = _worker(to_bytes(ZeroDivisionError("ours")), "never asked for")
     with pytest.raises(ZeroDivisionError):
         worker.measure(_picture(), 0.5, None, lambda: 9.0)
     assert handle.answers == ["never asked for"]
@@ -221,7 +221,7 @@ def test_a_defect_of_ours_on_a_worker_is_told_and_not_asked_for_again() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
 def test_a_replica_that_does_not_know_the_model_gets_its_files() -> None:
-    worker, handle = _worker(None, SimpleNamespace(replica="new"), pack(SimpleNamespace(replica="new")))
+    worker, handle = _worker(None, SimpleNamespace(replica="new"), to_bytes(SimpleNamespace(replica="new")))
     for _ in range(2):
         assert worker.measure(_picture(), 0.5, None, lambda: 9.0).replica == "new"
     described, carried, with_files, again = handle.asked

@@ -1,7 +1,7 @@
 """What goes along with a call to a replica, and what comes back in its answer.
 
 Ray's object store is made for what is large: a picture of 120 kB takes it some 10 ms of processor time from one machine
-to another. So pictures up to some size are part of the call. They are packed and read by the threads that ask and
+to another. So pictures up to some size are part of the call. They are made bytes, and read, by the threads that ask and
 measure: Ray itself would do so in the event loops that all calls share.
 """
 
@@ -19,19 +19,19 @@ MOST_BYTES_BACK = 2**31 - 1
 """In an answer: as much as one may have. Ray Serve itself would end a call whose answer has more than 4 MiB."""
 
 
-def pack(value: object) -> bytes:
+def to_bytes(value: object) -> bytes:
     """Return something as bytes."""
     return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
-def unpack(packed: bytes) -> Any:
-    """Return what was packed by a member of the cluster; Ray itself reads what comes from there in the same way."""
-    return pickle.loads(packed)  # noqa: S301 - see above
+def from_bytes(data: bytes) -> Any:
+    """Return what a member of the cluster made bytes of; Ray itself reads what comes from there in the same way."""
+    return pickle.loads(data)  # noqa: S301 - see above
 
 
-def pack_small(asked: Asked) -> bytes | None:
+def bytes_of_small(asked: Asked) -> bytes | None:
     """Return it as bytes where they may be part of a call."""
     if asked[0].pixels.nbytes > MOST_BYTES:
         return None
-    packed = pack(asked)
+    packed = to_bytes(asked)
     return packed if len(packed) <= MOST_BYTES else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from planimeter.cluster.carried import MOST_BYTES_BACK, Asked, pack_small, unpack
+from planimeter.cluster.carried import MOST_BYTES_BACK, Asked, bytes_of_small, from_bytes
 from planimeter.cluster.connection import Cluster, connected, within
 from planimeter.cluster.packs import files_of
 from planimeter.cluster.resources import share_out
@@ -90,7 +90,7 @@ class Worker:
     def _measured_directly(self, asked: Asked, left: Callable[[], float]) -> Any:
         """Return the answer to a call that carries the picture; None where it is too large, or the model new there."""
         direct = self._direct
-        packed = None if direct is None else pack_small(asked)
+        packed = None if direct is None else bytes_of_small(asked)
         if direct is None or packed is None:
             return None
         return self._called(lambda: direct.measure.remote(self._model, packed), left)
@@ -124,7 +124,7 @@ class Worker:
                     ) from None
                 time.sleep(min(1.0, left()))
             else:
-                found = unpack(found) if isinstance(found, bytes) else found
+                found = from_bytes(found) if isinstance(found, bytes) else found
                 if isinstance(found, Exception):
                     raise found
                 return found

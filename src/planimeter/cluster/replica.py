@@ -13,7 +13,7 @@ from ray import serve
 from ray.exceptions import RayError
 
 from planimeter.cluster.batches import Batches
-from planimeter.cluster.carried import Asked, pack, unpack
+from planimeter.cluster.carried import Asked, from_bytes, to_bytes
 from planimeter.cluster.packs import open_files
 from planimeter.errors import PlanimeterError
 from planimeter.measurement import Measurement, ModelInfo
@@ -68,7 +68,7 @@ class Replica:
         if model not in self._files:
             return None
         found = await self._without_raising(self._measure(model, asked))
-        return pack(found) if isinstance(asked, bytes) and isinstance(found, Exception) else found
+        return to_bytes(found) if isinstance(asked, bytes) and isinstance(found, Exception) else found
 
     async def _describe(self, model: str) -> ModelInfo:
         loaded: Segmenter = await self.load(model)
@@ -99,12 +99,12 @@ class Replica:
         return await self._in_thread(partial(open_files, content, self._how, self._batches.around))
 
     def _answer(self, segmenter: Segmenter, asked: Asked | bytes) -> Answer | bytes:
-        picture, threshold, counting = unpack(asked) if isinstance(asked, bytes) else asked
+        picture, threshold, counting = from_bytes(asked) if isinstance(asked, bytes) else asked
         measured = segmenter.measure_picture(
             picture, threshold=threshold, counting=counting, watch=Stopwatch()
         )
         answer = Answer(measured.without_picture(), measured.candidates(), self._name)
-        return pack(answer) if isinstance(asked, bytes) else answer
+        return to_bytes(answer) if isinstance(asked, bytes) else answer
 
     async def _in_thread(self, work: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
