@@ -8,6 +8,7 @@ both. What Ray takes while nobody asks it anything is measured too: it is in the
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -26,11 +27,14 @@ from children import START_SECONDS, Server, environment, free_port, running, ser
 from load import NUCLEI, STEEL, Target, post_for, warm_up
 from pictures import nuclei_picture, steel_picture
 
+from planimeter.cluster.connection import LOOK_SECONDS
 from planimeter.runtimes.cores import available
 
 RAY = Path(sys.executable).with_name("ray")
 TRIES = 3
 TICKS = os.sysconf("SC_CLK_TCK")
+GROW_SECONDS = 120.0
+"""In which Ray has to have started all workers."""
 ANSWERED_ALIKE = 6
 """Pictures whose answers are compared."""
 NEVER_THE_SAME = {"id", "created_at", "timing_ms", "url"}
@@ -56,7 +60,16 @@ def main(rounds: int, seconds: float, clients: int, workers: int, model: tuple[s
     with workers_of(workers) as many, serving(["--infer-with-cpu"]) as one:
         for name in model:
             title, picture = pictures[name]
-            found[title] = compare(name, picture, one, many, rounds=rounds, seconds=seconds, clients=clients)
+            found[title] = compare(
+                name,
+                picture,
+                one,
+                many,
+                workers=workers,
+                rounds=rounds,
+                seconds=seconds,
+                clients=clients,
+            )
             click.echo(json.dumps({title: found[title]}, indent=2))
     worst = min(each["ratio"] for each in found.values())
     click.echo(f"workers reach {worst:.3f} of one process, at the least; answers are the same")
@@ -86,6 +99,8 @@ def _cluster(nodes: int) -> Iterator[dict[str, str]]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": LOOK_SECONDS,
+        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",  # the second worker comes sooner, no more
     }
     address = f"127.0.0.1:{port}"
     started: list[subprocess.Popen[bytes]] = []
@@ -132,14 +147,23 @@ def _served_by(told: dict[str, str]) -> Iterator[Server]:
 
 
 def compare(
-    model: str, picture: bytes, one: Server, many: Server, *, rounds: int, seconds: float, clients: int
+    model: str,
+    picture: bytes,
+    one: Server,
+    many: Server,
+    *,
+    workers: int,
+    rounds: int,
+    seconds: float,
+    clients: int,
 ) -> dict[str, Any]:
     """Ask both in turns, and return the figures; raises `ClickException` where they answer differently."""
     path = f"/api/v1/measurements?model={model}"
     for server in (one, many):
         warm_up(server, picture, path)
-    grow(many, path, picture, clients)
+    grow(many, path, picture, clients, workers)
     compare_answers(path, picture, one, many)
+    click.echo(f"{model}: all workers measure, and answers are the same", err=True)
     rates: dict[str, list[float]] = defaultdict(list)
     times: dict[str, list[float]] = defaultdict(list)
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -159,6 +183,7 @@ def compare(
             for part, used in after.items():
                 spent[name][part] += used
             asked[name] += len(run.posts) + clients  # the first of each client is not in its posts
+            click.echo(f"{model}, {name}: {run.pictures_a_second:.1f} pictures a second", err=True)
     figures = {
         name: {
             "pictures_a_second": round(median(rates[name]), 2),
@@ -178,10 +203,25 @@ def compare(
     }
 
 
-def grow(server: Server, path: str, picture: bytes, clients: int) -> None:
-    """Ask until Ray has started all the replicas that it will."""
-    for _ in range(8):
+def grow(server: Server, path: str, picture: bytes, clients: int, workers: int) -> None:
+    """Ask until all workers have measured; raises `ClickException` where some do not come."""
+    before, until = answered_by(server), time.monotonic() + GROW_SECONDS
+    while len(+(answered_by(server) - before)) < workers:
+        if time.monotonic() > until:
+            raise click.ClickException(f"not all of {workers} workers measure: {answered_by(server)}")
         post_for(Target(server.port, path), picture, clients, 2.0)
+
+
+def answered_by(server: Server) -> Counter[str]:
+    """Return how many pictures each worker of a service has measured."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        connection.request("GET", "/metrics")
+        told = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found = re.findall(r'planimeter_worker_measurements_total\{replica="(\w+)"\} (\d+)', told)
+    return Counter({name: int(count) for name, count in found})
 
 
 def compare_answers(path: str, picture: bytes, one: Server, many: Server) -> None:

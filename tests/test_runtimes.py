@@ -1,7 +1,9 @@
 """What runs a network: chosen by name or by what is there, and the same answers from each."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +38,33 @@ def assert_same(one: Measurement, other: Measurement) -> None:
         partner = other.instances[int(distances.argmin())]
         assert distances.min() <= 0.05
         assert abs(entry.score - partner.score) <= 1e-3
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the threads by /proc")
+@pytest.mark.skipif(available() < 2, reason="there is one core")
+def test_a_network_with_a_share_of_the_cores_is_tied_to_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planimeter.runtimes.cores._share", 1)
+    segmenter = planimeter.load("tiles", runtime="openvino")
+    tied: set[int] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            for task in Path("/proc/self/task").iterdir():
+                with suppress(OSError):  # it has ended
+                    if len(os.sched_getaffinity(int(task.name))) < available_to_all:
+                        tied.add(int(task.name))
+
+    available_to_all = len(os.sched_getaffinity(0))
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(3):
+            segmenter.segment(np.zeros((256, 256, 3), np.uint8))
+    finally:
+        over.set()
+        looking.join()
+    assert not tied
 
 
 @pytest.mark.slow

@@ -9,16 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fakes import MODEL, blocks, encoded, write_block_pack
+from planimeter.cluster.carried import to_bytes
 from planimeter.cluster.deployment import Worker
 from planimeter.errors import NotReady
+from planimeter.pictures.decode import Picture, decode
 from planimeter.samples import list_samples
 from processes import below
 from test_server import MEASUREMENTS, PNG, Process, request
@@ -31,6 +35,8 @@ pytestmark = [
 ]
 NEVER_THE_SAME = {"id", "created_at", "url", "timing_ms"}
 REGION = json.dumps({"include": [[[0, 0], [40, 0], [40, 64], [0, 64]]]}).replace(" ", "")
+LARGE = encoded(blocks(red=(100, 200, 700, 900), green=(500, 300, 1050, 800), width=1100, height=1000))
+"""Of more bytes than are part of a call."""
 OVERLAPPING = encoded(blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)))
 
 
@@ -64,6 +70,7 @@ def everything(url: str) -> list[Any]:
         (f"?model={MODEL}&region={REGION}&ignore=saturated", OVERLAPPING),
         (f"?model={MODEL}&of=red&pixel_size=2&unit=um", OVERLAPPING),
         ("?model=nuclei&mask_format=polygon", sample),
+        (f"?model={MODEL}", LARGE),
         (f"?model={MODEL}", OVERLAPPING[:-30]),
         (f"?model={MODEL}&classes=blue", OVERLAPPING),
     ]
@@ -94,7 +101,7 @@ def _without(answer: Any, id_: str) -> Any:
 
 def test_answers_are_those_of_one_process_to_the_byte(folder: Path, on_ray: tuple[Process, str]) -> None:
     there = everything(on_ray[1])
-    assert [entry[0] for entry in there] == [201, 201, 201, 201, 201, 422, 409]
+    assert [entry[0] for entry in there] == [201, 201, 201, 201, 201, 201, 422, 409]
     here = Process(folder)
     try:
         found = re.search(r"Page +(http://\S+)", here.message())
@@ -148,9 +155,11 @@ class _Handle:
 
     def __init__(self, *answers: Any) -> None:
         self.answers = [*answers]
+        self.asked: list[tuple[Any, ...]] = []
         self.describe = self.measure = self
 
-    def remote(self, *_: object) -> "_Handle":
+    def remote(self, *given: Any) -> "_Handle":
+        self.asked.append(given)
         return self
 
     def result(self, timeout_s: float) -> Any:
@@ -161,9 +170,19 @@ class _Handle:
         return found
 
 
+def _worker(*answers: Any) -> tuple[Worker, _Handle]:
+    handle = _Handle("info", *answers)
+    return Worker(handle, handle, "model", "files", Counter()), handle
+
+
+def _picture() -> Picture:
+    return decode(OVERLAPPING)
+
+
 def _lost() -> list[Exception]:
     """Return what Ray raises where what was asked, what it was given or what it answered was on a machine that died."""
-    from ray import exceptions  # noqa: PLC0415 - an extra
+    from grpc import RpcError  # noqa: PLC0415 - an extra
+    from ray import exceptions  # noqa: PLC0415
     from ray.serve.exceptions import RayServeException  # noqa: PLC0415
 
     lost = exceptions.ObjectLostError("0" * 56, None, "")
@@ -173,29 +192,47 @@ def _lost() -> list[Exception]:
         exceptions.NodeDiedError("a node died"),
         exceptions.WorkerCrashedError(),
     )
-    return [lost, within, *dead, RayServeException("gone")]
+    direct = (
+        exceptions.ActorUnavailableError("gone", b"0" * 16),
+        RpcError(),
+        RuntimeError("Unexpected error (StatusCode.UNAVAILABLE): Socket closed."),
+    )
+    return [lost, within, *dead, *direct, RayServeException("gone")]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
 def test_whatever_is_lost_with_a_machine_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planimeter.cluster.deployment.time.sleep", lambda _: None)
     for error in _lost():
-        handle = _Handle("info", error, SimpleNamespace(replica="one"), error, error)
-        worker = Worker(handle, "model", None, Counter())
-        picture: Any = None
-        assert worker.measure(picture, 0.5, None, lambda: 9.0).replica == "one"
+        worker, handle = _worker(error, to_bytes(SimpleNamespace(replica="one")), error, error)
+        assert worker.measure(_picture(), 0.5, None, lambda: 9.0).replica == "one"
         with pytest.raises(NotReady, match="nothing was kept"):
-            worker.measure(picture, 0.5, None, lambda: 9.0)
+            worker.measure(_picture(), 0.5, None, lambda: 9.0)
         assert handle.answers == []
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
 def test_a_defect_of_ours_on_a_worker_is_told_and_not_asked_for_again() -> None:
-    from ray.exceptions import RayTaskError  # noqa: PLC0415 - an extra
-
-    defect = RayTaskError("measure", "", ZeroDivisionError("ours")).as_instanceof_cause()
-    handle = _Handle("info", defect, "never asked for")
-    picture: Any = None
+    worker, handle = _worker(to_bytes(ZeroDivisionError("ours")), "never asked for")
     with pytest.raises(ZeroDivisionError):
-        Worker(handle, "model", None, Counter()).measure(picture, 0.5, None, lambda: 9.0)
+        worker.measure(_picture(), 0.5, None, lambda: 9.0)
     assert handle.answers == ["never asked for"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
+def test_a_replica_that_does_not_know_the_model_gets_its_files() -> None:
+    worker, handle = _worker(None, SimpleNamespace(replica="new"), to_bytes(SimpleNamespace(replica="new")))
+    for _ in range(2):
+        assert worker.measure(_picture(), 0.5, None, lambda: 9.0).replica == "new"
+    described, carried, with_files, again = handle.asked
+    assert described == ("model", ["files"])
+    assert [len(entry) for entry in (carried, with_files, again)] == [2, 3, 2]
+    assert with_files[2] == ["files"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Ray imports
+def test_a_large_picture_is_not_part_of_the_call() -> None:
+    worker, handle = _worker(SimpleNamespace(replica="one"))
+    large = replace(_picture(), pixels=np.zeros((1025, 1024, 3), np.uint8))
+    assert worker.measure(large, 0.5, None, lambda: 9.0).replica == "one"
+    assert handle.asked[-1] == ("model", (large, 0.5, None), ["files"])

@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--files", choices=("folders", "s3"), default="folders", help="of those kills")
     parser.add_argument("--workers", choices=("here", "ray"), default="here", help="of those kills")
     parser.add_argument("--services", type=int, default=1, help="of those kills, all on one store")
+    parser.add_argument("--seed", type=int, default=7, help="of what is killed, and when")
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, help="memory of the service at most")
     given = parser.parse_args()
@@ -60,7 +61,7 @@ def main() -> int:
             "unread": lambda: rounds.unread(running),
             "gone": lambda: rounds.gone(running),
             "soak": lambda: rounds.soak(running, seconds, given.most_mib),
-            "kills": lambda: kills(Path(folder) / "kills", count, choice, say),
+            "kills": lambda: kills(Path(folder) / "kills", count, choice, say, seed=given.seed),
         }
         try:
             for name in given.only or ROUNDS:

@@ -33,10 +33,15 @@ BUSY = {"0", "409 key_in_use", "429", "503", "504"}
 
 
 def kills(
-    folder: Path, count: int, choice: Choice | None = None, say: Callable[[str], None] = lambda _: None
+    folder: Path,
+    count: int,
+    choice: Choice | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    seed: int = 7,
 ) -> Verdict:
     """Kill parts of a system of its own again and again under load; all measurements must be where the answers told."""
-    chance = random.Random(7)  # noqa: S311 - not for secrets
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
     system = System(folder, choice or Choice(), chance)
     try:
         return _Kills(system, chance, count, say).run()

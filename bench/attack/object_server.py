@@ -12,7 +12,7 @@ from pathlib import Path
 from running import free_port
 
 BUCKET = "planimeter-attack"
-START_SECONDS = 60.0
+START_SECONDS = 600.0
 _KEY, _SECRET = "planimeter-attack", "of-a-store-that-is-thrown-away"
 
 

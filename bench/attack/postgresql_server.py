@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from running import free_port
 
-START_SECONDS = 60.0
+START_SECONDS = 600.0
 _SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "32MB"}
 """What is written is synced to the disk, as it comes."""
 

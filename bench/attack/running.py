@@ -38,7 +38,7 @@ class Running:
                 stderr=log,
             )
 
-    def start(self, seconds: float = 120) -> float:
+    def start(self, seconds: float = 600) -> float:
         """Start it and wait until it is ready; returns the seconds that took."""
         started = time.monotonic()
         self.launch()

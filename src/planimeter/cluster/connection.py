@@ -21,10 +21,12 @@ from typing import Any
 from planimeter.errors import InvalidOption, RuntimeUnavailable, Unreachable
 from planimeter.runtimes.cores import available
 
-PATIENCE = 9.0
-"""Seconds in which a cluster must have answered."""
+PATIENCE = 6.0
+"""Seconds in which a cluster must have answered, of which none go for reading Ray's own files from the disk."""
 TRIES = 3
 LOOPBACK = "127.0.0.1"
+LOOK_SECONDS = "0.5"
+"""Between two looks of Ray Serve at what it runs; each takes it some 5 ms of a core that is then not the network's."""
 CLIENT_PORT, CLUSTER_PORT = 10001, 6379
 """Ray's own, of addresses with ray:// and without."""
 
@@ -39,6 +41,11 @@ class Cluster:
     """Address of Ray's own page, where it has one."""
     here: bool = False
     """Whether it was started here, and ends with this process."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether this process is no member of it, and reaches only the one port of its head for such clients."""
+        return self.address.startswith("ray://")
 
 
 @contextmanager
@@ -58,11 +65,11 @@ def connected(*, cpus: int | None = None, dashboard: bool = False) -> Iterator[C
         with _started(cpus or available(), dashboard=dashboard) as cluster:
             yield cluster
         return
+    import ray  # noqa: PLC0415 - an extra, and its environment is set above
+
     shown, until = _shown(address), time.monotonic() + PATIENCE
     if address != "auto":
         _check_listening(address, shown)
-    import ray  # noqa: PLC0415 - an extra, and its environment is set above
-
     context = _joined(shown, until)
     try:
         yield Cluster(shown, _page(context))
@@ -80,6 +87,7 @@ def _started(cpus: int, *, dashboard: bool) -> Iterator[Cluster]:
         *os.environ
     }:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", LOOK_SECONDS)
     import ray  # noqa: PLC0415 - an extra, and its environment is set above
 
     folder = tempfile.mkdtemp(prefix="planimeter-ray-")

@@ -1,16 +1,18 @@
 """The deployment that measures for a service: started, called, and ended with it."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from planimeter.cluster.carried import MOST_BYTES_BACK, Asked, bytes_of_small, from_bytes
 from planimeter.cluster.connection import Cluster, connected, within
 from planimeter.cluster.packs import files_of
 from planimeter.cluster.resources import share_out
-from planimeter.errors import DeadlineExceeded, NotReady, PlanimeterError, QueueFull
+from planimeter.errors import DeadlineExceeded, NotReady, QueueFull
 from planimeter.measurement import Counting, ModelInfo
 from planimeter.packs.pack import Pack
 from planimeter.pictures.decode import Picture
@@ -20,6 +22,15 @@ MOST_REPLICAS = 64
 """In a cluster that was joined, which may grow; in one that was started here, as many as fit."""
 AT_A_TIME_ON_GPU = 16
 """Pictures in a replica: they meet in batches there, see `planimeter.cluster.batches`."""
+WAITING_IN_REPLICA = 2
+"""Pictures. Few, as Ray Serve does not spread calls that carry pictures evenly: what a replica may have is what evens
+them out."""
+LOOK_AGAIN_SECONDS = 0.01, 0.05
+"""At first and at most, while all replicas have as many as they may. Ray Serve itself waits for up to half a second, in
+which they may have nothing to do."""
+LOOK_BACK_SECONDS, GROW_SECONDS = 12.0, 5.0
+"""Whose pictures decide whether there is too much to do, and for how long there must be before replicas are added. Ray
+Serve itself takes 30 of both; it is told how much there is each 10 seconds, and cannot look back for less."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
 RETRY_SECONDS = 5
@@ -40,16 +51,20 @@ class Workers:
         from planimeter.cluster.replica import reference  # noqa: PLC0415 - an extra
 
         model = f"{pack.name}-{pack.manifest.onnx.sha256[:16]}"
-        return Worker(
-            self._handle.options(multiplexed_model_id=model), model, reference(files_of(pack)), self.measured
-        )
+        handle = self._handle.options(multiplexed_model_id=model)
+        # Calls that carry a picture go straight to the replica, where a client from outside does not reach it.
+        direct = None if self.cluster.outside else handle.options(_by_reference=False)
+        return Worker(handle, direct, model, reference(files_of(pack)), self.measured)
 
 
 class Worker:
     """A model on the cluster."""
 
-    def __init__(self, handle: Any, model: str, files: Any, measured: Counter[str]) -> None:
+    def __init__(
+        self, handle: Any, direct: Any | None, model: str, files: Any, measured: Counter[str]
+    ) -> None:
         self._handle = handle
+        self._direct = direct
         self._measured = measured
         self._model = model
         self._files = [files]  # in a list, so that Ray hands on the reference and not what it refers to
@@ -63,16 +78,26 @@ class Worker:
         """Return the `Answer` of a replica; `left` says in how many seconds it must be there.
 
         Where the replica is gone before it has answered, another is asked, once. Raises `QueueFull` where too many
-        wait, `DeadlineExceeded`, `NotReady` where a second one is gone too, and what the replica raises.
+        wait, `DeadlineExceeded`, `NotReady` where a second one is gone too, and what the replica answers as an error.
         """
-        answer = self._called(
-            lambda: self._handle.measure.remote(self._model, self._files, picture, threshold, counting), left
-        )
+        asked = picture, threshold, counting
+        answer = self._measured_directly(asked, left)
+        if answer is None:
+            answer = self._called(lambda: self._handle.measure.remote(self._model, asked, self._files), left)
         self._measured[answer.replica] += 1
         return answer
 
+    def _measured_directly(self, asked: Asked, left: Callable[[], float]) -> Any:
+        """Return the answer to a call that carries the picture; None where it is too large, or the model new there."""
+        direct = self._direct
+        packed = None if direct is None else bytes_of_small(asked)
+        if direct is None or packed is None:
+            return None
+        return self._called(lambda: direct.measure.remote(self._model, packed), left)
+
     def _called(self, ask: Callable[[], Any], left: Callable[[], float]) -> Any:
-        from ray.exceptions import RayError  # noqa: PLC0415 - an extra
+        from grpc import RpcError  # noqa: PLC0415 - an extra
+        from ray.exceptions import RayError  # noqa: PLC0415
         from ray.serve.exceptions import BackPressureError, RayServeException  # noqa: PLC0415
 
         for last in (False, True):
@@ -90,9 +115,7 @@ class Worker:
                     f"as many pictures wait for the workers as may; try again in {RETRY_SECONDS} s",
                     retry_after=RETRY_SECONDS,
                 ) from None
-            except (RayError, RayServeException) as error:
-                if _is_ours(error):
-                    raise
+            except (RayError, RayServeException, RpcError, RuntimeError) as error:
                 log.warning("a worker was gone before it answered (%s)", type(error).__name__)
                 if last or not left():
                     raise NotReady(
@@ -101,17 +124,11 @@ class Worker:
                     ) from None
                 time.sleep(min(1.0, left()))
             else:
-                if isinstance(found, PlanimeterError):
+                found = from_bytes(found) if isinstance(found, bytes) else found
+                if isinstance(found, Exception):
                     raise found
                 return found
         raise AssertionError("the second try returns or raises")  # pragma: no cover
-
-
-def _is_ours(error: Exception) -> bool:
-    """Say whether something failed in what a replica runs of ours, and not in Ray, nor with a machine of it."""
-    from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415 - an extra
-
-    return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -150,7 +167,10 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
     """
     with connected(dashboard=True) as cluster:
         import ray  # noqa: PLC0415 - an extra
-        from ray import serve  # noqa: PLC0415
+
+        os.environ.setdefault("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", str(MOST_BYTES_BACK))
+        from ray import serve  # noqa: PLC0415 - reads the environment
+        from ray.serve.config import RequestRouterConfig  # noqa: PLC0415
 
         from planimeter.cluster.replica import Replica  # noqa: PLC0415
 
@@ -164,12 +184,17 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
         deployment = serve.deployment(Replica).options(
             name="measure",
             ray_actor_options={"num_cpus": shares.cpus, "num_gpus": shares.gpus},
-            max_ongoing_requests=at_a_time,
+            max_ongoing_requests=WAITING_IN_REPLICA + at_a_time,
             max_queued_requests=waiting,
+            request_router_config=RequestRouterConfig(
+                initial_backoff_s=LOOK_AGAIN_SECONDS[0], max_backoff_s=LOOK_AGAIN_SECONDS[1]
+            ),
             autoscaling_config={
                 "min_replicas": 1,
                 "max_replicas": shares.processes if cluster.here else MOST_REPLICAS,
                 "target_ongoing_requests": wanted,
+                "look_back_period_s": LOOK_BACK_SECONDS,
+                "upscale_delay_s": GROW_SECONDS,
             },
             logging_config={"log_level": "ERROR"},
         )

@@ -20,6 +20,9 @@ STREAM_PIXELS = 400_000
 """Up to so many pixels a network's input is looked at beside another. Larger ones keep all cores busy by themselves
 (736 x 960 on two cores: 283 ms together, 482 on one; 256 x 256: 55 and 61), and each request of its own takes memory
 for its intermediate values (330 and 50 MiB)."""
+UNPINNED = {"ENABLE_CPU_PINNING": "NO"}
+"""Where other processes have a share of the cores. By itself OpenVINO ties each thread to a core, the first of each
+process to the first core: two processes of one thread were seen to share one core while the other rested."""
 
 _first_run = threading.Lock()
 _has_run = threading.Event()
@@ -54,7 +57,7 @@ class OpenVinoRuntime:
             # Without the hint OpenVINO picks bfloat16 by itself where the CPU has it: an unasked loss of digits.
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
             if shared():  # OpenVINO itself would take all
-                options["INFERENCE_NUM_THREADS"] = str(available())
+                options |= {"INFERENCE_NUM_THREADS": str(available()), **UNPINNED}
             compiled = self._compiled = _compile(core, model, options)
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
@@ -125,6 +128,7 @@ class _Streams:
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": str(number),
             "INFERENCE_NUM_THREADS": str(threads),
+            **(UNPINNED if shared() else {}),
         }
         self._compiled: ov.CompiledModel | None = None
         self._free: list[ov.InferRequest] = []
