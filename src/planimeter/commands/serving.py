@@ -1,5 +1,6 @@
 """A service from its start to its end: its store, its models, its server, and what works beside it."""
 
+import gc
 import os
 import signal
 import socket
@@ -76,6 +77,7 @@ def run(settings: Settings, ahead: Ahead) -> None:
         announce(
             console, settings, models, address_of(listening), tunnel.url if tunnel else None, told, cluster
         )
+        gc.freeze()  # what is there by now stays, and need not be looked through again and again
         server.run()
         console.print("Stopped.")
     if not server.idle:
