@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from planimeter.drawing.drawing import FILL_OPACITY, MOST_LABELS, Style, draw, draw_measurement
+from planimeter.drawing.drawing import MOST_LABELS, Style, draw, draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png, thumbnail
+from planimeter.drawing.layers import FILL_OPACITY
 from planimeter.drawing.png import write_png
 from planimeter.drawing.thumbnail import draw_thumbnail
 from planimeter.errors import InvalidOption

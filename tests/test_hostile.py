@@ -5,6 +5,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from itertools import count
@@ -212,6 +213,22 @@ def test_a_decoder_that_died_is_replaced() -> None:
     decoders._idle[0]._process.wait()
     assert ask(decoders, OVERLAPPING) == (64, 64)
     decoders.close()
+
+
+def test_pictures_at_once_share_a_process_that_is_soon_free_and_get_another_where_it_is_not() -> None:
+    pictures = 6
+    for shared_for, processes in ((60.0, range(1, 2)), (0.0, range(2, pictures + 1))):
+        decoders, begin = Decoders(pictures, shared_for=shared_for), threading.Barrier(pictures)
+        decoders.start()
+
+        def one(_: int, decoders: Decoders = decoders, begin: threading.Barrier = begin) -> tuple[int, int]:
+            begin.wait()
+            return ask(decoders, black_png(3_000, 3_000))
+
+        with ThreadPoolExecutor(pictures) as threads:
+            assert set(threads.map(one, range(pictures))) == {(3_000, 3_000)}
+        assert len(decoders._idle) in processes
+        decoders.close()
 
 
 # ---- Memory, and turns at the model

@@ -9,9 +9,9 @@ from pycocotools import mask as coco
 from planimeter.errors import InferenceFailed, InvalidOption
 from planimeter.masks.paste import MaskEdge, paste, paste_all
 from planimeter.masks.polygons import polygons
-from planimeter.masks.rle import rle_decode, rle_encode, rle_encode_all, rle_window
+from planimeter.masks.rle import rle_decode, rle_encode, rle_window, trim_and_encode
 from planimeter.masks.union import CoverageCounts, class_map, count_coverage, instance_map, union_mask
-from planimeter.masks.window import EMPTY, WindowMask
+from planimeter.masks.window import EMPTY, WindowMask, trim
 from planimeter.measurement import Rle, percent
 
 ONES = np.ones((28, 28), np.float32)
@@ -162,9 +162,13 @@ class TestRle:
         self, scene: tuple[int, int, list[WindowMask], list[int]]
     ) -> None:
         height, width, masks, _ = scene
-        together = [rle.counts.encode() for rle in rle_encode_all(masks, height, width)]
+        trimmed = trim_and_encode(masks, height, width)
+        together = [rle.counts.encode() for _, rle in trimmed]
         full = [np.asfortranarray(canvas(mask, height, width), np.uint8) for mask in masks]
         assert together == [coco.encode(mask)["counts"] for mask in full]
+        for (found, _), alone in zip(trimmed, map(trim, masks), strict=True):
+            assert (found.x, found.y) == (alone.x, alone.y)
+            assert np.array_equal(found.pixels, alone.pixels)
 
     def test_a_large_picture_round_trips_with_runs_of_millions(self) -> None:
         mask = rectangle(100, 0, 2000, 9000)

@@ -56,6 +56,26 @@ def test_a_stretched_picture_fills_the_input_and_its_boxes_come_back_exactly() -
     assert whole.tolist() == [[0, 0, 100, 50], [50, 25, 100, 50]]
 
 
+@pytest.mark.parametrize("fit", ["edges", "letterbox", "rectangle"])
+@given(sizes=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=2, max_size=4))
+@settings(deadline=None, max_examples=30)
+def test_an_input_that_is_written_over_is_what_a_new_one_is(
+    fit: Literal["edges", "letterbox", "rectangle"], sizes: list[tuple[int, int]]
+) -> None:
+    size = None if fit == "edges" else (64, 64)
+    rules = Preprocessing(fit=fit, size=size, shortest_edge=40, longest_edge=64, multiple=32)
+    rng = np.random.default_rng(len(sizes))
+    image = None
+    for height, width in sizes:
+        pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+        before = image
+        image, placement = preprocess(pixels, rules, into=before)
+        new, same = preprocess(pixels, rules)
+        assert np.array_equal(image, new)
+        assert placement == same
+        assert (image is before) is (before is not None and before.shape == new.shape)
+
+
 def test_boxes_of_a_letterbox_come_back_without_its_borders() -> None:
     _, placement = preprocess(WHITE, Preprocessing(fit="letterbox", size=(64, 64), **PLAIN))
     assert placement.in_picture(np.array([[0, 16, 32, 48]], np.float32)).tolist() == [[0, 0, 50, 50]]

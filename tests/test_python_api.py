@@ -4,6 +4,7 @@ import subprocess
 import sys
 from io import BytesIO, StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import tifffile
 from PIL import Image
 
 import planimeter
+import planimeter.store
 from planimeter import Measured, Measurement, Segmenter
 from planimeter.errors import (
     InvalidOption,
@@ -260,6 +262,30 @@ def test_the_time_of_each_step_is_told(measured: Measured) -> None:
     timing = measured.timing_ms
     assert min(timing.decode, timing.inference, timing.postprocess) > 0
     assert timing.total == pytest.approx(timing.decode + timing.inference + timing.postprocess)
+
+
+@pytest.mark.parametrize(
+    ("statement", "never"),
+    [
+        ("import planimeter", {"numpy", "pydantic", "PIL", "openvino"}),
+        ("import planimeter; planimeter.load", {"sqlalchemy", "flask", "openvino"}),
+        ("import planimeter.commands.measure", {"sqlalchemy", "flask", "openvino"}),
+        ("import planimeter.pictures.worker", {"sqlalchemy", "flask", "openvino", "pycocotools"}),
+    ],
+)
+def test_what_is_imported_is_what_is_used(statement: str, never: set[str]) -> None:
+    code = f"import sys; {statement}; print(*sorted({never} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "\n"
+
+
+@pytest.mark.parametrize("package", [planimeter, planimeter.store])
+def test_public_names_are_there_before_they_are_asked_for(package: ModuleType) -> None:
+    assert set(package.__all__) <= set(dir(package))
+    for name in package.__all__:
+        assert getattr(package, name) is vars(package)[name]
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+        _ = package.nothing
 
 
 @pytest.mark.parametrize("statement", ["import planimeter", "from planimeter.service.app import create_app"])

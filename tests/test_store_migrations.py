@@ -1,6 +1,8 @@
 """Databases of earlier versions, and first starts."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from databases import SQLITE, database_url, engine_of
 from planimeter.details import NOTHING_SAID, Details
@@ -178,6 +181,28 @@ class TestMigrations:
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
         engine.dispose()
+
+    def test_the_newest_version_is_the_last_that_alembic_knows(self, store: Store, tmp_path: Path) -> None:
+        add(store)
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        assert ScriptDirectory.from_config(config).get_heads() == [migrations.NEWEST]
+        engine = engine_of(tmp_path)
+        with engine.connect() as connection:
+            assert MigrationContext.configure(connection).get_current_heads() == (migrations.NEWEST,)
+        engine.dispose()
+
+    def test_a_database_of_this_version_is_opened_without_alembic(self, store: Store, tmp_path: Path) -> None:
+        add(store)
+        code = (
+            "import sys; from planimeter.store import Store; "
+            f"store = Store.open({database_url(tmp_path, 'records/planimeter.db')!r}, 'uploads', 'outputs'); "
+            "print(store.count(), 'alembic' in sys.modules); store.close()"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert ran.stdout == "1 False\n"
 
     def test_two_first_starts_at_once_both_succeed(self, tmp_path: Path) -> None:
         start = threading.Barrier(4)

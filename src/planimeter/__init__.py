@@ -8,18 +8,35 @@
 A running service is asked by `planimeter.Client`.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from planimeter.errors import PlanimeterError
-from planimeter.measurement import Coverage, Instance, Measurement
-from planimeter.measuring.measured import Measured
-from planimeter.measuring.opening import load
-from planimeter.measuring.segmenter import Segmenter
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from planimeter.client import Client
+    from planimeter.errors import PlanimeterError
+    from planimeter.measurement import Coverage, Instance, Measurement
+    from planimeter.measuring.measured import Measured
+    from planimeter.measuring.opening import load
+    from planimeter.measuring.segmenter import Segmenter
 
-__version__: str
+    __version__: str
+else:
+    from planimeter.on_demand import on_demand
+
+    __getattr__, __dir__ = on_demand(
+        __name__,
+        {
+            "Client": "planimeter.client",
+            "Coverage": "planimeter.measurement",
+            "Instance": "planimeter.measurement",
+            "Measured": "planimeter.measuring.measured",
+            "Measurement": "planimeter.measurement",
+            "PlanimeterError": "planimeter.errors",
+            "Segmenter": "planimeter.measuring.segmenter",
+            "__version__": "planimeter.version",
+            "load": "planimeter.measuring.opening",
+        },
+    )
+
 __all__ = [
     "Client",
     "Coverage",
@@ -31,16 +48,3 @@ __all__ = [
     "__version__",
     "load",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Return `__version__` and `Client`: few ask, and looking for them takes a part of the import."""
-    if name == "Client":
-        from planimeter.client import Client  # noqa: PLC0415 - 30 ms
-
-        return Client
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version  # noqa: PLC0415 - 40 ms
-
-    return version("planimeter")

@@ -1,6 +1,7 @@
 """COCO's compressed run-length encoding of masks, and back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +14,52 @@ from planimeter.measurement import Rle
 
 def rle_encode(mask: WindowMask, height: int, width: int) -> Rle:
     """Return the mask on a picture of `height` x `width` as COCO's compressed RLE, as pycocotools does."""
-    return rle_encode_all([mask], height, width)[0]
+    return trim_and_encode([mask], height, width)[0][1]
 
 
-def rle_encode_all(masks: Sequence[WindowMask], height: int, width: int) -> list[Rle]:
-    """Return what `rle_encode` does for many masks of one picture, in a fraction of the time."""
-    found: list[Rle] = []
+def trim_and_encode(masks: Sequence[WindowMask], height: int, width: int) -> list[tuple[WindowMask, Rle]]:
+    """Return of each mask what `trim` and what `rle_encode` return, in a fraction of the time."""
+    found: list[tuple[WindowMask, Rle]] = []
     start = 0
     while start < len(masks):
         end, pixels = start + 1, masks[start].pixels.size
         while end < len(masks) and pixels + masks[end].pixels.size <= BLOCK_PIXELS:
             pixels += masks[end].pixels.size
             end += 1
-        counts = _all_counts(masks[start:end], height, width)
-        found += [Rle(size=(height, width), counts=text) for text in _write_counts(*counts)]
+        some = masks[start:end]
+        columns = _columns(some)
+        counts = _all_counts(some, columns, height, width)
+        rles = [Rle(size=(height, width), counts=text) for text in _write_counts(*counts)]
+        found += zip(_trimmed(some, columns), rles, strict=True)
         start = end
     return found
 
 
+def _trimmed(masks: Sequence[WindowMask], columns: "_Columns") -> list[WindowMask]:
+    """Return the masks in the smallest windows that hold them."""
+    trimmed = [EMPTY] * len(masks)
+    filled, first = np.unique(columns.of, return_index=True)
+    if not len(filled):
+        return trimmed
+    edges = zip(
+        filled.tolist(),
+        np.minimum.reduceat(columns.column, first).tolist(),
+        np.minimum.reduceat(columns.row, first).tolist(),
+        (np.maximum.reduceat(columns.column, first) + 1).tolist(),
+        np.maximum.reduceat(columns.row + columns.length, first).tolist(),
+        strict=True,
+    )
+    for index, left, top, right, bottom in edges:
+        mask = masks[index]
+        trimmed[index] = WindowMask(mask.x + left, mask.y + top, mask.pixels[top:bottom, left:right])
+    return trimmed
+
+
 def _all_counts(
-    masks: Sequence[WindowMask], height: int, width: int
+    masks: Sequence[WindowMask], columns: "_Columns", height: int, width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """Return the run lengths of all masks one after the other, and how many each has."""
-    starts, ends, of = _runs(masks, height)
+    starts, ends, of = _runs(masks, columns, height)
     runs = np.bincount(of, minlength=len(masks))
     # The edges of a mask: 0, start and end of each run, and the end of the picture.
     sizes = 2 * runs + 2
@@ -52,27 +76,45 @@ def _all_counts(
     return counts, sizes - 1 - ended
 
 
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The runs of ones in the columns of windows, window by window and column by column; each [N]."""
+
+    of: NDArray[np.intp]
+    """Which mask it is of; rises."""
+    column: NDArray[np.int64]
+    """In the window."""
+    row: NDArray[np.int64]
+    """The first, in the window."""
+    length: NDArray[np.int64]
+
+
+def _columns(masks: Sequence[WindowMask]) -> _Columns:
+    shapes = np.array([mask.pixels.shape for mask in masks], np.int64)
+    tall = shapes[:, 0] + 1  # a zero after each column keeps runs apart
+    offsets = np.concatenate(([0], np.cumsum(tall * shapes[:, 1])))
+    pixels = np.zeros(int(offsets[-1]) + 1, np.int8)
+    for mask, (rows, across), offset in zip(masks, shapes.tolist(), (offsets[:-1] + 1).tolist(), strict=True):
+        part = pixels[offset : offset + (rows + 1) * across].reshape(across, rows + 1)
+        part[:, :rows] = mask.pixels.T
+    edges = np.flatnonzero(pixels[1:] != pixels[:-1])
+    first, after = edges[::2], edges[1::2]
+    of = np.searchsorted(offsets, first, side="right") - 1
+    column, row = np.divmod(first - offsets[of], tall[of])
+    return _Columns(of, column, row, after - first)
+
+
 def _runs(
-    masks: Sequence[WindowMask], height: int
+    masks: Sequence[WindowMask], columns: _Columns, height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp]]:
     """Return the runs of ones: first position, position after the last, and of which mask.
 
     Positions count down the columns of the whole picture.
     """
-    shapes = np.array([mask.pixels.shape for mask in masks], np.int64)
-    tall = shapes[:, 0] + 1  # a zero after each column keeps runs apart
-    offsets = np.concatenate(([0], np.cumsum(tall * shapes[:, 1])))
-    columns = np.zeros(int(offsets[-1]) + 1, np.int8)
-    for mask, (rows, across), offset in zip(masks, shapes.tolist(), (offsets[:-1] + 1).tolist(), strict=True):
-        part = columns[offset : offset + (rows + 1) * across].reshape(across, rows + 1)
-        part[:, :rows] = mask.pixels.T
-    edges = np.flatnonzero(columns[1:] != columns[:-1])
-    first, after = edges[::2], edges[1::2]
-    of = np.searchsorted(offsets, first, side="right") - 1
-    column, row = np.divmod(first - offsets[of], tall[of])
+    of = columns.of
     corners = np.array([(mask.x, mask.y) for mask in masks], np.int64)
-    starts = (corners[of, 0] + column) * height + corners[of, 1] + row
-    ends = starts + (after - first)
+    starts = (corners[of, 0] + columns.column) * height + corners[of, 1] + columns.row
+    ends = starts + columns.length
     # A run that leaves a column at the picture's bottom and goes on at the next one's top is one run.
     apart = (starts[1:] != ends[:-1]) | (of[1:] != of[:-1])
     begins, stops = np.append(True, apart)[: len(of)], np.append(apart, True)[: len(of)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from planimeter.errors import InvalidOption
 from planimeter.masks.counted import Counted
 from planimeter.masks.window import Bools, WindowMask
 from planimeter.measurement import percent
+
+Marks = TypeVar("Marks", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def class_map(
     """Return [H, W]: the class id of each pixel, 0 where there is none; where masks overlap, the first's."""
     if any(not 1 <= label <= 255 for label in labels):
         raise InvalidOption("a class map holds class ids from 1 to 255")
-    return _map(masks, labels, np.zeros((height, width), np.uint8))
+    return mark(masks, labels, np.zeros((height, width), np.uint8))
 
 
 def instance_map(
@@ -147,12 +149,13 @@ def instance_map(
     ids = range(1, len(masks) + 1) if ids is None else ids
     if max(ids, default=0) > 65535:
         raise InvalidOption(f"an instance map holds ids up to 65,535, not {max(ids):,}")
-    return _map(masks, ids, np.zeros((height, width), np.uint16))
+    return mark(masks, ids, np.zeros((height, width), np.uint16))
 
 
-def _map(masks: Sequence[WindowMask], values: Sequence[int], canvas: NDArray[Any]) -> NDArray[Any]:
+def mark(masks: Sequence[WindowMask], values: Sequence[int], canvas: NDArray[Marks]) -> NDArray[Marks]:
+    """Write a value to the pixels of each mask on `canvas` [H, W], and return it; where masks overlap, the first's."""
     _check(masks, *canvas.shape)
-    for mask, value in reversed(list(zip(masks, values, strict=True))):
+    for mask, value in zip(reversed(masks), reversed(values), strict=True):
         canvas[mask.window][mask.pixels] = value
     return canvas
 

@@ -132,10 +132,12 @@ class Candidates:
 
     def found(self, threshold: float) -> list[Candidate]:
         """Return what scores enough, each object once, by falling score; also what is left out."""
-        counts = [False] * len(self.entries)
+        counts: set[int] = set()
+        chosen = []
         for index, entry in enumerate(self.entries):
-            counts[index] = entry.score >= threshold and not any(counts[other] for other in entry.duplicates)
-        chosen = [entry for entry, does in zip(self.entries, counts, strict=True) if does]
+            if entry.score >= threshold and counts.isdisjoint(entry.duplicates):
+                counts.add(index)
+                chosen.append(entry)
         return sorted(chosen, key=lambda entry: -entry.score)
 
     def limit_reached(self, threshold: float) -> bool:

@@ -10,8 +10,8 @@ from planimeter.masks.counted import Counted
 from planimeter.masks.frames import FrameMasks
 from planimeter.masks.paste import MaskEdge, paste_all
 from planimeter.masks.pixels import PixelProbabilities
-from planimeter.masks.rle import rle_encode_all
-from planimeter.masks.window import Box, trim
+from planimeter.masks.rle import trim_and_encode
+from planimeter.masks.window import Box
 from planimeter.measurement import Note
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.duplicates import line_up
@@ -68,11 +68,10 @@ class Detections:
                 labels=self.labels,
                 pixel_cells=self.pixel_cells,
             )
-        masks = [trim(mask) for mask in pasted]
         found = [
             Candidate(box, label, score, mask, tile, encoded=rle)
-            for box, label, score, mask, rle in zip(
-                answered, self.labels, self.scores, masks, rle_encode_all(masks, height, width), strict=True
+            for box, label, score, (mask, rle) in zip(
+                answered, self.labels, self.scores, trim_and_encode(pasted, height, width), strict=True
             )
         ]
         # Ultralytics drops what its cut leaves nothing of; where the pixels deny a box, nothing was found there.

@@ -69,15 +69,17 @@ def _pairs(entries: Sequence[Candidate]) -> Iterator[tuple[int, int, int]]:
 
     The later one comes first, and rises; then the earlier one rises.
     """
-    boxes = np.array([entry.box for entry in entries])
+    x0, y0, x1, y1 = np.ascontiguousarray(np.array([entry.box for entry in entries]).T)
     windows = np.array([_window(entry.mask) for entry in entries])
     labels = np.array([entry.label for entry in entries])
     for start in range(0, len(entries), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        meet = labels[rows, None] == labels
-        for low, high in ((0, 2), (1, 3)):
-            meet &= (boxes[rows, low, None] < boxes[:, high]) & (boxes[rows, high, None] > boxes[:, low])
-        meet &= np.arange(len(entries))[rows, None] > np.arange(len(entries))
+        end = min(start + _ROWS_AT_ONCE, len(entries))
+        rows, until = slice(start, end), slice(end)  # the earlier ones of each row are among these
+        meet = np.tri(end - start, end, start - 1, bool)
+        meet &= labels[rows, None] == labels[until]
+        for low, high in ((x0, x1), (y0, y1)):
+            meet &= low[rows, None] < high[until]
+            meet &= high[rows, None] > low[until]
         later, earlier = np.nonzero(meet)
         later += start
         # What two masks share lies in what their windows share.

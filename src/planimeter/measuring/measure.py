@@ -7,12 +7,16 @@ from typing import Literal
 
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Counting, Measurement, Note
+from planimeter.measuring.beside import beside
 from planimeter.measuring.physical import with_scale
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.stopwatch import Stopwatch
 from planimeter.pictures.decode import Picture, decode
 from planimeter.scale import Scale
 from planimeter.settings import Limits
+
+_LARGE_BYTES = 1_000_000
+"""Drawn pictures from this size on take longer to encode than a thread takes to begin."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,11 @@ def measure_picture(
         picture, score_threshold=score_threshold, counting=counting, watch=watch, turn=turn
     )
     with step("draw"):
-        overlay = encode_png(measured.draw(copy=False))
-        mask = encode_mask_png(measured.mask())
-    candidates = measured.candidates().packed().pack()
-    measurement = measured.without_picture().model_copy(update={"timing_ms": watch.timing()})
-    return Result(measurement, overlay, mask, candidates)
+        drawn = measured.draw(copy=False)
+        with beside(lambda: encode_png(drawn), worth_it=drawn.size >= _LARGE_BYTES) as overlay:
+            mask = encode_mask_png(measured.mask())
+            candidates = measured.candidates().packed().pack()
+            measurement = measured.without_picture()
+            overlay_png = overlay()
+    measurement = measurement.model_copy(update={"timing_ms": watch.timing()})
+    return Result(measurement, overlay_png, mask, candidates)

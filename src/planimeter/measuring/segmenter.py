@@ -260,10 +260,10 @@ class Segmenter:
         height, width = pixels.shape[:2]
         wanted = network_scale(manifest, known)
         tiles, scale = choose_tiles(height, width, manifest.preprocessing, wanted)
+        image: NDArray[np.float32] | None = None
         for tile in tiles:
-            image, placement = preprocess(
-                pixels[tile.y0 : tile.y1, tile.x0 : tile.x1], manifest.preprocessing, scale
-            )
+            here = pixels[tile.y0 : tile.y1, tile.x0 : tile.x1]
+            image, placement = preprocess(here, manifest.preprocessing, scale, into=image)
             watch.lap("postprocess")
             with turn() if turn else nullcontext():
                 if turn:

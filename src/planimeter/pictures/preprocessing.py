@@ -98,11 +98,16 @@ def choose_tiles(
 
 
 def preprocess(
-    pixels: NDArray[np.uint8], preprocessing: Preprocessing, scale: float | None = None
+    pixels: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    scale: float | None = None,
+    *,
+    into: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], Placement]:
     """Return the network's input, float32 [1, 3, H, W], and where the picture `pixels` lies in it.
 
-    `scale` replaces the one that follows from the pack's edges; a pack with a `size` always ignores it.
+    `scale` replaces the one that follows from the pack's edges; a pack with a `size` always ignores it. An earlier
+    input that nothing needs any more, `into`, is written over where it has the same shape.
     """
     height, width = pixels.shape[:2]
     if scale is None or preprocessing.size is not None:
@@ -116,12 +121,15 @@ def preprocess(
         rows, columns = -(-new_height // step) * step, -(-new_width // step) * step
     else:
         rows, columns = preprocessing.size
-    image = np.zeros((1, 3, rows, columns), np.float32)
+    reused = into is not None and into.shape == (1, 3, rows, columns)
+    image = into if into is not None and reused else np.empty((1, 3, rows, columns), np.float32)
     top = left = 0
     if boxed:
         # The odd pixel goes to the bottom and the right, as in Ultralytics' LetterBox.
         top, left = (rows - new_height) // 2, (columns - new_width) // 2
         image[:] = normalise(np.full((1, 1, 3), preprocessing.fill, np.float32), preprocessing)[0, 0, 0]
+    elif (new_height, new_width) != (rows, columns):
+        image[:] = 0
     room = image[0, :, top : top + new_height, left : left + new_width]
     if scaled.dtype == np.uint8:
         _fill(room, scaled, preprocessing)

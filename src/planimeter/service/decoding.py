@@ -37,18 +37,33 @@ SECONDS_A_MEGAPIXEL = 0.4
 SECONDS_A_MEGABYTE = 0.1
 """How long decoding may take: some three times what the slowest honest file took on two busy cores."""
 START_SECONDS = 60.0
+SHARED_SECONDS = 0.1
+"""How long a picture waits for a process that is at work before another one is started, which takes three times as
+long, and 30 MiB from then on."""
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # glibc keeps buffers of some megabytes for the next picture: without it a megapixel cost 2,500 page faults.
+    "MALLOC_MMAP_THRESHOLD_": str(2**23),
+    "MALLOC_TRIM_THRESHOLD_": str(2**24),
+}
 _COMMAND = (sys.executable, "-m", "planimeter.pictures.worker")
 
 
 class Decoders:
     """Up to `most` processes that decode; started when they are needed, ended when they misbehave."""
 
-    def __init__(self, most: int = MOST_DECODERS, *, patience: float = 1.0) -> None:
-        """`patience` multiplies the time that decoding may take."""
+    def __init__(
+        self, most: int = MOST_DECODERS, *, patience: float = 1.0, shared_for: float = SHARED_SECONDS
+    ) -> None:
+        """`patience` multiplies the time that decoding may take; see `SHARED_SECONDS` for `shared_for`."""
         self.patience = patience
+        self._shared_for = shared_for
         self._places = threading.Semaphore(most)
         self._idle: list[_Decoder] = []
-        self._lock = threading.Lock()
+        self._working = 0
+        self._change = threading.Condition()
+        """Of what is idle and what is at work."""
 
     def decode(self, data: bytes, *, filename: str, limits: Limits, deadline: Deadline) -> Picture:
         """Return the picture in `data`, as `planimeter.pictures.decode.decode` does, and raise what it raises.
@@ -66,7 +81,7 @@ class Decoders:
 
     def close(self) -> None:
         """End the processes that have nothing to do."""
-        with self._lock:
+        with self._change:
             idle, self._idle = self._idle, []
         for decoder in idle:
             decoder.end()
@@ -76,20 +91,29 @@ class Decoders:
         if not self._places.acquire(timeout=deadline.left):
             raise deadline.missed("waited for its turn to be decoded")
         try:
-            with self._lock:
-                decoder = self._idle.pop() if self._idle else None
-            if decoder is not None and not decoder.alive:
-                decoder.end()
-                decoder = None
-            decoder = decoder or _Decoder()
+            decoder = self._take(deadline)
             try:
+                if decoder is not None and not decoder.alive:
+                    decoder.end()
+                    decoder = None
+                decoder = decoder or _Decoder()
                 yield decoder
             finally:
-                if decoder.alive:
-                    with self._lock:
+                with self._change:
+                    self._working -= 1
+                    if decoder is not None and decoder.alive:
                         self._idle.append(decoder)
+                    self._change.notify()
         finally:
             self._places.release()
+
+    def _take(self, deadline: Deadline) -> "_Decoder | None":
+        """Return a process that is idle, or soon is; None where one has to be started. Either counts as at work."""
+        with self._change:
+            if self._working:
+                self._change.wait_for(lambda: self._idle, max(0.0, min(self._shared_for, deadline.left)))
+            self._working += 1
+            return self._idle.pop() if self._idle else None
 
 
 def room_for(header: Header, limits: Limits) -> int:
@@ -105,7 +129,7 @@ class _Decoder:
     """One process; for one thread at a time."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **_ENVIRONMENT}
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             _COMMAND,
             stdin=subprocess.PIPE,

@@ -4,8 +4,6 @@ import json
 import logging
 from datetime import datetime, timezone
 
-from flask import g, has_request_context
-
 from planimeter.settings import LogFormat
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -16,6 +14,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
+        from flask import g, has_request_context  # noqa: PLC0415 - the log is set up before all else is imported
+
         moment = datetime.fromtimestamp(record.created, timezone.utc)
         line = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -8,16 +8,40 @@ What is deleted goes to the trash: its record moves to tables that nothing else 
 deleted for good.
 """
 
-from planimeter.store.files import FileKind
-from planimeter.store.filters import EVERYTHING, Filter
-from planimeter.store.lines import Line
-from planimeter.store.order import NEWEST, Order
-from planimeter.store.reading import Around
-from planimeter.store.record import Record
-from planimeter.store.requests import RequestKey
-from planimeter.store.store import Store
-from planimeter.store.stored_file import StoredFile
-from planimeter.store.trash import Trash, Trashed
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from planimeter.store.files import FileKind
+    from planimeter.store.filters import EVERYTHING, Filter
+    from planimeter.store.lines import Line
+    from planimeter.store.order import NEWEST, Order
+    from planimeter.store.reading import Around
+    from planimeter.store.record import Record
+    from planimeter.store.requests import RequestKey
+    from planimeter.store.store import Store
+    from planimeter.store.stored_file import StoredFile
+    from planimeter.store.trash import Trash, Trashed
+else:
+    from planimeter.on_demand import on_demand
+
+    __getattr__, __dir__ = on_demand(
+        __name__,
+        {
+            "EVERYTHING": "planimeter.store.filters",
+            "NEWEST": "planimeter.store.order",
+            "Around": "planimeter.store.reading",
+            "FileKind": "planimeter.store.files",
+            "Filter": "planimeter.store.filters",
+            "Line": "planimeter.store.lines",
+            "Order": "planimeter.store.order",
+            "Record": "planimeter.store.record",
+            "RequestKey": "planimeter.store.requests",
+            "Store": "planimeter.store.store",
+            "StoredFile": "planimeter.store.stored_file",
+            "Trash": "planimeter.store.trash",
+            "Trashed": "planimeter.store.trash",
+        },
+    )
 
 __all__ = [
     "EVERYTHING",

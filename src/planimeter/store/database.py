@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from planimeter.errors import StoreFailed
@@ -138,7 +137,7 @@ class Database:
                 store_id = connection.scalars(sa.select(StoreRow.id)).one()
                 connection.commit()
                 return store_id
-        except CommandError as error:
+        except migrations.WrittenByNewer as error:
             message = (
                 f"The database {self._name} was written by a newer Planimeter ({error}). Install that one."
             )
