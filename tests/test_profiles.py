@@ -149,6 +149,42 @@ def test_what_it_leaves_open_is_the_request_s(client: FlaskClient) -> None:
     assert answer["verdict"] == "pass"
 
 
+def test_a_stored_picture_measured_again_keeps_its_profile_or_says_why_not(client: FlaskClient) -> None:
+    def again(of: Any, **fields: Any) -> Any:
+        answer = client.post(MEASUREMENTS, query_string={"from": of["id"], **fields})
+        assert answer.status_code == 201, answer.text
+        made: Any = answer.json
+        notes = [note["message"] for note in made["notes"] if note["code"] == "profile_not_kept"]
+        return made["profile"], made["verdict"], "".join(notes)
+
+    put(client, "strip", score_threshold=0.7, region=SMALL, pixel_size=0.5, unit="mm", rules=[at_most(5)])
+    first = post(client, profile="strip", lot="7")
+    assert again(first) == (first["profile"], "fail", "")
+    second = put(client, "strip", score_threshold=0.7, rules=[at_most(100)])
+    used, verdict, said = again(first)
+    assert (used["version"], verdict, said) == (second["version"], "pass", "")  # as it is now
+    assert again(first, score_threshold="0.7")[1] == "pass"
+    for fields, why in (
+        ({"score_threshold": "0.5"}, "score_threshold is 0.5, and the profile 'strip' says 0.7"),
+        ({"whole": "true"}, ""),
+    ):
+        used, verdict, said = again(first, **fields)
+        assert (used, verdict) == (None, None)
+        assert why in said
+        assert bool(said) == bool(why)
+    url = f"{MEASUREMENTS}/{first['id']}"
+    put(client, "strip", pixel_size=0.5, unit="mm", rules=[at_most(100)])
+    assert client.put(f"{url}/scale?pixel_size=0.6&unit=mm").status_code == 200
+    assert "another size of a pixel" in again(first)[2]
+    assert client.delete(f"{url}/scale").status_code == 200
+    assert client.put(f"{url}/region?whole=true").status_code == 200
+    assert "let count afterwards" in again(first)[2]
+    assert client.delete(f"{url}/region").status_code == 200
+    assert again(first)[1] == "pass"
+    client.delete(f"{PROFILES}/strip")
+    assert "not measured by the profile 'strip' as it was before: There is no profile" in again(first)[2]
+
+
 def test_a_request_that_is_sent_again_finds_its_measurement_though_the_profile_changed(
     client: FlaskClient,
 ) -> None:

@@ -114,10 +114,18 @@ def counted_of(candidates: Candidates, counting: Counting) -> Counted:
         why = (
             f"all {before:,} pixels of it are {' or '.join(counting.ignore)}"
             if before
-            else "the region holds the centre of no pixel"
+            else _nothing_in_region(counting)
         )
         raise NothingToCount(f"nothing of the picture is left to count: {why}; count more of it")
     return counted
+
+
+def _nothing_in_region(counting: Counting) -> str:
+    if counting.region_mask is None:
+        return "the region holds the centre of no pixel"
+    if counting.region is None:
+        return "region_mask is black everywhere"
+    return "the region and region_mask have no pixel in common"
 
 
 def _cut(entry: Candidate, counted: Counted, wanted: set[int], least_area: int) -> Candidate:

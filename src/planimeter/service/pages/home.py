@@ -122,8 +122,10 @@ def _says(profile: Profile) -> str:
     parts = [
         f"threshold {profile.score_threshold:g}" if profile.score_threshold is not None else "",
         "a region" if profile.region else "",
+        f"without {', '.join(profile.ignore).replace('_', ' ')} pixels" if profile.ignore else "",
         f"percent of {profile.of}" if profile.of else "",
         f"only {', '.join(profile.classes)}" if profile.classes else "",
+        f"instances of {profile.least_area:,} pixels or more" if profile.least_area else "",
         "pixel size" if profile.pixel_size else "",
         "; ".join(rule.words for rule in profile.rules) or "no rules",
     ]
