@@ -183,14 +183,18 @@ def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note
         message = f"{_instances(left_out.outside)} wholly outside what counts, and not listed"
         notes.append(Note(code="outside_region", message=message))
     if counting.classes is not None:
-        message = (
-            f"only {', '.join(counting.classes)} was asked for: {_instances(left_out.other_classes)} of another class, "
-            "and neither listed nor counted; their percentages of zero say nothing"
+        others = left_out.other_classes
+        message = f"only {', '.join(counting.classes)} was asked for: " + (
+            f"{_instances(others)} of another class, and neither listed nor counted; their percentages of zero say "
+            "nothing"
+            if others
+            else "nothing else was found"
         )
         notes.append(Note(code="classes_left_out", message=message))
     if counting.least_area:
         least = f"{counting.least_area:,} pixels"
-        message = f"{_instances(left_out.smaller)} smaller than {least}, and neither listed nor counted"
+        smaller = f"{_instances(left_out.smaller)} smaller than {least}, and neither listed nor counted"
+        message = smaller if left_out.smaller else f"no instance is smaller than {least}"
         notes.append(Note(code="small_left_out", message=message))
     return notes
 
