@@ -106,6 +106,9 @@ def test_a_profile_gives_what_the_request_leaves_out(client: FlaskClient, runtim
         "ignore": ["saturated"],
     }
     put(client, "full", **said, classes=["red"], least_area=9, pixel_size=0.5, unit="mm")
+    for page in ("/", "/profiles"):
+        said_there = "a region, without saturated pixels, only red, instances of 9 pixels or more"
+        assert said_there in client.get(page).text
     answer = post(client, profile="full", lot="7", operator="Ada")
     counting = answer["options"]["counting"]
     assert answer["options"]["score_threshold"] == 0.3
