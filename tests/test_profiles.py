@@ -439,6 +439,18 @@ def test_what_contradicts_the_file_is_refused() -> None:
     assert (missing.exit_code, "nowhere.toml cannot be read" in missing.output) == (1, True)
 
 
+def test_a_profile_of_the_service_is_measured_by_under_its_name(folder: Path) -> None:
+    missing = run("measure", "b.png", "--profile", "line-3")
+    assert missing.exit_code == 1
+    assert "line-3 is no file, and no profile of the service: There is no database" in missing.output
+    assert not (folder / "planimeter.db").exists()
+    assert run("profiles", "add", "strip.toml", "--name", "line-3").exit_code == 0
+    by_name = run("measure", "a.png", "--profile", "line-3", "--fail-on-verdict", "--format", "json")
+    (answer,) = json.loads(by_name.stdout)
+    assert (by_name.exit_code, answer["profile"]["name"], answer["profile"]["version"]) == (3, "line-3", 1)
+    assert "no profile 'line-4'" in run("measure", "b.png", "--profile", "line-4").output
+
+
 def test_profiles_of_a_service_are_added_listed_and_printed_as_they_are_read(folder: Path) -> None:
     assert "strip is version 1" in run("profiles", "add", "strip.toml").output
     assert "strip is version 1" in run("profiles", "add", "strip.toml").output
