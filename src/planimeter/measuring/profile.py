@@ -261,7 +261,7 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{place} is nothing that a profile or a rule has"
     if not place or _is_whole(problem["loc"]):
-        return f"{place}: {message}" if place else message
+        return f"rule {problem['loc'][1] + 1}: {message}" if place else message
     return (
         f"{place} is {_short(problem['input'])}: {message}"
         if problem["type"] != "missing"
