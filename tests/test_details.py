@@ -185,6 +185,30 @@ def test_they_are_changed_later_as_a_whole_and_no_figure_with_them(client: Flask
     assert client.put(f"{API}/01ARZ3NDEKTSV4RRFFQ69G5FAV/details").status_code == 404
 
 
+def test_they_are_changed_by_json_and_by_no_body_that_nobody_reads(client: FlaskClient) -> None:
+    id_ = post(client, **SAID, tags="worn")["id"]
+    place = f"{API}/{id_}/details"
+    before = said_of(client.get(f"{API}/{id_}").json)
+    refused = client.put(place, data=json.dumps({"lot": "118"}), content_type="text/plain")
+    assert refused.status_code == 400
+    assert "text/plain" in refused.json["error"]["message"]  # type: ignore[index]
+    for sent, said in (
+        (["118"], "no object"),
+        ({"lot": ["118"]}, "lot is a list"),
+        ({"lot": True}, "lot is true"),
+        ({"lots": "118"}, "lots"),
+        ({"lot": "x" * 4096}, "may have 100"),
+    ):
+        refused = client.put(place, json=sent)
+        assert refused.status_code == 400, refused.text
+        assert said in refused.json["error"]["message"]  # type: ignore[index]
+    assert said_of(client.get(f"{API}/{id_}").json) == before
+    changed = client.put(place, json={"lot": "118", "note": None, "tags": ["a", "b"]})
+    expected = {**dict.fromkeys(SAID), "lot": "118", "tags": ["a", "b"]}
+    assert said_of(changed.json) == said_of(client.get(f"{API}/{id_}").json) == expected
+    assert client.put(f"{place}?sample=7", json={"lot": "119"}).json["sample"] == "7"  # type: ignore[index]
+
+
 def test_the_page_says_and_changes_them_without_script(client: FlaskClient) -> None:
     answer = client.post(
         "/measure",

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from planimeter.details import Details
-from planimeter.measurement import Interval
+from planimeter.measurement import Counting, Interval, Region
 from planimeter.store import Store
 from stored import measurement
 from test_comparing import PICTURE
@@ -175,6 +175,30 @@ def test_different_thresholds_are_told(client: FlaskClient, store: Store, five: 
     (model,) = lot_of(client)["by_model"]
     assert model["score_thresholds"] == [0.25, 0.5]
     assert "(0.25, 0.5)" in model["notes"][0]["message"]
+
+
+def test_percentages_of_different_things_are_told(client: FlaskClient, store: Store, five: list[str]) -> None:
+    def count(id_: str, **what: Any) -> None:
+        record = store.get(id_)
+        options = record.measurement.options.model_copy(update={"counting": Counting(**what)})
+        changed = record.measurement.model_copy(update={"options": options})
+        store.keep(record, changed, overlay_png=PICTURE, mask_png=PICTURE)
+
+    def said() -> dict[str, str]:
+        (model,) = lot_of(client)["by_model"]
+        return {note["code"]: note["message"] for note in model["notes"]}
+
+    assert said() == {}
+    count(five[0], classes=("scratches",))
+    assert "classes and smallest instances" in said()["several_filters"]
+    count(five[0], of="pits")
+    count(five[1], region=Region(include=[[(0, 0), (9, 0), (9, 9)]]))
+    words = "The percentages are not all of the same (3 of the picture, 1 of the pits, 1 of the region)"
+    assert said()["several_denominators"].startswith(words)
+    assert words in shown(client.get(f"/lots/{quote(NAME)}"))
+    for id_ in five:
+        count(id_, of="pits")
+    assert said() == {}
 
 
 def test_lots_are_listed_the_newest_first_and_found_by_a_part_of_the_name(

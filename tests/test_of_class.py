@@ -165,6 +165,22 @@ def test_so_it_does_over_http_at_once_and_afterwards(
     assert figures(at["coverage"], at["instances"]) == expected(where, of, ignore, 0.7)
 
 
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({}, "picture"),
+        ({"least_area": "5", "classes": "red"}, "picture"),
+        ({"region": json.dumps(REGION)}, "region"),
+        ({"ignore": "saturated"}, "part that counts"),
+        ({"of": "green", "ignore": "saturated"}, "green"),
+    ],
+)
+def test_a_table_says_of_what_its_percentages_are(client: FlaskClient, fields: Any, part: str) -> None:
+    post(client, data=encoded(picture()), **fields)
+    (row,) = csv.DictReader(io.StringIO(client.get(f"{API}/csv").text))
+    assert row["percent_of"] == part
+
+
 def test_a_class_is_all_that_counts_and_in_no_other_figure() -> None:
     """Green covers 16 x 16 of the 1,024 pixels of red."""
     measured = block_segmenter().measure(

@@ -106,6 +106,9 @@ def test_a_profile_gives_what_the_request_leaves_out(client: FlaskClient, runtim
         "ignore": ["saturated"],
     }
     put(client, "full", **said, classes=["red"], least_area=9, pixel_size=0.5, unit="mm")
+    for page in ("/", "/profiles"):
+        said_there = "a region, without saturated pixels, only red, instances of 9 pixels or more"
+        assert said_there in client.get(page).text
     answer = post(client, profile="full", lot="7", operator="Ada")
     counting = answer["options"]["counting"]
     assert answer["options"]["score_threshold"] == 0.3
@@ -147,6 +150,42 @@ def test_what_it_leaves_open_is_the_request_s(client: FlaskClient) -> None:
     assert (answer["coverage"]["pixels_counted"], answer["coverage"]["percent_masked"]) == (512, 100.0)
     assert answer["options"]["score_threshold"] == 0.7
     assert answer["verdict"] == "pass"
+
+
+def test_a_stored_picture_measured_again_keeps_its_profile_or_says_why_not(client: FlaskClient) -> None:
+    def again(of: Any, **fields: Any) -> Any:
+        answer = client.post(MEASUREMENTS, query_string={"from": of["id"], **fields})
+        assert answer.status_code == 201, answer.text
+        made: Any = answer.json
+        notes = [note["message"] for note in made["notes"] if note["code"] == "profile_not_kept"]
+        return made["profile"], made["verdict"], "".join(notes)
+
+    put(client, "strip", score_threshold=0.7, region=SMALL, pixel_size=0.5, unit="mm", rules=[at_most(5)])
+    first = post(client, profile="strip", lot="7")
+    assert again(first) == (first["profile"], "fail", "")
+    second = put(client, "strip", score_threshold=0.7, rules=[at_most(100)])
+    used, verdict, said = again(first)
+    assert (used["version"], verdict, said) == (second["version"], "pass", "")  # as it is now
+    assert again(first, score_threshold="0.7")[1] == "pass"
+    for fields, why in (
+        ({"score_threshold": "0.5"}, "score_threshold is 0.5, and the profile 'strip' says 0.7"),
+        ({"whole": "true"}, ""),
+    ):
+        used, verdict, said = again(first, **fields)
+        assert (used, verdict) == (None, None)
+        assert why in said
+        assert bool(said) == bool(why)
+    url = f"{MEASUREMENTS}/{first['id']}"
+    put(client, "strip", pixel_size=0.5, unit="mm", rules=[at_most(100)])
+    assert client.put(f"{url}/scale?pixel_size=0.6&unit=mm").status_code == 200
+    assert "another size of a pixel" in again(first)[2]
+    assert client.delete(f"{url}/scale").status_code == 200
+    assert client.put(f"{url}/region?whole=true").status_code == 200
+    assert "let count afterwards" in again(first)[2]
+    assert client.delete(f"{url}/region").status_code == 200
+    assert again(first)[1] == "pass"
+    client.delete(f"{PROFILES}/strip")
+    assert "not measured by the profile 'strip' as it was before: There is no profile" in again(first)[2]
 
 
 def test_a_request_that_is_sent_again_finds_its_measurement_though_the_profile_changed(
@@ -398,6 +437,18 @@ def test_what_contradicts_the_file_is_refused() -> None:
     assert run("measure", "b.png", "--fail-on-verdict").exit_code == 2
     missing = run("measure", "b.png", "--profile", "nowhere.toml")
     assert (missing.exit_code, "nowhere.toml cannot be read" in missing.output) == (1, True)
+
+
+def test_a_profile_of_the_service_is_measured_by_under_its_name(folder: Path) -> None:
+    missing = run("measure", "b.png", "--profile", "line-3")
+    assert missing.exit_code == 1
+    assert "line-3 is no file, and no profile of the service: There is no database" in missing.output
+    assert not (folder / "planimeter.db").exists()
+    assert run("profiles", "add", "strip.toml", "--name", "line-3").exit_code == 0
+    by_name = run("measure", "a.png", "--profile", "line-3", "--fail-on-verdict", "--format", "json")
+    (answer,) = json.loads(by_name.stdout)
+    assert (by_name.exit_code, answer["profile"]["name"], answer["profile"]["version"]) == (3, "line-3", 1)
+    assert "no profile 'line-4'" in run("measure", "b.png", "--profile", "line-4").output
 
 
 def test_profiles_of_a_service_are_added_listed_and_printed_as_they_are_read(folder: Path) -> None:

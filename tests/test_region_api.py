@@ -80,6 +80,34 @@ def test_a_mask_comes_as_a_second_file_or_in_json(client: FlaskClient) -> None:
     assert json.loads(in_json.text)["coverage"] == answer["coverage"]
 
 
+def test_all_that_counts_comes_in_json_as_it_is(client: FlaskClient) -> None:
+    sent = {
+        "image": base64.b64encode(PICTURE).decode(),
+        "region": region((8, 8, 40, 24)),
+        "ignore": ["saturated", "black_border"],
+        "classes": ["red", "green"],
+    }
+    at_once = client.post(API, json=sent).json
+    form: dict[str, Any] = {
+        "region": json.dumps(sent["region"]),
+        "ignore": "saturated,black_border",
+        "classes": "red,green",
+    }
+    assert at_once["coverage"] == post(client, **form)["coverage"]  # type: ignore[index]
+    later = post(client)
+    place = f"{API}/{later['id']}/region"
+    mask = base64.b64encode(mask_file()[0].getvalue()).decode()
+    assert counts(answered(client.put(place, json={"region_mask": mask}))) == (512, 1024, 1)
+    assert counts(answered(client.put(place, json={"region": sent["region"], "whole": True}))) == (
+        448,
+        512,
+        2,
+    )
+    refused = client.put(place, json={"region": [[0, 0]]})
+    assert refused.status_code == 400
+    assert "region is a list" in refused.json["error"]["message"]  # type: ignore[index]
+
+
 def test_transparent_pixels_go_through_the_decoding_process(client: FlaskClient) -> None:
     rgba = np.dstack([PIXELS, np.full((64, 64), 255, np.uint8)])
     rgba[:, 40:, 3] = 100

@@ -154,6 +154,55 @@ def test_what_does_not_count_is_drawn_too_and_steps_are_taken_back(service: str,
     assert read(service, id_)["coverage"]["pixels_counted"] == 320 * 256
 
 
+def test_a_region_is_added_to_and_what_else_does_not_count_is_ticked(service: str, watched: Watched) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    tool = page.locator(".region-tool")
+
+    def count_only_this() -> Any:
+        page.get_by_role("button", name="Count only this").click()
+        page.locator("measurement-view.ready").wait_for()
+        settle(page)
+        answer = read(service, id_)
+        agrees(page, answer)
+        return answer
+
+    draw(page)
+    before = count_only_this()["options"]["counting"]["region"]["include"]
+    tool.locator("summary").click()
+    page.get_by_role("button", name="Add to this region").click()
+    page.locator("[name=drawn][value=exclude]").check()
+    for corner in ((60, 50), (120, 50), (120, 110), (60, 110), (60, 50)):
+        click_at(page, *corner)
+    after = count_only_this()["options"]["counting"]["region"]
+    assert after["include"] == before
+    assert len(after["exclude"]) == 1
+
+    name = read(service, id_)["coverage"]["by_class"][1]["class"]
+    tool.locator("summary").click()
+    tool.get_by_label("black border").check()
+    tool.get_by_label(name, exact=True).check()
+    tool.locator("[name=least_area]").fill("300")
+    answer = count_only_this()
+    counting = answer["options"]["counting"]
+    assert counting["region"] == after
+    assert (counting["ignore"], counting["classes"], counting["least_area"]) == (
+        ["black_border"],
+        [name],
+        300,
+    )
+    assert {entry["class"] for entry in answer["instances"]} == {name}
+
+    tool.locator("summary").click()
+    for label in ("black border", name):
+        assert tool.get_by_label(label, exact=True).is_checked()
+        tool.get_by_label(label, exact=True).uncheck()
+    tool.locator("[name=least_area]").fill("")
+    counting = count_only_this()["options"]["counting"]
+    assert counting["region"] == after
+    assert (counting["ignore"], counting["classes"], counting["least_area"]) == ([], None, 0)
+
+
 def test_a_mask_is_uploaded_and_shown(service: str, watched: Watched) -> None:
     mask = np.zeros((256, 320), np.uint8)
     mask[40:140, 30:230] = 255

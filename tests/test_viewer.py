@@ -305,6 +305,7 @@ def test_pointing_and_clicking_tie_the_picture_to_the_table(service: str, measur
         "score": f"{entry['score']:.3f}",
         "perimeter": f"{entry['perimeter']:.1f} px",
         "feret_diameter_max": f"{entry['feret_diameter_max']:.1f} px",
+        "equivalent_diameter_area": f"{entry['equivalent_diameter_area']:.1f} px",
         "circularity": f"{entry['circularity']:.3f}",
     }
     shown = {name: card.locator(f"[data-figure={name}]").text_content() for name in figures}

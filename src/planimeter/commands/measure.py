@@ -35,6 +35,7 @@ from planimeter.settings import Inference, Limits, Settings
 
 SETTINGS = (
     "model",
+    "database",
     *Inference.model_fields,
     "max_bytes",
     "max_pixels",
@@ -112,8 +113,9 @@ SETTINGS = (
 )
 @click.option(
     "--profile",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="How to measure, and rules that make a verdict: a TOML or JSON file, see docs/profiles.md.",
+    metavar="FILE|NAME",
+    help="How to measure, and rules that make a verdict: a TOML or JSON file, or the name of one that the service of "
+    "--database knows; see docs/profiles.md.",
 )
 @click.option(
     "--fail-on-verdict",
@@ -137,7 +139,7 @@ def measure(
     retry_failed: bool,
     region: str | None,
     region_mask: Path | None,
-    profile: Path | None,
+    profile: str | None,
     fail_on_verdict: bool,
     filters: GivenFilters,
     given: GivenScale,
@@ -172,6 +174,7 @@ def measure(
         _create(output_folder)
     asked = ask(
         profile,
+        database=settings.database,
         model=settings.model,
         score_threshold=score_threshold,
         region=None if region is None else _json_of(region),

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from planimeter.commands.options import is_given
+from planimeter.commands.stored_profiles import find_profile
 from planimeter.measuring.asked import Asked, GivenFilters
 from planimeter.measuring.judging import Judging
 from planimeter.measuring.profile import counting_of
-from planimeter.measuring.profile_files import read_file
 from planimeter.measuring.tally import Tally
 from planimeter.rules import Verdict
 from planimeter.scale import GivenScale
@@ -19,8 +19,9 @@ EXIT_STATUS: dict[Verdict, int] = {"fail": 3, "undecided": 4}
 
 
 def ask(
-    profile: Path | None,
+    profile: str | None,
     *,
+    database: str,
     model: str,
     score_threshold: float | None,
     region: str | None,
@@ -29,6 +30,8 @@ def ask(
     scale: GivenScale,
 ) -> Asked:
     """Return how pictures are measured: as the options say, and as a profile says where they say nothing.
+
+    `profile` is a file, or the name of one in the `database` of a service.
 
     Raises `ContradictoryOptions` where both say something, and not the same.
     """
@@ -43,7 +46,7 @@ def ask(
     given = {name: value for name, value in options.items() if value is not None}
     if profile is None:
         return Asked(model, score_threshold, counting_of(given), scale, None)
-    station = read_file(profile)
+    station = find_profile(profile, database)
     filled = station.fill(given)
     return Asked(
         filled.get("model", model),

@@ -1,7 +1,5 @@
 """`planimeter profiles`: how the stations of a service measure, from files."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -9,12 +7,10 @@ from rich.table import Table
 
 from planimeter.commands.options import options_of
 from planimeter.commands.printing import console
-from planimeter.measuring.profile import NamedProfile, Profile
+from planimeter.commands.stored_profiles import opened, read
 from planimeter.measuring.profile_files import read_file, write_toml
 from planimeter.packs.pack import find_pack
 from planimeter.settings import Settings
-from planimeter.store.database import Database
-from planimeter.store.profiles import Profiles, StoredProfile
 
 
 @click.group()
@@ -36,7 +32,7 @@ def add_profile(file: Path, name: str | None, settings: Settings) -> None:
     if profile.model is not None:
         pack = find_pack(profile.model, settings.packs_folder)
         profile.check([entry.name for entry in pack.manifest.classes])
-    with _opened(settings) as found:
+    with opened(settings.database) as found:
         stored = found.put(station.name, profile.text, profile.sha256)
     click.echo(f"The profile {stored.name} is version {stored.version}.")
 
@@ -48,9 +44,9 @@ def list_profiles(settings: Settings) -> None:
     table = Table(
         "Name", "Version", "Title", "Model", "Rules", "Made", box=None, header_style="bold", pad_edge=False
     )
-    with _opened(settings) as found:
+    with opened(settings.database) as found:
         for stored in found.list():
-            profile = _read(stored)
+            profile = read(stored).profile
             rules = ", ".join(rule.words for rule in profile.rules)
             made = f"{stored.made_at:%Y-%m-%d %H:%M}"
             table.add_row(
@@ -65,8 +61,8 @@ def list_profiles(settings: Settings) -> None:
 @options_of(Settings, "settings", only=("database",))
 def show_profile(name: str, version: int | None, settings: Settings) -> None:
     """Print the profile NAME as the TOML that `add` and `planimeter measure --profile` read."""
-    with _opened(settings) as found:
-        click.echo(write_toml(_read(found.get(name, version))), nl=False)
+    with opened(settings.database) as found:
+        click.echo(write_toml(read(found.get(name, version)).profile), nl=False)
 
 
 @profiles.command("remove")
@@ -74,19 +70,6 @@ def show_profile(name: str, version: int | None, settings: Settings) -> None:
 @options_of(Settings, "settings", only=("database",))
 def remove_profile(name: str, settings: Settings) -> None:
     """Let nothing be measured by the profile NAME any more; what was measured by it stays as it is."""
-    with _opened(settings) as found:
+    with opened(settings.database) as found:
         found.delete(name)
     click.echo(f"The profile {name} is removed; profiles show {name} --version N still prints what it said.")
-
-
-def _read(stored: StoredProfile) -> Profile:
-    return NamedProfile.of_text(stored.name, stored.document, stored.version).profile
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Profiles]:
-    database = Database(settings.database)
-    try:
-        yield Profiles(database)
-    finally:
-        database.close()

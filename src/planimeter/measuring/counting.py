@@ -114,10 +114,18 @@ def counted_of(candidates: Candidates, counting: Counting) -> Counted:
         why = (
             f"all {before:,} pixels of it are {' or '.join(counting.ignore)}"
             if before
-            else "the region holds the centre of no pixel"
+            else _nothing_in_region(counting)
         )
         raise NothingToCount(f"nothing of the picture is left to count: {why}; count more of it")
     return counted
+
+
+def _nothing_in_region(counting: Counting) -> str:
+    if counting.region_mask is None:
+        return "the region holds the centre of no pixel"
+    if counting.region is None:
+        return "region_mask is black everywhere"
+    return "the region and region_mask have no pixel in common"
 
 
 def _cut(entry: Candidate, counted: Counted, wanted: set[int], least_area: int) -> Candidate:
@@ -175,14 +183,18 @@ def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note
         message = f"{_instances(left_out.outside)} wholly outside what counts, and not listed"
         notes.append(Note(code="outside_region", message=message))
     if counting.classes is not None:
-        message = (
-            f"only {', '.join(counting.classes)} was asked for: {_instances(left_out.other_classes)} of another class, "
-            "and neither listed nor counted; their percentages of zero say nothing"
+        others = left_out.other_classes
+        message = f"only {', '.join(counting.classes)} was asked for: " + (
+            f"{_instances(others)} of another class, and neither listed nor counted; their percentages of zero say "
+            "nothing"
+            if others
+            else "nothing else was found"
         )
         notes.append(Note(code="classes_left_out", message=message))
     if counting.least_area:
         least = f"{counting.least_area:,} pixels"
-        message = f"{_instances(left_out.smaller)} smaller than {least}, and neither listed nor counted"
+        smaller = f"{_instances(left_out.smaller)} smaller than {least}, and neither listed nor counted"
+        message = smaller if left_out.smaller else f"no instance is smaller than {least}"
         notes.append(Note(code="small_left_out", message=message))
     return notes
 

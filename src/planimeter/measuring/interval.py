@@ -30,10 +30,7 @@ _UNKNOWN = (
     "no interval: how far this model's percentage can be trusted is not known; planimeter evaluate --calibrate finds "
     "it out with labelled pictures"
 )
-_PARTS = (
-    "no interval: the model's errors are known for whole pictures with all that it finds, and here only a part of that "
-    "counts"
-)
+_PARTS = "no interval: it would hold for whole pictures with all that is found, and here only a part of that counts"
 _OF_CLASS = (
     "no interval: both the masked area and that of the class that it is a percentage of are the model's own, and "
     "the errors of such a ratio are not known"

@@ -26,8 +26,18 @@ LISTS = ("ignore", "classes")
 MOST_CLASSES = 100
 Options = Mapping[str, Any]
 """Options of a measurement by their names, as a request gives them; those that are not given are left out."""
-ClassName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^,\s]([^,]*[^,\s])?$")]
-"""Names in one text have commas between them."""
+
+
+def _class_name(value: object) -> object:
+    """Refuse what could not be told from two names in one text, which has commas between them."""
+    if isinstance(value, str) and value and ("," in value or value != value.strip()):
+        raise PydanticCustomError(
+            "no_name", "it should be the name of a class, without commas or outer spaces"
+        )
+    return value
+
+
+ClassName = Annotated[str, BeforeValidator(_class_name), Field(min_length=1, max_length=200)]
 
 
 def _number(value: object) -> object:
@@ -251,7 +261,7 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{place} is nothing that a profile or a rule has"
     if not place or _is_whole(problem["loc"]):
-        return f"{place}: {message}" if place else message
+        return f"rule {problem['loc'][1] + 1}: {message}" if place else message
     return (
         f"{place} is {_short(problem['input'])}: {message}"
         if problem["type"] != "missing"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from planimeter.measurement import Coverage, Measurement, RuleResult
+from planimeter.measuring.counting import counted_part
 from planimeter.scale import METRES, Scale, clean
 
 Cell = str | int | float
@@ -23,6 +24,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def row(measurement: Measurement) -> dict[str, Cell]:
     """Return one measurement as columns; `percent_masked[class]` and `area_masked_mm2[class]` for each class.
 
+    `percent_of` says what they are percentages of: picture, region, part that counts, or a class.
     Areas are in fixed units, so that rows can be compared, and empty where it is not known how large a pixel is.
     Percents are empty where nothing was found of the class that they would be of.
     """
@@ -38,6 +40,7 @@ def row(measurement: Measurement) -> dict[str, Cell]:
         "filename": measurement.image.filename,
         "width": measurement.image.width,
         "height": measurement.image.height,
+        "percent_of": counted_part(measurement.options.counting),
         "percent_masked": _or_empty(coverage.percent_masked),
         "percent_low": "" if coverage.interval is None else coverage.interval.low,
         "percent_high": "" if coverage.interval is None else coverage.interval.high,
@@ -102,6 +105,7 @@ _FIXED = (
     "filename",
     "width",
     "height",
+    "percent_of",
     "percent_masked",
     "percent_low",
     "percent_high",

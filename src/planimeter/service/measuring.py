@@ -1,7 +1,7 @@
 """From the bytes of an upload to a stored measurement: decode, wait for the turn, measure, draw, store."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +9,7 @@ from time import perf_counter
 
 from planimeter.details import Details
 from planimeter.errors import PlanimeterError, ScoresNotKept
-from planimeter.measurement import Counting, Measurement, Options
+from planimeter.measurement import Counting, Measurement, Note, Options
 from planimeter.measuring.candidates import Candidates, PackedCandidates, candidates_above
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
@@ -49,6 +49,8 @@ class Asked:
     request: RequestKey | None
     judging: Judging | None = None
     """By which profile it is judged."""
+    notes: Sequence[Note] = ()
+    """What must be known of how it is measured."""
 
 
 def measure_upload(
@@ -72,8 +74,8 @@ def measure_upload(
 def _measure_and_count(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     model = asked.options.model or parts.models.default
     try:
-        options, judging = by_profile(asked.options)
-        asked = replace(asked, options=options, judging=judging)
+        options, judging, notes = by_profile(asked.options)
+        asked = replace(asked, options=options, judging=judging, notes=notes)
         model = options.model or parts.models.default
         record = _measure(parts, place, data, asked)
     except PlanimeterError as error:
@@ -124,7 +126,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
             score_threshold=threshold,
             scale=scale,
             counting=counting,
-            notes=notes,
+            notes=[*asked.notes, *notes],
             limits=parts.limits,
             turn=partial(_turn, parts, place),
             step=parts.tracing.step,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from planimeter.errors import UnknownModel
+from planimeter.errors import InvalidOption, UnknownModel, UnknownProfile
+from planimeter.measurement import Measurement, Note, ProfileUsed
 from planimeter.measuring.judging import Judging
 from planimeter.measuring.profile import NamedProfile, Profile, read_profile
 from planimeter.measuring.profile_files import check_name
@@ -29,20 +30,57 @@ def read_stored(stored: StoredProfile) -> NamedProfile:
     return NamedProfile.of_text(stored.name, stored.document, stored.version)
 
 
-def by_profile(options: UploadOptions) -> tuple[UploadOptions, Judging | None]:
-    """Return options with all that their profile says, and by which rules the picture is judged.
+def by_profile(options: UploadOptions) -> tuple[UploadOptions, Judging | None, list[Note]]:
+    """Return options with all that their profile says, by which rules the picture is judged, and notes.
 
+    A stored picture keeps the profile that it was measured by, as that is now; a note says why where it cannot.
     Raises UnknownProfile, `UnknownModel` where the profile's is gone, and `ContradictoryOptions`.
     """
-    if options.profile is None:
-        return options, None
-    station = read_stored(context().store.profiles.get(options.profile))
+    if options.profile is not None:
+        return *_filled(options, _station(options.profile)), []
+    if options.from_ is None or options.whole:
+        return options, None, []
+    before = context().store.get(options.from_).measurement
+    if before.profile is None:
+        return options, None, []
+    try:
+        return *_kept(options, before, before.profile), []
+    except (UnknownProfile, UnknownModel, InvalidOption) as error:
+        message = f"not measured by the profile {before.profile.name!r} as it was before: {error}"
+        return options, None, [Note(code="profile_not_kept", message=message)]
+
+
+def _kept(options: UploadOptions, before: Measurement, used: ProfileUsed) -> tuple[UploadOptions, Judging]:
+    """Return what `_filled` does for the profile of a stored picture; raises `InvalidOption` where it cannot be."""
+    if used.version is None:
+        raise InvalidOption("it was a file, and no profile of this service")
+    station, counting, scale = _station(used.name), before.options.counting, before.image.scale
+    if counting is not None and counting.set_afterwards:
+        raise InvalidOption("something else of the picture was let count afterwards")
+    size = station.profile.scale
+    if scale is not None and scale.kept and size is not None and not size.equals(scale):
+        raise InvalidOption("another size of a pixel was set afterwards")
+    filled, judging = _filled(options, station)
+    models = context().models
+    pack = models.packs().get(filled.model or models.default)
+    if pack is not None:  # else that is told
+        station.profile.check([entry.name for entry in pack.manifest.classes])
+    return filled, judging
+
+
+def _station(name: str) -> NamedProfile:
+    """Return a profile as it is now; raises UnknownProfile, and `UnknownModel` where its model is gone."""
+    station = read_stored(context().store.profiles.get(name))
     wanted = station.profile.model
     if wanted is not None and wanted not in context().models.packs():
         raise UnknownModel(
             f"the profile {station.name!r} measures with the model {wanted!r}, which is not here any more; bring the "
             "model back, or change the profile"
         )
+    return station
+
+
+def _filled(options: UploadOptions, station: NamedProfile) -> tuple[UploadOptions, Judging]:
     given = {name: getattr(options, name) for name in options.model_fields_set}
     size = station.profile.scale
     own = options.given_scale()

@@ -1,10 +1,12 @@
 """What is said of a lot: the figures of ASTM E562, and what a careful reader must know of them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from planimeter.fields import FieldMean, fields_needed
-from planimeter.measurement import Note
+from planimeter.measurement import Counting, Note
+from planimeter.measuring.counting import counted_part
 from planimeter.store.lots import LotInSum, ModelInLot
 
 RELATIVE_AIM = 10.0
@@ -60,6 +62,7 @@ def _notes(found: ModelInLot) -> Iterator[tuple[str, str]]:
             "several_thresholds",
             f"The pictures count at different score thresholds ({listed}), so their percentages are not quite alike.",
         )
+    yield from _countings(found)
     summed = found.statistics
     if summed.figures == "corrected" and summed.corrected < fields.n:
         yield (
@@ -73,6 +76,28 @@ def _notes(found: ModelInLot) -> Iterator[tuple[str, str]]:
             "repeats_left_out",
             f"{found.repeated:,} earlier measurement{'' if one else 's'} of the same pictures {'is' if one else 'are'} "
             "not counted: each picture counts once, as it was measured last.",
+        )
+
+
+def _countings(found: ModelInLot) -> Iterator[tuple[str, str]]:
+    """Yield the note on percentages that are not all of the same, or not counted by the same classes and sizes."""
+    parts = Counter(map(counted_part, found.countings))
+    whole = Counting()
+    filters = {((each or whole).classes, (each or whole).least_area) for each in found.countings}
+    if len(parts) > 1:
+        each = ", ".join(
+            f"{count:,} of the {part}"
+            for part, count in sorted(parts.items(), key=lambda each: (-each[1], each[0]))
+        )
+        yield (
+            "several_denominators",
+            f"The percentages are not all of the same ({each}): their mean says little.",
+        )
+    elif len(filters) > 1:
+        yield (
+            "several_filters",
+            "The pictures are not counted by the same classes and smallest instances, so their percentages are not "
+            "quite alike.",
         )
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -19,8 +18,9 @@ from planimeter.errors import (
     UndecodablePicture,
     UnsupportedPicture,
 )
-from planimeter.service.api.options.parsing import LISTS, LONGEST_SHOWN, parse
+from planimeter.service.api.options.parsing import LONGEST_SHOWN, parse
 from planimeter.service.api.options.uploads import UploadOptions
+from planimeter.service.json_options import options_in_json
 from planimeter.service.json_text import load_json
 from planimeter.service.problems import too_many_bytes
 
@@ -29,8 +29,6 @@ MASK_FIELD = "region_mask"
 EXAMPLE = f"for example: curl -F {FIELD}=@picture.png …/api/v1/measurements"
 JSON_EXAMPLE = f'{{"{FIELD}": "iVBORw0KGgo…", "filename": "picture.png"}} with the file as base64'
 LONGEST_NAME = 255
-MOST_FIELDS = 100
-"""Of a JSON object; there are some twenty options."""
 OVERHEAD = 2**20
 """Bytes that a form or a JSON object may need beside the picture."""
 
@@ -165,33 +163,13 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
         raise MissingPicture(
             f"there is no {FIELD!r} in the JSON; fields that came: {came}; send {JSON_EXAMPLE}"
         )
-    options = parse(UploadOptions, request.args, options_in_json(fields), from_program=True)
+    given = options_in_json({name: value for name, value in fields.items() if name != FIELD}, UploadOptions)
+    options = parse(UploadOptions, request.args, given, from_program=True)
     if image is None:
         return *stored(options.from_ or ""), options
     if options.from_:
         raise ContradictoryOptions("a picture came, and from names a stored one; send one of the two")
     return from_base64(image, max_bytes), options.filename or "picture", options
-
-
-def options_in_json(fields: dict[str, Any]) -> "MultiDict[str, str]":
-    """Return the options in a JSON object as they would come in a form."""
-    if len(fields) > MOST_FIELDS:
-        raise InvalidOption(f"{len(fields):,} options came, and there may be {MOST_FIELDS}")
-    options: MultiDict[str, str] = MultiDict()
-    for name, value in fields.items():
-        if name == FIELD or value is None:
-            continue
-        if name in LISTS and isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            options.setlist(name, value)
-            continue
-        field = UploadOptions.model_fields.get(name)
-        flag = isinstance(value, bool) and field is not None and field.annotation is bool
-        if (isinstance(value, bool) and not flag) or not isinstance(value, (str, int, float)):
-            raise InvalidOption(
-                f"{name[:LONGEST_SHOWN]} is neither text nor a number; give the options of the query: {JSON_EXAMPLE}"
-            )
-        options.add(name, value if isinstance(value, str) else json.dumps(value))
-    return options
 
 
 def from_base64(text: object, max_bytes: int) -> bytes:

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from planimeter.corrections import Figures
 from planimeter.errors import TooMany, UnknownLot
 from planimeter.fields import FieldMean, field_mean
+from planimeter.measurement import Counting
 from planimeter.predicted import PredictedMean, predicted_mean
 from planimeter.store import search
 from planimeter.store.corrected_figures import percent_of
+from planimeter.store.countings import read_countings
 from planimeter.store.database import Database
 from planimeter.store.filters import Filter, conditions
 from planimeter.store.reviews import reviewed_percents, unreviewed_percents
@@ -52,6 +54,8 @@ class ModelInLot:
     """The mean with what was reviewed; None where that is too little."""
     thresholds: Sequence[float]
     """The score thresholds at which they count."""
+    countings: Sequence[Counting | None]
+    """What counts of the newest of them."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ def _of_model(
         statistics=summed,
         predicted=_predicted(connection, counted),
         thresholds=_distinct(connection, MeasurementRow.score_threshold, conditions(counted)),
+        countings=read_countings(connection, counted),
     )
 
 

@@ -13,15 +13,18 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
+from planimeter.errors import InvalidOption
 from planimeter.service.api.answers.base import ErrorAnswer
 from planimeter.service.api.options.parsing import NoOptions, RequestOptions, parse
 from planimeter.service.context import context
+from planimeter.service.json_options import body_options
 from planimeter.service.pictures import body_in_memory
 from planimeter.service.roles import Needed, needs
-from planimeter.service.uploads import MASK_FIELD, with_mask
+from planimeter.service.uploads import MASK_FIELD, OVERHEAD, with_mask
 
 Json = dict[str, Any]
 View = Callable[..., ResponseReturnValue]
+FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 REFERENCE = "#/components/schemas/{model}"
 PICTURE: Json = {"schema": {"type": "string", "format": "binary"}}
 TEXT: Json = {"schema": {"type": "string"}}
@@ -124,18 +127,32 @@ class DescribedBlueprint:
 
 
 def _options_of(kind: type[RequestOptions], *, with_form: bool) -> RequestOptions:
-    """Return the options of the request under way: those of its query, of its form, and a mask as a file of that.
+    """Return the options of the request under way: of its query and of its body, a form or JSON.
 
-    A body that is no form is left alone: to look for fields would read it, within the limits of forms, and curl says
-    of all that it sends that it is one.
+    A mask may be a file of the form. Where the body is something else (`with_form` is false), it is left alone: to look
+    for fields would read it, within the limits of forms, and curl says of all that it sends that it is one.
     """
     if request.method in {"GET", "DELETE"} or not with_form:
         return parse(kind, request.args, from_program=True)
-    if MASK_FIELD not in kind.model_fields:
-        return parse(kind, request.args, request.form, from_program=True)
+    has_mask = MASK_FIELD in kind.model_fields
+    most_bytes = context().settings.max_bytes if has_mask else 0
     with body_in_memory():
-        form = with_mask(request, context().settings.max_bytes)
-        return parse(kind, request.args, form, from_program=True)
+        if request.mimetype == "application/json":
+            given = body_options(
+                request, kind, most_bytes * 4 // 3 + OVERHEAD
+            )  # base64 makes four bytes of three
+        elif request.mimetype in FORMS or not _has_body():
+            given = with_mask(request, most_bytes) if has_mask else request.form
+        else:  # without a word it would be as if nothing were said
+            raise InvalidOption(
+                f"the body has the content type {request.mimetype or 'none'!r}, in which there can be no options; "
+                "give them in the query, as a form or as application/json"
+            )
+        return parse(kind, request.args, given, from_program=True)
+
+
+def _has_body() -> bool:
+    return bool(request.content_length or request.headers.get("Transfer-Encoding"))
 
 
 def answer_of(description: str, model: type[BaseModel], **other_types: Json) -> Json:

@@ -15,9 +15,10 @@ from planimeter.service.api.options.parsing import parse
 from planimeter.service.api.options.uploads import PictureOptions, UploadOptions
 from planimeter.service.inference.messages import INPUT, LARGE, OUTPUTS, OutputName
 from planimeter.service.inference.tensors import BYTES, only_text, pixels_of, shape_of
+from planimeter.service.json_options import options_in_json
 from planimeter.service.json_text import load_json
 from planimeter.service.problems import too_many_bytes
-from planimeter.service.uploads import OVERHEAD, from_base64, options_in_json, unpacked
+from planimeter.service.uploads import OVERHEAD, from_base64, unpacked
 
 HEADER = "Inference-Header-Content-Length"
 """Bytes of the JSON where tensors follow it as bytes: the protocol's binary extension."""
@@ -57,7 +58,7 @@ def read_request(request: Request, model: str, max_bytes: int) -> Asked:
     document = _object(body[:length])
     parameters = _parameters(document.get("parameters"), "the request")
     all_binary = parameters.pop(ALL_BINARY, False) is True
-    given = parse(PictureOptions, MultiDict(), options_in_json(parameters), from_program=True)
+    given = parse(PictureOptions, MultiDict(), options_in_json(parameters, PictureOptions), from_program=True)
     data, name = _picture(document.get("inputs"), memoryview(body)[length:], max_bytes)
     if len(data) > max_bytes:
         raise TooManyBytes(too_many_bytes(max_bytes))

@@ -14,7 +14,7 @@ from planimeter.service.measuring import UploadOptions, measure_upload, parse_op
 from planimeter.service.pages import slash
 from planimeter.service.pages.batches import is_named
 from planimeter.service.pages.site import blueprint
-from planimeter.service.pages.words import write_sentence
+from planimeter.service.pages.words import write_counts, write_sentence
 from planimeter.service.pictures import admitted
 from planimeter.service.problems import status_of
 from planimeter.service.profiles import read_stored
@@ -121,9 +121,7 @@ def _says(profile: Profile) -> str:
     """Return what a profile fixes, in short: at a threshold of 0.5, a region, 2 rules."""
     parts = [
         f"threshold {profile.score_threshold:g}" if profile.score_threshold is not None else "",
-        "a region" if profile.region else "",
-        f"percent of {profile.of}" if profile.of else "",
-        f"only {', '.join(profile.classes)}" if profile.classes else "",
+        write_counts(profile),
         "pixel size" if profile.pixel_size else "",
         "; ".join(rule.words for rule in profile.rules) or "no rules",
     ]

@@ -12,7 +12,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from planimeter.drawing.colours import shades
 from planimeter.errors import NoRoom
 from planimeter.exports.formats import FORMATS
-from planimeter.measurement import ClassCoverage, Counting, Measurement, Timing, class_counted, classes_found
+from planimeter.measurement import (
+    IGNORED,
+    ClassCoverage,
+    Counting,
+    Measurement,
+    Timing,
+    class_counted,
+    classes_found,
+)
 from planimeter.measuring.counting import counted_part
 from planimeter.measuring.table import EXCEL_STYLES
 from planimeter.samples import Sample, sample_by_sha256
@@ -93,6 +101,7 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         timings=_timings(measured.timing_ms),
         scale_data=_scale_data(measured.image.scale),
         units=[(unit, symbol_of(unit)) for unit in METRES],
+        ignored=IGNORED,
         curl_parts=_curl_parts(measured, sample),
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )

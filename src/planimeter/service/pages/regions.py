@@ -30,11 +30,15 @@ def set_region(id: str) -> Response:  # noqa: A002  the URL's own word
     else:
         with body_in_memory():
             form = with_mask(request, context().settings.max_bytes)
-            given = {name: form[name] for name in ("region", "region_mask", "of") if form.get(name)}
-            options = parse(RegionOptions, MultiDict(given | {"whole": "true"}))
+            given = {
+                name: form[name] for name in ("region", "region_mask", "of", "least_area") if form.get(name)
+            }
+            lists = {name: ",".join(form.getlist(name)) for name in ("ignore", "classes")}
+            options = parse(RegionOptions, MultiDict(given | lists | {"whole": "true"}))
         asked = counting_of(context(), options) or Counting()
-        # The list of the form says of what, whichever it is.
-        keep_counting(id, lambda before: asked.or_else(before).model_copy(update={"of": asked.of}))
+        # The fields of the form say of what, and what is left out; a region stays where none is drawn.
+        filters = asked.model_dump(include={"of", "ignore", "classes", "least_area"})
+        keep_counting(id, lambda before: asked.or_else(before).model_copy(update=filters))
     return redirect(link("pages.measurement", id=id, **known(OrderOptions, request.args).to_dict()), 303)
 
 

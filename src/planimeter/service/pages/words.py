@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 
 from planimeter.measurement import Interval, Measurement, RuleResult, classes_found
 from planimeter.measuring.counting import counted_part
+from planimeter.measuring.profile import Profile
 from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
 from planimeter.rules import Verdict
 from planimeter.scale import write_quantity
@@ -62,6 +63,19 @@ def write_rule_value(rule: RuleResult) -> str:
     if rule.figure == "count":
         written = write_grouped(round(rule.value))
     return f"{written} {rule.symbol}".strip()
+
+
+@blueprint.app_template_filter("counts")
+def write_counts(profile: Profile) -> str:
+    """Write what of each picture counts by a profile: a region, percent of leaf."""
+    parts = [
+        "a region" if profile.region else "",
+        f"without {', '.join(profile.ignore).replace('_', ' ')} pixels" if profile.ignore else "",
+        f"percent of {profile.of}" if profile.of else "",
+        f"only {', '.join(profile.classes)}" if profile.classes else "",
+        f"instances of {profile.least_area:,} pixels or more" if profile.least_area else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 @blueprint.app_template_filter("verdict_class")

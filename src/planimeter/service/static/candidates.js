@@ -3,7 +3,7 @@
 
 import { coarse, pathOf, rings } from "./outlines.js";
 import { decode, holds } from "./rle.js";
-import { measureShape } from "./shapes.js";
+import { equivalentDiameter, measureShape } from "./shapes.js";
 
 /** @typedef {import("./coverage.js").Candidate} Candidate */
 /**
@@ -74,6 +74,7 @@ export function rowOf(entry, named, { counted, height }) {
       box,
       hidden: Boolean(hidden),
     },
+    equivalentDiameter: equivalentDiameter(area),
     get perimeter() {
       return shape().perimeter;
     },

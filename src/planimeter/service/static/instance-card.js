@@ -1,8 +1,8 @@
 // @ts-check
 
-import { button, element, swatch } from "./elements.js";
+import { button, element, one, swatch } from "./elements.js";
 import { decimals, grouped } from "./numbers.js";
-import { measureShape } from "./shapes.js";
+import { equivalentDiameter, measureShape } from "./shapes.js";
 import { areaInWords, lengthIn } from "./units.js";
 
 /** @typedef {import("./candidates.js").Entry} Entry */
@@ -23,6 +23,7 @@ export function showInstance(card, entry, name, picture, close) {
   head.append(swatch(entry.color), name, closer);
   const { scale } = picture;
   const { area } = entry.mask;
+  const of = one(document, "measurement-view").dataset.of ?? "picture";
   const length = (/** @type {number} */ pixels) => {
     const inUnit = lengthIn(pixels, scale);
     return inUnit === null ? `${decimals(pixels, 1)} px` : `${inUnit} ${scale?.symbol}`;
@@ -30,14 +31,12 @@ export function showInstance(card, entry, name, picture, close) {
   const facts = element("dl", "facts");
   facts.append(
     fact("area", "Area", areaInWords(area, grouped(area), scale)),
-    fact("percent", "Percent of the picture", decimals((100 * entry.mask.area) / picture.counted, 3)),
+    fact("percent", `Percent of the ${of}`, decimals((100 * entry.mask.area) / picture.counted, 3)),
     fact("score", "Score", entry.drawn ? "drawn" : decimals(entry.score, 3)),
     fact("bbox", "Box x, y, w, h", entry.box.map((side) => decimals(side, 0)).join(", ")),
     fact("perimeter", "Perimeter", length(shape.perimeter)),
     fact("feret_diameter_max", "Longest diameter", length(shape.feretDiameterMax)),
-    ...(scale?.side
-      ? [fact("equivalent_diameter_area", "Equivalent diameter", length(Math.sqrt((4 * area) / Math.PI)))]
-      : []),
+    fact("equivalent_diameter_area", "Equivalent diameter", length(equivalentDiameter(area))),
     fact("circularity", "Circularity", shape.circularity === null ? "–" : decimals(shape.circularity, 3)),
   );
   card.replaceChildren(head, facts);

@@ -9,7 +9,7 @@ import { lengthIn } from "./units.js";
  * One instance as a row. `index` is what the picture calls it; one that was drawn has no score.
  * @typedef {{index: number, id: number, className: string, classId: number, color: string, score: number,
  *   drawn: boolean, area: number, percent: number, box: number[], hidden: boolean, perimeter: number,
- *   feretDiameterMax: number, circularity: number}} Row
+ *   feretDiameterMax: number, equivalentDiameter: number, circularity: number}} Row
  */
 
 /**
@@ -34,6 +34,7 @@ export function writeInstance(row, className, shown, scale) {
     cell(decimals(row.percent, 3)),
     cell(shown.has("perimeter") ? length(row.perimeter) : ""),
     cell(shown.has("diameter") ? length(row.feretDiameterMax) : ""),
+    cell(shown.has("equivalent-diameter") ? length(row.equivalentDiameter) : ""),
     cell(shown.has("circularity") && row.perimeter ? decimals(row.circularity, 3) : ""),
     cell(row.box.map((side) => decimals(side, 0)).join(", "), "number quiet wide-cell"),
     eye(row),

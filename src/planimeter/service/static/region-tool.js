@@ -37,6 +37,9 @@ class RegionTool {
     this.viewer = viewer;
     this.button = one(tool, "[data-region-draw]");
     this.button.addEventListener("click", () => (this.placing ? this.end() : this.begin()));
+    /** @type {HTMLElement | null} there where a region is that can be added to */
+    this.more = tool.querySelector("[data-region-more]");
+    this.more?.addEventListener("click", () => this.begin(polygonsOf(tool.dataset.region ?? "{}")));
     this.kinds = [.../** @type {NodeListOf<HTMLInputElement>} */ (tool.querySelectorAll("[name=drawn]"))];
     for (const box of this.kinds) box.addEventListener("change", () => this.write());
     one(tool, "[data-region-close]").addEventListener("click", () => this.close());
@@ -65,14 +68,15 @@ class RegionTool {
     return this.kinds.find((box) => box.checked)?.value === "exclude" ? "exclude" : "include";
   }
 
-  begin() {
+  /** @param {Polygon[]} polygons that are there already */
+  begin(polygons = []) {
     const { viewer } = this;
     this.placing = { point: (at) => this.point(at), choose: (at) => (at ? this.place(at) : this.end()) };
     viewer.placing = this.placing;
     viewer.bar = null;
     viewer.canvas.classList.add("viewer-placing");
     viewer.point(null);
-    this.polygons = [];
+    this.polygons = polygons;
     this.open = [];
     viewer.scrollIntoView({ block: "nearest" });
     this.write();
@@ -146,6 +150,7 @@ class RegionTool {
     const { tool, viewer, polygons, open, kind } = this;
     const drawing = this.placing !== null;
     this.button.setAttribute("aria-pressed", String(drawing));
+    if (this.more) this.more.hidden = drawing;
     this.button.textContent = drawing ? "Cancel the region" : "Draw a region";
     const hint = one(tool, "[data-region-hint]");
     hint.hidden = !drawing;
@@ -168,4 +173,17 @@ class RegionTool {
     viewer.sketch = drawing ? { polygons, open, kind } : null;
     viewer.invalidate();
   }
+}
+
+/**
+ * The polygons of a region as it is kept.
+ * @param {string} region as JSON
+ * @returns {Polygon[]}
+ */
+function polygonsOf(region) {
+  /** @type {Partial<Record<Kind, [number, number][][]>>} */
+  const { include = [], exclude = [] } = JSON.parse(region);
+  const of = (/** @type {[number, number][][]} */ rings, /** @type {Kind} */ kind) =>
+    rings.map((ring) => ({ ring: ring.map(([x, y]) => ({ x, y })), kind }));
+  return [...of(include, "include"), ...of(exclude, "exclude")];
 }

@@ -26,6 +26,14 @@ export function measureShape(mask, height) {
 }
 
 /**
+ * The diameter of a disc with as many pixels: equivalent_diameter_area.
+ * @param {number} area
+ */
+export function equivalentDiameter(area) {
+  return Math.sqrt((4 * area) / Math.PI);
+}
+
+/**
  * K. Benkrid, D. Crookes, "Design and FPGA Implementation of a Perimeter Estimator".
  * @param {Uint8Array} pixels
  * @param {number} rows

@@ -108,7 +108,7 @@ def _explain(kind: type[RequestOptions], error: ValidationError) -> str:
 def _sentence(problem: ErrorDetails) -> str:
     name = ".".join(str(step) for step in problem["loc"][:1])
     if problem["type"] == "missing":
-        return f"{name} is missing; give it in the query or as a form field"
+        return f"{name} is missing; give it in the query, as a form field or in a JSON object"
     message = problem["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
     message = _LIBRARY_WORDS.sub("", message)
     if not name:
