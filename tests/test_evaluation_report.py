@@ -29,6 +29,8 @@ from planimeter.measuring.segmenter import Segmenter
 from planimeter.numbers import write_signed
 from planimeter.packs.card import write_card
 from planimeter.packs.pack import read_pack
+from planimeter.packs.packing import write_manifest, write_trust
+from planimeter.packs.trust import Familiarity, Trust
 from planimeter.reports import plot_style, plots
 from planimeter.reports.findings import by_kind
 from planimeter.reports.machine import describe_machine
@@ -359,10 +361,15 @@ def test_calibrating_writes_the_thresholds_and_drops_the_figures_of_others(
     manifest["thresholds"] = {"score": 0.95, "mask": 0.5}  # finds nothing any more
     manifest["metrics"] = {"test": {"pictures": 1}}
     (pack / "pack.json").write_text(json.dumps(manifest), "utf-8")
+    familiarity = Familiarity(mean=(0.0,), directions=((1.0,),), limit=2.0, pictures=30)
+    before = read_pack(pack).manifest
+    write_manifest(pack, write_trust(pack, before, Trust(familiarity=familiarity)))
     invoke("evaluate", pack, block_data, "--calibrate", "--infer-with-cpu")
-    recorded = read_pack(pack).manifest
-    assert (recorded.thresholds.score, recorded.thresholds.mask) == (0.5, 0.5)
-    assert list(recorded.metrics) == ["validation"]
+    recorded = read_pack(pack)
+    assert (recorded.manifest.thresholds.score, recorded.manifest.thresholds.mask) == (0.5, 0.5)
+    assert list(recorded.manifest.metrics) == ["validation"]
+    # What its pictures look like does not depend on thresholds.
+    assert recorded.trust.familiarity == familiarity
 
 
 def test_findings_name_the_file_without_the_folders_of_this_machine(block_data: Path) -> None:

@@ -76,8 +76,9 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> list[Evaluate
         if part is not None:
             pack = segmenter.pack
             if calibration is not None:
-                pack = record_thresholds(pack, calibration)
-                pack = record_trust(pack, pack.trust.model_copy(update={"intervals": intervals}))
+                # What its pictures look like has nothing to do with thresholds, and stays.
+                trust = pack.trust.model_copy(update={"intervals": intervals})
+                pack = record_trust(record_thresholds(pack, calibration), trust)
                 watcher.say(describe_intervals(intervals, len(labelled.pictures)))
             pack = record_metrics(pack, part, entry.study.metrics)
             page = write_report(
