@@ -102,6 +102,8 @@ class History:
     mebibytes: float
     fill_seconds: float | None
     """None where it was filled before."""
+    block_seconds: float | None
+    """Until all blocks were made; None where they were there."""
     requests: dict[str, Taken]
 
     @property
@@ -127,12 +129,15 @@ def measure_history(
                 database=url,
             )
             store = Store.open(settings.database, settings.upload_folder, settings.output_folder)
-            seconds = None
+            seconds = block_seconds = None
             if not store.count():
                 check_room(data, number, instances)
                 started = time.perf_counter()
                 fill(url, number, instances)
                 seconds = time.perf_counter() - started
+            started = time.perf_counter()
+            if sum(1 for _ in iter(store.blocks.step, False)):  # noqa: FBT003  what it says at the end
+                block_seconds = time.perf_counter() - started
             client = create_app(settings, store, Models(settings)).test_client()
             places = {
                 "middle": str(ULID.from_int(at(number // 2) << 80)),
@@ -144,7 +149,7 @@ def measure_history(
                 what: send(client, path.format(**places), rounds) for what, path in REQUESTS.items() if rounds
             }
             store.close()
-            return History(database, number, instances, _mebibytes(url), seconds, requests)
+            return History(database, number, instances, _mebibytes(url), seconds, block_seconds, requests)
 
 
 @contextmanager
@@ -194,6 +199,7 @@ def print_history(console: Console, history: History) -> None:
     title = (
         f"{history.database}: {history.number:,} measurements of {history.instances} instances, "
         f"{history.mebibytes:,.0f} MiB, recorded {filled}"
+        + ("" if history.block_seconds is None else f", its blocks in {history.block_seconds:.0f} s")
     )
     table = Table("request", "median, ms", "p95, ms", "worst, ms", "processor, ms", title=title)
     for what, taken in history.requests.items():
