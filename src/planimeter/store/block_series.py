@@ -81,13 +81,17 @@ class BlockSeries:
         return _MINUTE_MS * first, _MINUTE_MS * max(sums.last_minute_with_percent for sums in those)
 
     def stretches(self, width: int) -> dict[int, Stretch]:
-        """Return what lies in each stretch of so many milliseconds, by its beginning."""
+        """Return what lies in each stretch of so many milliseconds, by its beginning, where there is anything."""
         found: defaultdict[int, Stretch] = defaultdict(Stretch)
         cut: dict[_Key, _Part] = {}
-        for part in self.parts:
-            first, last = _starts(np.array([part.sums.first_minute, part.sums.last_minute]), width).tolist()
-            if not part.sums.count:
-                continue
+        parts = [part for part in self.parts if part.sums.count]
+        firsts, lasts = (
+            _starts(np.array(minutes, np.int64), width).tolist()
+            for minutes in zip(
+                *((part.sums.first_minute, part.sums.last_minute) for part in parts), strict=True
+            )
+        )
+        for part, first, last in zip(parts, firsts, lasts, strict=True):
             if first == last:
                 found[first].runs.append(part.percents)
                 for name, (_, _, total) in part.sums.by_class.items():
@@ -110,29 +114,30 @@ class BlockSeries:
             found += max(0, int(end - (0 if low is None else np.searchsorted(run, low))))
         return found
 
-    def outside(self, low: float, high: float) -> int:
-        """Return how many are below the first or above the second."""
-        return sum(sum(map(len, _outer(part.percents, low, high))) for part in self.parts)
+    def outside(self, low: float, high: float, most: int) -> tuple[int, list[str]]:
+        """Return how many are below the first or above the second, and the ids of those that are farthest.
 
-    def farthest(self, low: float, high: float, most: int) -> list[str]:
-        """Return the ids of those farthest outside of both, the farthest first, the older one first."""
-        outer = [_outer(part.percents, low, high) for part in self.parts]
-        far = [np.concatenate([low - below, above - high]) for below, above in outer]
+        The farthest comes first, of those equally far the oldest.
+        """
+        ends = [(run.searchsorted(low), run.searchsorted(high, "right")) for run in self.runs]
+        far = [
+            np.concatenate([low - run[:below], run[above:] - high])
+            for run, (below, above) in zip(self.runs, ends, strict=True)
+        ]
         every = np.concatenate([*far, np.zeros(0)])
         least = np.partition(every, -most)[-most] if len(every) > most else 0.0
-        chosen = [(part, each) for part, each in zip(self.parts, far, strict=True) if (each >= least).any()]
         places_of: dict[_Key | None, NDArray[Any]] = {}
         nearer: dict[_Key | None, list[float]] = {}
-        for part, each in chosen:
-            those = np.flatnonzero(each >= least)
-            below = np.searchsorted(part.percents, low)
-            places: NDArray[Any] = np.where(those < below, those, those + len(part.percents) - len(each))
-            places_of[part.key] = places if part.places is None else part.places[places]
-            nearer[part.key] = (-each[those]).tolist()
+        for part, beyond, (below, above) in zip(self.parts, far, ends, strict=True):
+            those = np.flatnonzero(beyond >= least)
+            if len(those):
+                places: NDArray[Any] = np.where(those < below, those, those + above - below)
+                places_of[part.key] = places if part.places is None else part.places[places]
+                nearer[part.key] = (-beyond[those]).tolist()
         found: list[tuple[float, str]] = []
         for key, ids in self._ids(places_of):
             found += zip(nearer[key], ids.astype(str).tolist(), strict=True)
-        return [id_ for _, id_ in sorted(found)[:most]]
+        return len(every), [id_ for _, id_ in sorted(found)[:most]]
 
     def judged(self, limit: float) -> tuple[int, int]:
         """Return how many are certainly at or below a limit, and how many certainly above."""
@@ -271,8 +276,3 @@ def _cut(
 
 def _starts(minutes: NDArray[Any], width: int) -> NDArray[np.int64]:
     return bucket_starts(minutes.astype(np.int64) * _MINUTE_MS, width)
-
-
-def _outer(percents: Percents, low: float, high: float) -> tuple[Percents, Percents]:
-    """Return those of rising values that are below the first, and those above the second."""
-    return percents[: np.searchsorted(percents, low)], percents[np.searchsorted(percents, high, "right") :]

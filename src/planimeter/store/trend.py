@@ -132,14 +132,15 @@ def _from_blocks(blocks: BlockSeries, spread: Distribution, most_buckets: int) -
         for start, stretch in every
         if stretch.runs and (own := distribution_of_runs(stretch.runs)) is not None
     ]
+    outlier_count, far = blocks.outside(*spread.fences, MOST_OUTLIERS)
     names = {name for _, stretch, _ in stretches for name in stretch.totals}
     return _Found(
         width,
         [start for start, _, _ in stretches],
         [own for _, _, own in stretches],
         {name: np.array([stretch.totals[name] for _, stretch, _ in stretches]) for name in sorted(names)},
-        blocks.farthest(*spread.fences, MOST_OUTLIERS),
-        blocks.outside(*spread.fences),
+        far,
+        outlier_count,
     )
 
 
