@@ -18,6 +18,7 @@ from ulid import ULID
 
 from databases import database_url, engine_of
 from planimeter.commands import main
+from planimeter.errors import StoreFailed
 from planimeter.service.app import create_app
 from planimeter.service.context import EXTENSION
 from planimeter.service.housekeeping import Housekeeper
@@ -250,6 +251,16 @@ def test_what_is_damaged_is_in_no_block_and_keeps_none_of_the_others_out(
     held = sum(row[0] for row in rows_in(tmp_path, "SELECT count FROM blocks WHERE model = 'a'"))
     assert held >= len(ids) - 2 - 4 - 2
     check(store, tmp_path)
+
+
+def test_what_the_database_says_of_a_block_is_an_error_of_the_store(
+    store: Store, rows: Rows, tmp_path: Path
+) -> None:
+    rows.insert(60)
+    build(store)
+    execute_sql(tmp_path, "ALTER TABLE blocks RENAME COLUMN percents TO others")
+    with pytest.raises(StoreFailed, match="percents"):
+        store.trend()
 
 
 def test_a_service_makes_them_beside_its_work(store: Store, rows: Rows, tmp_path: Path) -> None:
