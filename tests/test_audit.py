@@ -25,8 +25,9 @@ from planimeter.service.models import Models
 from planimeter.settings import Settings
 from planimeter.store import Record, Store
 from planimeter.store.audit import Entry, read
+from planimeter.store.engine import hold_still
 from planimeter.store.retention import Keeping
-from planimeter.store.verification import broken, hold_still
+from planimeter.store.verification import broken
 from stored import add, execute_sql, measurement, open_store
 from test_corrections import MEASUREMENTS, PICTURE, body
 

@@ -84,8 +84,19 @@ def test_results_are_kept_by_type_of_machine_and_commit(bench: Any, tmp_path: Pa
     assert "all within 5 %" in summary.compared_in_words(results(1.21, "c"), newest)
 
 
-def test_small_records_take_the_same_requests_as_large_ones(bench: Any) -> None:
-    history = bench("history").measure_history(50, 2, 1)
+def test_small_records_take_the_same_requests_as_large_ones(bench: Any, tmp_path: Path) -> None:
+    filled = bench("history").measure_history(50, 2, 0, folder=tmp_path)
+    history = bench("history").measure_history(50, 2, 1, folder=tmp_path)
 
+    assert (filled.fill_seconds is None, filled.requests, history.fill_seconds) == (False, {}, None)
     assert set(history.requests) == set(bench("history").REQUESTS)
     assert history.lists_p95 > 0
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("records_in")
+def test_records_on_a_server_take_them_too(bench: Any, records_in: str) -> None:
+    history = bench("history").measure_history(50, 2, 1, records_in)
+
+    assert history.database == records_in
+    assert set(history.requests) == set(bench("history").REQUESTS)

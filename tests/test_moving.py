@@ -136,7 +136,7 @@ def content(places: Places) -> dict[str, list[tuple[Any, ...]]]:
                 for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
             ]
             for name, table in Table.metadata.tables.items()
-            if name != "store"
+            if name != "store" and not table.info.get("derived")
         }
 
 

@@ -1,6 +1,7 @@
 """The trend, the statistics and the numbers under them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 from ulid import ULID
 
 from planimeter.store import Filter, Store
-from planimeter.store.distribution import distribution, histogram, outliers, round_step
+from planimeter.store.distribution import (
+    distribution,
+    distribution_of_runs,
+    histogram,
+    outliers,
+    round_step,
+)
 from stored import add, measurement, open_store
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
@@ -94,6 +101,16 @@ def test_a_mean_never_leaves_the_range(values: list[float]) -> None:
     spread = distribution(np.array(values))
     assert spread is not None
     assert spread.minimum <= spread.mean <= spread.maximum
+
+
+@given(st.lists(VALUES, min_size=1, max_size=5))
+def test_quartiles_of_pieces_are_those_of_the_whole(pieces: list[list[float]]) -> None:
+    whole = distribution(np.array([value for piece in pieces for value in piece]))
+    found = distribution_of_runs([np.sort(np.array(piece)) for piece in pieces])
+    assert whole is not None
+    assert found is not None
+    assert found.mean == pytest.approx(whole.mean)
+    assert replace(found, mean=0) == replace(whole, mean=0)
 
 
 def test_few_measurements_are_points_with_their_classes(store: Store, clock: Clock) -> None:

@@ -13,8 +13,8 @@ from planimeter.commands.options import options_of
 from planimeter.errors import DataError, StoreFailed
 from planimeter.settings import Settings
 from planimeter.store.audit import AT_ONCE, read
-from planimeter.store.engine import engine_of, unusable
-from planimeter.store.verification import broken, entries_in, first_broken, hold_still
+from planimeter.store.engine import engine_of, hold_still, unusable
+from planimeter.store.verification import broken, entries_in, first_broken
 
 
 @click.group()

@@ -1,4 +1,7 @@
-"""What a service does by itself: it empties the trash in time, removes what is too much, and lets idle models rest."""
+"""What a service does by itself: it empties the trash in time, removes what is too much, and lets idle models rest.
+
+It also makes the blocks that sums over many measurements are read from.
+"""
 
 import logging
 import threading
@@ -64,6 +67,8 @@ class Housekeeper:
                 log.info("measurements removed for good: %d, %s", count, WHY[reason])
         self._parts.metrics.tell_stored(store.stored_bytes(), store.count(), store.trash.count())
         store.tidy()
+        while store.blocks.step() and not self._ended.wait(BETWEEN_STEPS_SECONDS):
+            pass
         return removed
 
     def _run(self) -> None:

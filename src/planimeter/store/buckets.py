@@ -36,8 +36,12 @@ _MONDAY_MS = 4 * 86_400_000
 
 
 def bucket_width(first: int, last: int, most: int) -> int:
-    """Return the milliseconds of the shortest bucket of which at most `most` reach from `first` to `last`."""
-    fitting = (1000 * seconds for seconds in WIDTHS if (last - first) / (1000 * seconds) < most - 1)
+    """Return the milliseconds of the shortest bucket of which at most `most` reach from `first` to `last`.
+
+    Only their minutes matter, in which every bucket begins.
+    """
+    span = 60_000 * (last // 60_000 - first // 60_000)
+    fitting = (1000 * seconds for seconds in WIDTHS if span / (1000 * seconds) < most - 1)
     return next(fitting, 1000 * WIDTHS[-1])
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from planimeter.errors import StoreFailed
 from planimeter.store import migrations, postgresql
-from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes, shown, unusable
+from planimeter.store.engine import BUSY_SECONDS, engine_of, file_bytes, hold_still, shown, unusable
 from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.tables import StoreRow
 
@@ -52,11 +52,16 @@ class Database:
             raise StoreFailed(f"{NOT_WHOLE.format(self._name)} {MOVE_AGAIN}")
 
     @contextmanager
-    def reading(self, *, decided: bool = False) -> Iterator[sa.Connection]:
-        """Yield a connection for queries; with `decided` after all that was being written before, here or elsewhere."""
+    def reading(self, *, decided: bool = False, still: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection for queries; with `decided` after all that was being written before, here or elsewhere.
+
+        With `still` all of them see the same, whatever others write meanwhile.
+        """
         with self.failing(), self._engine.connect() as connection:
             if decided and not self._sqlite:
                 postgresql.wait_for_writers(connection, self.patience)
+            if still:
+                hold_still(connection)
             yield connection
 
     @contextmanager

@@ -1,5 +1,6 @@
 """How many percentages are spread: five numbers, outliers, a histogram."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,29 @@ def distribution(values: Percents) -> Distribution | None:
     return Distribution(len(values), mean, least, lower, median, upper, most)
 
 
+def distribution_of_runs(runs: Sequence[Percents]) -> Distribution | None:
+    """Return the same of values in pieces, each of which rises."""
+    found = [run for run in runs if len(run)]
+    if not found:
+        return None
+    values = np.concatenate(found)
+    mean, count = float(values.mean()), len(values)
+    places = [part * (count - 1) for part in (0.25, 0.5, 0.75)]
+    around = sorted({int(place) + more for place in places for more in (0, 1) if int(place) + more < count})
+    values.partition(around)
+    lower, median, upper = (_between(values, place) for place in places)
+    least, most = min(float(run[0]) for run in found), max(float(run[-1]) for run in found)
+    return Distribution(count, min(max(mean, least), most), least, lower, median, upper, most)
+
+
+def _between(values: Percents, place: float) -> float:
+    """Return what is at a place between two values, which are in their places; to the bit as NumPy has it."""
+    below = float(values[int(place)])
+    above = float(values[min(int(place) + 1, len(values) - 1)])
+    part, step = place - int(place), above - below
+    return below + step * part if part < 0.5 else above - step * (1 - part)
+
+
 def outliers(values: Percents) -> NDArray[np.intp]:
     """Return the indices of the values outside Tukey's fences, the farthest first."""
     spread = distribution(values)
@@ -57,9 +81,17 @@ def histogram(values: Percents, bins: int = 20) -> tuple[list[float], list[int]]
 
     A value on an edge belongs to the bin above it, the last edge to the last bin.
     """
-    width = round_step(max(float(values.max(initial=0.0)), 0.01) / bins)
-    edges = np.arange(max(1, int(np.ceil(values.max(initial=0.0) / width - 1e-9))) + 1) * width
-    counts, _ = np.histogram(np.minimum(values, edges[-1]), edges)
+    return histogram_of_runs([np.sort(values)], bins)
+
+
+def histogram_of_runs(runs: Sequence[Percents], bins: int = 20) -> tuple[list[float], list[int]]:
+    """Return the same of values in pieces, each of which rises."""
+    most = max((float(run[-1]) for run in runs if len(run)), default=0.0)
+    width = round_step(max(most, 0.01) / bins)
+    edges = np.arange(max(1, int(np.ceil(most / width - 1e-9))) + 1) * width
+    counts = np.zeros(len(edges) - 1, np.int64)
+    for run in runs:
+        counts += np.diff([0, *np.searchsorted(run, edges[1:-1]), len(run)])
     return [round(float(edge), 6) for edge in edges], counts.tolist()
 
 

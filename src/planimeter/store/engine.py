@@ -42,6 +42,15 @@ def engine_of(database: str, *, create: bool = True) -> sa.Engine:
     return engine
 
 
+def hold_still(connection: sa.Connection) -> None:
+    """Let a connection that has no locks see what is there now until it is closed, whatever others write."""
+    connection.rollback()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execution_options(isolation_level="REPEATABLE READ")
+
+
 def _url_of(database: str) -> sa.URL:
     try:
         url = sa.make_url(database)

@@ -118,8 +118,8 @@ def plain_conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         for tag in wanted.tag or ()
     ]
     if wanted.corrected is not None:
-        row = MeasurementRow
-        found.append(row.corrections > 0 if wanted.corrected else row.corrections == 0)
+        # Written out: SQLite takes the index of those that are corrected only where it sees this very condition.
+        found.append(sa.literal_column(f"measurements.corrections {'>' if wanted.corrected else '='} 0"))
     if wanted.filename is not None:
         found.append(MeasurementRow.folded_name.contains(folded(wanted.filename), autoescape=True))
     if wanted.min_percent is not None:

@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
-from planimeter.store.engine import engine_of, is_new, shown, unusable
+from planimeter.store.block_building import wrong_blocks
+from planimeter.store.blocks import BlockRow
+from planimeter.store.engine import engine_of, hold_still, is_new, shown, unusable
 from planimeter.store.identity import MOVE_AGAIN, NOT_WHOLE, is_moving
 from planimeter.store.ids import is_id
 from planimeter.store.outbox import given_up
@@ -21,7 +23,7 @@ from planimeter.store.places import START_SECONDS, Place, Where, place_of
 from planimeter.store.tables import DocumentRow, KeptDocumentRow, MeasurementRow, StoreRow
 from planimeter.store.together import within
 from planimeter.store.trashed import TRASHED
-from planimeter.store.verification import broken, hold_still
+from planimeter.store.verification import broken
 
 _OURS = re.compile(
     r"_([0-7][0-9A-HJKMNP-TV-Z]{25})(?:(?:_at_[0-9e_-]+)?(?:_region_[0-9a-f]+)?(?:_overlay|_mask))?\.[a-z0-9]+$"
@@ -93,6 +95,7 @@ def inspect_store(database: str, upload_folder: Where, output_folder: Where) -> 
             trashed = [*_rows_of_trash(connection)]
             findings += _check_outbox(connection)
             findings += _check_audit(connection)
+            findings += _check_blocks(connection)
     except SQLAlchemyError as error:
         if engine.dialect.name != "sqlite":
             raise StoreFailed(unusable(database, error)) from error
@@ -160,6 +163,13 @@ def _check_audit(connection: sa.Connection) -> Iterator[Finding]:
     hold_still(connection)
     for wrong in broken(connection):
         yield Finding(wrong, "compare it with a copy from before; see docs/records.md")
+
+
+def _check_blocks(connection: sa.Connection) -> Iterator[Finding]:
+    if not sa.inspect(connection).has_table(BlockRow.__tablename__):
+        return  # of a version before there were any
+    for wrong in wrong_blocks(connection):
+        yield Finding(wrong, "start planimeter doctor --rebuild-sums")
 
 
 def _rows(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:

@@ -90,7 +90,7 @@ class Reading:
 
     def around(self, id_: str, wanted: Filter, order: Order, *, reach: int) -> Around:
         """Return where a measurement stands among those that match, and up to `reach` on each side of it."""
-        with self._database.reading() as connection:
+        with self._database.reading(still=search.has_range(wanted)) as connection:
             earlier = search.ids(connection, wanted, limit=reach, after=id_, order=order, backwards=True)[
                 ::-1
             ]
@@ -109,14 +109,14 @@ class Reading:
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many measurements there are."""
-        with self._database.reading() as connection:
+        with self._database.reading(still=search.has_range(wanted)) as connection:
             return search.count(connection, wanted)
 
     def trend(
         self, wanted: Filter = EVERYTHING, *, most_buckets: int = 60, figures: Figures = "measured"
     ) -> Trend:
         """Return how the percent masked went over time, in at most so many buckets of a round duration."""
-        with self._database.reading() as connection:
+        with self._database.reading(still=True) as connection:
             return trend(connection, wanted, most_buckets=most_buckets, figures=figures)
 
     def statistics(
@@ -127,7 +127,7 @@ class Reading:
         figures: Figures = "measured",
     ) -> Statistics:
         """Return sums and spread; with a limit, also how many are above it."""
-        with self._database.reading() as connection:
+        with self._database.reading(still=True) as connection:
             return statistics(connection, wanted, limit_percent=limit_percent, figures=figures)
 
     def models(self) -> _PageOfNames:

@@ -1,10 +1,13 @@
 """Which measurements match, and where each stands among them."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from planimeter.errors import CursorGone, InvalidOption
+from planimeter.store.block_series import block_series
+from planimeter.store.coverage import count_in, coverage
 from planimeter.store.filters import EVERYTHING, Filter, matching
 from planimeter.store.ids import is_id
 from planimeter.store.order import NEWEST, Cursor, Order, beyond, column_of, sorting
@@ -60,9 +63,20 @@ def repeated(connection: sa.Connection, wanted: Filter) -> list[str]:
 
 
 def count(connection: sa.Connection, wanted: Filter = EVERYTHING) -> int:
-    """Return how many match."""
+    """Return how many match. Where a range of percent is asked for, the connection has to hold still."""
+    if has_range(wanted):
+        blocks = block_series(connection, replace(wanted, min_percent=None, max_percent=None))
+        if blocks is not None:
+            return blocks.between(wanted.min_percent, wanted.max_percent)
+    if (covered := coverage(connection, wanted)) is not None:
+        return count_in(connection, wanted, covered)
     query = sa.select(sa.func.count()).select_from(matching(wanted)[0].subquery())
     return connection.scalar(query) or 0
+
+
+def has_range(wanted: Filter) -> bool:
+    """Say whether a range of percent is asked for."""
+    return wanted.min_percent is not None or wanted.max_percent is not None
 
 
 def _cursor(connection: sa.Connection, id_: str, column: Any) -> Cursor:

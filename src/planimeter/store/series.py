@@ -26,11 +26,16 @@ class Series:
 
     def milliseconds(self) -> NDArray[np.int64]:
         """Return when each was made: the time that its id carries, in milliseconds since 1970."""
-        heads = np.array([id_[:_TIME_CHARACTERS] for id_ in self.ids], f"S{_TIME_CHARACTERS}")
-        digits = _CROCKFORD[heads.view(np.uint8).reshape(-1, _TIME_CHARACTERS)]
-        place_values = 32 ** np.arange(_TIME_CHARACTERS - 1, -1, -1, dtype=np.int64)
-        total: NDArray[np.int64] = digits @ place_values
-        return total
+        return milliseconds_of(np.array([id_[:_TIME_CHARACTERS] for id_ in self.ids], np.bytes_))
+
+
+def milliseconds_of(ids: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    """Return the time that each id, or at least its first 10 characters, carries, in milliseconds since 1970."""
+    heads = ids.astype(f"S{_TIME_CHARACTERS}")
+    digits = _CROCKFORD[heads.view(np.uint8).reshape(-1, _TIME_CHARACTERS)]
+    place_values = 32 ** np.arange(_TIME_CHARACTERS - 1, -1, -1, dtype=np.int64)
+    total: NDArray[np.int64] = digits @ place_values
+    return total
 
 
 def read_series(connection: sa.Connection, wanted: Filter, figures: Figures = "measured") -> Series:

@@ -11,6 +11,7 @@ from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import CountDiffers, NoRoom, StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.audit import Audit
+from planimeter.store.block_building import Blocks
 from planimeter.store.corrections import Corrections
 from planimeter.store.database import Database
 from planimeter.store.details import DetailsOfMeasurements
@@ -65,6 +66,8 @@ class Store(Reading):
         """How large the pixels of measurements are, where people set it."""
         self.details = DetailsOfMeasurements(database, self.outbox)
         """What people say of measurements."""
+        self.blocks = Blocks(database)
+        """What makes sums over many quick."""
         self.lots = Lots(database)
         """What belongs together by what they say."""
         self.profiles = Profiles(database)

@@ -8,13 +8,20 @@ import sqlalchemy as sa
 
 from planimeter.corrections import Figures
 from planimeter.rules import VERDICTS, Verdict
+from planimeter.store.block_series import BlockSeries, blocks_of_figures
 from planimeter.store.corrected_figures import (
     CorrectedFigures,
     corrected_figures,
     percent_of,
     uncorrected,
 )
-from planimeter.store.distribution import Distribution, distribution, histogram
+from planimeter.store.distribution import (
+    Distribution,
+    distribution,
+    distribution_of_runs,
+    histogram,
+    histogram_of_runs,
+)
 from planimeter.store.filters import EVERYTHING, Filter, conditions
 from planimeter.store.series import read_series
 from planimeter.store.tables import ClassRow, MeasurementRow
@@ -57,7 +64,50 @@ class Statistics:
 def statistics(
     connection: sa.Connection, wanted: Filter, *, limit_percent: float | None, figures: Figures = "measured"
 ) -> Statistics:
-    """Return the sums and the spread of the matching measurements, as measured or as corrected."""
+    """Return the sums and the spread of the matching measurements, as measured or as corrected.
+
+    The connection has to hold still.
+    """
+    if (blocks := blocks_of_figures(connection, wanted, figures)) is not None:
+        return _from_blocks(blocks, limit_percent, figures)
+    return _from_rows(connection, wanted, limit_percent, figures)
+
+
+def _from_blocks(blocks: BlockSeries, limit_percent: float | None, figures: Figures) -> Statistics:
+    sums = blocks.sums
+    spread = distribution_of_runs(blocks.runs)
+    by_class: dict[str, tuple[int, int, float]] = {}
+    by_profile = dict.fromkeys(VERDICTS, 0)
+    for part in sums:
+        for name, more in part.by_class.items():
+            found, count, total = by_class.get(name, (0, 0, 0.0))
+            by_class[name] = found + more[0], count + more[1], total + more[2]
+        for verdict in VERDICTS:
+            by_profile[verdict] += part.verdicts.get(verdict, 0)
+    verdicts: dict[Verdict, int] | None = None
+    if limit_percent is not None:
+        passed, failed = blocks.judged(limit_percent)
+        undecided = sum(part.count for part in sums) - passed - failed
+        verdicts = {"pass": passed, "fail": failed, "undecided": undecided}
+    edges, counts = histogram_of_runs(blocks.runs) if spread else ([], [])
+    return Statistics(
+        spread=spread,
+        without_percent=sum(part.count - part.with_percent for part in sums),
+        instances=sum(part.instances for part in sums),
+        pixels_masked=sum(part.pixels_masked for part in sums),
+        pixels_counted=sum(part.pixels_counted for part in sums),
+        by_class=_by_class([(name, *row) for name, row in by_class.items()], (), max(1, blocks.count)),
+        edges=edges,
+        counts=counts,
+        verdicts=verdicts,
+        by_profile=by_profile,
+        figures=figures,
+    )
+
+
+def _from_rows(
+    connection: sa.Connection, wanted: Filter, limit_percent: float | None, figures: Figures
+) -> Statistics:
     percents = read_series(connection, wanted, figures).percents
     corrected = [*corrected_figures(connection, wanted, figures)]
     everything, wanted = wanted, uncorrected(wanted, figures)

@@ -17,8 +17,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+_CORRECTED = text("corrections > 0")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,6 +66,7 @@ class MeasurementRow(Table):
         Index("measurements_by_operator", "operator", "id"),
         Index("measurements_by_profile", "profile", "id"),
         Index("measurements_by_reviewed", "reviewed", "id"),
+        Index("measurements_corrected", "id", sqlite_where=_CORRECTED, postgresql_where=_CORRECTED),  # few
         Index("measurements_by_bytes", "stored_bytes"),  # summed up for limits, without a look at the rest
         {"sqlite_with_rowid": False},  # kept in the order of the ids, which is that of time
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from planimeter.corrections import Figures
+from planimeter.store.block_series import BlockSeries, blocks_of_figures
 from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
 from planimeter.store.corrected_figures import (
     CorrectedFigures,
@@ -16,7 +17,7 @@ from planimeter.store.corrected_figures import (
     percent_of,
     uncorrected,
 )
-from planimeter.store.distribution import Distribution, Percents, distribution, outliers
+from planimeter.store.distribution import Distribution, Percents, distribution, distribution_of_runs, outliers
 from planimeter.store.filters import Filter, conditions
 from planimeter.store.series import Series, read_series
 from planimeter.store.tables import ClassRow, MeasurementRow
@@ -70,18 +71,83 @@ class Trend:
     figures: Figures = "measured"
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a trend is made of, wherever it was read."""
+
+    width: int
+    """Milliseconds of a stretch."""
+    starts: Sequence[int]
+    """Of stretches, in milliseconds since 1970."""
+    spreads: Sequence[Distribution | None]
+    """None where ids are damaged, which tell the time."""
+    totals: Mapping[str, Percents]
+    """The sums of the percents of each class, by stretches."""
+    outliers: Sequence[str]
+    """Ids."""
+    outlier_count: int
+    ids: Sequence[str] = ()
+    """Of all, where they are few."""
+    corrected: Mapping[str, CorrectedFigures] = field(default_factory=dict)
+
+
 def trend(
     connection: sa.Connection, wanted: Filter, *, most_buckets: int, figures: Figures = "measured"
 ) -> Trend:
-    """Return how the percent masked of the matching measurements went over time, as measured or as corrected."""
-    series = read_series(connection, wanted, figures)
-    spread = distribution(series.percents)
-    far = outliers(series.percents)
-    shown = [series.ids[index] for index in far[:MOST_OUTLIERS]]
-    none = sa.select(sa.func.count()).where(*conditions(wanted), percent_of(figures).is_(None))
-    without = connection.scalar(none) or 0
-    if spread is None:
+    """Return how the percent masked of the matching measurements went over time, as measured or as corrected.
+
+    The connection has to hold still.
+    """
+    if (blocks := blocks_of_figures(connection, wanted, figures)) is not None and blocks.count > FEW:
+        spread = distribution_of_runs(blocks.runs)
+        found = _from_blocks(blocks, spread, most_buckets) if spread else None
+        without = sum(sums.count - sums.with_percent for sums in blocks.sums)
+    else:
+        series = read_series(connection, wanted, figures)
+        spread = distribution(series.percents)
+        found = _from_rows(connection, wanted, series, most_buckets, figures) if spread else None
+        none = sa.select(sa.func.count()).where(*conditions(wanted), percent_of(figures).is_(None))
+        without = connection.scalar(none) or 0
+    if spread is None or found is None:
         return Trend(None, (), WIDTHS[0], (), (), 0, (), without, figures)
+    means = {name: float(sums.sum()) / spread.count for name, sums in found.totals.items()}
+    return Trend(
+        spread=spread,
+        buckets=[*_buckets(found)],
+        bucket_seconds=found.width // 1000,
+        points=_points(connection, found.ids, found.corrected),
+        outliers=_points(connection, found.outliers, found.corrected),
+        outlier_count=found.outlier_count,
+        classes=sorted(means, key=lambda name: (-means[name], name)),
+        without_percent=without,
+        figures=figures,
+    )
+
+
+def _from_blocks(blocks: BlockSeries, spread: Distribution, most_buckets: int) -> _Found:
+    width = bucket_width(*blocks.ends(), most_buckets)
+    every = sorted(blocks.stretches(width).items())
+    stretches = [
+        (start, stretch, own)
+        for start, stretch in every
+        if stretch.runs and (own := distribution_of_runs(stretch.runs)) is not None
+    ]
+    outlier_count, far = blocks.outside(*spread.fences, MOST_OUTLIERS)
+    names = {name for _, stretch, _ in stretches for name in stretch.totals}
+    return _Found(
+        width,
+        [start for start, _, _ in stretches],
+        [own for _, _, own in stretches],
+        {name: np.array([stretch.totals[name] for _, stretch, _ in stretches]) for name in sorted(names)},
+        far,
+        outlier_count,
+    )
+
+
+def _from_rows(
+    connection: sa.Connection, wanted: Filter, series: Series, most_buckets: int, figures: Figures
+) -> _Found:
+    far = outliers(series.percents)
     moments = series.milliseconds()
     width = bucket_width(int(moments[0]), int(moments[-1]), most_buckets)
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
@@ -90,17 +156,19 @@ def trend(
     _add_classes(
         totals, series, corrected, np.searchsorted(starts, bucket_starts(moments, width)), len(starts)
     )
-    means = {name: float(sums.sum()) / spread.count for name, sums in totals.items()}
-    return Trend(
-        spread=spread,
-        buckets=[*_buckets(series, starts, firsts, width, totals)],
-        bucket_seconds=width // 1000,
-        points=_points(connection, series.ids, corrected) if spread.count <= FEW else (),
-        outliers=_points(connection, shown, corrected),
-        outlier_count=len(far),
-        classes=sorted(means, key=lambda name: -means[name]),
-        without_percent=without,
-        figures=figures,
+    ends = [*firsts[1:].tolist(), len(series.ids)]
+    spreads = [
+        distribution(series.percents[first:end]) for first, end in zip(firsts.tolist(), ends, strict=True)
+    ]
+    return _Found(
+        width,
+        starts.tolist(),
+        spreads,
+        totals,
+        [series.ids[index] for index in far[:MOST_OUTLIERS]],
+        len(far),
+        series.ids if len(series.ids) <= FEW else (),
+        corrected,
     )
 
 
@@ -118,27 +186,21 @@ def _add_classes(
             totals.setdefault(name, np.zeros(count))[buckets[index]] += percent
 
 
-def _buckets(
-    series: Series,
-    starts: NDArray[np.int64],
-    firsts: NDArray[np.intp],
-    width: int,
-    totals: Mapping[str, Percents],
-) -> Iterator[Bucket]:
-    ends = [*firsts[1:].tolist(), len(series.ids)]
-    for index, (start, first, end) in enumerate(zip(starts.tolist(), firsts.tolist(), ends, strict=True)):
-        spread = distribution(series.percents[first:end])
+def _buckets(found: _Found) -> Iterator[Bucket]:
+    for index, (start, spread) in enumerate(zip(found.starts, found.spreads, strict=True)):
         if spread is not None:
             by_class = {
-                name: float(sums[index]) / spread.count for name, sums in totals.items() if sums[index]
+                name: float(sums[index]) / spread.count for name, sums in found.totals.items() if sums[index]
             }
-            yield Bucket(moment(start), moment(start + width), spread, by_class)
+            yield Bucket(moment(start), moment(start + found.width), spread, by_class)
 
 
 def _points(
     connection: sa.Connection, ids: Sequence[str], corrected: Mapping[str, CorrectedFigures]
 ) -> list[Point]:
     """Return the measurements with these ids, in their order."""
+    if not ids:
+        return []
     columns = (
         MeasurementRow.id,
         MeasurementRow.created_at,

@@ -45,15 +45,6 @@ def broken(connection: sa.Connection) -> Iterator[str]:
     yield from _broken_corrections(connection, told)
 
 
-def hold_still(connection: sa.Connection) -> None:
-    """Let a connection that has no locks see what is there now until it is closed, whatever others write."""
-    connection.rollback()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN")
-    else:
-        connection.execution_options(isolation_level="REPEATABLE READ")
-
-
 def first_broken(
     entries: Iterable[Entry], told: _Corrections | None = None, *, whole: bool = True
 ) -> str | tuple[int, str]:

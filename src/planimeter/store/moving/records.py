@@ -39,8 +39,12 @@ class Content:
 
 
 def tables() -> list[sa.Table]:
-    """Return all that are brought over, those first that others refer to."""
-    return [table for table in Table.metadata.sorted_tables if table.name != StoreRow.__tablename__]
+    """Return all that are brought over, those first that others refer to; what is made of them is made anew there."""
+    return [
+        table
+        for table in Table.metadata.sorted_tables
+        if table.name != StoreRow.__tablename__ and not table.info.get("derived")
+    ]
 
 
 def count_rows(connection: sa.Connection) -> int:

@@ -10,6 +10,9 @@ from planimeter.service.api.answers.many import Spread, spread_answer
 from planimeter.service.links import link
 from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Trend
 
+_ID = "0" * 26
+"""Stands for an id in a link."""
+
 
 class TrendPoint(Answer):
     """One measurement in the trend."""
@@ -62,6 +65,7 @@ class TrendAnswer(Answer):
 
 def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
     """Return a trend as it is answered; `colors` by class name."""
+    url = link("api.get_measurement", id=_ID)  # once: there may be hundreds of points
     return TrendAnswer(
         figures=trend.figures,
         count=trend.spread.count if trend.spread else 0,
@@ -77,18 +81,18 @@ def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
             )
             for bucket in trend.buckets
         ],
-        points=[_point(point) for point in trend.points],
+        points=[_point(point, url) for point in trend.points],
         outlier_count=trend.outlier_count,
-        outliers=[_point(point) for point in trend.outliers],
+        outliers=[_point(point, url) for point in trend.outliers],
         classes=[ClassColor(class_name=name, color=colors[name]) for name in trend.classes],
         without_percent=trend.without_percent,
     )
 
 
-def _point(point: Point) -> TrendPoint:
+def _point(point: Point, url: str) -> TrendPoint:
     return TrendPoint(
         id=point.id,
-        url=link("api.get_measurement", id=point.id),
+        url=url.replace(_ID, point.id),
         created_at=point.created_at,
         filename=point.filename,
         percent_masked=point.percent_masked,
