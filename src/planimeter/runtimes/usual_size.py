@@ -18,7 +18,9 @@ from planimeter.runtimes.requests import Requests
 
 OFTEN = 40
 """Pictures of one size, one after the other, until the network is compiled for it: that takes the time of as many."""
-_SAME_TO_THE_BIT = {"SNIPPETS_MODE": "DISABLE"}
+COMPILING = "usual size"
+"""What the threads that compile are called."""
+SAME_TO_THE_BIT = {"SNIPPETS_MODE": "DISABLE"}
 
 Run = Callable[[Requests, NDArray[np.float32]], Mapping[str, NDArray[Any]]]
 """Shows a picture to a network, and returns the outputs by name."""
@@ -32,7 +34,7 @@ class UsualSize:
     ) -> None:
         """`any_size` is what was compiled for pictures of all sizes; `run` shows a picture to what was compiled."""
         self._core, self._model, self._any_size, self._run = core, model, any_size, run
-        self._options = options | _SAME_TO_THE_BIT
+        self._options = options | SAME_TO_THE_BIT
         self._shape: tuple[int, ...] = ()
         self._seen = 0
         self._needed = OFTEN
@@ -57,7 +59,7 @@ class UsualSize:
                 return
             self._seen = 0
             self._needed *= 2  # those who go back and forth between sizes pay for it more and more rarely
-            self._compiling = threading.Thread(target=self._compile, args=(image, answer), name="usual size")
+            self._compiling = threading.Thread(target=self._compile, args=(image, answer), name=COMPILING)
             self._compiling.start()
 
     def rest(self) -> None:
@@ -71,7 +73,8 @@ class UsualSize:
         Where it is not, or it cannot be compiled, all stays as it was, for good.
         """
         try:
-            requests = self._for_size(image.shape)
+            model = of_size(self._model, image.shape)
+            requests = Requests(self._core, model, self._options, self._any_size.streams)
             found = self._run(requests, image)
         except (RuntimeError, MemoryError, InferenceFailed):
             return
@@ -80,9 +83,11 @@ class UsualSize:
             self._any_size.give_way()
             self._compiling = None
 
-    def _for_size(self, shape: tuple[int, ...]) -> Requests:
-        model = self._model.clone()
-        entry = model.input(0)
-        rank = entry.get_partial_shape().rank.get_length()
-        model.reshape({entry: ov.PartialShape(list(shape[-rank:]))})
-        return Requests(self._core, model, self._options, self._any_size.streams)
+
+def of_size(model: ov.Model, shape: tuple[int, ...]) -> ov.Model:
+    """Return a network for inputs of one size, [1, 3, H, W], alone; to be compiled with `SAME_TO_THE_BIT`."""
+    sized: ov.Model = model.clone()
+    entry = sized.input(0)
+    rank = entry.get_partial_shape().rank.get_length()
+    sized.reshape({entry: ov.PartialShape(list(shape[-rank:]))})
+    return sized
