@@ -120,6 +120,16 @@ def test_a_size_that_comes_often_gets_a_network_of_its_own_with_the_same_answers
     assert all(len(answer.boxes) for answer in (*alone, unusual))
 
 
+def test_memory_can_be_given_back_while_pictures_are_measured() -> None:
+    pixels = decode(find_sample("steel-scratches").read(), filename="sample").pixels
+    segmenter = open_segmenter(find_pack("steel", None), Inference(infer_with_cpu=True, streams=2))
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(segmenter.measure, pixels) for _ in range(12)]
+        while not all(each.done() for each in found):
+            segmenter.rest()
+    assert len({each.result().coverage.pixels_masked for each in found}) == 1
+
+
 def wait_for(name: str) -> None:
     """Wait for what is compiled in threads of this name."""
     for thread in threading.enumerate():

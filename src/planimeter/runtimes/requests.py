@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import openvino as ov
 
@@ -54,7 +54,8 @@ class Requests:
 
     def rest(self) -> None:
         """Give back the memory of intermediate values; the next picture takes it anew."""
-        self._compiled.release_memory()
+        with self._whole_taken:  # OpenVINO refuses where a picture is in the network
+            self._compiled.release_memory()
         if self._streams is not None:
             self._streams.rest()
 
@@ -89,9 +90,10 @@ class _Streams:
             self._free.append(request)
 
     def rest(self) -> None:
-        """Give back the memory of intermediate values."""
+        """Give back the memory of intermediate values, where no picture is in the network."""
         if self._compiled is not None:
-            self._compiled.release_memory()
+            with suppress(RuntimeError):
+                self._compiled.release_memory()
 
     def forget(self) -> None:
         """Give back what was compiled; the next pictures that come together have it compiled anew."""
