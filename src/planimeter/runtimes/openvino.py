@@ -55,7 +55,7 @@ class OpenVinoRuntime:
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
         self._usual_size: UsualSize | None = None
-        if self._any_size.input.get_partial_shape().is_dynamic:
+        if self._any_size.dynamic:
             self._usual_size = UsualSize(core, model, options, self._any_size, self._outputs)
         self._reader = reader
         self.precision = precision
@@ -78,11 +78,10 @@ class OpenVinoRuntime:
 
     @staticmethod
     def _outputs(requests: Requests, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        kind = requests.input.get_element_type().to_dtype()
-        rank = requests.input.get_partial_shape().rank.get_length()
+        shown = (image if requests.rank == 4 else image[0]).astype(requests.kind, copy=False)
         with requests.one(image.shape[2] * image.shape[3]) as request:
             try:
-                request.infer({0: (image if rank == 4 else image[0]).astype(kind, copy=False)})
+                request.infer({0: shown}, share_inputs=True)
             except RuntimeError as error:
                 raise InferenceFailed(f"OpenVINO could not run the network: {error}") from error
             # Copies: the request's own tensors are overwritten by the next picture.

@@ -25,7 +25,12 @@ class Requests:
         self._whole_taken = threading.Lock()
         self.streams = streams
         self._streams = _Streams(core, model, options, streams) if streams > 1 else None
-        self.input = self._compiled.input(0)
+        entry = self._compiled.input(0)
+        self.dynamic: bool = entry.get_partial_shape().is_dynamic
+        """Whether it takes pictures of more than one size."""
+        self.kind = entry.get_element_type().to_dtype()
+        """What the numbers of its input are."""
+        self.rank: int = entry.get_partial_shape().rank.get_length()
         self.outputs = {
             name: index for index, output in enumerate(self._compiled.outputs) for name in output.get_names()
         }

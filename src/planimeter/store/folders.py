@@ -8,7 +8,7 @@ from typing import BinaryIO
 from planimeter.store.files import FileKind, FileNames, Folder
 from planimeter.store.opened import Opened
 from planimeter.store.places import Place, Remote, Where, place_of
-from planimeter.store.syncing import Syncing, opened_folders
+from planimeter.store.syncing import Syncing, sync_folder
 from planimeter.store.together import together
 
 
@@ -130,7 +130,8 @@ def _put(place: Remote, name: str, data: bytes) -> None:
 def _writing_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> Iterator[None]:
     """Write files into folders of this machine: all of them aside, then synced together, then moved.
 
-    While they are synced, something else can be done.
+    While they are synced, something else can be done. Folders are synced one after the other: what makes sure of the
+    first makes sure of what happened to the second too, where they are on one disk.
     """
     with ExitStack() as opened:
         aside: list[tuple[Folder, str, BinaryIO]] = []
@@ -147,13 +148,9 @@ def _writing_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> Iterator[No
     for folder, name, _ in aside:
         with folder.failing("write to"):
             folder.move_in_place(name)
-    folders = [*files]
-    with (
-        folders[0].failing("write to"),
-        opened_folders([folder.path for folder in folders]) as descriptors,
-    ):
-        failed = Syncing(descriptors).wait()
-    _told(folders, failed)
+    for folder in files:
+        with folder.failing("write to"):
+            sync_folder(folder.path)
 
 
 def _told(folders: Sequence[Folder], failed: Sequence[OSError | None]) -> None:

@@ -1,9 +1,8 @@
 """Files and folders made sure of together: a disk that writes several at once takes the time of one."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -38,17 +37,12 @@ def _failed(each: "Future[None]") -> OSError | None:
     raise error
 
 
-@contextmanager
-def opened_folders(paths: Sequence[Path]) -> Iterator[list[int]]:
-    """Open folders to be synced; none on Windows, which cannot."""
-    with ExitStack() as stack:
-        descriptors = []
-        for path in paths if os.name != "nt" else ():
-            descriptors.append(os.open(path, os.O_RDONLY))
-            stack.callback(_close, descriptors[-1])
-        yield descriptors
-
-
-def _close(descriptor: int) -> None:
-    with suppress(OSError):
+def sync_folder(path: Path) -> None:
+    """Wait until what was moved into a folder is on the disk; Windows has nothing for that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
         os.close(descriptor)
