@@ -26,7 +26,7 @@ from typing import Any
 
 import click
 from children import stop_with_us
-from load import ANSWERS, STREAMS, Run, Target, post_for, spread
+from load import ANSWERS, STREAMS, Run, Target, post_for, spread, warm_up
 from machine import describe, in_words
 from network import Network, load_network
 from pictures import nuclei_picture, steel_picture
@@ -161,7 +161,7 @@ def _take_turns(
                 del measured[name]
 
     def warm(one: Measured) -> None:
-        post_for(one.target, body_for(one.target, data), max(CLIENTS), 1.0)
+        warm_up(one.target, body_for(one.target, data), max(CLIENTS))
 
     def post(one: Measured) -> None:
         for clients in CLIENTS:

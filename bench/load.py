@@ -17,11 +17,12 @@ from typing import Any
 
 import click
 import numpy as np
-from children import Server, environment, serving
+from children import environment, serving
 from network import load_network
 from pictures import nuclei_picture, steel_picture
 
 from planimeter.runtimes.cores import available
+from planimeter.runtimes.usual_size import OFTEN
 
 CLIENT = Path(__file__).with_name("client.py")
 STEPS = ("decode", "queue", "inference", "postprocess", "store")
@@ -32,6 +33,8 @@ CLIENTS = {1: True, 2: False, 8: True, 32: False}
 DRAWN = (1, 8)
 """How many clients fetch the drawn picture too, in the last round."""
 BEGIN_SECONDS = 0.05
+COMPILE_SECONDS = 2.0
+"""More than it takes to compile a network, beside nothing else."""
 ANSWERS = 3
 """So many answers each client is given time for, by what the network alone takes."""
 
@@ -157,7 +160,7 @@ def measure_picture(
     rates: dict[int, list[float]] = defaultdict(list)
     runs: dict[tuple[int, bool], list[Run]] = defaultdict(list)
     with serving(["--model", model, "--infer-with-cpu"]) as server:
-        warm_up(server, picture)
+        warm_up(Target(server.port), picture)
         for turn in range(rounds):
             bare += network.milliseconds(seconds / 2)
             for streams in STREAMS:
@@ -176,11 +179,14 @@ def measure_picture(
     return _figures(bare, rates, runs)
 
 
-def warm_up(server: Server, picture: bytes, path: str = Target.path) -> None:
-    """Have the service compile what it compiles for one picture and for several at once."""
-    for clients in (1, 4):
-        post_for(Target(server.port, path), picture, clients, 1.0)
-    time.sleep(1)
+def warm_up(target: Target, body: bytes, clients: int = 4) -> None:
+    """Have a server compile what it compiles for a size that comes often, and for several pictures at once."""
+    posted = 0
+    while posted <= OFTEN:
+        posted += len(post_for(target, body, 1, 1.0).posts)
+    time.sleep(COMPILE_SECONDS)
+    post_for(target, body, clients, 1.0)
+    time.sleep(COMPILE_SECONDS)
 
 
 def _figures(

@@ -1,5 +1,6 @@
 """The network alone: milliseconds of one picture, and pictures a second with several streams."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import planimeter
 from planimeter.packs.pack import Pack
 from planimeter.pictures.decode import decode
 from planimeter.pictures.preprocessing import preprocess
+from planimeter.runtimes.compiling import compile_network
 from planimeter.runtimes.cores import available
+from planimeter.runtimes.usual_size import COMPILING, OFTEN, SAME_TO_THE_BIT, of_size
 
 Image = NDArray[np.float32]
 
@@ -51,16 +54,25 @@ class Network:
 
 
 def load_network(data: bytes, model: str, streams: tuple[int, ...] = (), precision: str = "auto") -> Network:
-    """Return the network of a model, warm, with the bytes of a picture as its input."""
+    """Return the network of a model, warm, with the bytes of a picture as its input.
+
+    It is the one that a service has for pictures that all have this size.
+    """
     segmenter = planimeter.load(model, infer_with_cpu=True, precision=precision)  # type: ignore[arg-type]
     pack = segmenter.pack
     image, _ = preprocess(decode(data).pixels, pack.manifest.preprocessing, pack.manifest.preprocessing.scale)
     runtime = segmenter._runtime  # noqa: SLF001  below the public API is what this measures
     chosen = segmenter.info.precision
     network = Network(
-        lambda: runtime.run(image), {number: _queue(pack, number, chosen) for number in streams}, image
+        lambda: runtime.run(image),
+        {number: _queue(pack, image.shape, number, chosen) for number in streams},
+        image,
     )
-    network.run()
+    for _ in range(OFTEN + 1):
+        network.run()
+    for thread in threading.enumerate():
+        if thread.name == COMPILING:
+            thread.join()
     for queue in network.streams.values():
         for _ in range(len(queue)):
             queue.start_async({0: image})
@@ -68,12 +80,13 @@ def load_network(data: bytes, model: str, streams: tuple[int, ...] = (), precisi
     return network
 
 
-def _queue(pack: Pack, streams: int, precision: str) -> "ov.AsyncInferQueue":
+def _queue(pack: Pack, shape: tuple[int, ...], streams: int, precision: str) -> "ov.AsyncInferQueue":
     core = ov.Core()
     options: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": precision,
         "NUM_STREAMS": str(streams),
         "INFERENCE_NUM_THREADS": str(max(streams, available())),
     }
-    compiled = core.compile_model(core.read_model(pack.file(pack.manifest.onnx)), "CPU", options)
+    model = of_size(core.read_model(pack.file(pack.manifest.onnx)), shape)
+    compiled = compile_network(core, model, options | SAME_TO_THE_BIT)
     return ov.AsyncInferQueue(compiled, streams)

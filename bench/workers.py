@@ -160,7 +160,7 @@ def compare(
     """Ask both in turns, and return the figures; raises `ClickException` where they answer differently."""
     path = f"/api/v1/measurements?model={model}"
     for server in (one, many):
-        warm_up(server, picture, path)
+        warm_up(Target(server.port, path), picture)
     grow(many, path, picture, clients, workers)
     compare_answers(path, picture, one, many)
     click.echo(f"{model}: all workers measure, and answers are the same", err=True)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from planimeter.measuring.opening import open_segmenter
 from planimeter.packs.pack import find_pack
 from planimeter.pictures.decode import decode
 from planimeter.runtimes.cores import available
+from planimeter.runtimes.openvino import OpenVinoRuntime
 from planimeter.samples import find_sample
 from planimeter.settings import Inference, Precision, RuntimeName
 
@@ -112,10 +114,56 @@ def test_pictures_that_come_together_are_answered_to_the_bit_as_one_by_one() -> 
             before = alone[turn % len(pictures)]
             assert measured.coverage == before.coverage
             assert measured.instances == before.instances
-        for thread in threading.enumerate():
-            if thread.name == "streams":
-                thread.join()
+        wait_for("streams")
     assert sum(len(measured.instances) for measured in alone) > len(pictures)
+
+
+def test_a_size_that_comes_often_gets_a_network_of_its_own_with_the_same_answers_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Alone and together, while it is compiled and after it was; other sizes go on as before."""
+    monkeypatch.setattr("planimeter.runtimes.usual_size.OFTEN", 3)
+    pixels = decode(find_sample("steel-scratches").read(), filename="sample").pixels
+    pictures = [np.ascontiguousarray(np.roll(pixels, 10 * shift, axis=1)) for shift in range(8)]
+    usual, others = segmenters = [
+        open_segmenter(find_pack("steel", None), Inference(infer_with_cpu=True, streams=2)) for _ in range(2)
+    ]
+    alone = [others.detect(picture)[0] for picture in pictures[:2]]
+    smaller = pictures[0][:150, :170]
+    unusual = others.detect(smaller)[0]
+    for picture in (*pictures, smaller):
+        usual.measure(picture)
+    wait_for("usual size")
+    sizes = [cast("OpenVinoRuntime", each._runtime)._usual_size for each in segmenters]
+    assert [size is not None and size._compiled is not None for size in sizes] == [True, False]
+    for _ in range(2):
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda turn: usual.detect(pictures[turn % 2])[0], range(12)))
+        for turn, answer in enumerate(found):
+            before = alone[turn % 2]
+            assert answer.boxes.tobytes() == before.boxes.tobytes()
+            assert answer.scores == before.scores
+            assert np.asarray(answer.masks).tobytes() == np.asarray(before.masks).tobytes()
+        wait_for("streams")
+    assert usual.detect(smaller)[0].boxes.tobytes() == unusual.boxes.tobytes()
+    assert all(len(answer.boxes) for answer in (*alone, unusual))
+
+
+def test_memory_can_be_given_back_while_pictures_are_measured() -> None:
+    pixels = decode(find_sample("steel-scratches").read(), filename="sample").pixels
+    segmenter = open_segmenter(find_pack("steel", None), Inference(infer_with_cpu=True, streams=2))
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(segmenter.measure, pixels) for _ in range(12)]
+        while not all(each.done() for each in found):
+            segmenter.rest()
+    assert len({each.result().coverage.pixels_masked for each in found}) == 1
+
+
+def wait_for(name: str) -> None:
+    """Wait for what is compiled in threads of this name."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join()
 
 
 @needs_onnxruntime

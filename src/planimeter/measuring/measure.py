@@ -8,6 +8,7 @@ from typing import Literal
 from planimeter.drawing.encoding import encode_mask_png, encode_png
 from planimeter.measurement import Counting, Measurement, Note
 from planimeter.measuring.beside import beside
+from planimeter.measuring.candidates import Candidates
 from planimeter.measuring.physical import with_scale
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.measuring.stopwatch import Stopwatch
@@ -26,8 +27,11 @@ class Result:
     measurement: Measurement
     overlay_png: bytes
     mask_png: bytes
-    candidates: bytes
-    """All that the network found, packed: see `PackedCandidates`."""
+    found: Candidates
+
+    def candidates(self) -> bytes:
+        """Return all that the network found, packed: see `PackedCandidates`."""
+        return self.found.packed().pack()
 
 
 def measure_picture(
@@ -41,7 +45,7 @@ def measure_picture(
     notes: Sequence[Note] = (),
     limits: Limits | None = None,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
-    decode: Callable[..., Picture] = decode,
+    decoded: Callable[[], Picture] | None = None,
     step: Callable[[Literal["decode", "draw"]], AbstractContextManager[object]] = nullcontext,
 ) -> Result:
     """Decode, measure and draw a picture given as the bytes of a file.
@@ -49,13 +53,13 @@ def measure_picture(
     `score_threshold` in [0, 1] replaces the pack's own, `scale` what the file says of its pixels' size;
     `counting` is what of it counts, and `notes` are what else must be known of it. `turn` is
     entered each time that the network is needed, once for each tile; what it waits for that is timed as the queue.
-    `decode` is called as the decoder of this name is. `step` is entered while the picture is decoded, and while it is
-    drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
+    `decoded` waits for the picture where it is decoded elsewhere. `step` is entered while the picture is decoded, and
+    while it is drawn. Raises what `decode`, `turn` and `Segmenter.measure` raise.
     """
     watch = Stopwatch()
     with step("decode"):
-        picture = with_scale(decode(data, filename=filename, limits=limits or Limits()), scale)
-        picture = replace(picture, notes=(*picture.notes, *notes))
+        found = decoded() if decoded else decode(data, filename=filename, limits=limits or Limits())
+        picture = with_scale(replace(found, notes=(*found.notes, *notes)), scale)
     watch.lap("decode")
     measured = segmenter.measure(
         picture, score_threshold=score_threshold, counting=counting, watch=watch, turn=turn
@@ -64,8 +68,7 @@ def measure_picture(
         drawn = measured.draw(copy=False)
         with beside(lambda: encode_png(drawn), worth_it=drawn.size >= _LARGE_BYTES) as overlay:
             mask = encode_mask_png(measured.mask())
-            candidates = measured.candidates().packed().pack()
             measurement = measured.without_picture()
             overlay_png = overlay()
     measurement = measurement.model_copy(update={"timing_ms": watch.timing()})
-    return Result(measurement, overlay_png, mask, candidates)
+    return Result(measurement, overlay_png, mask, measured.candidates())

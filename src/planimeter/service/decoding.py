@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import BinaryIO
 
@@ -70,9 +70,27 @@ class Decoders:
 
         A decoder that takes too long, too much memory or that dies is ended, and the file refused.
         """
+        with self.decoding(data, filename=filename, limits=limits, deadline=deadline) as picture:
+            return picture()
+
+    @contextmanager
+    def decoding(
+        self, data: bytes, *, filename: str, limits: Limits, deadline: Deadline
+    ) -> Iterator[Callable[[], Picture]]:
+        """Have a picture decoded while something else is done; what is yielded waits for it, and may be called once.
+
+        Both raise what `decode` raises.
+        """
         header = read_size(data, limits)
-        with self._decoder(deadline) as decoder:
-            return decoder.decode(data, filename, limits, header, self.patience)
+        with ExitStack() as held:
+            decoder = held.enter_context(self._decoder(deadline))
+            decoder.ask(data, filename, limits, header, self.patience)
+
+            def picture() -> Picture:
+                with held:  # another picture can have the decoder then
+                    return decoder.answer()
+
+            yield picture
 
     def start(self) -> None:
         """Start the first process, so that the first picture need not wait for it."""
@@ -99,6 +117,8 @@ class Decoders:
                 decoder = decoder or _Decoder()
                 yield decoder
             finally:
+                if decoder is not None and decoder.asked:  # nobody waited for its answer
+                    decoder.end()
                 with self._change:
                     self._working -= 1
                     if decoder is not None and decoder.alive:
@@ -137,31 +157,38 @@ class _Decoder:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        self._format, self._seconds = "", START_SECONDS
         self._timed_out = False
-        with self._watched(START_SECONDS):
+        self._watch = self._watched(START_SECONDS)
+        self.asked = True
+        """Whether an answer is still to come."""
+        try:
             ready = receive(self._streams[1])
+        finally:
+            self._answered()
         if not ready:
             self.end()
             raise NotReady(
                 "a process that decodes pictures did not start; the service's machine may be overloaded"
             )
 
-    @contextmanager
-    def _watched(self, seconds: float) -> Iterator[None]:
+    def _watched(self, seconds: float) -> threading.Timer:
         """End the process after so many seconds."""
         watch = threading.Timer(seconds, self._give_up)
         watch.daemon = True
         watch.start()
-        try:
-            yield
-        finally:
-            watch.cancel()
+        return watch
+
+    def _answered(self) -> None:
+        self._watch.cancel()
+        self.asked = False
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, data: bytes, filename: str, limits: Limits, header: Header, patience: float) -> Picture:
+    def ask(self, data: bytes, filename: str, limits: Limits, header: Header, patience: float) -> None:
+        """Begin to decode a picture; `answer` is to be called next."""
         room = room_for(header, limits)
         megapixels, megabytes = (header.pixels if room else 0) / 1e6, len(data) / 1e6
         seconds = patience * (SECONDS + SECONDS_A_MEGAPIXEL * megapixels + SECONDS_A_MEGABYTE * megabytes)
@@ -173,29 +200,45 @@ class _Decoder:
             max_side=limits.max_side,
             memory=room,
         )
+        self._format, self._seconds = header.format, seconds
+        self._watch, self.asked = self._watched(seconds), True
+        with self._ended_by_failing():
+            send(self._streams[0], request, data)
+
+    def answer(self) -> Picture:
+        """Wait for the picture; raises what decoding it raised."""
         try:
-            with self._watched(seconds):
-                answer = self._ask(request, data)
+            with self._ended_by_failing():
+                answer = self._receive()
+        finally:
+            self._answered()
+        if isinstance(answer, PlanimeterError):
+            raise answer
+        return answer
+
+    @contextmanager
+    def _ended_by_failing(self) -> Iterator[None]:
+        """End the process where what is done inside fails."""
+        try:
+            yield
         except (OSError, EOFError) as error:
             self.end()
             why = (
-                f"decoding took longer than {seconds:.0f} s"
+                f"decoding took longer than {self._seconds:.0f} s"
                 if self._timed_out
                 else "the decoder gave up on it"
             )
             raise UndecodablePicture(
-                f"the bytes start like {header.format} but cannot be decoded ({why}); the file may be damaged: open it "
+                f"the bytes start like {self._format} but cannot be decoded ({why}); the file may be damaged: open it "
                 "in a viewer and save it again"
             ) from error
         except BaseException:
             self.end()
             raise
-        if isinstance(answer, PlanimeterError):
-            raise answer
-        return answer
 
     def end(self) -> None:
         """End the process, whatever it does."""
+        self._answered()
         self._process.kill()
         self._process.wait()
         for stream in self._streams:
@@ -215,9 +258,8 @@ class _Decoder:
             raise EOFError
         return requests, answers  # type: ignore[return-value]  # they are what Popen calls IO[bytes]
 
-    def _ask(self, request: Request, data: bytes) -> Picture | PlanimeterError:
-        requests, answers = self._streams
-        send(requests, request, data)
+    def _receive(self) -> Picture | PlanimeterError:
+        _, answers = self._streams
         text = receive(answers)
         if not text:
             raise EOFError

@@ -100,9 +100,6 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     refuse_without_room(parts)
     options = asked.options
     segmenter = parts.models.get(options.model)
-    threshold = options.score_threshold
-    if threshold is None:
-        threshold = parts.store.thresholds().get(segmenter.pack.name)
     scale = _scale_of(parts, options)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
@@ -119,19 +116,23 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
         room += MASKS * header.pixels
     with parts.memory.reserved(room, place.deadline):
         place.check_client()
-        result = measure_picture(
-            segmenter,
-            data,
-            filename=asked.filename,
-            score_threshold=threshold,
-            scale=scale,
-            counting=counting,
-            notes=[*asked.notes, *notes],
-            limits=parts.limits,
-            turn=partial(_turn, parts, place),
-            step=parts.tracing.step,
-            decode=partial(parts.decoders.decode, deadline=place.deadline),
-        )
+        with parts.decoders.decoding(
+            data, filename=asked.filename, limits=parts.limits, deadline=place.deadline
+        ) as decoded:
+            threshold = options.score_threshold
+            if threshold is None:
+                threshold = parts.store.thresholds().get(segmenter.pack.name)
+            result = measure_picture(
+                segmenter,
+                data,
+                score_threshold=threshold,
+                scale=scale,
+                counting=counting,
+                notes=[*asked.notes, *notes],
+                turn=partial(_turn, parts, place),
+                step=parts.tracing.step,
+                decoded=decoded,
+            )
     measurement = result.measurement if judging is None else judging.of(result.measurement)
     started = perf_counter()
     with parts.tracing.step("store"):

@@ -1,14 +1,14 @@
 """The two places of a store, which may be one: for uploads, and for what is made of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import BinaryIO
 
 from planimeter.store.files import FileKind, FileNames, Folder
 from planimeter.store.opened import Opened
 from planimeter.store.places import Place, Remote, Where, place_of
-from planimeter.store.syncing import opened_folders, sync_all
+from planimeter.store.syncing import Syncing, sync_folder
 from planimeter.store.together import together
 
 
@@ -57,6 +57,12 @@ class Folders:
 
         Raises StoreFailed; what was written until then stays.
         """
+        with self.writing(names, files):
+            pass
+
+    @contextmanager
+    def writing(self, names: FileNames, files: Mapping[FileKind, bytes]) -> Iterator[None]:
+        """Do the same as `write`, and something else while the disk is at work; all of it is done at the end."""
         named: dict[Place, dict[str, bytes]] = {}
         for kind, data in files.items():
             named.setdefault(self._place_of(kind), {})[getattr(names, kind)] = data
@@ -67,8 +73,8 @@ class Folders:
             if not isinstance(place, Folder)
             for name, content in data.items()
         ]
-        if folders:
-            _write_folders(folders)
+        with _writing_folders(folders) if folders else nullcontext():
+            yield
         together(elsewhere)
 
     def open(self, names: FileNames, kind: FileKind, start: int = 0, stop: int | None = None) -> Opened:
@@ -120,24 +126,31 @@ def _put(place: Remote, name: str, data: bytes) -> None:
         place.put(name, data)
 
 
-def _write_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> None:
-    """Write files into folders of this machine: all of them aside, then synced together, then moved."""
+@contextmanager
+def _writing_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> Iterator[None]:
+    """Write files into folders of this machine: all of them aside, then synced together, then moved.
+
+    While they are synced, something else can be done. Folders are synced one after the other: what makes sure of the
+    first makes sure of what happened to the second too, where they are on one disk.
+    """
     with ExitStack() as opened:
         aside: list[tuple[Folder, str, BinaryIO]] = []
         for folder, contents in files.items():
             for name, data in contents.items():
                 with folder.failing("write to"):
                     aside.append((folder, name, opened.enter_context(folder.write_aside(name, data))))
-        _told([folder for folder, _, _ in aside], sync_all([file.fileno() for _, _, file in aside]))
+        syncing = Syncing([file.fileno() for _, _, file in aside])
+        try:
+            yield
+        finally:
+            failed = syncing.wait()
+        _told([folder for folder, _, _ in aside], failed)
     for folder, name, _ in aside:
         with folder.failing("write to"):
             folder.move_in_place(name)
-    folders = [*files]
-    with (
-        folders[0].failing("write to"),
-        opened_folders([folder.path for folder in folders]) as descriptors,
-    ):
-        _told(folders, sync_all(descriptors))
+    for folder in files:
+        with folder.failing("write to"):
+            sync_folder(folder.path)
 
 
 def _told(folders: Sequence[Folder], failed: Sequence[OSError | None]) -> None:

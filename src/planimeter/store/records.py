@@ -2,23 +2,20 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from planimeter.corrections import Corrected
-from planimeter.details import NOTHING_SAID, Details
 from planimeter.errors import StoreFailed
 from planimeter.measurement import Measurement
 from planimeter.store.audit import Action, append
 from planimeter.store.corrections import put_figures, refuse_other
 from planimeter.store.database import Database
-from planimeter.store.details import details_columns, tag_rows
 from planimeter.store.files import FileNames
-from planimeter.store.filters import folded
 from planimeter.store.ids import is_id
+from planimeter.store.new_record import NewRecord
 from planimeter.store.outbox import Outbox
 from planimeter.store.record import (
     Record,
@@ -26,7 +23,6 @@ from planimeter.store.record import (
     class_figures_of,
     damaged,
     figures_of,
-    profile_columns,
     record_of,
     thrown_away,
     unknown,
@@ -39,7 +35,6 @@ from planimeter.store.tables import (
     DocumentRow,
     KeptDocumentRow,
     MeasurementRow,
-    TagRow,
 )
 from planimeter.store.trashed import MEASUREMENTS, purge, recorded_names
 
@@ -53,54 +48,14 @@ class Records:
         self._database = database
         self._outbox = outbox
 
-    def insert(
-        self,
-        id_: str,
-        created_at: datetime,
-        measurement: Measurement,
-        names: FileNames,
-        *,
-        candidates: bytes | None = None,
-        batch: str | None = None,
-        request: RequestKey | None = None,
-        measured_by: str | None = None,
-        stored_bytes: int | None = None,
-        details: Details = NOTHING_SAID,
-    ) -> None:
+    def insert(self, new: NewRecord, request: RequestKey | None = None) -> None:
         """Record a measurement whose files are in place; raises `KeyInUse` where another has its `request`'s key."""
-        filename = measurement.image.filename
-        row = {
-            "id": id_,
-            "created_at": created_at,
-            "model": measurement.model.name,
-            "model_sha256": measurement.model.sha256,
-            "batch": batch,
-            **profile_columns(measurement),
-            "measured_by": measured_by,
-            "stored_bytes": stored_bytes,
-            "measured_threshold": measurement.options.score_threshold,
-            "sha256": measurement.image.sha256,
-            "filename": filename,
-            "folded_name": folded(filename),
-            "upload_name": names.image,
-            **details_columns(details),
-            **figures_of(measurement, names),
-        }
-        document = measurement.model_dump_json(by_alias=True)
-        classes = [{"measurement_id": id_, **entry} for entry in class_figures_of(measurement)]
-        # Plain inserts: what keeps objects in step with rows takes several times as long.
         with self._database.writing() as connection:
-            connection.execute(sa.insert(MeasurementRow), row)
-            connection.execute(sa.insert(DocumentRow), {"measurement_id": id_, "document": document})
-            if classes:
-                connection.execute(sa.insert(ClassRow), classes)
-            if candidates is not None:
-                connection.execute(sa.insert(CandidatesRow), {"measurement_id": id_, "packed": candidates})
-            if tags := tag_rows(id_, details):
-                connection.execute(sa.insert(TagRow), tags)
+            for insert, rows in new.inserts:
+                connection.execute(insert, rows)
             if request is not None:
-                put_key(connection, request, id_)
-            self._outbox.put(connection, "measurement.created", id_)
+                put_key(connection, request, new.id)
+            self._outbox.put(connection, "measurement.created", new.id)
             connection.commit()
 
     def asked_before(self, request: RequestKey) -> str | None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -24,6 +24,7 @@ from planimeter.store.jobs import Jobs
 from planimeter.store.keys import Keys
 from planimeter.store.lots import Lots
 from planimeter.store.model_changes import ModelChanges
+from planimeter.store.new_record import prepare_record
 from planimeter.store.outbox import Outbox
 from planimeter.store.places import Where
 from planimeter.store.profiles import Profiles
@@ -141,7 +142,7 @@ class Store(Reading):
         picture: bytes,
         overlay_png: bytes,
         mask_png: bytes,
-        candidates: bytes | None = None,
+        candidates: bytes | Callable[[], bytes] | None = None,
         batch: str | None = None,
         request: RequestKey | None = None,
         by: str | None = None,
@@ -150,10 +151,10 @@ class Store(Reading):
     ) -> Record:
         """Store a measurement with its pictures: all of it, or, on StoreFailed, nothing.
 
-        `candidates` is all that the network found, packed, for `candidates` to return; `batch` the name under
-        which pictures were sent together, `request` what a client tells a repeated request by, `by` who measured, and
-        `details` what is said of the picture. `measured_at` is when it was measured, where that was elsewhere: it
-        takes its place in the history then.
+        `candidates` is all that the network found, packed, for `candidates` to return, or packs it, while the disk is
+        at work; `batch` the name under which pictures were sent together, `request` what a client tells a repeated
+        request by, `by` who measured, and `details` what is said of the picture. `measured_at` is when it was measured,
+        where that was elsewhere: it takes its place in the history then.
         """
         # The moment is the clock's, the order the id's: where the clock is set back, ids go on rising.
         id_, created_at = (
@@ -163,20 +164,20 @@ class Store(Reading):
         notes = self._unfinished.notes(id_, names)
         self._unfinished.begin(notes)
         try:
-            self._folders.write(names, {"image": picture, "overlay": overlay_png, "mask": mask_png})
+            with self._folders.writing(names, {"image": picture, "overlay": overlay_png, "mask": mask_png}):
+                new = prepare_record(
+                    id_,
+                    created_at,
+                    measurement,
+                    names,
+                    details,
+                    candidates=candidates() if callable(candidates) else candidates,
+                    batch=batch,
+                    measured_by=by,
+                    stored_bytes=len(picture) + len(overlay_png) + len(mask_png),
+                )
             self._unfinished.check_in_time(notes)
-            self._records.insert(
-                id_,
-                created_at,
-                measurement,
-                names,
-                candidates=candidates,
-                batch=batch,
-                request=request,
-                measured_by=by,
-                stored_bytes=len(picture) + len(overlay_png) + len(mask_png),
-                details=details,
-            )
+            self._records.insert(new, request)
         except BaseException:
             self._unfinished.take_back(notes)
             raise

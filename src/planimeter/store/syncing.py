@@ -1,46 +1,48 @@
 """Files and folders made sure of together: a disk that writes several at once takes the time of one."""
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
-
-def sync_all(descriptors: Sequence[int]) -> list[OSError | None]:
-    """Wait until what was written to each open file or folder is on the disk; return what went wrong with each.
-
-    Threads, not a pool of them: they are few and short-lived, and none is missing after a fork.
-    """
-    failed: list[OSError | None] = [None] * len(descriptors)
-
-    def sync(index: int) -> None:
-        try:
-            os.fsync(descriptors[index])
-        except OSError as error:
-            failed[index] = error
-
-    others = [threading.Thread(target=sync, args=(index,)) for index in range(1, len(descriptors))]
-    for thread in others:
-        thread.start()
-    if descriptors:
-        sync(0)
-    for thread in others:
-        thread.join()
-    return failed
+AT_ONCE = 16
+"""Files and folders that are made sure of at the same time, of all measurements; the others wait for their turn."""
 
 
-@contextmanager
-def opened_folders(paths: Sequence[Path]) -> Iterator[list[int]]:
-    """Open folders to be synced; none on Windows, which cannot."""
-    with ExitStack() as stack:
-        descriptors = []
-        for path in paths if os.name != "nt" else ():
-            descriptors.append(os.open(path, os.O_RDONLY))
-            stack.callback(_close, descriptors[-1])
-        yield descriptors
+class Syncing:
+    """What was written to open files or folders, on its way to the disk while something else is done."""
+
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        self._on_their_way = [_threads().submit(os.fsync, descriptor) for descriptor in descriptors]
+
+    def wait(self) -> list[OSError | None]:
+        """Wait until all of it is on the disk; return what went wrong with each. The files stay open until then."""
+        return [_failed(each) for each in self._on_their_way]
 
 
-def _close(descriptor: int) -> None:
-    with suppress(OSError):
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sync")
+
+
+if hasattr(os, "register_at_fork"):  # a fork has none of the threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+def _failed(each: "Future[None]") -> OSError | None:
+    error = each.exception()
+    if error is None or isinstance(error, OSError):
+        return error
+    raise error
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until what was moved into a folder is on the disk; Windows has nothing for that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
         os.close(descriptor)
