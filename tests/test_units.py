@@ -218,9 +218,10 @@ def test_the_list_of_a_report_has_areas_with_the_unit_in_the_head_of_the_column(
     post(client, query="pixel_size=0.0005&unit=mm")
     page = client.get("/report?repeats=true").text
     heads = re.findall(r'report-area">(Masked, [^<]*)</th>', page)
-    areas = re.findall(r'<td class="number report-area">([^<]*)</td>', page)
+    areas = re.findall(r'<td class="number report-area">([^<]*)<', page)
     assert heads in (["Masked, µm²"], ["Masked, mm²"])
     assert sorted(areas) == sorted(["", *["384.0" if "µm" in heads[0] else "3.84e-4"] * 2])
+    assert page.count(', given with the picture">given</small>') == 2
 
 
 def test_a_comparison_has_areas_where_both_know_the_same_size(client: FlaskClient) -> None:
