@@ -387,7 +387,12 @@ def test_a_bad_option_is_named_and_the_next_good_request_is_measured(
             ("came: 'instances'", '{"image": '),
         ),
         ({"json": {"url": "https://example.org/a.png"}}, 400, "missing_picture", ("came: 'url'",)),
-        ({"json": {"image": "aaaa", "batch": ["b"]}}, 400, "invalid_option", ("batch is neither",)),
+        (
+            {"json": {"image": "aaaa", "batch": ["b"]}},
+            400,
+            "invalid_option",
+            ("batch is a list", "give a text"),
+        ),
         ({"json": {"image": {"type": "base64"}}}, 400, "invalid_option", ("no text", "base64")),
         ({"json": {"image": "pictures/a.png?"}}, 400, "invalid_option", ("not base64", "not its path")),
         ({"json": {"image": "data:image/png,abc"}}, 400, "invalid_option", ("data:image/png;base64,",)),

@@ -51,7 +51,9 @@ def options_in_json(fields: Mapping[str, Any], kind: type[RequestOptions]) -> "M
         elif _is_plain(name, value, kind):
             options.add(name, json.dumps(value))
         elif value is not None:
-            raise InvalidOption(f"{name[:LONGEST_SHOWN]} is {_kind_of(value)}, which it cannot be")
+            raise InvalidOption(
+                f"{name[:LONGEST_SHOWN]} is {_kind_of(value)}, which it cannot be; give a text, as in a form"
+            )
     return options
 
 
