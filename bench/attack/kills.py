@@ -64,7 +64,7 @@ class _Kills:
         services = self._system.services
         over = threading.Event()
         clients = [Client(services, ledger, number) for number in range(CLIENTS)]
-        threads = [threading.Thread(target=client.work, args=(over,)) for client in clients]
+        threads = [threading.Thread(target=client.work, args=(over,), daemon=True) for client in clients]
         for thread in threads:
             thread.start()
         try:
@@ -73,9 +73,9 @@ class _Kills:
             while self._killed.total() < self._count:
                 self._one()
         finally:
-            over.set()
-            for thread in threads:
-                thread.join()
+            over.set()  # whoever ends this early does not wait for clients whom nobody answers any more
+        for thread in threads:
+            thread.join()
         verdict.expect("every client was answered in the end", held=all(client.whole for client in clients))
         for (
             service

@@ -33,6 +33,8 @@ LOOK_BACK_SECONDS, GROW_SECONDS = 12.0, 5.0
 Serve itself takes 30 of both; it is told how much there is each 10 seconds, and cannot look back for less."""
 START_SECONDS = 180.0
 """In which the first replica must have loaded a model."""
+END_SECONDS = 3.0
+"""In which what Ray Serve runs in this process has ended."""
 RETRY_SECONDS = 5
 log = logging.getLogger(__name__)
 
@@ -201,7 +203,11 @@ def deployed(how: Inference, name: str, waiting: int) -> Iterator[Workers]:
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
         bound = deployment.bind(how, shares.cpus, at_a_time)
         try:
-            yield Workers(cluster, _run(serve, bound, name, cluster.address))
+            handle = _run(serve, bound, name, cluster.address)
+            try:
+                yield Workers(cluster, handle)
+            finally:
+                within(END_SECONDS, handle.shutdown)  # what counts its calls would join the cluster once more
         finally:
             if not cluster.here:  # one that was started here ends as a whole
                 serve.delete(name)
