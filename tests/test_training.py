@@ -50,7 +50,7 @@ from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer
-from planimeter.training.export import draft_pack, export_onnx
+from planimeter.training.export import PIXEL_CELLS, draft_pack, export_onnx
 from planimeter.training.history import History, read_history
 from planimeter.training.plan import SCRATCH, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
@@ -388,7 +388,8 @@ def test_fine_tuning_on_few_pictures_keeps_the_thresholds_it_started_with_and_sa
         tmp_path, data, "--name", "mine", "--start-from", "blobs", "--epochs", "1",
         "--work-folder", str(tmp_path / "second"),
     )  # fmt: skip
-    assert read_pack(tmp_path / "packs" / "mine").manifest.thresholds == thresholds
+    kept = thresholds.model_copy(update={"pixel_cells": PIXEL_CELLS})
+    assert read_pack(tmp_path / "packs" / "mine").manifest.thresholds == kept
     assert (
         "too few to choose thresholds by (10 at least): those of blobs are kept, score 0.8, mask 0.6"
         in output

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from planimeter.commands.options import is_given
-from planimeter.commands.stored_profiles import find_profile
 from planimeter.measuring.asked import Asked, GivenFilters
 from planimeter.measuring.judging import Judging
 from planimeter.measuring.profile import counting_of
@@ -46,6 +45,9 @@ def ask(
     given = {name: value for name, value in options.items() if value is not None}
     if profile is None:
         return Asked(model, score_threshold, counting_of(given), scale, None)
+    # Only here: it brings the libraries of databases with it.
+    from planimeter.commands.stored_profiles import find_profile  # noqa: PLC0415
+
     station = find_profile(profile, database)
     filled = station.fill(given)
     return Asked(
