@@ -24,7 +24,7 @@ class Requests:
         self._whole = self._compiled.create_infer_request()
         self._whole_taken = threading.Lock()
         self.streams = streams
-        self._streams = _Streams(core, model, options, streams) if streams > 1 else None
+        self._streams = Streams(core, model, options, streams) if streams > 1 else None
         entry = self._compiled.input(0)
         self.dynamic: bool = entry.get_partial_shape().is_dynamic
         """Whether it takes pictures of more than one size."""
@@ -65,7 +65,7 @@ class Requests:
             self._streams.rest()
 
 
-class _Streams:
+class Streams:
     """The same network for several pictures at once; compiled beside the first that come together."""
 
     def __init__(self, core: ov.Core, model: ov.Model, options: dict[str, str], number: int) -> None:
@@ -77,6 +77,7 @@ class _Streams:
             "INFERENCE_NUM_THREADS": str(threads),
         }
         self._compiled: ov.CompiledModel | None = None
+        self._own: list[ov.InferRequest] = []
         self._free: list[ov.InferRequest] = []
         self._lock = threading.Lock()
         self._compiling: threading.Thread | None = None
@@ -92,7 +93,8 @@ class _Streams:
     def give_back(self, request: ov.InferRequest) -> None:
         """Let another picture have a request."""
         with self._lock:
-            self._free.append(request)
+            if request in self._own:  # one that was forgotten keeps what was compiled for it
+                self._free.append(request)
 
     def rest(self) -> None:
         """Give back the memory of intermediate values, where no picture is in the network."""
@@ -105,7 +107,7 @@ class _Streams:
         with self._lock:
             if self._compiled is not None:
                 self._compiled, self._compiling = None, None
-                self._free.clear()  # one that is at work comes back, and can be taken
+                self._own, self._free = [], []
 
     def _compile(self) -> None:
         try:
@@ -115,4 +117,4 @@ class _Streams:
         requests = [compiled.create_infer_request() for _ in range(self._number)]
         with self._lock:
             self._compiled = compiled
-            self._free += requests
+            self._own, self._free = requests, [*requests]
