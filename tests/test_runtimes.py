@@ -222,6 +222,20 @@ def test_a_file_that_onnx_runtime_cannot_read_is_refused_by_name(tmp_path: Path)
         runtimes.OnnxRuntime(tmp_path / "model.onnx")
 
 
+def test_the_input_of_a_tile_may_be_written_over_while_a_network_of_its_size_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("planimeter.runtimes.usual_size.OFTEN", 1)
+    runtime = OpenVinoRuntime(find_pack("steel", None).folder / "model.onnx")
+    image = np.random.default_rng(1).normal(size=(1, 3, 96, 96)).astype(np.float32)
+    runtime.run(image)
+    image[:] = 0
+    wait_for("usual size")
+    size = runtime._usual_size
+    assert size is not None
+    assert size._compiled is not None
+
+
 def test_a_request_that_was_forgotten_while_it_was_at_work_is_not_taken_again() -> None:
     """It would keep all that was compiled for it: some 150 MiB for two small pictures at a time."""
     core = ov.Core()

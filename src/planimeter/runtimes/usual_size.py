@@ -59,7 +59,9 @@ class UsualSize:
                 return
             self._seen = 0
             self._needed *= 2  # those who go back and forth between sizes pay for it more and more rarely
-            self._compiling = threading.Thread(target=self._compile, args=(image, answer), name=COMPILING)
+            # A copy: the next tile of a picture is written over this one.
+            shown = image.copy(), answer
+            self._compiling = threading.Thread(target=self._compile, args=shown, name=COMPILING)
             self._compiling.start()
 
     def rest(self) -> None:

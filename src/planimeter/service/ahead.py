@@ -28,6 +28,6 @@ def start_ahead(settings: Settings) -> Ahead:
     if settings.workers == "here":
         threads.submit(
             models.get
-        )  # it waits for the same lock, and raises again, where the service asks for it
+        )  # the service that asks for it waits for the same lock, or has it raised again
     threads.shutdown(wait=False)
     return Ahead(models, decoder)
