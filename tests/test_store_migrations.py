@@ -204,6 +204,24 @@ class TestMigrations:
         )
         assert ran.stdout == "1 False\n"
 
+    def test_a_new_file_that_another_start_holds_is_waited_for(self, tmp_path: Path, records_in: str) -> None:
+        """SQLite refuses the change to write-ahead logging at once here, whatever its timeout is."""
+        if records_in != SQLITE:
+            return
+        (tmp_path / "records").mkdir()
+        other = sqlite3.connect(
+            tmp_path / "records" / "planimeter.db", isolation_level=None, check_same_thread=False
+        )
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.3, other.rollback)
+        release.start()
+        opened = open_store(tmp_path)
+        add(opened)
+        assert opened.count() == 1
+        opened.close()
+        release.join()
+        other.close()
+
     def test_two_first_starts_at_once_both_succeed(self, tmp_path: Path) -> None:
         start = threading.Barrier(4)
 

@@ -1,5 +1,7 @@
 """The engine of the record database, and what a URL must fulfil for one."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from planimeter.store import postgresql
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for other writers."""
+_RETRY_SECONDS = 0.01
 _EXAMPLE = "An example: sqlite:///planimeter-data/planimeter.db"
 
 
@@ -139,7 +142,25 @@ def _create_parent(url: sa.URL) -> None:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers go on while one writes
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # an answered measurement survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Let readers go on while one writes; a file keeps that, so only a new one is changed.
+
+    SQLite refuses that change at once where another connection holds a lock, whatever its timeout is, because both
+    could wait for each other: two first starts at one moment. So it is asked again.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
