@@ -4,6 +4,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,27 @@ from planimeter.store import Filter, Store
 from stored import A_FOREIGN_ID, add, ids, insert_many, measurement, open_store
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
+
+
+@contextmanager
+def plans_of(home: Path) -> Iterator[list[list[str]]]:
+    """Collect how SQLite finds what each statement inside asks for, one step a line."""
+    statements: list[tuple[str, Any]] = []
+    plans: list[list[str]] = []
+
+    def remember(_c: Any, _k: Any, statement: str, parameters: Any, _x: Any, _m: bool) -> None:
+        statements.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", remember)
+    try:
+        yield plans
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", remember)
+    with sqlite3.connect(home / "records" / "planimeter.db") as database:
+        for statement, parameters in statements:
+            found = database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append([row[3] for row in found])
+    database.close()
 
 
 @pytest.fixture
@@ -148,26 +170,26 @@ class TestListing:
         self, store: Store, tmp_path: Path, wanted: Filter
     ) -> None:
         insert_many(tmp_path, 500, document=measurement().model_dump_json(by_alias=True))
-        statements: list[tuple[str, Any]] = []
-
-        def remember(_c: Any, _k: Any, statement: str, parameters: Any, _x: Any, _m: bool) -> None:
-            statements.append((statement, parameters))
-
-        sa.event.listen(sa.Engine, "before_cursor_execute", remember)
-        try:
+        with plans_of(tmp_path) as plans:
             store.list(wanted, before="7ZZZZZZZZZZZZZZZZZZZZZZZZZ")
-        finally:
-            sa.event.remove(sa.Engine, "before_cursor_execute", remember)
 
-        assert len(statements) == 3, "one for the ids of the page, one for their tags, one for its rows"
-        with sqlite3.connect(tmp_path / "records" / "planimeter.db") as database:
-            plan = [
-                row[3]
-                for statement, parameters in statements
-                for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            ]
-        database.close()
-        assert all(re.match("SEARCH .*(INDEX|PRIMARY KEY)", step) for step in plan), plan
+        assert len(plans) == 3, "one for the ids of the page, one for their tags, one for its rows"
+        steps = [step for plan in plans for step in plan]
+        assert all(re.match("SEARCH .*(INDEX|PRIMARY KEY)", step) for step in steps), steps
+
+    @pytest.mark.sqlite_alone("PostgreSQL chooses by its statistics, and reads small tables whole")
+    def test_figures_of_the_last_days_do_not_read_the_classes_of_all(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        insert_many(tmp_path, 500, document=measurement().model_dump_json(by_alias=True))
+        add(store)
+        with plans_of(tmp_path) as plans:
+            found = store.statistics(Filter(since=datetime.now(timezone.utc) - timedelta(minutes=5)))
+
+        assert [(entry.name, entry.measurements) for entry in found.by_class] == [("scratches", 1)]
+        steps = [step for plan in plans for step in plan if "measurement_classes" in step]
+        assert steps
+        assert all(step.startswith("SEARCH ") for step in steps), steps
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_a_limit_below_one_is_refused(self, store: Store, limit: int) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from planimeter.store.distribution import Percents
 from planimeter.store.filters import Filter, class_names, id_conditions, plain_conditions
 from planimeter.store.ids import first_id_at
+from planimeter.store.rows import classes_of
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 WIDTHS = (
@@ -110,6 +111,5 @@ def _class_queries(connection: sa.Connection, wanted: Filter, ranges: sa.CTE) ->
         query = query.join(other, sa.and_(other.class_name == wanted.class_name, *inside(first)))
         if plain:
             query = query.join(MeasurementRow, MeasurementRow.id == first)
-    # Not the bare column: SQLite would conclude that the classes lie in the range too, and begin with them.
-    query = query.join(ClassRow, ClassRow.measurement_id == first.concat(""))
+    query = query.join(ClassRow, classes_of(first))
     return [query.where(*plain).group_by(bucket, ClassRow.class_name)]

@@ -17,6 +17,7 @@ from planimeter.store.blocks import (
 )
 from planimeter.store.filters import EVERYTHING, Filter, distinct, id_conditions, matching
 from planimeter.store.ids import first_id_at
+from planimeter.store.rows import classes_of
 from planimeter.store.tables import ClassRow, MeasurementRow
 
 MOST_GAPS = 100
@@ -168,17 +169,8 @@ def read_classes(
         query = sa.select(
             ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked, ClassRow.count
         )
-        # Not the bare column: SQLite would begin with the classes, of which there are many more.
-        found += _plain_rows(
-            connection.execute(
-                query.select_from(MeasurementRow)
-                .join(
-                    ClassRow,
-                    ClassRow.measurement_id == sa.type_coerce(MeasurementRow.id, sa.String()).concat(""),
-                )
-                .where(condition)
-            )
-        )
+        query = query.select_from(MeasurementRow).join(ClassRow, classes_of(MeasurementRow.id))
+        found += _plain_rows(connection.execute(query.where(condition)))
     return found
 
 

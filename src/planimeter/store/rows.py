@@ -7,7 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from planimeter.store.record import Row
-from planimeter.store.tables import CorrectedRow, DocumentRow, KeptDocumentRow, MeasurementRow, TagRow
+from planimeter.store.tables import (
+    ClassRow,
+    CorrectedRow,
+    DocumentRow,
+    KeptDocumentRow,
+    MeasurementRow,
+    TagRow,
+)
 
 
 def read_rows(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
@@ -35,3 +42,11 @@ def read_tags(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[s
     for id_, tag in connection.execute(query.order_by(TagRow.measurement_id, TagRow.tag)):
         found[id_].append(tag)
     return found
+
+
+def classes_of(id_column: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that joins classes to measurements that were found before.
+
+    Not by the bare column: SQLite would begin with the classes, of which there are many more.
+    """
+    return ClassRow.measurement_id == sa.type_coerce(id_column, sa.String()).concat("")

@@ -23,6 +23,7 @@ from planimeter.store.distribution import (
     histogram_of_runs,
 )
 from planimeter.store.filters import EVERYTHING, Filter, conditions
+from planimeter.store.rows import classes_of
 from planimeter.store.series import read_series
 from planimeter.store.tables import ClassRow, MeasurementRow
 
@@ -125,7 +126,7 @@ def _from_rows(
     total = sa.func.sum(ClassRow.percent_masked)
     by_class = sa.select(ClassRow.class_name, sa.func.count(), sa.func.sum(ClassRow.count), total)
     if wanted != EVERYTHING:
-        by_class = by_class.join(MeasurementRow, MeasurementRow.id == ClassRow.measurement_id)
+        by_class = by_class.select_from(MeasurementRow).join(ClassRow, classes_of(MeasurementRow.id))
     by_class = by_class.where(*conditions(wanted)).group_by(ClassRow.class_name)
     instances, masked, counted = tuple(connection.execute(sums).one())
     without = sa.select(sa.func.count()).where(*conditions(everything), percent_of(figures).is_(None))
