@@ -9,13 +9,40 @@ run leaves in its folder is taken up by the next one: a training that was stoppe
 repeated. After `=` stands what the backbone starts from, as after `--backbone-weights`: comparing one that has seen
 ImageNet with one that has not compares that. Where the weights cannot be had for all, `none` starts all from scratch.
 After each `+` stands one more option of `planimeter train`: to take parts of the network away one by one.
+
+The table at the end tells of each network: the figures of its validation part, billions of multiplications and
+additions for one picture, milliseconds of the network alone (all of them in turns, picture by picture), the size of its
+file, and how many crops a second it learnt from.
 """
 
 import argparse
+import json
 import re
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from tables import open_console
+from torch.utils.flop_counter import FlopCounterMode
+
+from planimeter import load
+from planimeter.evaluation import Metrics
+from planimeter.labels import read_labels
+from planimeter.packs.pack import Pack, read_pack
+from planimeter.pictures.preprocessing import preprocess
+from planimeter.runtimes.torch import TorchRuntime
+from planimeter.training.recipe import Recipe
+
+PICTURES = 20
+"""Of the test, evenly taken: the network's time and arithmetic are medians over them."""
+ROUNDS = 5
+BATCH = Recipe().batch
 
 
 def main() -> None:
@@ -52,6 +79,7 @@ def main() -> None:
         )  # fmt: skip
     packs = [options.folder / "packs" / name for name in names]
     planimeter("evaluate", *packs, options.data / "test.json", "--report", options.folder / "report")
+    open_console().print(table_of(options.folder, names, options.data / "test.json"))
 
 
 def parse(wanted: str) -> tuple[str, str, list[str]]:
@@ -72,6 +100,67 @@ def name_of(architecture: str, weights: str, more: list[str]) -> str:
     start = {"none": "scratch", "imagenet": "pretrained"}.get(weights, Path(weights).stem)
     words = [architecture, start, *(part.lstrip("-") for part in more)]
     return re.sub("[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")[:64]
+
+
+def table_of(folder: Path, names: list[str], test: Path) -> Table:
+    """Return what each network is worth and what it costs."""
+    columns = ("IoU", "error", "bias", "AP50", "F1", "GFLOP", "ms", "MB", "steps", "crops/s")
+    table = Table("", *columns, title="On the validation part; time and arithmetic on pictures of the test")
+    packs = [read_pack(folder / "packs" / name) for name in names]
+    pictures = read_labels(test).pictures
+    images = [
+        [
+            preprocess(picture.pixels, pack.manifest.preprocessing, pack.manifest.preprocessing.scale)[0]
+            for picture in pictures[:: max(1, len(pictures) // PICTURES)]
+        ]
+        for pack in packs
+    ]
+    times = milliseconds(packs, images)
+    for name, pack, its, its_ms in zip(names, packs, images, times, strict=True):
+        found = Metrics.model_validate(pack.manifest.metrics["validation"])
+        with (folder / name / "history.jsonl").open(encoding="utf-8") as lines:
+            steps = [line for line in map(json.loads, lines) if "losses" in line]
+        last = steps[-1]
+        size = pack.file(pack.manifest.onnx).stat().st_size
+        table.add_row(
+            name,
+            f"{found.mean_pixel_iou:.3f}",
+            f"{found.coverage.mean_absolute_error:.2f}",
+            f"{found.coverage.bias:+.2f}",
+            f"{found.mask_ap50:.3f}",
+            f"{found.f1:.3f}",
+            f"{statistics.median(gflop(pack, its)):.2f}",
+            f"{its_ms:.1f}",
+            f"{size / 1e6:.1f}",
+            f"{last['step']}",
+            f"{BATCH * last['step'] / last['elapsed']:.1f}",
+        )
+    return table
+
+
+def milliseconds(packs: list[Pack], images: list[list[NDArray[np.float32]]]) -> list[float]:
+    """Return the median over the pictures of the lowest of a few rounds, for each network, in turns."""
+    # Below the public API is what this measures.
+    runtimes = [load(str(pack.folder), infer_with_cpu=True)._runtime for pack in packs]  # noqa: SLF001
+    lowest = [[float("inf")] * len(its) for its in images]
+    for _ in range(ROUNDS):
+        for number in range(len(images[0])):
+            for runtime, its, kept in zip(runtimes, images, lowest, strict=True):
+                started = time.perf_counter()
+                runtime.run(its[number])
+                kept[number] = min(kept[number], 1000 * (time.perf_counter() - started))
+    return [statistics.median(its) for its in lowest]
+
+
+def gflop(pack: Pack, images: list[NDArray[np.float32]]) -> list[float]:
+    """Return the billions of multiplications and additions that each picture takes in convolutions and matrices."""
+    network = TorchRuntime.from_pack(pack, "cpu")
+    found = []
+    for image in images:
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network.run(image)
+        found.append(counter.get_total_flops() / 1e9)
+    return found
 
 
 def planimeter(*arguments: object) -> None:
