@@ -182,6 +182,8 @@ def _picture() -> Picture:
 def _lost() -> list[Exception]:
     """Return what Ray raises where what was asked, what it was given or what it answered was on a machine that died."""
     from grpc import RpcError  # noqa: PLC0415 - an extra
+
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads it once, when it is first imported
     from ray import exceptions  # noqa: PLC0415
     from ray.serve.exceptions import RayServeException  # noqa: PLC0415
 
