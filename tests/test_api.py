@@ -844,7 +844,13 @@ def test_models_are_listed_and_shown(client: FlaskClient) -> None:
     ]
     shown = body(client.get("/api/v1/models/blocks"))
     assert [entry["name"] for entry in shown["classes"]] == ["red", "green"]
-    assert shown["thresholds"] == {"score": 0.5, "mask": 0.5, "mask_edge": "extend", "pixel_cells": 0}
+    assert shown["thresholds"] == {
+        "score": 0.5,
+        "mask": 0.5,
+        "mask_edge": "extend",
+        "pixel_cells": 0,
+        "mask_nms_iou": 1,
+    }
     assert shown["report_url"] is None
 
 

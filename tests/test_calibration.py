@@ -56,6 +56,15 @@ def picture(
     return Compared(labelled, make_candidates((tile,), Counted(SIDE, SIDE), 0.5), (tile,))
 
 
+def twice(seed: int, score: float) -> Compared:
+    """Return a picture whose one object is found once more, in a part of it, with another score."""
+    once = picture(seed)
+    x, y, width, height = once.found[0].box[0], once.found[0].box[1], OBJECT, OBJECT
+    boxes = np.array([(x, y, x + width, y + height), (x, y, x + width // 2, y + height // 2)], float)
+    tile = Detections(Tile(0, 0, SIDE, SIDE), boxes, [1, 1], [0.9, score], np.stack([CERTAIN, CERTAIN]))
+    return Compared(once.picture, make_candidates((tile,), Counted(SIDE, SIDE), 0.5), (tile,))
+
+
 def test_the_mask_threshold_at_which_areas_are_right_is_found() -> None:
     calibration = calibrate([picture(seed, timid()) for seed in range(12)])
     assert (calibration.score, calibration.mask) == (0.5, 0.4)
@@ -83,6 +92,23 @@ def test_a_gain_within_its_standard_error_does_not_move_the_defaults() -> None:
     calibration = calibrate([*steady, *mixed])
     assert calibration.lowest.score == 0.65
     assert (calibration.score, calibration.mask) == (0.5, 0.5)
+
+
+def test_where_areas_are_equally_right_objects_decide() -> None:
+    # One true object and one that is found twice, the second time within it: the area knows nothing of that.
+    compared = [twice(seed, score=0.72) for seed in range(12)]
+    calibration = calibrate(compared)
+    assert (calibration.score, calibration.mask) == (0.75, 0.5)
+    assert calibration.before.cost == calibration.after.cost
+    assert (calibration.before.f1, calibration.after.f1) == (pytest.approx(2 / 3), 1.0)
+
+
+def test_objects_do_not_decide_where_areas_pay_for_it() -> None:
+    # What is invented costs nothing on average, as much is missed above it: above 0.6 each area is off.
+    compared = [picture(seed, faint=0.62, invented=0.6) for seed in range(12)]
+    calibration = calibrate(compared)
+    assert calibration.score < 0.65
+    assert calibration.after.cost <= calibration.before.cost
 
 
 def test_a_calibration_is_never_worse_than_the_defaults_whatever_the_guard_says() -> None:

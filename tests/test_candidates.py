@@ -55,22 +55,54 @@ def described(found: list[Candidate]) -> list[Any]:
 @given(
     parts=st.tuples(*[st.lists(objects(tile), max_size=6) for tile in TILES]),
     thresholds=st.lists(THOUSANDTHS, min_size=1, max_size=4),
+    mask_nms_iou=st.sampled_from((1.0, 0.6, 0.2)),
 )
 def test_cutting_what_was_kept_is_merging_what_was_cut(
-    parts: tuple[list[Candidate], ...], thresholds: list[float]
+    parts: tuple[list[Candidate], ...], thresholds: list[float], mask_nms_iou: float
 ) -> None:
-    everything = candidates_of(parts)
+    everything = candidates_of(parts, mask_nms_iou)
     kept = PackedCandidates.unpack(everything.packed().pack()).opened()
     for threshold in thresholds:
         cut = [[entry for entry in found if entry.score >= threshold] for found in parts]
-        fresh = described(candidates_of(cut).above(0.0))
+        fresh = described(candidates_of(cut, mask_nms_iou).above(0.0))
         full = any(len(found) >= 4 for found in cut)
         for source in (everything, kept):
             assert (described(source.above(threshold)), source.limit_reached(threshold)) == (fresh, full)
 
 
-def candidates_of(parts: Sequence[list[Candidate]]) -> Candidates:
-    entries = line_up(list(zip(TILES, parts, strict=True)), HEIGHT, WIDTH)
+@settings(deadline=None)
+@given(
+    found=st.lists(objects(Tile(0, 0, 60, 60)), max_size=12),
+    mask_nms_iou=st.floats(0.05, 1),
+    least=THOUSANDTHS,
+)
+def test_two_masks_of_one_class_that_overlap_too_much_count_once(
+    found: list[Candidate], mask_nms_iou: float, least: float
+) -> None:
+    kept: list[Candidate] = []
+    for entry in sorted(found, key=lambda entry: -entry.score):
+        others = [other for other in kept if other.label == entry.label]
+        if entry.score >= least and (
+            mask_nms_iou == 1 or all(_iou(entry, other) < mask_nms_iou for other in others)
+        ):
+            kept.append(entry)
+    entries = line_up([(Tile(0, 0, 60, 60), found)], HEIGHT, WIDTH, mask_nms_iou)
+    assert described(Candidates(Counted(HEIGHT, WIDTH), entries).above(least)) == described(kept)
+
+
+def _iou(one: Candidate, other: Candidate) -> float:
+    """Return the IoU of two masks; 0 where their boxes do not meet, though both may touch one pixel."""
+    (left, top, right, bottom), (x0, y0, x1, y1) = one.box, other.box
+    if left >= x1 or x0 >= right or top >= y1 or y0 >= bottom:
+        return 0.0
+    first, second = np.zeros((2, HEIGHT, WIDTH), bool)
+    first[one.mask.window] = one.mask.pixels
+    second[other.mask.window] = other.mask.pixels
+    return float((first & second).sum() / (first | second).sum())
+
+
+def candidates_of(parts: Sequence[list[Candidate]], mask_nms_iou: float = 1) -> Candidates:
+    entries = line_up(list(zip(TILES, parts, strict=True)), HEIGHT, WIDTH, mask_nms_iou)
     return Candidates(Counted(HEIGHT, WIDTH), entries, len(parts), most_instances=4, score_floor=0.05)
 
 

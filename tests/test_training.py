@@ -50,7 +50,7 @@ from planimeter.reports.training_record import read_record
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.crops import Augmentation, Crops
 from planimeter.training.engine import Trainer
-from planimeter.training.export import PIXEL_CELLS, draft_pack, export_onnx
+from planimeter.training.export import MASK_NMS_IOU, PIXEL_CELLS, draft_pack, export_onnx
 from planimeter.training.history import History, read_history
 from planimeter.training.plan import SCRATCH, Job, PackPlan, Stopped
 from planimeter.training.recipe import Recipe, Status
@@ -180,6 +180,20 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
     with pytest.raises(TrainingError, match="not finite at step 0"):
         trainer.run(learn, validate, lambda _: None, lambda *_: None)
     assert (tmp_path / "w" / "last.pt").is_file()
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_ends_though_other_processes_made_its_crops(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", pictures=6)
+    command = [
+        sys.executable, "-m", "planimeter", "train", str(data), "--name", "blobs", "--packs-folder", str(tmp_path),
+        "--work-folder", str(tmp_path / "work"), "--backbone-weights", "none", "--shortest-edge", "96", "--crop", "96",
+        "--batch", "2", "--workers", "1", "--epochs", "99", "--warmup", "0", "--learning-rate", "1e30",
+        "--infer-with-cpu",
+    ]  # fmt: skip
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert "the loss is not finite at step" in ended.stderr
 
 
 @pytest.mark.slow
@@ -388,7 +402,7 @@ def test_fine_tuning_on_few_pictures_keeps_the_thresholds_it_started_with_and_sa
         tmp_path, data, "--name", "mine", "--start-from", "blobs", "--epochs", "1",
         "--work-folder", str(tmp_path / "second"),
     )  # fmt: skip
-    kept = thresholds.model_copy(update={"pixel_cells": PIXEL_CELLS})
+    kept = thresholds.model_copy(update={"pixel_cells": PIXEL_CELLS, "mask_nms_iou": MASK_NMS_IOU})
     assert read_pack(tmp_path / "packs" / "mine").manifest.thresholds == kept
     assert (
         "too few to choose thresholds by (10 at least): those of blobs are kept, score 0.8, mask 0.6"

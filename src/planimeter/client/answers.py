@@ -1464,6 +1464,9 @@ class Thresholds(Answer):
     pixel_cells: float = 0
     """Cells of the pixel branch that a box spans where the branch has half of its full say in the mask:
     less in smaller boxes, which have few cells, more in larger ones. 0: its full say in every box."""
+    mask_nms_iou: float = 1
+    """IoU of two masks of one class from which they are one object, found twice: the one of lower score
+    does not count. The network itself compares boxes only. 1: never."""
 
 
 class Timing(Answer):

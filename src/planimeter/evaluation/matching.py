@@ -95,21 +95,21 @@ def precision_recall(
     compared: Sequence[Compared], matches: Sequence[Matches], thresholds: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return precision, recall and F1 at each threshold, [thresholds, 3]; counts are pooled over all pictures."""
-    pairs = list(zip(compared, matches, strict=True))
-    whole = [(entry, partners) for entry, partners in pairs if not entry.in_tiles]
-    tiled = [(entry, partners) for entry, partners in pairs if entry.in_tiles]
-    scores = np.array([found.score for entry, _ in whole for found in entry.found], np.float64)
-    hit = np.concatenate([np.zeros(0, bool), *(partners.within_class >= 0 for _, partners in whole)])
     true = sum(len(entry.picture.labels) for entry in compared)
-    rows = []
-    for threshold in thresholds:
-        kept = scores >= threshold
-        hits, found = int(np.count_nonzero(hit & kept)), int(np.count_nonzero(kept))
-        for entry, partners in tiled:
-            partners_above = match_above(entry, partners, threshold)[1].within_class
-            hits, found = hits + int(np.count_nonzero(partners_above >= 0)), found + len(partners_above)
-        rows.append(rates(hits, found, true))
-    return np.array(rows).reshape(-1, 3)
+    counts = count_hits(compared, matches, thresholds).sum(axis=0)
+    return np.array([rates(hits, found, true) for hits, found in counts.tolist()]).reshape(-1, 3)
+
+
+def count_hits(
+    compared: Sequence[Compared], matches: Sequence[Matches], thresholds: Sequence[float]
+) -> NDArray[np.int64]:
+    """Return how many instances have a partner, and how many there are: [pictures, thresholds, 2]."""
+    counts = np.zeros((len(compared), len(thresholds), 2), np.int64)
+    for picture, (entry, partners) in enumerate(zip(compared, matches, strict=True)):
+        for column, threshold in enumerate(thresholds):
+            paired = match_above(entry, partners, threshold)[1].within_class
+            counts[picture, column] = np.count_nonzero(paired >= 0), len(paired)
+    return counts
 
 
 def rates(hits: int, found: int, true: int) -> tuple[float, float, float]:

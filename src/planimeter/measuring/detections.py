@@ -37,6 +37,8 @@ class Detections:
     """What the tile's pixels show, where the network says it."""
     pixel_cells: float = 0
     """In how large boxes that counts how much: see `paste_all`."""
+    mask_nms_iou: float = 1
+    """From which IoU on two masks are one object: see `line_up`."""
     texture: Texture | None = None
     """What the network's first layers see in the tile, where it says so."""
 
@@ -104,8 +106,10 @@ def make_candidates(
     foreground: NDArray[np.bool_] | None = None
     said: list[tuple[NDArray[np.float64], int]] = []
     textures: list[Texture] = []
+    mask_nms_iou = 1.0
     for number, found in enumerate(tiles):
         parts.append((found.tile, found.paste(height, width, mask_threshold, tile=number)))
+        mask_nms_iou = found.mask_nms_iou
         if found.texture is not None:
             textures.append(found.texture)
         if found.pixels is not None:
@@ -115,7 +119,7 @@ def make_candidates(
             said.append((found.pixels.mean(), part.pixels.size))
     return Candidates(
         counted=counted,
-        entries=line_up(parts, height, width),
+        entries=line_up(parts, height, width, mask_nms_iou),
         tiles=len(parts),
         most_instances=most_instances,
         score_floor=score_floor,

@@ -1,13 +1,17 @@
-"""Objects that several tiles of a large picture show, each to be counted once.
+"""Objects that were found more than once, each to be counted once: by several tiles of a picture, or in one.
 
 An object that a tile's edge cuts is found whole in the neighbouring tile where it is no larger than the overlap;
 the cut part of it is then dropped. A larger object stays in parts: their union is still its area.
+
+Within a tile the network compares boxes, and two boxes that differ enough for it may hold the same object: what their
+masks share tells. This is non-maximum suppression by masks, the "mask NMS" of SOLOv2 (Wang et al. 2020, https://arxiv.org/abs/2003.10152).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planimeter.masks.union import count_common
 from planimeter.masks.window import Box, WindowMask
@@ -20,10 +24,13 @@ _ROWS_AT_ONCE = 256
 """Candidates that are compared with all others at a time."""
 
 
-def line_up(parts: Sequence[tuple[Tile, Sequence[Candidate]]], height: int, width: int) -> list[Candidate]:
+def line_up(
+    parts: Sequence[tuple[Tile, Sequence[Candidate]]], height: int, width: int, mask_nms_iou: float = 1
+) -> list[Candidate]:
     """Return the candidates of all tiles in the order in which they are chosen, with their duplicates.
 
-    Whole objects by falling score come first, then those cut by an edge of their tile.
+    Whole objects by falling score come first, then those cut by an edge of their tile. Two of one tile and class are
+    one object from an IoU of `mask_nms_iou` on, in (0, 1]; with 1 never.
     """
     whole: list[Candidate] = []
     cut: list[Candidate] = []
@@ -33,39 +40,58 @@ def line_up(parts: Sequence[tuple[Tile, Sequence[Candidate]]], height: int, widt
             placed = entry if entry.tile == number else replace(entry, tile=number)
             (cut if is_cut else whole).append(placed)
     ordered = [*sorted(whole, key=lambda entry: -entry.score), *sorted(cut, key=lambda entry: -entry.score)]
-    if len(parts) == 1:
+    if len(parts) == 1 and mask_nms_iou == 1:
         return ordered
-    duplicates = _find_duplicates(ordered, [tile for tile, _ in parts])
+    duplicates = _find_duplicates(ordered, [tile for tile, _ in parts], mask_nms_iou)
     return [
         replace(entry, duplicates=others) if others else entry
         for entry, others in zip(ordered, duplicates, strict=True)
     ]
 
 
-def _find_duplicates(ordered: Sequence[Candidate], tiles: Sequence[Tile]) -> list[tuple[int, ...]]:
+def _find_duplicates(
+    ordered: Sequence[Candidate], tiles: Sequence[Tile], mask_nms_iou: float
+) -> list[tuple[int, ...]]:
     """Return for each candidate the earlier ones, by index, that are the same object."""
+    shared = np.array(
+        [
+            any(_meets(entry.box, tile) for number, tile in enumerate(tiles) if number != entry.tile)
+            for entry in ordered
+        ],
+        bool,
+    )
+    compared = np.arange(len(ordered)) if mask_nms_iou < 1 else np.flatnonzero(shared)
     duplicates: list[tuple[int, ...]] = [()] * len(ordered)
-    shared = [
-        index
-        for index, entry in enumerate(ordered)
-        if any(_meets(entry.box, tile) for number, tile in enumerate(tiles) if number != entry.tile)
-    ]
-    if not shared:
+    if not len(compared):
         return duplicates
-    masks = [ordered[index].mask for index in shared]
+    entries = [ordered[index] for index in compared.tolist()]
+    masks, areas = [entry.mask for entry in entries], np.array([entry.mask.area for entry in entries])
+    tile_of, of_two_tiles = np.array([entry.tile for entry in entries]), shared[compared]
+    # Two masks of areas a and b share t / (1 + t) of a + b where their IoU is t.
+    share = mask_nms_iou / (1 + mask_nms_iou)
     found: dict[int, list[int]] = {}
-    for later, earlier, most in _pairs([ordered[index] for index in shared]):
-        one, other = masks[later], masks[earlier]
-        enough = SAME_OBJECT * min(one.area, other.area)
-        if most > enough and count_common(one, other) > enough:
-            found.setdefault(shared[later], []).append(shared[earlier])
+    for later, earlier, most in _pairs(entries):
+        smaller, sums = np.minimum(areas[later], areas[earlier]), areas[later] + areas[earlier]
+        part = np.where(of_two_tiles[later] & of_two_tiles[earlier], SAME_OBJECT * smaller, np.inf)
+        twice = np.where(
+            (tile_of[later] == tile_of[earlier]) & (mask_nms_iou < 1) & (sums > 0), share * sums, np.inf
+        )
+        for one, other, inside, alike in zip(
+            *(array[(most > part) | (most >= twice)].tolist() for array in (later, earlier, part, twice)),
+            strict=True,
+        ):
+            common = count_common(masks[one], masks[other])
+            if common > inside or common >= alike:
+                found.setdefault(int(compared[one]), []).append(int(compared[other]))
     for index, others in found.items():
         duplicates[index] = tuple(others)
     return duplicates
 
 
-def _pairs(entries: Sequence[Candidate]) -> Iterator[tuple[int, int, int]]:
-    """Yield each two candidates of one class whose boxes meet, and the most pixels that they can share.
+def _pairs(
+    entries: Sequence[Candidate],
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield all two candidates of one class whose boxes meet, and the most pixels that they can share, as arrays.
 
     The later one comes first, and rises; then the earlier one rises.
     """
@@ -85,7 +111,7 @@ def _pairs(entries: Sequence[Candidate]) -> Iterator[tuple[int, int, int]]:
         # What two masks share lies in what their windows share.
         ends = np.minimum(windows[later, 2:], windows[earlier, 2:])
         most = (ends - np.maximum(windows[later, :2], windows[earlier, :2])).clip(0).prod(axis=1)
-        yield from zip(later.tolist(), earlier.tolist(), most.tolist(), strict=True)
+        yield later, earlier, most
 
 
 def _window(mask: WindowMask) -> tuple[int, int, int, int]:

@@ -285,6 +285,7 @@ class Segmenter:
                 mask_edge=manifest.thresholds.mask_edge,
                 pixels=self._pixels(raw, placement, tile),
                 pixel_cells=manifest.thresholds.pixel_cells,
+                mask_nms_iou=manifest.thresholds.mask_nms_iou,
                 texture=None if raw.texture is None else texture_of(raw.texture, placement),
             )
 

@@ -200,6 +200,13 @@ class Thresholds(_Manifest):
         description="Cells of the pixel branch that a box spans where the branch has half of its full say in the mask: "
         "less in smaller boxes, which have few cells, more in larger ones. 0: its full say in every box.",
     )
+    mask_nms_iou: float = Field(
+        default=1,
+        gt=0,
+        le=1,
+        description="IoU of two masks of one class from which they are one object, found twice: the one of lower score "
+        "does not count. The network itself compares boxes only. 1: never.",
+    )
 
 
 class PackFile(_Manifest):

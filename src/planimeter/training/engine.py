@@ -24,7 +24,8 @@ from planimeter.packs.pack import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
-from planimeter.training.loading import EndlessSampler, leave_signals_to_the_trainer
+from planimeter.training.exact_boxes import keep_boxes_exact
+from planimeter.training.loading import EndlessSampler, batches_of, leave_signals_to_the_trainer
 from planimeter.training.recipe import Recipe, Status
 from planimeter.training.start import choose_arithmetic, freeze
 from planimeter.training.weights import decayed, follow
@@ -50,6 +51,7 @@ class Trainer:
         self._frozen = freeze(self.network, whole=whole) if recipe.freeze or whole else []
         if self.device.type == "cpu":
             suit_cpu(self.network)
+        keep_boxes_exact(self.network)
         self.optimizer = torch.optim.AdamW(
             decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
@@ -141,28 +143,29 @@ class Trainer:
         validated, saved, status = self.elapsed, self.elapsed, None
         steps = math.ceil(self.recipe.epochs * len(crops) / self.recipe.batch)
         started = time.perf_counter()
-        for images, targets in loader:
-            fraction = self._fraction(steps)
-            if fraction >= 1:
-                break
-            losses = self._learn(images, targets, fraction)
-            self.step += 1
-            now = time.perf_counter()
-            self.elapsed, started = self.elapsed + now - started, now
-            status = self._status(losses, steps, len(crops))
-            on_step(status)
-            if self.stopping.is_set():
-                self.save(LAST)
-                return False
-            if validation is not None and self.elapsed - validated >= 60 * recipe.validate_every:
-                validated = saved = self.elapsed
-                self._validate(validation, status, on_validation)
-                if recipe.patience is not None and self.unimproved >= recipe.patience:
+        with batches_of(loader) as batches:
+            for images, targets in batches:
+                fraction = self._fraction(steps)
+                if fraction >= 1:
                     break
-                started = time.perf_counter()  # validation is no training time
-            elif self.elapsed - saved >= 60 * recipe.save_every:
-                saved = self.elapsed
-                self.save(LAST)
+                losses = self._learn(images, targets, fraction)
+                self.step += 1
+                now = time.perf_counter()
+                self.elapsed, started = self.elapsed + now - started, now
+                status = self._status(losses, steps, len(crops))
+                on_step(status)
+                if self.stopping.is_set():
+                    self.save(LAST)
+                    return False
+                if validation is not None and self.elapsed - validated >= 60 * recipe.validate_every:
+                    validated = saved = self.elapsed
+                    self._validate(validation, status, on_validation)
+                    if recipe.patience is not None and self.unimproved >= recipe.patience:
+                        break
+                    started = time.perf_counter()  # validation is no training time
+                elif self.elapsed - saved >= 60 * recipe.save_every:
+                    saved = self.elapsed
+                    self.save(LAST)
         if self.validated == self.step:
             return True
         if validation is not None:

@@ -2,9 +2,11 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 
 class EndlessSampler(Sampler[int]):
@@ -30,3 +32,22 @@ def leave_signals_to_the_trainer(_: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def batches_of(loader: "DataLoader[Any]") -> Iterator[Iterator[Any]]:
+    """Give the batches of a loader, and end the processes that make them where what is done with them fails.
+
+    An error keeps its frames, and so the loader, until Python ends; which then waits without end for processes that
+    ignore signals and were never told to stop.
+    """
+    batches = iter(loader)
+    try:
+        yield batches
+    except BaseException:
+        shut_down = getattr(
+            batches, "_shutdown_workers", None
+        )  # what the loader does by itself when it is forgotten
+        if shut_down is not None:
+            shut_down()
+        raise
