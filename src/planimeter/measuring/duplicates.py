@@ -53,13 +53,7 @@ def _find_duplicates(
     ordered: Sequence[Candidate], tiles: Sequence[Tile], mask_nms_iou: float
 ) -> list[tuple[int, ...]]:
     """Return for each candidate the earlier ones, by index, that are the same object."""
-    shared = np.array(
-        [
-            any(_meets(entry.box, tile) for number, tile in enumerate(tiles) if number != entry.tile)
-            for entry in ordered
-        ],
-        bool,
-    )
+    shared = _in_two_tiles(ordered, tiles)
     compared = np.arange(len(ordered)) if mask_nms_iou < 1 else np.flatnonzero(shared)
     duplicates: list[tuple[int, ...]] = [()] * len(ordered)
     if not len(compared):
@@ -119,8 +113,13 @@ def _window(mask: WindowMask) -> tuple[int, int, int, int]:
     return mask.x, mask.y, mask.x + width, mask.y + height
 
 
-def _meets(box: Box, tile: Tile) -> bool:
-    return box[0] < tile.x1 and box[2] > tile.x0 and box[1] < tile.y1 and box[3] > tile.y0
+def _in_two_tiles(entries: Sequence[Candidate], tiles: Sequence[Tile]) -> NDArray[np.bool_]:
+    """Return which boxes meet another tile than their own: [N]."""
+    x0, y0, x1, y1 = np.array([entry.box for entry in entries]).reshape(-1, 4).T[:, :, None]
+    left, top, right, bottom = np.array([(tile.x0, tile.y0, tile.x1, tile.y1) for tile in tiles]).T
+    meets = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+    meets[np.arange(len(entries)), [entry.tile for entry in entries]] = False
+    return np.asarray(meets.any(axis=1))
 
 
 def _is_cut(box: Box, tile: Tile, height: int, width: int) -> bool:
