@@ -64,8 +64,8 @@ PIXEL_CELLS = 50.0
 """On the validation pictures of `steel`, `nuclei` and `tiles`, from 0 to 400: objects are told apart better from 50 on,
 and beyond it areas get worse."""
 MASK_NMS_IOU = 0.6
-"""On the validation pictures of `steel` and `nuclei`: F1 rises by 0.02 to 0.04 and by 0.004, the error of the percentage
-by less than 0.01 points; below 0.55 by 0.05, because what is dropped then covers something else, too."""
+"""On the validation pictures of `steel` and `nuclei` F1 rises by 0.02 to 0.04 and by 0.004, the error of the
+percentage by less than 0.01 points; below 0.55 by 0.05, because what is dropped then covers something else, too."""
 
 
 def draft_pack(plan: PackPlan, train: LabelledPictures, validation: LabelledPictures) -> Pack:
