@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from planimeter.errors import InvalidPack, RuntimeUnavailable
 from planimeter.networks.detectron2.network import Detectron2Network
+from planimeter.networks.exact_boxes import keep_boxes_exact
 from planimeter.networks.own import BoxSpaceNetwork, build_network
 from planimeter.networks.torchvision import TorchvisionNetwork
 from planimeter.packs.architectures import Detectron2Architecture, TorchvisionArchitecture
@@ -77,6 +78,10 @@ class TorchRuntime:
             network.load_state_dict(state)
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
+        if isinstance(
+            network, (BoxSpaceNetwork, TorchvisionNetwork)
+        ):  # Detectron2's computes boxes so by itself
+            keep_boxes_exact(network)
         return cls(network.eval().to(device), device, precision=precision)
 
     def rest(self) -> None:

@@ -18,13 +18,13 @@ from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics, best_threshold, compare, summarise
 from planimeter.labels import LabelledPictures
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.networks.exact_boxes import keep_boxes_exact
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
 from planimeter.networks.pixels import pixel_loss
 from planimeter.packs.pack import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
-from planimeter.training.exact_boxes import keep_boxes_exact
 from planimeter.training.loading import EndlessSampler, batches_of, leave_signals_to_the_trainer
 from planimeter.training.recipe import Recipe, Status
 from planimeter.training.start import choose_arithmetic, freeze

@@ -99,15 +99,15 @@ class ProposalGenerator(nn.Module):
         return found[kept], valid[kept]
 
     def _anchors(self, features: Tensor, level: int) -> Tensor:
-        """Return all anchors of a level, [H * W * A, 4]."""
+        """Return all anchors of a level, float32 [H * W * A, 4], whatever type the features have."""
         stride = self._strides[level]
         down, across = (
             (torch.arange(features.shape[axis], device=features.device) + self._stage.anchors.offset) * stride
             for axis in (2, 3)
         )
-        rows, columns = torch.meshgrid(down.to(features), across.to(features), indexing="ij")
+        rows, columns = torch.meshgrid(down.float(), across.float(), indexing="ij")
         shifts = torch.stack((columns, rows, columns, rows), dim=-1).reshape(-1, 1, 4)
-        return (shifts + self._cells[level].to(features)).reshape(-1, 4)
+        return (shifts + self._cells[level].to(features.device)).reshape(-1, 4)
 
 
 def _at_most(limit: int, values: Tensor) -> int:
