@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 Say = Callable[["Received"], tuple[int, dict[str, str]]]
 
 
