@@ -10,8 +10,7 @@ whose cost exceeds the smallest by no more than one standard error of that diffe
 one-standard-error rule; here paired, by bootstrap over pictures), and among those the one nearest to the defaults is
 taken: the flat part of the valley, not its lowest pebble. Where areas allow, objects decide: of the pairs as good
 that cost at most a twentieth more than that one, those count whose F1 is, in the same way, as good as the highest, and
-again the nearest is taken.
-With fewer than `LEAST_PICTURES` pictures the defaults stay.
+again the nearest is taken. With fewer than `LEAST_PICTURES` pictures the defaults stay.
 """
 
 from collections.abc import Sequence

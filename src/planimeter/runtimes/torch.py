@@ -78,9 +78,8 @@ class TorchRuntime:
             network.load_state_dict(state)
         except (RuntimeError, SafetensorError) as error:
             raise InvalidPack(f"{path} does not fit the architecture in the manifest: {error}") from error
-        if isinstance(
-            network, (BoxSpaceNetwork, TorchvisionNetwork)
-        ):  # Detectron2's computes boxes so by itself
+        # Detectron2's computes boxes so by itself.
+        if isinstance(network, (BoxSpaceNetwork, TorchvisionNetwork)):
             keep_boxes_exact(network)
         return cls(network.eval().to(device), device, precision=precision)
 
