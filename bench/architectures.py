@@ -25,18 +25,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
+from arithmetic import gflop
 from numpy.typing import NDArray
 from rich.table import Table
 from tables import open_console
-from torch.utils.flop_counter import FlopCounterMode
 
 from planimeter import load
 from planimeter.evaluation import Metrics
 from planimeter.labels import read_labels
 from planimeter.packs.pack import Pack, read_pack
 from planimeter.pictures.preprocessing import preprocess
-from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.recipe import Recipe
 
 PICTURES = 20
@@ -150,17 +148,6 @@ def milliseconds(packs: list[Pack], images: list[list[NDArray[np.float32]]]) -> 
                 runtime.run(its[number])
                 kept[number] = min(kept[number], 1000 * (time.perf_counter() - started))
     return [statistics.median(its) for its in lowest]
-
-
-def gflop(pack: Pack, images: list[NDArray[np.float32]]) -> list[float]:
-    """Return the billions of multiplications and additions that each picture takes in convolutions and matrices."""
-    network = TorchRuntime.from_pack(pack, "cpu")
-    found = []
-    for image in images:
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-            network.run(image)
-        found.append(counter.get_total_flops() / 1e9)
-    return found
 
 
 def planimeter(*arguments: object) -> None:

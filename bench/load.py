@@ -17,8 +17,9 @@ from typing import Any
 
 import click
 import numpy as np
+from arithmetic import gflop, is_countable, peak_gflops
 from children import environment, serving
-from network import load_network
+from network import Network, load_network
 from pictures import nuclei_picture, steel_picture
 
 from planimeter.runtimes.cores import available
@@ -176,7 +177,7 @@ def measure_picture(
                     target = Target(server.port, drawn=True)
                     runs[clients, True].append(post_for(target, picture, clients, long))
             bare += network.milliseconds(seconds / 2)
-    return _figures(bare, rates, runs)
+    return _figures(bare, rates, runs) | {"arithmetic": _arithmetic(network, median(bare))}
 
 
 def warm_up(target: Target, body: bytes, clients: int = 4) -> None:
@@ -187,6 +188,21 @@ def warm_up(target: Target, body: bytes, clients: int = 4) -> None:
     time.sleep(COMPILE_SECONDS)
     post_for(target, body, clients, 1.0)
     time.sleep(COMPILE_SECONDS)
+
+
+def _arithmetic(network: Network, milliseconds: float) -> dict[str, float] | None:
+    """Return what the network computes, and how near it comes to the most that this machine does."""
+    if not is_countable():
+        return None
+    [billions] = gflop(network.pack, [network.image])
+    peak = peak_gflops(network.precision)
+    achieved = 1000 * billions / milliseconds
+    return {
+        "gflop": round(billions, 3),
+        "achieved_gflops": round(achieved, 1),
+        "peak_gflops": round(peak, 1),
+        "achieved_over_peak": round(achieved / peak, 3),
+    }
 
 
 def _figures(

@@ -30,6 +30,9 @@ class Network:
     streams: dict[int, "ov.AsyncInferQueue"]
     """The same, compiled for so many pictures at a time."""
     image: Image
+    pack: Pack
+    precision: str
+    """What it computes in, "f32" or "bf16"."""
 
     def milliseconds(self, seconds: float) -> list[float]:
         """Run one after the other for so long, at least three times; return what each took."""
@@ -67,6 +70,8 @@ def load_network(data: bytes, model: str, streams: tuple[int, ...] = (), precisi
         lambda: runtime.run(image),
         {number: _queue(pack, image.shape, number, chosen) for number in streams},
         image,
+        pack,
+        chosen,
     )
     for _ in range(OFTEN + 1):
         network.run()

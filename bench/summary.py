@@ -47,6 +47,7 @@ FIGURES = (
     Figure("POST p50, steel", ("load", STEEL, "clients", "1", "p50"), "ms", hardware=True),
     Figure("POST p95, 8 clients, steel", ("load", STEEL, "clients", "8", "p95"), "ms", hardware=True),
     Figure("8 clients over the best of the network", ("load", STEEL, "throughput_over_network"), "x", least=0.95),
+    Figure("the network's GFLOP a second over the peak", ("load", STEEL, "arithmetic", "achieved_over_peak"), "x"),
     Figure("beside the network, about 20 instances", ("stages", "20", "others"), "ms", most=8, hardware=True),
     Figure("beside the network, about 300", ("stages", "300", "others"), "ms", most=40, hardware=True),
     Figure("beside the network, about 1,000", ("stages", "1000", "others"), "ms", most=120, hardware=True),

@@ -51,10 +51,20 @@ def _load(figures: dict[str, Any]) -> list[Table]:
         steps = ", ".join(f"{step} {value:.1f}" for step, value in found["steps_ms"].items())
         table.caption = (
             f"POST / network {found['post_over_network']:.2f}; 8 clients / best of the network "
-            f"{found['throughput_over_network']:.2f}\nby the service's clock, ms: {steps}"
+            f"{found['throughput_over_network']:.2f}\nby the service's clock, ms: {steps}\n"
+            f"{_arithmetic(found['arithmetic'])}"
         )
         tables.append(table)
     return tables
+
+
+def _arithmetic(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "NOT COUNTED: the network's arithmetic; make train-extra brings PyTorch, which counts it."
+    return (
+        f"the network: {found['gflop']:.2f} GFLOP, {found['achieved_gflops']:.0f} GFLOP a second, "
+        f"{found['achieved_over_peak']:.2f} of this machine's peak of {found['peak_gflops']:.0f}"
+    )
 
 
 def _stages(figures: dict[str, Any]) -> list[Table]:
