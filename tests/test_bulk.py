@@ -70,6 +70,7 @@ def test_rows_and_instances_are_what_measure_prints(folder: Path) -> None:
         ]
         assert [note["code"] for note in row["notes"]] == [note["code"] for note in entry["notes"]]
         assert (row["lot"], row["error_code"], row["score_threshold"]) == ("7", None, 0.5)
+    assert {row["percent_of"] for row in rows} == {"picture"}
     found = [row for row in table(folder / "out", "instances") if row["key"].endswith("both.png")]
     said = printed[-1]["instances"]
     assert [(row["id"], row["class"], row["score"], tuple(row["bbox"]), row["area_px"]) for row in found] == [
@@ -79,6 +80,16 @@ def test_rows_and_instances_are_what_measure_prints(folder: Path) -> None:
         each["mask"] for each in said
     ]
     assert [row["area_um2"] for row in found] == [each["area"] for each in said]
+
+
+def test_rows_say_what_percentages_are_of(folder: Path) -> None:
+    Path("station.toml").write_text(f'model = "{MODEL}"\nof = "red"\n', "utf-8")
+    result = run("pictures", "--to", "out", "--profile", "station.toml")
+    assert result.exit_code == 0, result.output
+    for row in table(folder / "out"):
+        # Red is what counts, and nothing else lies in it.
+        assert (row["percent_of"], row["percent_masked"]) == ("red", 0.0)
+        assert (row["profile"], row["profile_version"]) == ("station", None)
 
 
 def test_others_read_the_tables(folder: Path) -> None:

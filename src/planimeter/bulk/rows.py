@@ -9,6 +9,7 @@ from planimeter.details import Details
 from planimeter.errors import PlanimeterError, StoreFailed
 from planimeter.measurement import ClassCoverage, Interval, Measurement, Rle
 from planimeter.measuring.candidates import exact_mask
+from planimeter.measuring.counting import counted_part
 from planimeter.scale import METRES, Scale, clean
 
 
@@ -28,6 +29,7 @@ def measurement_row(
         "format": image.format,
         "width": image.width,
         "height": image.height,
+        "percent_of": counted_part(measurement.options.counting),
         "percent_masked": coverage.percent_masked,
         **_between(coverage.interval),
         "interval_level": None if coverage.interval is None else coverage.interval.level,
@@ -48,6 +50,7 @@ def measurement_row(
         "passes": model.passes,
         "score_threshold": measurement.options.score_threshold,
         "profile": None if used is None else used.name,
+        "profile_version": None if used is None else used.version,
         "verdict": measurement.verdict,
         "rules": [
             {"rule": rule.words, "verdict": rule.verdict, "value": rule.value, "reason": rule.reason}
