@@ -20,7 +20,7 @@ from planimeter.packs.pack import find_pack
 from planimeter.pictures.preprocessing import preprocess
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.samples.fluorescence import Scene, draw_scene
-from planimeter.training.engine import forward_losses
+from planimeter.training.losses import forward_losses
 
 SIDE = 384
 COLUMN = 299

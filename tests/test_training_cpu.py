@@ -16,7 +16,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from planimeter.networks.own import build_network
 from planimeter.packs.manifest import Architecture
 from planimeter.training.cpu import Float32Conv2d, SeparableRoIAlign, suit_cpu
-from planimeter.training.engine import forward_losses
+from planimeter.training.losses import forward_losses
 from planimeter.training.start import freeze
 
 LEVELS = ["0", "1", "2", "3"]

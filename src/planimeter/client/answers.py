@@ -1260,6 +1260,9 @@ class Recipe(Answer):
     """Minutes between two checkpoints."""
     seed: int = 0
     """Seed of the split, the weights and the crops."""
+    processes: int | None = None
+    """On a CPU: processes that learn side by side, each from its share of a step's crops. Unless given, one
+    for each core, as long as each has two crops or more."""
     workers: int = 2
     """Processes that prepare crops."""
 

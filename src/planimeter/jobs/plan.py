@@ -18,6 +18,7 @@ DEFAULT_MINUTES = 60.0
 MOST_MINUTES = 20_160.0
 MOST_OF_RECIPE: dict[str, float] = {
     "workers": 32,
+    "processes": 32,
     "batch": 256,
     "crop": 2048,
     "epochs": 100_000,

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
-from torchvision.models.detection.image_list import ImageList
 
 from planimeter.errors import TrainingError
 from planimeter.evaluation import Metrics, best_threshold, compare, summarise
@@ -20,13 +19,14 @@ from planimeter.labels import LabelledPictures
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.networks.exact_boxes import keep_boxes_exact
 from planimeter.networks.own import BoxSpaceNetwork, PixelMaskRCNN
-from planimeter.networks.pixels import pixel_loss
 from planimeter.packs.pack import Pack
 from planimeter.runtimes.torch import TorchRuntime
 from planimeter.training.cpu import suit_cpu
 from planimeter.training.crops import Augmentation, Crops, collate
 from planimeter.training.loading import EndlessSampler, batches_of, leave_signals_to_the_trainer
+from planimeter.training.losses import learn_from
 from planimeter.training.recipe import Recipe, Status
+from planimeter.training.replicas import Replicas, choose_processes
 from planimeter.training.start import choose_arithmetic, freeze
 from planimeter.training.weights import decayed, follow
 
@@ -52,6 +52,8 @@ class Trainer:
         if self.device.type == "cpu":
             suit_cpu(self.network)
         keep_boxes_exact(self.network)
+        self.processes = choose_processes(recipe.processes, recipe.batch, self.network, self.device)
+        """How many learn side by side."""
         self.optimizer = torch.optim.AdamW(
             decayed(self.network, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.999)
         )
@@ -143,12 +145,12 @@ class Trainer:
         validated, saved, status = self.elapsed, self.elapsed, None
         steps = math.ceil(self.recipe.epochs * len(crops) / self.recipe.batch)
         started = time.perf_counter()
-        with batches_of(loader) as batches:
+        with self._replicas() as replicas, batches_of(loader) as batches:
             for images, targets in batches:
                 fraction = self._fraction(steps)
                 if fraction >= 1:
                     break
-                losses = self._learn(images, targets, fraction)
+                losses = self._learn(replicas, images, targets, fraction)
                 self.step += 1
                 now = time.perf_counter()
                 self.elapsed, started = self.elapsed + now - started, now
@@ -159,7 +161,8 @@ class Trainer:
                     return False
                 if validation is not None and self.elapsed - validated >= 60 * recipe.validate_every:
                     validated = saved = self.elapsed
-                    self._validate(validation, status, on_validation)
+                    with replicas.all_cores():
+                        self._validate(validation, status, on_validation)
                     if recipe.patience is not None and self.unimproved >= recipe.patience:
                         break
                     started = time.perf_counter()  # validation is no training time
@@ -177,6 +180,9 @@ class Trainer:
             self.save(BEST)
         return True
 
+    def _replicas(self) -> Replicas:
+        return Replicas(self.network, self._frozen, self._arithmetic, self.processes, self.recipe.seed)
+
     def _status(self, losses: dict[str, float], steps: int, length: int) -> Status:
         return Status(
             step=self.step,
@@ -193,33 +199,31 @@ class Trainer:
             return min(1.0, self.elapsed / (60 * self.recipe.minutes))
         return min(1.0, self.step / steps)
 
-    def _learn(self, images: Tensor, targets: list[dict[str, Tensor]], fraction: float) -> dict[str, float]:
+    def _learn(
+        self, replicas: Replicas, images: Tensor, targets: list[dict[str, Tensor]], fraction: float
+    ) -> dict[str, float]:
         """Take one step; returns the losses."""
         rate = self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
         rate *= min(1.0, (self.step + 1) / max(1, self.recipe.warmup))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = images.to(self.device, memory_format=torch.channels_last)
+        self.optimizer.zero_grad(set_to_none=True)
+        images = images.to(self.device)
         targets = [{name: value.to(self.device) for name, value in target.items()} for target in targets]
-        with torch.autocast(
-            self.device.type, self._arithmetic, enabled=self._arithmetic is not torch.float32
-        ):
-            losses = forward_losses(self.network, images, targets)
-        total = torch.stack([loss.float() for loss in losses.values()]).sum()
-        if not torch.isfinite(total):
-            broken = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+        share = replicas.give((images, targets))
+        losses = replicas.take(learn_from(self.network, share, self._arithmetic, self._scaler))
+        broken = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+        if broken:
             raise TrainingError(
                 f"the loss is not finite at step {self.step} ({', '.join(broken)}); "
                 f"the last good checkpoint is kept in {self.folder}; try a smaller --learning-rate"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(total).backward()
         self._scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self._scaler.step(self.optimizer)
         self._scaler.update()
         self.average.update_parameters(self.network)
-        return {name.removeprefix("loss_"): loss.detach().item() for name, loss in losses.items()}
+        return {name.removeprefix("loss_"): loss.item() for name, loss in losses.items()}
 
     def _validate(
         self, validation: LabelledPictures, status: Status, on_validation: Callable[[Status, Metrics], None]
@@ -265,17 +269,3 @@ class Trainer:
         """Take the averaged weights of the best checkpoint."""
         state = torch.load(self.folder / BEST, map_location=self.device, weights_only=True)
         self.average.load_state_dict(state["average"])
-
-
-def forward_losses(
-    network: PixelMaskRCNN, images: Tensor, targets: list[dict[str, Tensor]]
-) -> dict[str, Tensor]:
-    """Return the losses of a batch at network size, normalised: Mask R-CNN's five, and that of the pixel branch."""
-    sizes = [(images.shape[2], images.shape[3])] * len(images)
-    features = network.backbone(images)
-    proposals, rpn_losses = network.rpn(ImageList(images, sizes), features, targets)
-    _, roi_losses = network.roi_heads(features, proposals, sizes, targets)
-    if network.pixel_branch is None:
-        return {**rpn_losses, **roi_losses}
-    truth = torch.stack([target["pixels"] for target in targets]).long()
-    return {**rpn_losses, **roi_losses, "loss_pixels": pixel_loss(network.pixel_branch(features), truth)}

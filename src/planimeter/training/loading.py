@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+STOPPING_SIGNALS = signal.SIGINT, signal.SIGTERM
+"""What stops a training."""
+
 
 class EndlessSampler(Sampler[int]):
     """Indices epoch after epoch, each epoch shuffled by the seed; starts anywhere, so that resuming is exact."""
@@ -30,7 +33,7 @@ def leave_signals_to_the_trainer(_: int) -> None:
 
     A loader's process that ended by it would end training on the spot, with nothing saved.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -75,6 +75,13 @@ class Recipe(BaseModel):
     validate_every: float = Field(6.0, gt=0, description="Minutes between two validations.")
     save_every: float = Field(3.0, gt=0, description="Minutes between two checkpoints.")
     seed: int = Field(0, ge=0, description="Seed of the split, the weights and the crops.")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="On a CPU: processes that learn side by side, each from its share of a step's crops. Unless given, "
+        "one for each core, as long as each has two crops or more.",
+    )
     workers: int = Field(2, ge=0, description="Processes that prepare crops.")
 
     @field_validator("keep_together")

@@ -65,7 +65,7 @@ def run(job: Job, labelled: LabelledPictures, watcher: Watcher) -> Pack:
     aside = f", {len(apart.pictures)} for intervals" if apart else ""
     watcher.say(
         f"{len(learn.pictures)} pictures to learn from, {len(validate.pictures)} to validate on{aside}; "
-        f"on {trainer.device}"
+        f"on {trainer.device}{_side_by_side(trainer)}"
     )
     if told := describe_pixel_size(trainer.pack.manifest, (*learn.pictures, *held_out.pictures)):
         watcher.say(told)
@@ -123,7 +123,8 @@ def cross_validate(
         trainer = _trainer(job, learn, held, folder, watcher)
         watcher.begin(f"fold {number} of {job.recipe.folds}")
         watcher.say(
-            f"fold {number}: {len(learn.pictures)} pictures to learn from, {len(held.pictures)} held out"
+            f"fold {number}: {len(learn.pictures)} pictures to learn from, {len(held.pictures)} held out; "
+            f"on {trainer.device}{_side_by_side(trainer)}"
         )
         _train(trainer, learn, None, watcher, begin)
         compared += compare(trainer.segmenter(), held)
@@ -241,6 +242,10 @@ def _train(
         if not trainer.run(learn, validate, on_step, on_validation):
             raise Stopped(trainer.step)
     trainer.load_best()
+
+
+def _side_by_side(trainer: Trainer) -> str:
+    return f", {trainer.processes} processes side by side" if trainer.processes > 1 else ""
 
 
 def _configuration(job: Job, written: Pack) -> dict[str, Any]:
