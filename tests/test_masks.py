@@ -7,10 +7,19 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from planimeter.errors import InferenceFailed, InvalidOption
+from planimeter.masks.counted import Counted
 from planimeter.masks.paste import MaskEdge, paste, paste_all
 from planimeter.masks.polygons import polygons
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window, trim_and_encode
-from planimeter.masks.union import CoverageCounts, class_map, count_coverage, instance_map, union_mask
+from planimeter.masks.union import (
+    BLOCK_SIDE,
+    CoverageCounts,
+    class_map,
+    count_coverage,
+    cover_percents,
+    instance_map,
+    union_mask,
+)
 from planimeter.masks.window import EMPTY, WindowMask, trim
 from planimeter.measurement import Rle, percent
 
@@ -227,6 +236,28 @@ class TestCoverage:
         of_class = [full[np.array(labels, int) == class_id].any(0).sum() for class_id in (1, 2, 3)]
         assert list(counts.by_class) == of_class
         assert (union_mask(masks, height, width) == (depth > 0)).all()
+
+    @given(number=st.integers(1, 12), largest=st.sampled_from((40, 1500)), seed=st.integers(0, 999))
+    @settings(max_examples=25, deadline=None)
+    def test_counting_a_large_picture_block_by_block_equals_counting_it_whole(
+        self, number: int, largest: int, seed: int
+    ) -> None:
+        random, (height, width) = np.random.default_rng(seed), (2500, 3100)
+        assert height * width > 2 * BLOCK_SIDE**2
+        masks, depth = [], np.zeros((height, width), np.uint8)
+        of_class = np.zeros((2, height, width), bool)
+        labels = random.integers(1, 3, number).tolist()
+        for label in labels:
+            rows, columns = random.integers(0, largest, 2)
+            y, x = random.integers(0, height - rows + 1), random.integers(0, width - columns + 1)
+            masks.append(WindowMask(int(x), int(y), random.random((rows, columns)) < 0.6))
+            depth[masks[-1].window] += masks[-1].pixels
+            of_class[label - 1][masks[-1].window] |= masks[-1].pixels
+        counts = count_coverage(masks, labels, height, width, 2)
+        assert (counts.masked, counts.overlapping) == ((depth > 0).sum(), (depth > 1).sum())
+        assert counts.by_class == tuple(of_class.sum((1, 2)))
+        percents = cover_percents(masks, labels, Counted(height, width), 2)
+        assert percents[0] == percent(counts.masked, height * width)
 
     @given(scene())
     @settings(deadline=None)

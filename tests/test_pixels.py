@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fakes import BlockRuntime, block_pack, blocks
 from planimeter.errors import InferenceFailed
 from planimeter.masks.paste import paste, paste_all
-from planimeter.masks.pixels import PixelProbabilities
+from planimeter.masks.pixels import LEAST_PIXELS, PixelProbabilities
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import Pack
@@ -155,7 +155,37 @@ def test_probabilities_are_read_as_pytorch_interpolates_them(
     left, top = width // 3, height // 3
     part = grid.read(1, left, top, width, height)
     np.testing.assert_allclose(part, wanted[1, top:, left:], atol=1e-5)
-    assert np.array_equal(grid.foreground().pixels, grid.read(0, 0, 0, width, height) < 0.5)
+    canvas = np.zeros((height, width), bool)
+    assert grid.mark_foreground(canvas) == height * width
+    assert np.array_equal(canvas, grid.read(0, 0, 0, width, height) < 0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(30, 200), st.integers(30, 200)),
+    pixels_a_cell=st.floats(6.0, 25.0),
+    first=st.tuples(st.floats(0, 3), st.floats(0, 3)),
+    steps=st.sampled_from((2, 9, 1000)),
+    seed=st.integers(0, 999),
+)
+def test_large_cells_that_agree_show_the_same_foreground_as_each_pixel_read(
+    size: tuple[int, int], pixels_a_cell: float, first: tuple[float, float], steps: int, seed: int
+) -> None:
+    height, width = size
+    cell = 1 / pixels_a_cell
+    assert cell * cell * LEAST_PIXELS <= 1
+    shape = 2 + int(height * cell + first[1]), 2 + int(width * cell + first[0])
+    # Few steps: many cells are just 0.5, and whole parts agree.
+    coarse = np.random.default_rng(seed).integers(0, steps + 1, shape) / steps
+    values = np.stack((coarse, 1 - coarse)).astype(np.float32)
+    grid = PixelProbabilities(values, (7, 11, 7 + width, 11 + height), (cell, cell), first)
+    canvas = np.zeros((height + 20, width + 20), bool)
+    canvas[0, 0] = canvas[11, 7] = True  # what is marked stays
+    assert grid.mark_foreground(canvas) == height * width
+    expected = np.zeros_like(canvas)
+    expected[11 : 11 + height, 7 : 7 + width] = grid.read(0, 7, 11, 7 + width, 11 + height) < 0.5
+    expected[0, 0] = expected[11, 7] = True
+    assert np.array_equal(canvas, expected)
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,6 +1,7 @@
 """Exact unions of masks, and maps of them. What needs a canvas makes one for all, never one for each."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +14,10 @@ from planimeter.masks.window import Bools, WindowMask
 from planimeter.measurement import percent
 
 Marks = TypeVar("Marks", bound=np.generic)
+Frame = tuple[int, int, int, int]
+"""Left, top, right and bottom of a window, in pixels."""
+BLOCK_SIDE = 1024
+"""Pixels: unions are counted in blocks of the picture of this side, but where all masks are in a smaller window."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,7 @@ def count_coverage(
 ) -> CoverageCounts:
     """Return exact counts over the unions: of all masks, and of those of each class id 1..`classes`.
 
-    Two bits a pixel of the region that holds all windows are all the memory that is needed: "masked" and
-    "masked before", as two arrays of bool.
+    Two arrays of bool, "masked" and "masked before", of one block of the picture are all the memory that is needed.
     """
     _check(masks, height, width)
     if any(not 1 <= label <= classes for label in labels):
@@ -66,41 +70,69 @@ def _count_classes(
 
 def _count_masked(masks: Sequence[WindowMask]) -> int:
     """Return the pixels under any mask."""
-    frame = _frame(masks)
-    if frame is None:
-        return 0
-    x, y, right, bottom = frame
-    union = np.zeros((bottom - y, right - x), bool)
-    for mask in masks:
-        height, width = mask.pixels.shape
-        top, left = mask.y - y, mask.x - x
-        if mask.pixels.size:
+    masked = 0
+    for part, (x, y, right, bottom) in _parts(masks):
+        union = np.zeros((bottom - y, right - x), bool)
+        for mask in part:
+            height, width = mask.pixels.shape
+            top, left = mask.y - y, mask.x - x
             union[top : top + height, left : left + width] |= mask.pixels
-    return int(np.count_nonzero(union))
+        masked += int(np.count_nonzero(union))
+    return masked
 
 
 def _count_union(masks: Sequence[WindowMask]) -> tuple[int, int]:
     """Return the pixels under one mask or more, and under two or more."""
-    frame = _frame(masks)
-    if frame is None:
-        return 0, 0
-    x, y, right, bottom = frame
-    union, again = np.zeros((2, bottom - y, right - x), bool)
-    for mask in masks:
-        height, width = mask.pixels.shape
-        top, left = mask.y - y, mask.x - x
-        if mask.pixels.size:
+    masked = overlapping = 0
+    for part, (x, y, right, bottom) in _parts(masks):
+        union, again = np.zeros((2, bottom - y, right - x), bool)
+        for mask in part:
+            height, width = mask.pixels.shape
+            top, left = mask.y - y, mask.x - x
             here = slice(top, top + height), slice(left, left + width)
             again[here] |= union[here] & mask.pixels
             union[here] |= mask.pixels
-    return int(np.count_nonzero(union)), int(np.count_nonzero(again))
+        masked += int(np.count_nonzero(union))
+        overlapping += int(np.count_nonzero(again))
+    return masked, overlapping
 
 
-def _frame(masks: Sequence[WindowMask]) -> tuple[int, int, int, int] | None:
-    """Return left, top, right and bottom of the region that holds all windows; None where there is no pixel."""
-    windows = [(mask.x, mask.y, *mask.pixels.shape) for mask in masks if mask.pixels.size]
-    if not windows:
-        return None
+def _parts(masks: Sequence[WindowMask]) -> Iterator[tuple[list[WindowMask], Frame]]:
+    """Yield masks by the block of the picture that they lie in, those of several blocks cut, each with their frame.
+
+    No block has a pixel of another, and where nothing lies there is none: the canvases of a picture of 50 megapixels
+    with a few masks would be mostly empty. Masks that are near each other are one part as they are.
+    """
+    there = [mask for mask in masks if mask.pixels.size]
+    if not there:
+        return
+    x, y, right, bottom = frame = _frame(there)
+    if (right - x) * (bottom - y) <= BLOCK_SIDE**2:
+        yield there, frame
+        return
+    blocks: defaultdict[tuple[int, int], list[WindowMask]] = defaultdict(list)
+    for mask in there:
+        rows, columns = mask.pixels.shape
+        for top in range(mask.y // BLOCK_SIDE, (mask.y + rows - 1) // BLOCK_SIDE + 1):
+            for left in range(mask.x // BLOCK_SIDE, (mask.x + columns - 1) // BLOCK_SIDE + 1):
+                blocks[top, left].append(_cut(mask, left * BLOCK_SIDE, top * BLOCK_SIDE))
+    for part in blocks.values():
+        yield part, _frame(part)
+
+
+def _cut(mask: WindowMask, left: int, top: int) -> WindowMask:
+    """Return what of a mask lies in the block that begins there."""
+    x, y = max(mask.x, left), max(mask.y, top)
+    rows, columns = (
+        slice(y - mask.y, top + BLOCK_SIDE - mask.y),
+        slice(x - mask.x, left + BLOCK_SIDE - mask.x),
+    )
+    return WindowMask(x, y, mask.pixels[rows, columns])
+
+
+def _frame(masks: Sequence[WindowMask]) -> Frame:
+    """Return the smallest window that holds those of all; none is empty."""
+    windows = [(mask.x, mask.y, *mask.pixels.shape) for mask in masks]
     return (
         min(x for x, _, _, _ in windows),
         min(y for _, y, _, _ in windows),

@@ -113,10 +113,8 @@ def make_candidates(
         if found.texture is not None:
             textures.append(found.texture)
         if found.pixels is not None:
-            part = found.pixels.foreground()
             foreground = np.zeros((height, width), bool) if foreground is None else foreground
-            foreground[part.window] |= part.pixels
-            said.append((found.pixels.mean(), part.pixels.size))
+            said.append((found.pixels.mean(), found.pixels.mark_foreground(foreground)))
     return Candidates(
         counted=counted,
         entries=line_up(parts, height, width, mask_nms_iou),

@@ -114,7 +114,7 @@ class Replicas:
         length = len(images) // self.number
         for rank, copy in enumerate(self._copies, start=1):
             part = slice(rank * length, (rank + 1) * length)
-            copy.give((images[part].clone(), targets[part]))
+            copy.give((images[part], targets[part]))
         return images[:length], targets[:length]
 
     def take(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -188,8 +188,14 @@ class _Copy:
         far.close()  # so that this end hears when the process is gone
 
     def give(self, batch: Batch) -> None:
+        images, targets = batch
+        # As arrays, in one piece: PyTorch would make a file of shared memory for each of some twenty tensors.
+        plain = (
+            images.numpy(),
+            [{name: value.numpy() for name, value in target.items()} for target in targets],
+        )
         try:
-            self._connection.send(batch)
+            self._connection.send(plain)
         except OSError as error:
             raise self._ended() from error
 
@@ -250,9 +256,13 @@ def _work(connection: Connection, task: _Task) -> None:
             images, targets = connection.recv()
         except (EOFError, OSError):
             return
+        share = (
+            torch.from_numpy(images),
+            [{name: torch.from_numpy(value) for name, value in target.items()} for target in targets],
+        )
         answer: Any
         try:
-            losses = learn_from(network, (images, targets), task.arithmetic)
+            losses = learn_from(network, share, task.arithmetic)
             for parameter, gradient in zip(learnt, task.gradients, strict=True):
                 if parameter.grad is None:
                     gradient.zero_()
