@@ -2,9 +2,9 @@
 
 import click
 
+from planimeter.allocator import keep_little_freed_memory
 from planimeter.commands.options import options_of
 from planimeter.service.ahead import start_ahead
-from planimeter.service.allocator import keep_little_freed_memory
 from planimeter.service.logs import set_up
 from planimeter.settings import Settings
 

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from planimeter.allocator import keep_freed_memory
 from planimeter.commands.lazy import needed
 from planimeter.commands.options import options_of, report_pictures
 from planimeter.commands.printing import understood
@@ -113,6 +114,7 @@ def train(
         pictures=pictures,
         reviewed=read_reviews(data.parent) if from_reviewed else {},
     )
+    keep_freed_memory()
     with _Report(console) as report:
         stop_on_signals(report.stopping)
         try:

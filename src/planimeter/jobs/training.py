@@ -4,6 +4,7 @@ import threading
 import time
 import traceback
 
+from planimeter.allocator import keep_freed_memory
 from planimeter.errors import PlanimeterError, TooFewPictures
 from planimeter.evaluation import Metrics
 from planimeter.jobs.comparison import compare_models
@@ -23,6 +24,7 @@ _TOLD_EVERY = 1.0
 
 def run_job(folder: JobFolder) -> None:
     """Do the job, and write how it ended, whatever happens."""
+    keep_freed_memory()
     watcher = _Watcher(folder)
     stop_on_signals(watcher.stopping)
     try:

@@ -20,6 +20,7 @@ import torch
 import torch.multiprocessing as processes
 from torch import Tensor, nn
 
+from planimeter.allocator import keep_freed_memory
 from planimeter.errors import TrainingError
 from planimeter.networks.own import PixelMaskRCNN
 from planimeter.runtimes.cores import available
@@ -243,6 +244,7 @@ def _signals_held() -> Iterator[None]:
 def _work(connection: Connection, task: _Task) -> None:
     """Learn from each share that comes, until none does: also where the process that gives them was killed."""
     leave_signals_to_the_trainer(0)
+    keep_freed_memory()
     torch.set_num_threads(task.threads)
     torch.manual_seed(task.seed)
     network = task.network

@@ -15,14 +15,27 @@ _LARGE_BYTES = 2**22
 """Buffers from this size on are given back as soon as they are freed."""
 _KEPT_BYTES = 2**24
 """What each arena keeps of smaller ones."""
+_EVERYTHING = 2**30
+"""The largest power of two that can be told."""
 
 
 def keep_little_freed_memory() -> None:
     """Give freed memory back to the system, but for a little; does nothing where the C library is not glibc."""
+    _tell((_ARENA_MAX, 2), (_MMAP_THRESHOLD, _LARGE_BYTES), (_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def keep_freed_memory() -> None:
+    """Keep all: a training takes the same gigabyte of values in between at every step.
+
+    Does nothing where the C library is not glibc.
+    """
+    _tell((_MMAP_THRESHOLD, _EVERYTHING), (_TRIM_THRESHOLD, _EVERYTHING))
+
+
+def _tell(*options: tuple[int, int]) -> None:
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_ARENA_MAX, 2)
-        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
-        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        for name, value in options:
+            mallopt(name, value)
