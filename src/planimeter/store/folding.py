@@ -29,7 +29,8 @@ def _in_sqlite(element: ContainsFolded, compiler: SQLCompiler, **options: Any) -
 @compiles(ContainsFolded, "postgresql")
 def _in_postgresql(element: ContainsFolded, compiler: SQLCompiler, **options: Any) -> str:
     text, part = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"strpos(lower({text}), lower({part})) > 0"
+    # Else by its column: that compares bytes, and knows capitals of ASCII.
+    return f'strpos(lower({text} COLLATE "default"), lower({part} COLLATE "default")) > 0'
 
 
 def teach_sqlite(connection: sqlite3.Connection) -> None:
