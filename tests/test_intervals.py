@@ -260,6 +260,57 @@ def test_a_class_that_was_found_in_too_few_pictures_has_none_and_is_named(client
     } in answer["notes"]
 
 
+WHOLE = json.dumps({"include": [[[0, 0], [96, 0], [96, 64], [0, 64]]]})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ignore": "transparent"},
+        {"ignore": "saturated,transparent"},
+        {"least_area": "1"},
+        {"least_area": "50"},
+        {"region": WHOLE},
+        {"classes": "red,green"},
+        {"region": WHOLE, "ignore": "transparent", "least_area": "1"},
+        {"region_mask": (BytesIO(encoded(np.full((64, 96), 255, np.uint8))), "mask.png")},
+    ],
+    ids="+".join,
+)
+def test_an_option_that_leaves_nothing_out_leaves_the_interval_and_the_verdict(
+    client: FlaskClient, fields: dict[str, Any]
+) -> None:
+    plain = measure(client, 0.5)
+    limit = plain["coverage"]["percent_masked"]  # within the interval
+    rules = [{"figure": "percent_masked", "at_most": limit}]
+    assert client.put("/api/v1/profiles/strip", json={"rules": rules}).status_code == 200
+    if "region_mask" in fields:
+        fields["region_mask"][0].seek(0)
+        fields = {"region_mask": (BytesIO(fields["region_mask"][0].read()), "mask.png")}
+    sent = {"image": (BytesIO(PICTURE), "dots.png"), "score_threshold": "0.5", "profile": "strip"}
+    answer = client.post(MEASUREMENTS, data={**sent, **fields}).get_json()
+    for name in ("interval", "percent_masked", "by_class", "counted"):
+        assert answer["coverage"][name] == plain["coverage"][name]
+    assert answer["verdict"] == "undecided"
+    for threshold in (0.35, 0.8):
+        query = f"?score_threshold={threshold}"
+        at = client.get(f"{MEASUREMENTS}/{answer['id']}{query}").get_json()
+        without = client.get(f"{MEASUREMENTS}/{plain['id']}{query}").get_json()
+        assert at["coverage"]["interval"] == without["coverage"]["interval"] is not None
+
+
+def test_what_leaves_something_out_at_one_threshold_has_no_interval_there(client: FlaskClient) -> None:
+    """Green is found from a threshold of 0.39 down."""
+    picture = encoded(dots(SCORES, second=np.array([[0, 0, 1], [0, 0, 0]])))
+    sent = {"image": (BytesIO(picture), "dots.png"), "score_threshold": "0.5", "classes": "red"}
+    answer = client.post(MEASUREMENTS, data=sent).get_json()
+    assert answer["coverage"]["interval"] == measure(client, 0.5, picture)["coverage"]["interval"]
+    at = client.get(f"{MEASUREMENTS}/{answer['id']}?score_threshold=0.35").get_json()
+    assert at["coverage"]["left_out"]["other_classes"] == 1
+    assert at["coverage"]["interval"] is None
+    assert "interval_withheld" in {note["code"] for note in at["notes"]}
+
+
 def test_where_nothing_is_found_the_interval_begins_at_zero_and_has_a_width(client: FlaskClient) -> None:
     interval = measure(client, 0.5, encoded(dots(np.zeros((2, 2), int))))["coverage"]["interval"]
     assert interval["low"] == 0

@@ -218,10 +218,17 @@ def test_lots_are_listed_the_newest_first_and_found_by_a_part_of_the_name(
     assert found is not None
     assert [lot["name"] for lot in found["lots"]] == [NAME]
     assert client.get(LOTS, query_string={"name": "%"}).json["count"] == 1  # type: ignore[index]
-    part = client.get(f"{LOTS}?limit=1&offset=1").json
+    put(store, "big.png", 1, lot="Gürtel ÄÖ_7")
+    for part_of_name in ("gÜRTEL", "äö_7", "Äö"):
+        found = client.get(LOTS, query_string={"name": part_of_name}).json
+        assert found is not None
+        assert ([lot["name"] for lot in found["lots"]], found["count"]) == (["Gürtel ÄÖ_7"], 1)
+    assert client.get(LOTS, query_string={"name": "äö-7"}).json["count"] == 0  # type: ignore[index]
+    assert client.get("/lots?name=%C3%A4%C3%96").text.count("Gürtel") > 0
+    part = client.get(f"{LOTS}?limit=1&offset=2").json
     assert part is not None
     assert [lot["name"] for lot in part["lots"]] == [NAME]
-    assert part["count"] == 2
+    assert part["count"] == 3
 
 
 @pytest.mark.parametrize("name", [NAME, "a/b/c", "ä", "x" * 100, "<b>&amp;x", "a..b", "100 %25", "lots"])

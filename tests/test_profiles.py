@@ -92,7 +92,8 @@ def test_what_was_measured_stays_whatever_becomes_of_the_profile(client: FlaskCl
     sha256 = get(client, f"{PROFILES}/strip?version=1")["sha256"]
     assert sha256 == before["profile"]["sha256"]
     kept = client.put(f"{url}/threshold", data={"score_threshold": "0.5"}).get_json()
-    assert (kept["verdict"], kept["rules"][0]["at_most"]) == ("fail", 25.0)  # by its own version
+    assert (kept["verdict"], kept["rules"][0]["at_most"]) == ("undecided", 25.0)  # by its own version
+    assert kept["rules"][0]["value"] == 25.78125
 
 
 # ---- What a request may say beside it
@@ -222,6 +223,12 @@ def test_a_request_that_is_sent_again_finds_its_measurement_though_the_profile_c
         ("Strip", {}, 400, "small letters"),
         ("strip", {"region": {"include": [[[0, 0], [9, 9], [9, 0], [0, 9]]]}}, 409, "crosses or touches"),
         ("strip", {"note": "n" * 2001}, 400, "2,001 characters"),
+        (
+            "strip",
+            {"rules": [at_most(1, "count"), {"figure": "count", "at_least": 2}]},
+            409,
+            "no picture can keep both of the rules 'instances ≤ 1' and 'instances ≥ 2'",
+        ),
     ],
 )
 def test_a_profile_that_cannot_be_is_a_sentence_and_nothing_is_stored(

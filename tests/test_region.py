@@ -1,25 +1,31 @@
 """What of a picture counts: polygons as masks, and exact counts of rectangles in them."""
 
+import cProfile
 import json
+import pstats
+import re
 from io import BytesIO
 from math import atan2
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 from skimage.draw import polygon2mask
 
 from fakes import DotRuntime, block_segmenter, blocks, dot_pack, dots, encoded
 from planimeter.errors import InvalidOption, NothingToCount, PlanimeterError
-from planimeter.masks.region import check_polygon, polygons_mask
+from planimeter.masks.region import MOST_CORNERS, _crossing, _side, check_polygon, polygons_mask
 from planimeter.measurement import Ignored
 from planimeter.measuring.candidates import PackedCandidates
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.measured import Measured
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.pictures.decode import decode
 
 Box = tuple[int, int, int, int]
 PIXELS = blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48))
@@ -72,7 +78,10 @@ def test_a_rectangle_of_whole_pixels_is_these_pixels() -> None:
         ([(0, 0), (65, 0), (10, 10)], "a corner at (65, 0), outside the picture of 64 x 48"),
         ([(0, 0), (10, 0), (10, 0), (0, 0)], "has 2 corners"),
         ([], "has 0 corners"),
-        ([(0, 0), (10, 0), (5, 0)], "folds back on itself"),
+        ([(1, 2)], "has 1 corner;"),
+        ([(0, 0), (10, 0), (5, 0)], "has all its corners on one line"),
+        ([(0, 0), (5, 5), (10, 10), (2, 2)], "has all its corners on one line"),
+        ([(0, 0), (10, 0), (5, 0), (5, 5)], "folds back on itself at (10, 0); leave that corner out"),
     ],
 )
 def test_what_is_no_polygon_is_named(corners: list[tuple[float, float]], what: str) -> None:
@@ -84,6 +93,112 @@ def test_what_is_no_polygon_is_named(corners: list[tuple[float, float]], what: s
 
 def test_a_ring_may_be_closed_and_may_be_concave() -> None:
     check_polygon([(0, 0), (10, 0), (10, 10), (5, 2), (0, 10), (0, 0)], "it", 48, 64)
+
+
+def plainly_crossing(points: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Return what `_crossing` does, by comparing each edge with all that follow."""
+    count, after = len(points), np.roll(points, -1, axis=0)
+    for index in range(count - 2):
+        others = np.arange(index + 2, count - (index == 0))
+        start, end, first, last = points[index], after[index], points[others], after[others]
+        sides = _side(start, end, first) * _side(start, end, last)
+        back = _side(first, last, start) * _side(first, last, end)
+        low, high = np.minimum(start, end), np.maximum(start, end)
+        apart = (np.maximum(first, last) < low) | (np.minimum(first, last) > high)
+        meets = (sides <= 0) & (back <= 0) & ~apart.any(axis=1)
+        if meets.any():
+            return index, int(others[int(np.argmax(meets))])
+    return None
+
+
+def plainly_filled(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
+    """Return what `polygons_mask` does, edge by edge."""
+    turns, edge = np.zeros((height, width + 1), np.uint8), np.zeros((height, width), bool)
+    middles = np.arange(height) + 0.5
+    for (x0, y0), (x1, y1) in zip(points.tolist(), np.roll(points, -1, axis=0).tolist(), strict=True):
+        if y0 == y1:
+            for row in np.flatnonzero(middles == y0):
+                first, last = np.ceil(min(x0, x1) - 0.5), np.floor(max(x0, x1) - 0.5)
+                edge[row, max(0, int(first)) : int(last) + 1] = True
+            continue
+        for row in np.flatnonzero((middles >= min(y0, y1)) & (middles <= max(y0, y1))):
+            meets = x0 + (middles[row] - y0) * (x1 - x0) / (y1 - y0) - 0.5
+            column = np.ceil(meets)
+            if column == meets and 0 <= column < width:
+                edge[row, int(column)] = True
+            if middles[row] < max(y0, y1):
+                turns[row, int(np.clip(column, 0, width))] ^= 1
+    right = np.bitwise_xor.accumulate(turns[:, ::-1], axis=1)[:, ::-1]
+    inside: NDArray[np.bool_] = right[:, 1:].astype(bool) | edge
+    return inside
+
+
+def crossing_of(points: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Return the edges by whose first corners a polygon is refused as crossing itself."""
+    try:
+        check_polygon([(x, y) for x, y in points.tolist()], "it", 48, 48)
+    except InvalidOption as error:
+        places = re.findall(r"\(([^)]+), ([^)]+)\)", str(error))
+        if "crosses" not in str(error):
+            return -1, -1
+        one, other = (
+            [f"{x:g}", f"{y:g}"] for x, y in points[list(plainly_crossing(points) or (0, 0))].tolist()
+        )
+        assert [[*place] for place in places] == [one, other]
+        return plainly_crossing(points)
+    return None
+
+
+COORDINATES = st.one_of(
+    st.integers(0, 12).map(float), st.integers(0, 24).map(lambda value: value / 2), st.floats(0, 48, width=32)
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.tuples(COORDINATES, COORDINATES), min_size=3, max_size=40, unique=True), st.booleans())
+def test_crossings_and_pixels_are_those_of_going_over_each_edge(
+    corners: list[tuple[float, float]], around: bool
+) -> None:
+    """To the bit, whichever edges are looked at together."""
+    if around:
+        corners = sorted(corners, key=lambda at: atan2(at[1] - 19.7, at[0] - 23.6))
+    points = np.array(corners)
+    assert _crossing(points) == plainly_crossing(points)
+    crossing_of(points)
+    assert (polygons_mask([corners], 48, 48) == plainly_filled(points, 48, 48)).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_it_is_so_for_as_many_corners_as_there_may_be(seed: int) -> None:
+    """Stars, combs that overlap along both axes, and walks: also where pairs are looked at in several parts."""
+    chance = np.random.default_rng(seed)
+    angles = np.sort(chance.uniform(0, 2 * np.pi, MOST_CORNERS))
+    star = 24 + chance.uniform(2, 22, (MOST_CORNERS, 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
+    teeth = np.arange(MOST_CORNERS)
+    comb = np.stack([np.where(teeth % 4 < 2, 1.0, 47.0), 1 + (teeth // 2) * 46 / MOST_CORNERS], 1)
+    walk = np.clip(np.cumsum(chance.normal(0, 0.3, (MOST_CORNERS, 2)), axis=0) + 24, 0, 48)
+    for points in (star, comb, comb[:, ::-1], walk, star[::-1]):
+        assert _crossing(points) == plainly_crossing(points)
+        assert (polygons_mask([points.tolist()], 48, 48) == plainly_filled(points, 48, 48)).all()
+
+
+def test_a_region_is_checked_and_drawn_once_a_picture_and_a_threshold() -> None:
+    part = region((0, 0, 32, 64), exclude=((0, 0, 32, 8),))
+    segmenter = block_segmenter()
+    for of in (None, "green"):
+        with cProfile.Profile() as profile:
+            measured = segmenter.measure(PIXELS, region=part, of=of)
+        counting, plain = measured.options.counting, measured.without_picture()
+        assert calls_of("check_region", profile) == calls_of("_drawn", profile) == 1
+        with cProfile.Profile() as profile:
+            at = at_threshold(plain, measured.candidates().packed().opened(), 0.5, None, counting)
+        assert calls_of("check_region", profile) == calls_of("_drawn", profile) == 1
+        assert at.coverage == measured.coverage
+
+
+def calls_of(name: str, profile: cProfile.Profile) -> int:
+    found: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    return sum(calls[1] for (_, _, function), calls in found.items() if function == name)
 
 
 # ---- Counts
@@ -240,3 +355,86 @@ def test_a_mask_picture_counts_where_it_is_not_black() -> None:
     measured = block_segmenter().measure(encoded(PIXELS), region_mask=stream.getvalue())
     assert (measured.coverage.pixels_counted, measured.coverage.pixels_masked) == (64, 48)
     assert json.loads(measured.model_dump_json())["options"]["counting"]["region_mask"]["size"] == [64, 64]
+
+
+# ---- Masks from files
+
+
+def mask_of(kind: str, mask: NDArray[Any], **how: Any) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(mask).save(stream, kind, **how)
+    return stream.getvalue()
+
+
+def lossy_notes(measured: Measured) -> list[str]:
+    return [note.message for note in measured.notes if note.code == "lossy_mask"]
+
+
+RECTANGLE = np.zeros((64, 64), np.uint8)
+RECTANGLE[13:35, 9:43] = 255
+"""748 pixels, along no blocks of JPEG."""
+
+
+DISC = (((np.indices((64, 64)) - 31.7) ** 2).sum(axis=0) < 400).astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("JPEG", {"quality": 50}),
+        ("WEBP", {"quality": 50}),
+        ("AVIF", {"quality": 5}),
+        ("JPEG2000", {"irreversible": True, "quality_mode": "rates", "quality_layers": [40]}),
+        ("TIFF", {"compression": "jpeg", "quality": 60}),
+    ],
+)
+def test_a_mask_with_losses_says_how_much_of_it_is_noise(kind: str, how: dict[str, Any]) -> None:
+    data = mask_of(kind, DISC, **how)
+    decoded = decode(data).pixels
+    counted = np.any(decoded, axis=2)
+    grey = int(np.count_nonzero(counted & ~np.all(decoded == 255, axis=2)))
+    assert grey > 0
+    measured = block_segmenter().measure(PIXELS, region_mask=data)
+    assert measured.coverage.pixels_counted == np.count_nonzero(counted)
+    (told,) = lossy_notes(measured)
+    assert f"{grey:,} of its pixels are neither black nor white" in told
+    later = at_threshold(
+        measured.without_picture(), measured.candidates(), 0.3, None, measured.options.counting
+    )
+    assert "lossy_mask" in {note.code for note in later.notes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"), [("PNG", {}), ("WEBP", {"lossless": True}), ("JPEG2000", {}), ("TIFF", {}), ("BMP", {})]
+)
+def test_a_mask_without_losses_says_nothing_of_that(kind: str, how: dict[str, Any]) -> None:
+    for mask in (RECTANGLE, RECTANGLE // 2):  # grey on purpose
+        measured = block_segmenter().measure(PIXELS, region_mask=mask_of(kind, mask, **how))
+        assert measured.coverage.pixels_counted == 748
+        assert lossy_notes(measured) == []
+
+
+def test_a_mask_by_its_alpha_is_refused_and_an_opaque_one_counts() -> None:
+    white = np.full((64, 64), 255, np.uint8)
+    by_alpha = np.dstack([white, white, white, RECTANGLE])
+    for source in (encoded(by_alpha), by_alpha):
+        with pytest.raises(InvalidOption, match="region_mask has pixels that are not opaque"):
+            block_segmenter().measure(PIXELS, region_mask=source)
+    opaque = np.dstack([RECTANGLE, RECTANGLE, RECTANGLE, white])
+    assert block_segmenter().measure(PIXELS, region_mask=encoded(opaque)).coverage.pixels_counted == 748
+
+
+@pytest.mark.parametrize("compression", ["raw", "packbits", "tiff_lzw", "group3", "group4"])
+@pytest.mark.parametrize("white_is", [0, 1])
+def test_a_mask_of_one_bit_counts_where_it_is_white_as_viewers_show_it(
+    white_is: int, compression: str
+) -> None:
+    data = mask_of("TIFF", RECTANGLE > 0, compression=compression, tiffinfo={262: white_is})
+    with Image.open(BytesIO(data)) as image:
+        assert image.tag_v2[262] == white_is
+    assert block_segmenter().measure(PIXELS, region_mask=data).coverage.pixels_counted == 748
+    stored = RECTANGLE > 0 if white_is else RECTANGLE == 0
+    stream = BytesIO()  # and by another writer, which inverts nothing
+    tifffile.imwrite(stream, stored, photometric="minisblack" if white_is else "miniswhite")
+    assert block_segmenter().measure(PIXELS, region_mask=stream.getvalue()).coverage.pixels_counted == 748

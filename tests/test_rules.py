@@ -1,5 +1,6 @@
 """Rules at their limits: one decision for every figure, by hand-made measurements and by pictures."""
 
+import json
 from math import inf
 from typing import Any
 
@@ -11,7 +12,7 @@ from fakes import block_segmenter, blocks
 from planimeter.errors import ContradictoryOptions, InvalidOption
 from planimeter.measurement import Coverage, Interval, Measurement, Note, ProfileUsed
 from planimeter.measuring.judging import Judging
-from planimeter.measuring.profile import read_profile
+from planimeter.measuring.profile import NamedProfile, read_profile
 from planimeter.measuring.profile_files import open_profile
 from planimeter.rules import Rule, Verdict, decide, worst
 from stored import measurement
@@ -116,6 +117,31 @@ def _rule(figure: str, limit: float, of: str | None = None, unit: str | None = N
     return {"figure": figure, "class": of, "unit": unit, "at_most": limit}
 
 
+def _at_least(figure: str, limit: float, of: str | None = None, unit: str | None = None) -> dict[str, Any]:
+    return {"figure": figure, "class": of, "unit": unit, "at_least": limit}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [_rule("count", 2), _at_least("count", 2)],
+        [_rule("largest_area", 1, unit="mm"), _at_least("largest_area", 1e6, unit="um")],  # both 1 mm²
+        [_rule("largest_feret_diameter", 1, unit="in"), _at_least("largest_feret_diameter", 25.4, unit="mm")],
+        [_rule("count", 1, "red"), _at_least("count", 2, "green")],
+        [_rule("count", 1, "red"), _at_least("count", 2)],
+        [_rule("largest_area", 1), _at_least("largest_area", 2, unit="mm")],  # of whichever pixels
+        [_rule("count", 1), _at_least("percent_masked", 2)],
+    ],
+)
+def test_rules_that_some_picture_keeps_do_not_contradict_each_other(rules: list[dict[str, Any]]) -> None:
+    assert len(read_profile({"rules": rules}).rules) == 2
+
+
+def test_a_profile_of_before_with_rules_that_contradict_each_other_can_still_be_read() -> None:
+    text = json.dumps({"rules": [_rule("count", 1), _at_least("count", 2)]})
+    assert len(NamedProfile.of_text("strip", text, 1).profile.rules) == 2
+
+
 def test_a_figure_in_a_unit_is_undecided_without_a_pixel_size() -> None:
     segmenter = block_segmenter()
     for rule in (
@@ -187,6 +213,16 @@ def test_a_percentage_that_there_is_not_is_undecided() -> None:
         ({"rules": [_rule("count", 1)] * 51}, InvalidOption, "at most 50"),
         ({"classes": ["red"], "rules": [_rule("count", 1, "green")]}, ContradictoryOptions, "does not count"),
         ({"unit": "um"}, ContradictoryOptions, "pixel_size is missing"),
+        (
+            {"rules": [_rule("count", 1), _at_least("count", 2)]},
+            ContradictoryOptions,
+            "no picture can keep both of the rules 'instances ≤ 1' and 'instances ≥ 2'",
+        ),
+        (
+            {"rules": [_at_least("largest_area", 1.1, unit="mm"), _rule("largest_area", 1e6, unit="um")]},
+            ContradictoryOptions,
+            "no picture can keep both",
+        ),
         ({"score_threshold": float("nan")}, InvalidOption, "score_threshold is nan"),
         ({"region": {"include": [[[0, 0], [-9, 9], [9, 0]]]}}, ContradictoryOptions, "counted from 0"),
         ({"region": {"include": [[[0, 0], [9, 9], [9, 0], [0, 9]]]}}, ContradictoryOptions, "crosses"),

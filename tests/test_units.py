@@ -131,9 +131,29 @@ def test_pixels_that_are_not_square_have_areas_and_no_lengths(client: FlaskClien
     assert answer["coverage"]["area_masked"] == 192
     (first, _) = read(client, f"{API}/{answer['id']}/instances")["instances"]
     assert (first["area"], first["lengths"]) == (128, None)
+    names = ("perimeter", "feret_diameter_max", "equivalent_diameter_area", "circularity")
+    assert {first[name] for name in names} == {None}  # in pixels neither
     text = client.get(f"{API}/{answer['id']}/instances?format=csv").text
     assert "area_um2" in text
     assert "perimeter_um" not in text
+    assert {row[name] for row in csv.DictReader(StringIO(text)) for name in names} == {""}
+
+
+@pytest.mark.parametrize("unit", [None, "um"])
+def test_a_rule_on_lengths_is_undecided_where_pixels_are_not_square(
+    client: FlaskClient, unit: str | None
+) -> None:
+    rules = [
+        {"figure": "largest_feret_diameter", "at_most": 1000, "unit": unit},
+        {"figure": "largest_area", "at_most": 1024},
+    ]
+    assert client.put("/api/v1/profiles/strip", json={"rules": rules}).status_code == 200
+    answer = post(client, ome("0.5", down="0.25"), query="profile=strip")
+    length, area = answer["rules"]
+    assert (length["verdict"], length["value"]) == ("undecided", None)
+    assert "not square" in length["reason"]
+    assert (area["verdict"], area["value"]) == ("pass", 1024)
+    assert post(client, ome("0.5"), query="profile=strip")["verdict"] == "pass"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fakes import dots, encoded
 from planimeter.scale import write_quantity
 from serving import serve
 from test_browser import PHONE, Watched, ask, browser, settle, watched
+from test_units import ome
 
 __all__ = ["browser", "watched"]  # fixtures
 
@@ -142,6 +143,18 @@ def test_all_figures_in_units_follow_the_threshold_as_the_api_answers_them(
     )
     for name, length in figures["lengths"].items():
         expect(card.locator(f"[data-figure={name}]")).to_have_text(f"{write_quantity(length)} µm")
+
+
+def test_pixels_that_are_not_square_have_no_lengths_on_the_page(service: str, watched: Watched) -> None:
+    url = urljoin(service, MEASUREMENTS)
+    status, _, answer = ask(url, "POST", ome("0.5", down="0.25"), {"Content-Type": "image/tiff"})
+    assert status == 201, answer
+    page = opened(watched, service, str(json.loads(answer)["id"]))
+    page.locator("table.instances tbody tr").first.click()
+    card = page.locator(".viewer-card")
+    for name in ("perimeter", "feret_diameter_max", "equivalent_diameter_area", "circularity"):
+        expect(card.locator(f"[data-figure={name}]")).to_have_text("\N{EN DASH}")
+    expect(card.locator("[data-figure=area]")).to_contain_text("µm²")
 
 
 def test_a_number_sets_it_too_and_a_wrong_one_is_told(service: str, watched: Watched) -> None:

@@ -178,7 +178,7 @@ class ModelInfo(Part):
     )
 
 
-Coordinate = Annotated[float, Field(allow_inf_nan=False)]
+Coordinate = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Corner = tuple[Coordinate, Coordinate]
 Ignored = Literal["transparent", "black_border", "saturated"]
 IGNORED: tuple[Ignored, ...] = get_args(Ignored)
@@ -202,6 +202,12 @@ class Counting(Part):
 
     region: Region | None = None
     region_mask: Rle | None = Field(None, description="The pixels of the picture that was given as a mask.")
+    region_mask_grey: int | None = Field(
+        None,
+        ge=1,
+        description="How many pixels of that mask were neither black nor white, where its file was made with losses; "
+        "all but black ones count. Null where none was, and for a file without losses.",
+    )
     ignore: tuple[Ignored, ...] = Field((), description="Kinds of pixels that do not count.")
     classes: tuple[str, ...] | None = Field(
         None, description="Names of the classes whose instances count; null for all."
@@ -221,18 +227,26 @@ class Counting(Part):
         """Whether nothing is left out."""
         return self == Counting(set_afterwards=self.set_afterwards)
 
+    @property
+    def without_region(self) -> "Counting":
+        """The same of the whole picture."""
+        return self.model_copy(update=dict.fromkeys(["region", *_OF_MASK]))
+
     def or_else(self, other: "Counting | None") -> "Counting":
         """Return this, and what `other` says of what is not said here; a region and a mask are one thing."""
         if other is None:
             return self
         default = Counting()
-        region = {"region", "region_mask"} if self.region or self.region_mask else set()
+        region = {"region", *_OF_MASK} if self.region or self.region_mask else set()
         kept = {
             name: getattr(other, name)
             for name in Counting.model_fields
             if name not in region and getattr(self, name) == getattr(default, name)
         }
         return self.model_copy(update=kept)
+
+
+_OF_MASK = ("region_mask", "region_mask_grey")
 
 
 class Options(Part):
@@ -242,12 +256,25 @@ class Options(Part):
     counting: Counting | None = Field(None, description="What counts; null where all of the picture does.")
 
 
+class Fixed(Part):
+    """What a version of a profile says of how a picture is measured; what is null, or empty, it leaves open."""
+
+    score_threshold: float | None = Field(None, ge=0, le=1)
+    counting: Counting | None = Field(None, description="What of a picture counts.")
+    scale: Scale | None = Field(None, description="How large a pixel is.")
+
+
 class ProfileUsed(Part):
-    """The profile that a picture was measured by. What it said stands in options, image.scale and rules."""
+    """The profile that a picture was measured by. What it allows stands in rules."""
 
     name: str
     version: int | None = Field(ge=1, description="Null for a file that was given on the command line.")
     sha256: str = Field(description="Of all that this version says.")
+    fixes: Fixed | None = Field(
+        None,
+        description="What this version says of how a picture is measured: where options or image.scale are not so any "
+        "more, no rule decides, and the note measured_otherwise says why. Null for a record from before this was kept.",
+    )
 
 
 class RuleResult(Rule):
@@ -295,6 +322,8 @@ class Measurement(Part):
     timing_ms: Timing
 
 
+MEASURED_OTHERWISE = "measured_otherwise"
+"""The code of the note on a measurement that is not what its profile says any more."""
 UNLIKE_TRAINING = "unlike_training"
 """The code of the note on a picture that does not look like those that the model learnt from."""
 UNKNOWN, WITHHELD = "interval_unknown", "interval_withheld"

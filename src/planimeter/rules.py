@@ -4,13 +4,13 @@ A figure passes at its limit: `at_most` is ≤, `at_least` is ≥. `store.sums` 
 the two; pages ask the service and decide nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planimeter.scale import Unit, symbol_of
+from planimeter.scale import METRES, Unit, symbol_of
 
 Verdict = Literal["pass", "fail", "undecided"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -26,6 +26,8 @@ TITLES: dict[Figure, str] = {
 IN_UNITS: frozenset[Figure] = frozenset({"largest_area", "largest_feret_diameter"})
 """Figures that can be asked for in a unit; without one they are in pixels."""
 MOST_RULES = 50
+_NOISE = 1e-9
+"""By which share two limits in different units may differ and still be equal."""
 Span = tuple[float, float]
 """Between which values the truth is thought to lie, both included."""
 
@@ -81,6 +83,12 @@ class Rule(BaseModel):
         return f"{symbol}²" if self.figure == "largest_area" and self.unit is not None else symbol
 
     @property
+    def factor(self) -> float:
+        """What a value is multiplied with to be in metres, or square metres; 1 where it has no unit."""
+        metres = 1.0 if self.unit is None else METRES[self.unit]
+        return metres**2 if self.figure == "largest_area" else metres
+
+    @property
     def words(self) -> str:
         """The rule for people: percent masked of scratches ≤ 5 %."""
         of = f" of {self.class_name}" if self.class_name else ""
@@ -103,6 +111,19 @@ def decide(
     if at_least is not None:
         return "pass" if low >= at_least else "fail" if high < at_least else "undecided"
     raise ValueError("there is no limit to decide by")
+
+
+def contradiction(rules: Sequence[Rule]) -> tuple[Rule, Rule] | None:
+    """Return two rules of one figure that no value keeps both of, like at most 1 and at least 2; None without such."""
+    for one in rules:
+        for other in rules:
+            alike = (one.figure, one.class_name) == (other.figure, other.class_name)
+            known = (one.unit is None) == (other.unit is None)  # else nobody knows before there is a picture
+            if alike and known and one.at_most is not None and other.at_least is not None:
+                most, least = (rule.limit * rule.factor for rule in (one, other))
+                if least > most * (1 + _NOISE):
+                    return one, other
+    return None
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:

@@ -16,7 +16,7 @@ from planimeter.errors import InvalidOption
 from planimeter.numbers import write_decimals
 
 Unit = Literal["nm", "um", "mm", "cm", "m", "in"]
-Source = Literal["given", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
+Source = Literal["given", "profile", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
 METRES: Mapping[Unit, float] = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254}
 SMALLEST, LARGEST = 1e-12, 1e4
 """Metres that a pixel may measure: those of electron microscopes are larger, those of satellites smaller."""
@@ -28,6 +28,7 @@ SET_LATER = frozenset({"set", "drawn"})
 _SYMBOLS: Mapping[Unit, str] = {"um": "µm"}
 _SOURCES: Mapping[Source, str] = {
     "given": "given with the picture",
+    "profile": "from the profile",
     "set": "set afterwards",
     "drawn": "from a scale bar drawn on the picture",
     "OME": "from the file's OME-XML",
@@ -49,7 +50,8 @@ class Scale(BaseModel):
     pixel_height: float = Field(gt=0)
     unit: Unit
     source: Source = Field(
-        description="given with the picture; set afterwards, or drawn as a scale bar; or where in the file it stands."
+        description="given with the picture; the profile that it was measured by; set afterwards, or drawn as a scale "
+        "bar; or where in the file it stands."
     )
     measured: "Scale | None" = Field(
         None, description="What the picture was measured with, where this was set afterwards."
@@ -85,7 +87,7 @@ class Scale(BaseModel):
     @property
     def by_person(self) -> bool:
         """Whether a person said so, not the file."""
-        return self.source == "given" or self.kept
+        return self.source in {"given", "profile"} or self.kept
 
     @property
     def kept(self) -> bool:

@@ -46,9 +46,12 @@ class Task:
             "precision": segmenter.info.precision,
             "passes": segmenter.info.passes,
             "score_threshold": segmenter.default_threshold if threshold is None else threshold,
-            "counting": None if asked.counting is None else asked.counting.model_dump(mode="json"),
+            "counting": None
+            if asked.counting is None
+            else asked.counting.model_dump(mode="json", exclude={"region_mask_grey"}),  # the mask says all
             "scale": asked.scale.model_dump(mode="json"),
-            "profile": None if judging is None else judging.used.model_dump(mode="json"),
+            # The hash is of all that it fixes.
+            "profile": None if judging is None else judging.used.model_dump(mode="json", exclude={"fixes"}),
         }
 
 

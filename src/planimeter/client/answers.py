@@ -30,6 +30,7 @@ __all__ = [
     "Deleted",
     "DriftAnswer",
     "DriftWarning",
+    "Fixed",
     "Health",
     "HistogramBin",
     "ImageAnswer",
@@ -353,6 +354,9 @@ class Counting(Answer):
     region: "Region | None" = None
     region_mask: Rle | None = None
     """The pixels of the picture that was given as a mask."""
+    region_mask_grey: int | None = None
+    """How many pixels of that mask were neither black nor white, where its file was made with losses; all
+    but black ones count. Null where none was, and for a file without losses."""
     ignore: list[Literal["transparent", "black_border", "saturated"]] = []
     """Kinds of pixels that do not count."""
     classes: list[str] | None = None
@@ -446,6 +450,16 @@ class DriftWarning(Answer):
     message: str
 
 
+class Fixed(Answer):
+    """What a version of a profile says of how a picture is measured; what is null, or empty, it leaves open."""
+
+    score_threshold: float | None = None
+    counting: "Counting | None" = None
+    """What of a picture counts."""
+    scale: "Scale | None" = None
+    """How large a pixel is."""
+
+
 class Health(Answer):
     """The process is alive, or ready."""
 
@@ -501,7 +515,10 @@ class Instance(Answer):
 
 
 class InstanceFigures(Answer):
-    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
+    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them.
+
+    Where pixels are known not to be square nothing has a length or a circularity: these are null then.
+    """
 
     id: int
     class_name: str = Field(alias="class")
@@ -513,10 +530,10 @@ class InstanceFigures(Answer):
     percent: float
     area: float | None
     """In the square of the scale's unit; null without a scale."""
-    equivalent_diameter_area: float
+    equivalent_diameter_area: float | None
     """Of the disc of the same area."""
-    perimeter: float
-    feret_diameter_max: float
+    perimeter: float | None
+    feret_diameter_max: float | None
     """The longest diameter."""
     circularity: float | None
     """4 pi area / perimeter²; null without a perimeter."""
@@ -1147,7 +1164,7 @@ class ProfileList(Answer):
 class ProfileUsed(Answer):
     """The profile that a picture was measured by.
 
-    What it said stands in options, image.scale and rules.
+    What it allows stands in rules.
     """
 
     name: str
@@ -1155,6 +1172,10 @@ class ProfileUsed(Answer):
     """Null for a file that was given on the command line."""
     sha256: str
     """Of all that this version says."""
+    fixes: "Fixed | None" = None
+    """What this version says of how a picture is measured: where options or image.scale are not so any
+    more, no rule decides, and the note measured_otherwise says why. Null for a record from before this was
+    kept."""
 
 
 class ProfileVersion(Answer):
@@ -1387,8 +1408,9 @@ class Scale(Answer):
     pixel_width: float
     pixel_height: float
     unit: Literal["nm", "um", "mm", "cm", "m", "in"]
-    source: Literal["given", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
-    """Given with the picture; set afterwards, or drawn as a scale bar; or where in the file it stands."""
+    source: Literal["given", "profile", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
+    """Given with the picture; the profile that it was measured by; set afterwards, or drawn as a scale bar;
+    or where in the file it stands."""
     measured: "Scale | None" = None
     """What the picture was measured with, where this was set afterwards."""
 

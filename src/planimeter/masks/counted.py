@@ -1,5 +1,6 @@
 """The denominator: which pixels of a picture count."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,3 +36,12 @@ class Counted:
         if int(np.count_nonzero(pixels)) == mask.area:
             return mask
         return trim(WindowMask(mask.x, mask.y, pixels)) if pixels.any() else EMPTY
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """What of a picture counts by what is asked of it, before a class narrows it down."""
+
+    counted: Counted
+    ignored: Mapping[str, int]
+    """Pixels of the region that do not count, by their kind."""

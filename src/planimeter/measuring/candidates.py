@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from planimeter.errors import StoreFailed
-from planimeter.masks.counted import Counted
+from planimeter.masks.counted import Counted, Scope
 from planimeter.masks.rle import rle_decode, rle_encode, rle_window
 from planimeter.masks.window import EMPTY, Box, WindowMask
 from planimeter.measurement import (
@@ -111,6 +111,8 @@ class Candidates:
     """[H, W] for each kind of pixel that was looked for and may be left out."""
     counting: Counting | None = None
     """What of the picture counts, where `counted` and `entries` were cut to it."""
+    scope: Scope | None = None
+    """The same in pixels."""
     of: int | None = None
     """The id of the class that percentages are of, where they are: see `within_class`."""
     of_count: int = 0
@@ -139,6 +141,10 @@ class Candidates:
                 counts.add(index)
                 chosen.append(entry)
         return sorted(chosen, key=lambda entry: -entry.score)
+
+    def all_count(self, threshold: float) -> bool:
+        """Return whether nothing was left out at a score threshold, whatever was asked for."""
+        return self.of is None and self.counted.mask is None and not self.left_out(threshold)
 
     def limit_reached(self, threshold: float) -> bool:
         """Return whether one tile gave as many instances as the network can: there may be more."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from planimeter.errors import ContradictoryOptions, InvalidOption, NothingToCount
-from planimeter.masks.counted import Counted
+from planimeter.masks.counted import Counted, Scope
 from planimeter.masks.region import check_polygon, polygons_mask
 from planimeter.masks.rle import rle_decode
 from planimeter.masks.window import Bools
@@ -72,17 +72,49 @@ def check_classes(counting: Counting, classes: Sequence[str]) -> None:
     check_of(counting.of, tuple(classes))
 
 
-def count_within(candidates: Candidates, counting: Counting | None, classes: Sequence[str]) -> Candidates:
+def scope_of(candidates: Candidates, counting: Counting | None, classes: Sequence[str]) -> Scope | None:
+    """Return which pixels count; None where nothing is said of that.
+
+    `candidates` hold the pixels of each kind that is to be ignored. Raises what `region_pixels` and `check_classes`
+    raise, and `NothingToCount` where no pixel is left.
+    """
+    if counting is None or counting.all_counts:
+        return None
+    check_classes(counting, classes)
+    height, width = candidates.counted.size
+    region = region_pixels(counting, height, width)
+    mask, before = region, height * width if region is None else int(np.count_nonzero(region))
+    ignored: dict[str, int] = {}
+    for kind in counting.ignore:
+        pixels = candidates.ignored.get(kind)
+        if pixels is not None:
+            ignored[kind] = int(np.count_nonzero(pixels if region is None else pixels & region))
+            mask = ~pixels if mask is None else mask & ~pixels
+    # Each pixel is of one kind, so that none is taken away twice.
+    counted = Counted(height, width, None if before - sum(ignored.values()) == height * width else mask)
+    if not counted.pixels:
+        why = (
+            f"all {before:,} pixels of it are {' or '.join(counting.ignore)}"
+            if before
+            else _nothing_in_region(counting)
+        )
+        raise NothingToCount(f"nothing of the picture is left to count: {why}; count more of it")
+    return Scope(counted, ignored)
+
+
+def count_within(
+    candidates: Candidates, counting: Counting | None, classes: Sequence[str], scope: Scope | None = None
+) -> Candidates:
     """Return the candidates cut to what counts; those that never count say why.
 
     To the class that percentages are of, `within_class` cuts them afterwards.
-    `candidates` are whole, and hold the pixels of each kind that is to be ignored. Raises what `region_pixels` and
-    `check_classes` raise, and `NothingToCount` where no pixel is left.
+    `candidates` are whole, and hold the pixels of each kind that is to be ignored. A `scope` that is known already is
+    what `scope_of` returned; else raises what that raises.
     """
     if counting is None or counting.all_counts:
         return candidates
-    check_classes(counting, classes)
-    counted = counted_of(candidates, counting)
+    scope = scope or scope_of(candidates, counting, classes)
+    counted = scope.counted if scope else candidates.counted
     of = None if counting.of is None else classes.index(counting.of) + 1
     wanted = {classes.index(name) + 1 for name in counting.classes or classes} | ({of} if of else set())
     # It does not tell one class from another.
@@ -92,32 +124,13 @@ def count_within(candidates: Candidates, counting: Counting | None, classes: Seq
         counted=counted,
         entries=[_cut(entry, counted, wanted, counting.least_area) for entry in candidates.entries],
         foreground=foreground if foreground is None or counted.mask is None else foreground & counted.mask,
-        # Known of the whole picture only: no interval is made of it.
+        # Known of the whole picture only.
         shown=None,
         counting=counting,
+        scope=scope,
         of=of,
         whole=candidates,
     )
-
-
-def counted_of(candidates: Candidates, counting: Counting) -> Counted:
-    """Return the pixels that count."""
-    height, width = candidates.counted.size
-    mask = region_pixels(counting, height, width)
-    before = height * width if mask is None else int(np.count_nonzero(mask))
-    for kind in counting.ignore:
-        if kind in candidates.ignored:
-            mask = np.ones((height, width), bool) if mask is None else mask
-            mask &= ~candidates.ignored[kind]
-    counted = Counted(height, width, mask)
-    if not counted.pixels:
-        why = (
-            f"all {before:,} pixels of it are {' or '.join(counting.ignore)}"
-            if before
-            else _nothing_in_region(counting)
-        )
-        raise NothingToCount(f"nothing of the picture is left to count: {why}; count more of it")
-    return counted
 
 
 def _nothing_in_region(counting: Counting) -> str:
@@ -136,18 +149,11 @@ def _cut(entry: Candidate, counted: Counted, wanted: set[int], least_area: int) 
 
 def left_out_at(candidates: Candidates, threshold: float) -> LeftOut | None:
     """Return what does not count though it scores enough, and the pixels of the region that were ignored."""
-    counting = candidates.counting
-    if counting is None:
+    if candidates.counting is None:
         return None
-    region = region_pixels(counting, *candidates.counted.size)
-    pixels: dict[str, int] = {
-        kind: int(np.count_nonzero(mask if region is None else mask & region))
-        for kind, mask in candidates.ignored.items()
-        if kind in counting.ignore
-    }
     found = candidates.left_out(threshold)
     reasons: dict[str, int] = {str(why): count for why, count in found.items() if why != "of"}
-    return LeftOut(**reasons, **pixels)
+    return LeftOut(**reasons, **(candidates.scope.ignored if candidates.scope else {}))
 
 
 def counted_part(counting: Counting | None) -> str:
@@ -166,15 +172,21 @@ def note_counting(candidates: Candidates, left_out: LeftOut | None) -> list[Note
         return []
     notes: list[Note] = []
     height, width = candidates.counted.size
-    counted, whole = candidates.counted.pixels, height * width
-    if candidates.of is not None and candidates.whole is not None:
-        counted = counted_of(candidates.whole, counting).pixels  # before it was cut to a class
+    # Before it was cut to a class.
+    counted = (candidates.scope.counted if candidates.scope else candidates.counted).pixels
+    whole = height * width
     if counting.region or counting.region_mask:
         message = (
             f"a region counts: {counted:,} of {whole:,} pixels ({write_percent(percent(counted, whole))} %)"
         )
         message += "" if counting.of else "; all percentages are of it"
         notes.append(Note(code="region_counts", message=message))
+    if counting.region_mask_grey is not None:
+        message = (
+            f"region_mask came in a format with losses, and {counting.region_mask_grey:,} of its pixels are neither "
+            "black nor white: all that is not black counts; send a mask as PNG"
+        )
+        notes.append(Note(code="lossy_mask", message=message))
     if counting.ignore:
         each = ", ".join(f"{kind.replace('_', ' ')} {getattr(left_out, kind):,}" for kind in counting.ignore)
         notes.append(Note(code="pixels_ignored", message=f"pixels left out of what counts: {each}"))

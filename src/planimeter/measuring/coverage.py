@@ -26,7 +26,7 @@ from planimeter.measurement import (
 from planimeter.measuring.candidates import Candidate, Candidates, coco_box
 from planimeter.measuring.counting import count_within, counted_part, left_out_at, note_counting
 from planimeter.measuring.interval import with_intervals
-from planimeter.measuring.judging import judged
+from planimeter.measuring.judging import check_rules, judged
 from planimeter.measuring.of_class import with_class, within_class
 from planimeter.measuring.physical import in_units
 from planimeter.numbers import write_percent
@@ -46,9 +46,10 @@ def at_threshold(
     """Return what measuring the same picture with another score threshold answers, without the network.
 
     `intervals` are those of the model that measured; `counting` is what of the picture counts, which `candidates` do
-    not know yet. Raises what `count_within` raises.
+    not know yet. Raises what `count_within` and `check_rules` raise.
     """
     classes = [entry.class_name for entry in measurement.coverage.by_class]
+    check_rules(measurement.rules, classes, counting)
     candidates = within_class(count_within(candidates, counting, classes), threshold)
     found = candidates.above(threshold)
     coverage, notes = measure_at(candidates, threshold, classes, intervals)

@@ -44,10 +44,14 @@ LEAST_PICTURES = 9
 def with_intervals(
     coverage: Coverage, candidates: Candidates, score_threshold: float, intervals: Intervals | None
 ) -> tuple[Coverage, list[Note]]:
-    """Return the coverage with an interval for each percentage, and the note that says why one is withheld."""
+    """Return the coverage with an interval for each percentage, and the note that says why one is withheld.
+
+    Where only a part might have counted and nothing was left out, the figures are those of the whole picture, and so
+    are the intervals.
+    """
     if any(note.code == UNLIKE_TRAINING for note in candidates.picture_notes):
         return coverage, []
-    if candidates.counting is not None:
+    if candidates.counting is not None and not candidates.all_count(score_threshold):
         return coverage, [Note(code=WITHHELD, message=_PARTS if candidates.of is None else _OF_CLASS)]
     if intervals is None:
         return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
@@ -61,7 +65,7 @@ def with_intervals(
     tables = _around(intervals.thresholds, score_threshold)
     # All pixels count here, so that there is something to be a percentage of.
     percents = [percent_of_whole(coverage), *map(percent_of_whole, coverage.by_class)]
-    doubts = _doubts(np.array(percents), candidates, score_threshold)
+    doubts = _doubts(np.array(percents), candidates.whole or candidates, score_threshold)
     found = [
         _interval(intervals, [table.classes[index] for table in tables], value, doubts[index])
         for index, value in enumerate(percents)

@@ -1,4 +1,7 @@
-"""The rules of a profile, judged by the figures of a measurement: whenever these change, so do the verdicts."""
+"""The rules of a profile, judged by the figures of a measurement: whenever these change, so do the verdicts.
+
+Where a measurement is not what its profile says any more, its rules decide nothing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +25,10 @@ from planimeter.measurement import (
     class_counted,
 )
 from planimeter.measuring.candidates import exact_mask
+from planimeter.measuring.departing import departures, note_departures
 from planimeter.numbers import write_between
 from planimeter.rules import IN_UNITS, Rule, decide, worst
+from planimeter.scale import Scale
 
 Of = TypeVar("Of", bound=Measurement)
 LIMIT_REACHED = "limit_reached"
@@ -33,7 +38,7 @@ _ALONE = "decided by the value alone: no interval is known for it"
 _NO_SCALE = "it is not known how large a pixel is; say it with the picture, in the profile or on its page"
 _NOTHING_COUNTS = "nothing was found of the class that it would be of"
 _UNLISTED = "its instances are not listed, and have no areas and lengths"
-_NO_LENGTHS = "the pixels are not square, so there are no lengths in units"
+_NO_LENGTHS = "the pixels are not square, so there are no lengths"
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Judging:
 
     used: ProfileUsed
     rules: Sequence[Rule]
+
+    def scale(self, given: Scale | None) -> Scale | None:
+        """Return how large a pixel is: as the profile says, else as it is given."""
+        return (self.used.fixes.scale if self.used.fixes else None) or given
 
     def of(self, measurement: Of, masks: Sequence[WindowMask] | None = None) -> Of:
         """Return a measurement with its profile, rules and verdict; `masks` like `judged`."""
@@ -70,22 +79,33 @@ def check_rules(rules: Sequence[Rule], classes: Sequence[str], counting: Countin
             )
 
 
-def judged(measurement: Of, masks: Sequence[WindowMask] | None = None) -> Of:
+def judged(measurement: Of, masks: Sequence[WindowMask] | None = None, *, by_scores: bool = True) -> Of:
     """Return a measurement with its rules judged by its figures; without rules it has no verdict.
 
-    `masks` are those of its instances, in their order; without them they are decoded where a rule needs them.
+    Where it is not what its profile says, each rule is undecided, and a note says why. `masks` are those of its
+    instances, in their order; without them they are decoded where a rule needs them. `by_scores` is whether scores
+    decided what counts.
     """
     rules = [_result(rule, _figure(measurement, rule, masks)) for rule in measurement.rules]
-    verdict = worst(rule.verdict for rule in rules)
-    return measurement.model_copy(update={"rules": rules, "verdict": verdict})
+    otherwise = departures(measurement, by_scores=by_scores)
+    if otherwise:
+        why = f"measured otherwise than the profile says: {'; '.join(otherwise)}"
+        rules = [rule.model_copy(update={"verdict": "undecided", "reason": why}) for rule in rules]
+    return measurement.model_copy(
+        update={
+            "rules": rules,
+            "verdict": worst(rule.verdict for rule in rules),
+            "notes": note_departures(measurement, otherwise),
+        }
+    )
 
 
 def judged_by_a_person(measurement: Of, *, alone: bool) -> Of:
     """Return the same for figures that a person corrected; `alone` says that nothing of the model is left in them.
 
-    Then the value decides and that is no want of an interval.
+    Then the value decides and that is no want of an interval, and no score threshold has a part in it.
     """
-    own = judged(measurement)
+    own = judged(measurement, by_scores=not alone)
     if not alone:
         return own
     rules = [
@@ -187,8 +207,9 @@ def _largest(
     if rule.figure == "largest_area":
         pixels = max((instances[place].area_px for place in places), default=0)
         return scale.area_in(pixels, rule.unit) if scale and rule.unit else float(pixels), None
-    if scale is not None and scale.pixel_size is None:
-        return None, _NO_LENGTHS
+    known = measurement.image.scale
+    if known is not None and known.pixel_size is None:
+        return None, _NO_LENGTHS  # in pixels neither: they are longer one way than the other
     longest = _longest([_mask(instances, masks, place) for place in places])
     return scale.length_in(longest, rule.unit) if scale and rule.unit else longest, None
 

@@ -1,6 +1,7 @@
 """What of a picture counts, as people and programs give it: JSON, a file, an array."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from planimeter.masks.rle import rle_encode
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import IGNORED, Counting, Ignored, Region, Rle
 from planimeter.pictures.decode import Picture
+from planimeter.pictures.rgb import ALPHA_DROPPED
 from planimeter.pictures.sources import Source, read_source
 from planimeter.settings import Limits
 
@@ -44,9 +46,11 @@ def make_counting(  # noqa: PLR0917  by the names of the options
         raise InvalidOption(f"ignore names {unknown[0]!r}; it can name {', '.join(IGNORED)}")
     if least_area < 0:
         raise InvalidOption(f"least_area is {least_area}; it is a number of pixels, 0 or more")
+    mask = None if region_mask is None else read_region_mask(region_mask)
     return Counting(
         region=None if region is None else read_region(region),
-        region_mask=None if region_mask is None else read_region_mask(region_mask),
+        region_mask=None if mask is None else encode_mask(mask.pixels),
+        region_mask_grey=None if mask is None else mask.grey,
         ignore=tuple(kind for kind in IGNORED if kind in ignore),
         classes=None if classes is None else tuple(dict.fromkeys(classes)),
         least_area=least_area,
@@ -71,17 +75,37 @@ def read_region(source: RegionSource) -> Region:
         raise InvalidOption(f"region is no region{where}; give {REGION_FORM}") from None
 
 
-def read_region_mask(source: Source, limits: Limits | None = None) -> Rle:
-    """Return the pixels of a picture that are not black, or those of an array [H, W] that are not zero."""
+@dataclass(frozen=True)
+class RegionMask:
+    """A mask that was given."""
+
+    pixels: NDArray[np.bool_]
+    """[H, W]: those that count."""
+    grey: int | None = None
+    """How many were neither black nor white, where its file was made with losses and some were."""
+
+
+def read_region_mask(source: Source, limits: Limits | None = None) -> RegionMask:
+    """Return the pixels of a picture that are not black, or those of an array [H, W] that are not zero.
+
+    Raises `InvalidOption` for a picture with pixels that are not opaque: whether these count, it does not say.
+    """
     if isinstance(source, np.ndarray) and source.ndim == 2:
-        mask: NDArray[np.bool_] = np.not_equal(source, 0)
-    else:
-        try:
-            picture = read_source(source, filename="region_mask", limits=limits or Limits())
-        except PlanimeterError as error:
-            raise type(error)(f"region_mask: {error}") from error
-        mask = mask_of_picture(picture)
-    return encode_mask(mask)
+        return RegionMask(np.not_equal(source, 0))
+    try:
+        picture = read_source(source, filename="region_mask", limits=limits or Limits())
+    except PlanimeterError as error:
+        raise type(error)(f"region_mask: {error}") from error
+    if any(note.code == ALPHA_DROPPED for note in picture.notes):
+        raise InvalidOption(
+            "region_mask has pixels that are not opaque, and what is not black counts, whatever its alpha: save it "
+            "without alpha, black where nothing counts"
+        )
+    mask = mask_of_picture(picture)
+    if not picture.lossy:
+        return RegionMask(mask)
+    white = np.all(picture.pixels == 255, axis=2)
+    return RegionMask(mask, int(np.count_nonzero(mask & ~white)) or None)  # without any, nothing was lost
 
 
 def mask_of_picture(picture: Picture) -> NDArray[np.bool_]:

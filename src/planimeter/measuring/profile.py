@@ -7,23 +7,32 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from planimeter.details import LONGEST_NAME, LONGEST_NOTE, Name, NoteText
 from planimeter.errors import ContradictoryOptions, InvalidOption
-from planimeter.measurement import IGNORED, Counting, Ignored, ProfileUsed, Region
+from planimeter.measurement import IGNORED, Counting, Fixed, Ignored, ProfileUsed, Region
 from planimeter.measuring.counting import check_classes, check_region
 from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.parts import make_counting, read_region
 from planimeter.packs.manifest import NAME_PATTERN
-from planimeter.rules import MOST_RULES, Rule
+from planimeter.rules import MOST_RULES, Rule, contradiction
 from planimeter.scale import GivenUnit, Scale, given_scale, unit_of
 
 PROFILE_NAME = NAME_PATTERN
 """As of models: a name is an address, a file and a word on a command line."""
 LISTS = ("ignore", "classes")
 MOST_CLASSES = 100
+_KEPT = "kept"
 Options = Mapping[str, Any]
 """Options of a measurement by their names, as a request gives them; those that are not given are left out."""
 
@@ -91,7 +100,9 @@ class Profile(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _holds_together(self) -> "Profile":
+    def _holds_together(self, info: ValidationInfo) -> "Profile":
+        if not (info.context and info.context.get(_KEPT)):
+            _refuse_contradiction(self.rules)
         try:
             if self.region is not None:
                 _check_region(self.region)
@@ -125,7 +136,7 @@ class Profile(BaseModel):
     @property
     def scale(self) -> Scale | None:
         """How large a pixel is, where it says so."""
-        return given_scale(self.pixel_size, self.unit)
+        return given_scale(self.pixel_size, self.unit, "profile")
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -171,13 +182,19 @@ class NamedProfile:
     @classmethod
     def of_text(cls, name: str, text: str, version: int) -> "NamedProfile":
         """Return a profile as it was kept."""
-        return cls(name, read_profile(json.loads(text)), version)
+        return cls(name, read_profile(json.loads(text), kept=True), version)
 
     @property
     def judging(self) -> Judging:
         """By which rules a measurement is judged."""
-        used = ProfileUsed(name=self.name, version=self.version, sha256=self.profile.sha256)
-        return Judging(used, self.profile.rules)
+        return Judging(self.used, self.profile.rules)
+
+    @property
+    def used(self) -> ProfileUsed:
+        """What a measurement by it keeps of it."""
+        said = self.profile
+        fixes = Fixed(score_threshold=said.score_threshold, counting=said.counting, scale=said.scale)
+        return ProfileUsed(name=self.name, version=self.version, sha256=said.sha256, fixes=fixes)
 
     def fill(self, given: Options) -> dict[str, Any]:
         """Return the options of a measurement: what the profile says, and what is given where it leaves that open.
@@ -223,15 +240,15 @@ def counting_of(options: Options) -> Counting | None:
     )
 
 
-def read_profile(given: Any) -> Profile:
-    """Return the profile that a mapping is.
+def read_profile(given: Any, *, kept: bool = False) -> Profile:
+    """Return the profile that a mapping is; one that was `kept` may have rules that contradict each other.
 
     Raises `InvalidOption` and, for what is impossible only together, `ContradictoryOptions`.
     """
     if not isinstance(given, Mapping):
         raise InvalidOption('a profile is an object, like {"model": "steel", "rules": []}')
     try:
-        return Profile.model_validate(given)
+        return Profile.model_validate(given, context={_KEPT: kept})
     except (ValidationError, RecursionError) as error:
         if isinstance(error, RecursionError):
             raise InvalidOption("the profile is nested too deeply") from None
@@ -267,6 +284,14 @@ def _sentence(problem: Any) -> str:
         if problem["type"] != "missing"
         else f"{place} is missing"
     )
+
+
+def _refuse_contradiction(rules: tuple[Rule, ...]) -> None:
+    """Refuse rules by which every picture would fail."""
+    found = contradiction(rules)
+    if found is not None:
+        one, other = (rule.words for rule in found)
+        raise ValueError(f"no picture can keep both of the rules {one!r} and {other!r}: change one of them")
 
 
 def _check_region(region: Region) -> None:

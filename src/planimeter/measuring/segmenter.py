@@ -20,7 +20,7 @@ from planimeter.measurement import (
     Options,
 )
 from planimeter.measuring.candidates import Candidate, Candidates
-from planimeter.measuring.counting import count_within
+from planimeter.measuring.counting import count_within, scope_of
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
 from planimeter.measuring.familiarity import note_unlike, texture_of
@@ -147,7 +147,8 @@ class Segmenter:
         if not 0 <= threshold <= 1:
             raise InvalidOption(f"score_threshold is {threshold}; it must lie between 0 and 1")
         picture = read_source(source, filename=filename, limits=limits or Limits())
-        picture = with_scale(picture, checked_scale(pixel_size, unit))
+        scale = checked_scale(pixel_size, unit)
+        picture = with_scale(picture, scale if judging is None else judging.scale(scale))
         if not isinstance(source, Picture):
             watch.lap("decode")
         counting = counting or make_counting(region, region_mask, ignore, classes, least_area, of)
@@ -180,9 +181,9 @@ class Segmenter:
         if counting is not None:
             ignored = find_ignored(picture.pixels, picture.transparent, counting.ignore)
             whole = replace(whole, ignored=ignored)
-            count_within(whole, counting, self.classes)  # what cannot be is refused before the network runs
+        scope = scope_of(whole, counting, self.classes)  # what cannot be is refused before the network runs
         candidates = self._find(picture.pixels, watch, picture.notes, turn, picture.info.scale)
-        candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes)
+        candidates = count_within(replace(candidates, ignored=whole.ignored), counting, self.classes, scope)
         if height * width >= REST_PIXELS:
             self.rest()
         candidates = within_class(candidates, threshold)

@@ -59,9 +59,11 @@ def parse_broker(url: str) -> Broker:
             f"--mqtt is {url[:60]!r}, which is no mqtt:// or mqtts:// with a host; {_EXAMPLE}"
         )
     prefix = unquote(parts.path).strip("/")
-    if parts.query or parts.fragment or set(prefix) & set("+#\0") or prefix.startswith("$") or "//" in prefix:
+    # An empty one behind # or ? is none to urlsplit, and would be left out without a word.
+    if set(url) & set("#?") or set(prefix) & set("+#\0") or prefix.startswith("$") or "//" in prefix:
+        topic = url.partition("://")[2].partition("/")[2]
         raise InvalidOption(
-            f"--mqtt has the topic {prefix[:60]!r}: it can have no +, no # and no ?, no empty level, and not begin "
+            f"--mqtt has the topic {topic[:60]!r}: it can have no +, no # and no ?, no empty level, and not begin "
             f"with $; {_EXAMPLE}"
         )
     if not prefix or len(prefix.encode()) > LONGEST_PREFIX:

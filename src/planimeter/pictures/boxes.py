@@ -22,7 +22,7 @@ def read_avif(data: bytes, limits: Limits) -> StoredImage:
     check_size(image.size, limits)
     check_single(image, "AVIF")
     image.load()
-    return StoredImage(image, depth=_avif_depth(data))
+    return StoredImage(image, depth=_avif_depth(data), lossy=True)  # few writers can do without losses
 
 
 def _avif_depth(data: bytes) -> int:
@@ -43,7 +43,7 @@ def read_heic(data: bytes, limits: Limits) -> StoredImage:
     check_size(image.size, limits)
     message = f"HEIC with {pictures} pictures: its main one was measured"
     notes = (Note(code="picture_chosen", message=message),) if pictures > 1 else ()
-    return StoredImage(image, depth=depth, notes=notes)
+    return StoredImage(image, depth=depth, notes=notes, lossy=True)
 
 
 def read_jpeg2000(data: bytes, limits: Limits) -> StoredImage:
@@ -56,10 +56,19 @@ def read_jpeg2000(data: bytes, limits: Limits) -> StoredImage:
     image.load()
     if components == 4 and image.mode == "RGBA" and b"cdef" not in data[: data.find(_CODESTREAM)]:
         message = "JPEG 2000 with a fourth component without a stated meaning: only red, green and blue were measured"
-        return StoredImage(
-            image.convert("RGB"), depth, notes=(Note(code="channel_dropped", message=message),)
-        )
-    return StoredImage(image, depth)
+        notes = (Note(code="channel_dropped", message=message),)
+        return StoredImage(image.convert("RGB"), depth, notes=notes, lossy=_loses(data))
+    return StoredImage(image, depth, lossy=_loses(data))
+
+
+def _loses(data: bytes) -> bool:
+    """Say whether a codestream is of the transform that cannot be undone exactly: COD of ISO 15444-1."""
+    at = data.find(_CODESTREAM) + 2
+    while 2 <= at <= len(data) - 14 and data[at] == 0xFF and data[at + 1] != 0x90:
+        if data[at + 1] == 0x52:
+            return data[at + 13] == 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return True
 
 
 def _check_codestream(data: bytes, size: tuple[int, int]) -> tuple[int, int]:

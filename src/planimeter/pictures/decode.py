@@ -89,6 +89,8 @@ class Picture:
     """What was done to the pixels that a careful reader must know."""
     transparent: NDArray[np.bool_] | None = None
     """[H, W]: the pixels that are less than half opaque; None where there are none."""
+    lossy: bool = False
+    """Whether its file changed values to be small, as JPEG does."""
 
 
 def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_LIMITS) -> Picture:
@@ -106,7 +108,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         orientation = orientation_of(stored.image, notes)
         scale = stored.scale.turned() if stored.scale and orientation in QUARTER_TURNS else stored.scale
         alpha: list[NDArray[np.bool_]] = []
-        pixels = to_rgb(stored.image, stored, notes, alpha)
+        pixels, lossy = to_rgb(stored.image, stored, notes, alpha), stored.lossy
         del stored  # a picture that is turned is in memory twice: not three times
         pixels = upright(pixels, orientation)
         transparent = upright(alpha[0], orientation) if alpha else None
@@ -119,7 +121,7 @@ def decode(data: bytes, *, filename: str = "picture", limits: Limits = DEFAULT_L
         sha256=hashlib.sha256(data).hexdigest(),
         scale=scale,
     )
-    return Picture(pixels, info, tuple(notes), transparent)
+    return Picture(pixels, info, tuple(notes), transparent, lossy)
 
 
 def read_size(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
@@ -193,7 +195,7 @@ def from_image(image: Image.Image, *, filename: str = "picture", limits: Limits 
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
     info = ImageInfo(filename=filename, format="ARRAY", width=width, height=height, sha256=digest)
-    return Picture(pixels, info, tuple(notes), transparent)
+    return Picture(pixels, info, tuple(notes), transparent, lossy=name in {"JPEG", "MPO"})
 
 
 def _pillows_tiff(image: TiffImageFile) -> StoredImage:
@@ -254,4 +256,16 @@ def _read(name: str, data: bytes, limits: Limits) -> StoredImage:
     image.load()
     # Pillow hands out colour with 8 bits, whatever it was.
     scale, notes = of_png(data) if name == "PNG" else NOTHING
-    return StoredImage(image, depth=data[24] if name == "PNG" else 8, notes=notes, scale=scale)
+    depth = data[24] if name == "PNG" else 8
+    return StoredImage(image, depth, notes=notes, scale=scale, lossy=name == "WEBP" and _webp_loses(data))
+
+
+def _webp_loses(data: bytes) -> bool:
+    """Say whether the pixels of a WebP are in a chunk of the kind with losses: RFC 9649."""
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"VP8L":
+            return False
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return True

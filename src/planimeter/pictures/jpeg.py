@@ -61,7 +61,7 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
             raise _cut_short()
         whole = _load_whole(_without_half_an_end(data))
         message = "JPEG without its end marker: all of its pixels are there"
-        return StoredImage(whole, notes=(Note(code="end_marker_missing", message=message),))
+        return StoredImage(whole, notes=(Note(code="end_marker_missing", message=message),), lossy=True)
     image.load()
     # The file may have been cut, and an end been put to it. Where the picture is one scan, a decoder then fills with
     # grey; where it is many, each of them makes the whole finer, and what is missing is no more than blurred.
@@ -71,7 +71,7 @@ def read_jpeg(data: bytes, limits: Limits) -> StoredImage:
         _refuse_other(image, data[: walk.end])
     elif np.isin(np.asarray(image.crop(_last_pixel(image))), _FILL).all():
         _load_whole(data[: walk.end])
-    return StoredImage(image)
+    return StoredImage(image, lossy=True)
 
 
 def _last_pixel(image: Image.Image) -> tuple[int, int, int, int]:

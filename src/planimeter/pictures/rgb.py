@@ -21,6 +21,8 @@ OPAQUE = 128
 EFFECTIVE_DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras deliver inside 16-bit files."""
 
+ALPHA_DROPPED = "alpha_dropped"
+"""The code of the note on a picture with pixels that are not opaque."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda pixels: pixels[:, ::-1],
@@ -151,4 +153,4 @@ def note_alpha(see_through: int, pixels: int, notes: list[Note]) -> None:
             f"alpha dropped: {share:.3g} percent of the pixels are not opaque; their stored colours were "
             "used, and they count as picture"
         )
-        notes.append(Note(code="alpha_dropped", message=message))
+        notes.append(Note(code=ALPHA_DROPPED, message=message))

@@ -20,3 +20,5 @@ class StoredImage:
     notes: tuple[Note, ...] = ()
     scale: Scale | None = None
     """How large a pixel is, where the file says so; of the pixels as they are stored."""
+    lossy: bool = False
+    """Whether values were changed to make the file small: what was black or white is only nearly so then."""

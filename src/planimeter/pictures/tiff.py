@@ -22,7 +22,7 @@ from planimeter.pictures.limits import check_size
 from planimeter.pictures.pixel_size import of_tiff
 from planimeter.pictures.rgb import QUARTER_TURNS
 from planimeter.pictures.stored import StoredImage
-from planimeter.pictures.tiff_layout import CMYK, RGB, WHITE_IS_ZERO, Layout, not_read, read_layout
+from planimeter.pictures.tiff_layout import CMYK, JPEG, RGB, WHITE_IS_ZERO, Layout, not_read, read_layout
 from planimeter.pictures.tiff_tags import MOST_PAGES, Page, is_big, read_pages, read_sub_pages, starting_with
 from planimeter.settings import Limits
 
@@ -58,7 +58,9 @@ def read_tiff(data: bytes, limits: Limits) -> StoredImage:
     if scale is not None and not layout.raw and page.one(tags.ORIENTATION, 1) in QUARTER_TURNS:
         scale = scale.turned()  # as Pillow has turned the pixels
     white_is_zero = deep_grey and layout.photometric == WHITE_IS_ZERO
-    return StoredImage(image, layout.bits, white_is_zero, (*notes, *of_scale), scale)
+    return StoredImage(
+        image, layout.bits, white_is_zero, (*notes, *of_scale), scale, lossy=layout.compression == JPEG
+    )
 
 
 # ---- Which page

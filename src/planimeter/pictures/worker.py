@@ -46,6 +46,7 @@ class Answer(BaseModel):
     notes: tuple[Note, ...] = ()
     transparent: bool = False
     """Whether the transparent pixels follow the picture's, eight in a byte."""
+    lossy: bool = False
     error: str = ""
     """The name of the error's class."""
     message: str = ""
@@ -90,7 +91,8 @@ def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint
     parts = [picture.pixels]
     if picture.transparent is not None:
         parts.append(np.packbits(picture.transparent))
-    return Answer(info=picture.info, notes=picture.notes, transparent=len(parts) > 1), parts
+    answer = Answer(info=picture.info, notes=picture.notes, transparent=len(parts) > 1, lossy=picture.lossy)
+    return answer, parts
 
 
 def _memory_limiter() -> Callable[[int], None]:

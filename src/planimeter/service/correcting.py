@@ -15,6 +15,7 @@ from planimeter.measuring.correcting import (
     corrected,
     counted_before,
     first_objects,
+    in_units_of,
 )
 from planimeter.measuring.correcting_room import applying_room, counting_room
 from planimeter.measuring.counting import count_within
@@ -62,11 +63,15 @@ def correct(id_: str, correction: Correction) -> Record:
 def counted_anew(record: Record, measurement: Measurement) -> Corrected | None:
     """Return the corrected figures of a record for what counts in `measurement`; None where they stay as they are.
 
-    Where something else counts than was gone over, a person has to say again that it is right.
+    Where something else counts than was gone over, a person has to say again that it is right. Another score threshold
+    changes no figure of theirs, but perhaps whether the rules of the profile still decide.
     """
     figures = record.corrected
-    if figures is None or measurement.options.counting == record.measurement.options.counting:
+    if figures is None:
         return None
+    if measurement.options.counting == record.measurement.options.counting:
+        own = in_units_of(figures, measurement)
+        return None if own == figures else own
     objects = context().store.corrections.objects(record.id) or []
     made = Made(figures.number, figures.at, figures.by, reviewed=False)
     candidates = _candidates(record, measurement)

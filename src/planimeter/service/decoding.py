@@ -272,7 +272,7 @@ class _Decoder:
         if answer.transparent:
             bits = _read_into(np.empty((height * width + 7) // 8, np.uint8), answers)
             transparent = np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
-        return Picture(pixels, answer.info, answer.notes, transparent)
+        return Picture(pixels, answer.info, answer.notes, transparent, answer.lossy)
 
 
 def _read_into(array: NDArray[np.uint8], answers: BinaryIO) -> NDArray[np.uint8]:

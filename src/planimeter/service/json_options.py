@@ -15,6 +15,7 @@ MOST_FIELDS = 100
 """Of a JSON object; there are some twenty options."""
 COMMAS = frozenset({"ignore", "classes"})
 """Options that have commas between their parts, and in JSON may be a list."""
+IGNORE = "ignore"
 REGION = "region"
 _EXAMPLE = 'send the options as an object, for example {"lot": "2026/117"}'
 
@@ -45,7 +46,8 @@ def options_in_json(fields: Mapping[str, Any], kind: type[RequestOptions]) -> "M
         if name in LISTS and texts:
             options.setlist(name, value)
         elif name in COMMAS and texts and not any("," in entry for entry in value):
-            options.add(name, ",".join(value))
+            if value or name != IGNORE:  # to ignore nothing is what happens without it
+                options.add(name, ",".join(value))
         elif isinstance(value, str):
             options.add(name, value)
         elif _is_plain(name, value, kind):

@@ -27,7 +27,7 @@ from planimeter.service.context import Context, context
 from planimeter.service.counting import counting_kept
 from planimeter.service.deadline import Deadline
 from planimeter.service.decoding import room_for
-from planimeter.service.profiles import by_profile
+from planimeter.service.profiles import by_profile, with_fixed
 from planimeter.service.queue import Place
 from planimeter.service.repeats import request_key
 from planimeter.service.room import refuse_without_room
@@ -100,7 +100,7 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
     refuse_without_room(parts)
     options = asked.options
     segmenter = parts.models.get(options.model)
-    scale = _scale_of(parts, options)
+    scale = _scale_of(parts, asked)
     header = read_size(data, parts.limits)
     room = room_for(header, parts.limits)
     counting, notes = counting_kept(parts, options, segmenter.classes)
@@ -163,13 +163,19 @@ def _turn(parts: Context, place: Place) -> Iterator[Deadline]:
             yield place.deadline
 
 
-def _scale_of(parts: Context, options: UploadOptions) -> Scale | None:
+def _scale_of(parts: Context, asked: Asked) -> Scale | None:
     """Return the size of a pixel that is given; for a stored picture, else what a person said of it before."""
+    options = asked.options
     scale = options.given_scale()
+    if asked.judging is not None:
+        scale = asked.judging.scale(scale)
     if scale is not None or options.from_ is None:
         return scale
     before = parts.store.get(options.from_).measurement.image.scale
-    return before if before is not None and before.by_person else None
+    if before is None or not before.by_person:
+        return None
+    # What was once of a profile is given by the stored picture now, which is not measured by that.
+    return before.model_copy(update={"source": "given"}) if before.source == "profile" else before
 
 
 def _details_of(parts: Context, options: UploadOptions) -> Details:
@@ -196,7 +202,7 @@ def record_with(record: Record, score_threshold: float, counting: Counting | Non
     Raises `ScoresNotKept`, and what `count_within` raises.
     """
     store = context().store
-    measured = store.measured(record.id) if is_changed(record) else record.measurement
+    measured = with_fixed(store.measured(record.id) if is_changed(record) else record.measurement)
     if measured.options == Options(score_threshold=score_threshold, counting=counting):
         return replace(record, measurement=measured)
     candidates, all_kept = whole_candidates(record, measured, score_threshold, counting)

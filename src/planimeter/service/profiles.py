@@ -30,6 +30,18 @@ def read_stored(stored: StoredProfile) -> NamedProfile:
     return NamedProfile.of_text(stored.name, stored.document, stored.version)
 
 
+def with_fixed(measurement: Measurement) -> Measurement:
+    """Return a measurement that knows what its profile fixes; a record from before that was kept is told it now."""
+    used = measurement.profile
+    if used is None or used.fixes is not None or used.version is None:
+        return measurement
+    try:
+        station = read_stored(context().store.profiles.get(used.name, used.version))
+    except (UnknownProfile, InvalidOption):  # of another service, or by a rule of today
+        return measurement
+    return measurement.model_copy(update={"profile": station.used})
+
+
 def by_profile(options: UploadOptions) -> tuple[UploadOptions, Judging | None, list[Note]]:
     """Return options with all that their profile says, by which rules the picture is judged, and notes.
 

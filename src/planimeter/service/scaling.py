@@ -12,6 +12,7 @@ from planimeter.service.api.options.scale import ScaleOptions
 from planimeter.service.caller import caller
 from planimeter.service.changing import one_at_a_time
 from planimeter.service.context import context
+from planimeter.service.profiles import with_fixed
 from planimeter.store import Record
 
 SHORTEST = 2
@@ -63,7 +64,7 @@ def _change(id_: str, scale: Scale | None) -> Record:
         measured = before.measured if before is not None and before.kept else before
         after = measured if scale is None else scale.model_copy(update={"measured": measured})
         image = measurement.image.model_copy(update={"scale": after})
-        return judged(in_units(measurement.model_copy(update={"image": image})))
+        return judged(in_units(with_fixed(measurement).model_copy(update={"image": image})))
 
     with one_at_a_time:
         store.get(id_)  # which knows what is no id

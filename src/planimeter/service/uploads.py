@@ -172,32 +172,32 @@ def _read_json(request: Request, max_bytes: int, stored: Stored) -> Upload:
     return from_base64(image, max_bytes), options.filename or "picture", options
 
 
-def from_base64(text: object, max_bytes: int) -> bytes:
+def from_base64(text: object, max_bytes: int, field: str = FIELD) -> bytes:
     """Return the bytes that base64 text stands for: with or without padding, line breaks and "data:…;base64,".
 
-    Raises `InvalidOption`, `MissingPicture` and `TooManyBytes`.
+    `field` is what errors call it. Raises `InvalidOption`, `MissingPicture` and `TooManyBytes`.
     """
     if not isinstance(text, str):
-        raise InvalidOption(f"{FIELD!r} is no text; send {JSON_EXAMPLE}")
+        raise InvalidOption(f"{field!r} is no text; send {JSON_EXAMPLE}")
     head, comma, content = text.partition(",")
     if not comma:
         content = text
     elif not (head.startswith("data:") and head.endswith(";base64")):
         raise InvalidOption(
-            f"{FIELD!r} begins with {head[:60]!r}; send base64, also as data:image/png;base64,…"
+            f"{field!r} begins with {head[:60]!r}; send base64, also as data:image/png;base64,…"
         )
     content = "".join(content.split()).rstrip("=")
     if len(content) * 3 // 4 > max_bytes:
         raise TooManyBytes(too_many_bytes(max_bytes))
     if not content:
-        raise MissingPicture(f"{FIELD!r} is empty; send {JSON_EXAMPLE}")
+        raise MissingPicture(f"{field!r} is empty; send {JSON_EXAMPLE}")
     try:
         standard = content.translate({ord("-"): "+", ord("_"): "/"}).encode("ascii")
         return base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         shown = content[:40] + ("…" if len(content) > 40 else "")
         raise InvalidOption(
-            f"{FIELD!r} is not base64 ({shown!r}); send the file's bytes as base64, not its path or address: "
+            f"{field!r} is not base64 ({shown!r}); send the file's bytes as base64, not its path or address: "
             f"{JSON_EXAMPLE}"
         ) from error
 
@@ -236,10 +236,20 @@ def _short_enough(name: str) -> str:
 
 
 def with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
-    """Return the fields of a form, with the file of the mask as base64 among them."""
-    file = request.files.get(MASK_FIELD)
-    if file is None or not _size(file):
+    """Return the fields of a form, with the file of the mask as base64 among them.
+
+    A field for a file in which none was chosen comes without a name and without bytes; a file without bytes has a name.
+    """
+    files = [file for file in request.files.getlist(MASK_FIELD) if file.filename or _size(file)]
+    if not files:
         return request.form
+    if len(files) > 1:
+        raise InvalidOption(f"{len(files)} files came in the field {MASK_FIELD!r}; send one mask a request")
+    (file,) = files
+    if not _size(file):
+        raise MissingPicture(
+            f"{MASK_FIELD}: the picture is empty (0 bytes); send the bytes of a picture file, or leave {MASK_FIELD} out"
+        )
     data = file.stream.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise TooManyBytes(f"{MASK_FIELD}: {too_many_bytes(max_bytes)}")
@@ -249,11 +259,8 @@ def with_mask(request: Request, max_bytes: int) -> "MultiDict[str, str]":
 
 
 def mask_bytes(text: str, max_bytes: int) -> bytes:
-    """Return the file of a mask that came as base64; raises `InvalidOption` and `TooManyBytes`."""
-    try:
-        return from_base64(text, max_bytes)
-    except InvalidOption as error:
-        raise InvalidOption(f"{MASK_FIELD}: {error}") from error
+    """Return the file of a mask that came as base64; raises what `from_base64` raises."""
+    return from_base64(text, max_bytes, MASK_FIELD)
 
 
 def _size(file: FileStorage) -> int:

@@ -48,4 +48,4 @@ def _documents(connection: sa.Connection, ids: list[str]) -> Iterator[str]:
 def _without_places(counting: Counting | None) -> Counting | None:
     if counting is None or not (counting.region or counting.region_mask):
         return counting
-    return counting.model_copy(update={"region": Region(), "region_mask": None})
+    return counting.without_region.model_copy(update={"region": Region()})

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from planimeter.errors import StoreFailed
 from planimeter.store import postgresql
+from planimeter.store.folding import teach_sqlite
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for other writers."""
@@ -141,6 +142,7 @@ def _create_parent(url: sa.URL) -> None:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
+    teach_sqlite(connection)
     cursor = connection.cursor()
     _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # an answered measurement survives a power cut

@@ -17,6 +17,7 @@ from planimeter.store.corrected_figures import percent_of
 from planimeter.store.countings import read_countings
 from planimeter.store.database import Database
 from planimeter.store.filters import Filter, conditions
+from planimeter.store.folding import ContainsFolded
 from planimeter.store.reviews import reviewed_percents, unreviewed_percents
 from planimeter.store.series import read_series
 from planimeter.store.sums import Statistics, statistics
@@ -153,7 +154,10 @@ class Lots:
 
 def _named(contains: str) -> list[sa.ColumnElement[bool]]:
     lot = MeasurementRow.lot
-    return [lot.is_not(None), *([lot.icontains(contains, autoescape=True)] if contains else [])]
+    if not contains:
+        return [lot.is_not(None)]
+    names = sa.select(lot).where(lot.is_not(None)).distinct().subquery().c.lot  # each is looked at once
+    return [lot.in_(sa.select(names).where(ContainsFolded(names, sa.literal(contains))))]
 
 
 def _distinct(connection: sa.Connection, column: Any, of_lot: Sequence[sa.ColumnElement[bool]]) -> list[Any]:

@@ -26,7 +26,7 @@ def set_region(id: str) -> Response:  # noqa: A002  the URL's own word
     if "reset" in request.form:
         keep_counting(id, None)
     elif "whole" in request.form:
-        keep_counting(id, lambda before: _without_region(before or Counting()))
+        keep_counting(id, lambda before: (before or Counting()).without_region)
     else:
         with body_in_memory():
             form = with_mask(request, context().settings.max_bytes)
@@ -40,7 +40,3 @@ def set_region(id: str) -> Response:  # noqa: A002  the URL's own word
         filters = asked.model_dump(include={"of", "ignore", "classes", "least_area"})
         keep_counting(id, lambda before: asked.or_else(before).model_copy(update=filters))
     return redirect(link("pages.measurement", id=id, **known(OrderOptions, request.args).to_dict()), 303)
-
-
-def _without_region(counting: Counting) -> Counting:
-    return counting.model_copy(update={"region": None, "region_mask": None})

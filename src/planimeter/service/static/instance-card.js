@@ -3,7 +3,7 @@
 import { button, element, one, swatch } from "./elements.js";
 import { decimals, grouped } from "./numbers.js";
 import { equivalentDiameter, measureShape } from "./shapes.js";
-import { areaInWords, lengthIn } from "./units.js";
+import { areaInWords, isStretched, lengthIn } from "./units.js";
 
 /** @typedef {import("./candidates.js").Entry} Entry */
 
@@ -24,7 +24,9 @@ export function showInstance(card, entry, name, picture, close) {
   const { scale } = picture;
   const { area } = entry.mask;
   const of = one(document, "measurement-view").dataset.of ?? "picture";
+  const stretched = isStretched(scale);
   const length = (/** @type {number} */ pixels) => {
+    if (stretched) return "–";
     const inUnit = lengthIn(pixels, scale);
     return inUnit === null ? `${decimals(pixels, 1)} px` : `${inUnit} ${scale?.symbol}`;
   };
@@ -37,7 +39,7 @@ export function showInstance(card, entry, name, picture, close) {
     fact("perimeter", "Perimeter", length(shape.perimeter)),
     fact("feret_diameter_max", "Longest diameter", length(shape.feretDiameterMax)),
     fact("equivalent_diameter_area", "Equivalent diameter", length(equivalentDiameter(area))),
-    fact("circularity", "Circularity", shape.circularity === null ? "–" : decimals(shape.circularity, 3)),
+    fact("circularity", "Circularity", stretched || shape.circularity === null ? "–" : decimals(shape.circularity, 3)),
   );
   card.replaceChildren(head, facts);
 }

@@ -2,7 +2,7 @@
 
 import { button, element, swatch } from "./elements.js";
 import { decimals, grouped, quantity } from "./numbers.js";
-import { lengthIn } from "./units.js";
+import { isStretched, lengthIn } from "./units.js";
 
 /** @typedef {import("./units.js").Scale} Scale */
 /**
@@ -19,7 +19,9 @@ import { lengthIn } from "./units.js";
  * @param {Scale | null} scale
  */
 export function writeInstance(row, className, shown, scale) {
-  const length = (/** @type {number} */ pixels) => lengthIn(pixels, scale) ?? decimals(pixels, 1);
+  const stretched = isStretched(scale);
+  const length = (/** @type {number} */ pixels) =>
+    stretched ? "–" : (lengthIn(pixels, scale) ?? decimals(pixels, 1));
   const line = element("tr", className);
   line.dataset.index = String(row.index);
   const name = element("th");
@@ -35,7 +37,7 @@ export function writeInstance(row, className, shown, scale) {
     cell(shown.has("perimeter") ? length(row.perimeter) : ""),
     cell(shown.has("diameter") ? length(row.feretDiameterMax) : ""),
     cell(shown.has("equivalent-diameter") ? length(row.equivalentDiameter) : ""),
-    cell(shown.has("circularity") && row.perimeter ? decimals(row.circularity, 3) : ""),
+    cell(stretched ? "–" : shown.has("circularity") && row.perimeter ? decimals(row.circularity, 3) : ""),
     cell(row.box.map((side) => decimals(side, 0)).join(", "), "number quiet wide-cell"),
     eye(row),
   );

@@ -187,14 +187,13 @@ class PictureDrop extends HTMLElement {
 
   fields() {
     const given = new FormData(this.form);
-    const text = (/** @type {string} */ name) => String(given.get(name) ?? "");
-    /** @type {Record<string, string>} */
-    const fields = { model: text("model"), score_threshold: text("score_threshold") };
-    if (text("profile")) fields.profile = text("profile");
-    if (text("of")) fields.of = text("of");
-    if (text("lot").trim()) fields.lot = text("lot").trim();
-    if (text("of_sample").trim()) fields.sample = text("of_sample").trim();
-    return text("pixel_size") ? { ...fields, pixel_size: text("pixel_size"), unit: text("unit") } : fields;
+    const text = (/** @type {string} */ name) => String(given.get(name) ?? "").trim();
+    /** What is empty is left out: the service takes it for a mistake. @type {Record<string, string>} */
+    const fields = {};
+    for (const name of ["profile", "model", "score_threshold", "of", "lot", "pixel_size"])
+      if (text(name)) fields[name] = text(name);
+    if (text("of_sample")) fields.sample = text("of_sample");
+    return fields.pixel_size ? { ...fields, unit: text("unit") } : fields;
   }
 
   get form() {

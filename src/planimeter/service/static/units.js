@@ -28,6 +28,14 @@ export function areaInWords(pixels, written, scale) {
 }
 
 /**
+ * Whether pixels are longer one way than the other: then nothing has a length, in pixels neither.
+ * @param {Scale | null} scale
+ */
+export function isStretched(scale) {
+  return scale !== null && scale.side === null;
+}
+
+/**
  * A length of so many pixels, written in the unit; null where that is not known.
  * @param {number} pixels
  * @param {Scale | null} scale

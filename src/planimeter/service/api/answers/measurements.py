@@ -1,5 +1,6 @@
 """Measurements as they are answered: whole, in a list, and their instances in numbers."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
@@ -99,7 +100,10 @@ class Lengths(Answer):
 
 
 class InstanceFigures(Answer):
-    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them."""
+    """One instance in numbers; lengths in pixels, shape figures as skimage.measure.regionprops defines them.
+
+    Where pixels are known not to be square nothing has a length or a circularity: these are null then.
+    """
 
     id: int
     class_name: str = Field(alias="class")
@@ -109,9 +113,9 @@ class InstanceFigures(Answer):
     area_px: int
     percent: float
     area: float | None = Field(description="In the square of the scale's unit; null without a scale.")
-    equivalent_diameter_area: float = Field(description="Of the disc of the same area.")
-    perimeter: float
-    feret_diameter_max: float = Field(description="The longest diameter.")
+    equivalent_diameter_area: float | None = Field(description="Of the disc of the same area.")
+    perimeter: float | None
+    feret_diameter_max: float | None = Field(description="The longest diameter.")
     circularity: float | None = Field(description="4 pi area / perimeter²; null without a perimeter.")
     lengths: Lengths | None = Field(
         description="In the scale's unit; null without a scale, and where pixels are not square."
@@ -176,15 +180,15 @@ def measurement_answer(
 
 def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
     """Return the numbers of one instance, in pixels and in units."""
+    figures = entry.model_dump(exclude={"mask", "origin"})
+    if scale is not None and scale.pixel_size is None:
+        unknown = dict.fromkeys([*Lengths.model_fields, "circularity", "lengths"])
+        return InstanceFigures(**figures, **unknown)
     shape = measure_shape(rle_window(exact_mask(entry)))
     lengths = {name: scale and scale.length(getattr(shape, name)) for name in Lengths.model_fields}
-    figures = entry.model_dump(exclude={"mask", "origin"})
     return InstanceFigures(
         **figures,
-        equivalent_diameter_area=shape.equivalent_diameter_area,
-        perimeter=shape.perimeter,
-        feret_diameter_max=shape.feret_diameter_max,
-        circularity=shape.circularity,
+        **asdict(shape),
         lengths=None if None in lengths.values() else Lengths.model_validate(lengths),
     )
 

@@ -1,7 +1,7 @@
 """Options of a request: checked against their declaration, and explained where they are wrong."""
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
@@ -17,6 +17,11 @@ class RequestOptions(BaseModel):
     """Options of one route; names it does not know are refused, so that a typing error cannot go unseen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+    never_empty: ClassVar[frozenset[str]] = frozenset()
+    """Names of what decides about a number. An empty text is no way to leave them out: it comes of a variable that is
+    not set or of a file without bytes, and the number would be another one without a word. What is said of a picture
+    may be empty: then nothing is said."""
 
 
 def _true_or_false(value: object) -> object:
@@ -47,9 +52,9 @@ def parse(
 ) -> OptionsKind:
     """Return the options that `sources` (query, form) give.
 
-    An empty text means "not given", as forms send it; `from_program` refuses it in the query, the first of `sources`,
-    where a number, a time or one of several words belongs. Raises `InvalidOption` for an unknown name, a wrong value,
-    or two values for one name.
+    An empty text means "not given", as forms send it; `from_program` refuses it where it is `never_empty`, and in the
+    query, the first of `sources`, where a number, a time or one of several words belongs. Raises `InvalidOption` for
+    an unknown name, a wrong value, or two values for one name.
     """
     values: dict[str, str | list[str]] = {}
     lists: dict[str, list[str]] = {}
@@ -64,6 +69,10 @@ def parse(
                 raise (ContradictoryOptions if number else InvalidOption)(
                     f"{name[:LONGEST_SHOWN]} is given twice, as {_shown(values[name])} and {_shown(value)}; "
                     "give it once"
+                )
+            if value == "" and from_program and name in kind.never_empty:
+                raise InvalidOption(
+                    f"{name} is empty, and the number would be another one without it: leave it out, or give its value"
                 )
             if value != "" or (from_program and not number and not _takes_text(kind, name)):
                 values[name] = value
@@ -113,6 +122,7 @@ def _sentence(problem: ErrorDetails) -> str:
     message = _LIBRARY_WORDS.sub("", message)
     if not name:
         return message
+    message = message.removeprefix(f"{name} is ")  # what checks more than requests says so, too
     return f"{name} is {_shown(problem['input'])}: {message}"
 
 

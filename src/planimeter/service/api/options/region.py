@@ -1,5 +1,7 @@
 """Options of letting another part of a stored picture count."""
 
+from typing import ClassVar
+
 from pydantic import model_validator
 
 from planimeter.measuring.asked import GivenCounting
@@ -9,6 +11,8 @@ from planimeter.service.api.options.uploads import REGION_MASK, WHOLE
 
 class RegionOptions(RequestOptions, GivenCounting):
     """What counts."""
+
+    never_empty: ClassVar[frozenset[str]] = frozenset({"region_mask", "whole", *GivenCounting.model_fields})
 
     region_mask: str | None = REGION_MASK
     whole: bool = WHOLE

@@ -1,6 +1,7 @@
 """Options of setting the size of a pixel for a stored measurement."""
 
 import re
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +14,8 @@ LINE_PATTERN = rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$"
 
 class ScaleOptions(RequestOptions):
     """How large a pixel is: by its side, or by a line on the picture and its length."""
+
+    never_empty: ClassVar[frozenset[str]] = frozenset({"pixel_size", "unit", "line", "length"})
 
     pixel_size: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="Side of a pixel in the unit; or line and length."

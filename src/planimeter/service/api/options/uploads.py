@@ -1,7 +1,7 @@
 """Options of measuring a picture."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
@@ -37,6 +37,10 @@ class AnswerOptions(RequestOptions):
 class PictureOptions(RequestOptions, GivenScale, GivenCounting, Details):
     """How a picture is measured, and what is said of it."""
 
+    never_empty: ClassVar[frozenset[str]] = frozenset(
+        {"profile", "score_threshold", "region_mask", *GivenCounting.model_fields, *GivenScale.model_fields}
+    )
+
     profile: str | None = Field(
         None,
         description="Name of the profile to measure by: what it says is taken, and contradicting it is refused. Its "
@@ -65,6 +69,8 @@ class PictureOptions(RequestOptions, GivenScale, GivenCounting, Details):
 
 class UploadOptions(AnswerOptions, PictureOptions):
     """Options of measuring a picture."""
+
+    never_empty: ClassVar[frozenset[str]] = PictureOptions.never_empty | {"model", "from", "whole"}
 
     model: str | None = Field(None, description="Name of the model; without it, the default of the service.")
     from_: str | None = Field(
