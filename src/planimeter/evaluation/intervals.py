@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from planimeter.evaluation.agreement import found_percent, true_percent
+from planimeter.evaluation.agreement import true_percent
 from planimeter.evaluation.comparison import Compared
+from planimeter.evaluation.parts import with_parts
+from planimeter.evaluation.reach import SCORES, measured_and_doubts, quantile, round_up
 from planimeter.measurement import Coverage, Interval, percent_of_whole
 from planimeter.measuring.coverage import measure_coverage
-from planimeter.measuring.doubt import around, doubt, shown_percents
 from planimeter.measuring.interval import LEAST_PICTURES, with_intervals
 from planimeter.packs.trust import LEVEL, AtThreshold, Bin, ClassBins, Intervals
 
-SCORES = (0.05, *(round(0.1 * step, 1) for step in range(1, 10)), 0.95)
-"""Score thresholds at which errors are known."""
 MOST_BINS, LEAST_IN_A_BIN = 3, 60
 """Bins by how much was found, and the fewest pictures of each: more bins of fewer pictures are wider, by chance."""
 
@@ -60,9 +59,9 @@ def calibrate_intervals(
     """
     if len(compared) < LEAST_PICTURES:
         return None
-    measured, doubts = _measured_and_doubts(compared, classes)
+    measured, doubts = measured_and_doubts(compared, classes)
     errors = np.array([true_percent(entry, classes) for entry in compared])[:, None] - measured
-    return Intervals(
+    made = Intervals(
         level=level,
         calibrated_on=calibrated_on,
         pictures=len(compared),
@@ -77,23 +76,7 @@ def calibrate_intervals(
             for row, score in enumerate(SCORES)
         ),
     )
-
-
-def _measured_and_doubts(
-    compared: Sequence[Compared], classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the measured percentages and their doubts, each [pictures, scores, 1 + classes]."""
-    measured = np.empty((len(compared), len(SCORES), 1 + classes))
-    doubts = np.empty_like(measured)
-    thresholds = sorted({value for score in SCORES for value in (score, *around(score))})
-    for picture, entry in enumerate(compared):
-        percents = dict(zip(thresholds, found_percent(entry, thresholds, classes), strict=True))
-        for row, score in enumerate(SCORES):
-            here, (looser, stricter) = percents[score], around(score)
-            shown = shown_percents(entry.candidates, here)
-            measured[picture, row] = here
-            doubts[picture, row] = doubt(here, percents[looser], percents[stricter], shown)
-    return measured, doubts
+    return with_parts(made, compared, classes)
 
 
 def fit_bins(
@@ -111,10 +94,10 @@ def fit_bins(
             bins.append(Bin(round(float(measured[part[-1]]), 4), below, above, len(part)))
     empty = scaled[nothing]
     if len(empty) >= LEAST_PICTURES:
-        above = _quantile(empty, level)  # no truth lies below nothing
-        bin_of_nothing: Bin | None = Bin(0.0, 0.0, max(0.0, _up(above)), len(empty))
+        above = quantile(empty, level)  # no truth lies below nothing
+        bin_of_nothing: Bin | None = Bin(0.0, 0.0, max(0.0, round_up(above)), len(empty))
     elif len(scaled) >= LEAST_PICTURES:
-        bin_of_nothing = Bin(0.0, 0.0, _up(_quantile(np.abs(scaled), level)), len(scaled))
+        bin_of_nothing = Bin(0.0, 0.0, round_up(quantile(np.abs(scaled), level)), len(scaled))
     else:
         bin_of_nothing = None
     return ClassBins(nothing=bin_of_nothing, found=tuple(bins), pictures_found=len(found))
@@ -128,18 +111,8 @@ def _reach(scaled: NDArray[np.float64], level: float) -> tuple[float, float]:
     """
     centre = float(np.median(scaled))
     others = [float(np.median(np.delete(scaled, index))) for index in range(len(scaled))]
-    reach = _quantile(np.abs(scaled - others), level)
-    return -_up(max(0.0, reach - centre)), _up(max(0.0, reach + centre))
-
-
-def _quantile(values: NDArray[np.float64], level: float) -> float:
-    """Return the value that a new one of the same kind exceeds no more often than 1 - level, however they spread."""
-    rank = int(np.ceil((len(values) + 1) * level))
-    return float(np.sort(values)[min(rank, len(values)) - 1])
-
-
-def _up(value: float) -> float:
-    return float(np.ceil(value * 1e4) / 1e4)
+    reach = quantile(np.abs(scaled - others), level)
+    return -round_up(max(0.0, reach - centre)), round_up(max(0.0, reach + centre))
 
 
 # ---- Trying them

@@ -12,6 +12,7 @@ from math import ceil, floor
 
 import numpy as np
 
+from planimeter.masks.counted import Counted
 from planimeter.masks.union import cover_percents
 from planimeter.measurement import (
     UNKNOWN,
@@ -24,13 +25,18 @@ from planimeter.measurement import (
 )
 from planimeter.measuring.candidates import Candidates
 from planimeter.measuring.doubt import Percents, around, doubt, shown_percents
+from planimeter.numbers import write_percent
 from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals
 
 _UNKNOWN = (
     "no interval: how far this model's percentage can be trusted is not known; planimeter evaluate --calibrate finds "
     "it out with labelled pictures"
 )
-_PARTS = "no interval: it would hold for whole pictures with all that is found, and here only a part of that counts"
+_PARTS = (
+    "no interval: it would hold for whole pictures, and here only a part counts; planimeter evaluate --calibrate finds "
+    "out how far it holds for parts"
+)
+_CHOSEN = "no interval: it would hold for all that is found, and here only a part of that counts"
 _OF_CLASS = (
     "no interval: both the masked area and that of the class that it is a percentage of are the model's own, and "
     "the errors of such a ratio are not known"
@@ -47,25 +53,23 @@ def with_intervals(
     """Return the coverage with an interval for each percentage, and the note that says why one is withheld.
 
     Where only a part might have counted and nothing was left out, the figures are those of the whole picture, and so
-    are the intervals.
+    are the intervals. Those of a part are wider, as errors even out less in it.
     """
     if any(note.code == UNLIKE_TRAINING for note in candidates.picture_notes):
         return coverage, []
-    if candidates.counting is not None and not candidates.all_count(score_threshold):
-        return coverage, [Note(code=WITHHELD, message=_PARTS if candidates.of is None else _OF_CLASS)]
     if intervals is None:
         return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
-    lowest, highest = intervals.thresholds[0].score, intervals.thresholds[-1].score
-    if not lowest <= score_threshold <= highest:
-        message = (
-            f"no interval: the score threshold is {score_threshold:g}, and the model's errors were measured from "
-            f"{lowest:g} to {highest:g}"
-        )
-        return coverage, [Note(code=WITHHELD, message=message)]
+    whole = candidates.counting is None or candidates.all_count(score_threshold)
+    withheld = _withheld(candidates, score_threshold, intervals, whole=whole)
+    if withheld is not None:
+        return coverage, [Note(code=WITHHELD, message=withheld)]
     tables = _around(intervals.thresholds, score_threshold)
-    # All pixels count here, so that there is something to be a percentage of.
+    wider = 1.0 if whole else _widening(tables, candidates.counted)
+    if isinstance(wider, str):
+        return coverage, [Note(code=WITHHELD, message=wider)]
+    # Pixels count here, so that there is something to be a percentage of.
     percents = [percent_of_whole(coverage), *map(percent_of_whole, coverage.by_class)]
-    doubts = _doubts(np.array(percents), candidates.whole or candidates, score_threshold)
+    doubts = wider * _doubts(np.array(percents), candidates, score_threshold)
     found = [
         _interval(intervals, [table.classes[index] for table in tables], value, doubts[index])
         for index, value in enumerate(percents)
@@ -76,6 +80,23 @@ def with_intervals(
     ]
     stated = coverage.model_copy(update={"interval": found[0], "by_class": by_class})
     return stated, _notes(stated, tables)
+
+
+def _withheld(
+    candidates: Candidates, score_threshold: float, intervals: Intervals, *, whole: bool
+) -> str | None:
+    """Return why nothing is promised of what was measured in this way, where that is so."""
+    if candidates.of is not None:
+        return _OF_CLASS
+    if not whole and set(candidates.left_out(score_threshold)) - {"outside"}:
+        return _CHOSEN
+    lowest, highest = intervals.thresholds[0].score, intervals.thresholds[-1].score
+    if not lowest <= score_threshold <= highest:
+        return (
+            f"no interval: the score threshold is {score_threshold:g}, and the model's errors were measured from "
+            f"{lowest:g} to {highest:g}"
+        )
+    return None
 
 
 def _notes(coverage: Coverage, tables: Sequence[AtThreshold]) -> list[Note]:
@@ -94,11 +115,31 @@ def _notes(coverage: Coverage, tables: Sequence[AtThreshold]) -> list[Note]:
     return [Note(code=WITHHELD, message=message)]
 
 
-def _doubts(measured: Percents, candidates: Candidates, score_threshold: float) -> Percents:
-    looser, stricter = (
-        _percents(candidates, threshold, len(measured) - 1) for threshold in around(score_threshold)
+def _widening(tables: Sequence[AtThreshold], counted: Counted) -> float | str:
+    """Return how much wider the interval of a part is than that of a whole picture, or why it has none."""
+    height, width = counted.size
+    share = counted.pixels / (height * width)
+    known = [[part for part in table.parts if part.share <= share] for table in tables]
+    if all(known):
+        return max(max(parts, key=lambda part: part.share).by for parts in known)
+    if not all(table.parts for table in tables):
+        return _PARTS
+    least = max(table.parts[-1].share for table in tables)
+    return (
+        f"no interval: {write_percent(100 * share)} % of the picture counts, and how far it holds is known for parts "
+        f"from {100 * least:g} % on"
     )
-    return doubt(measured, looser, stricter, shown_percents(candidates, measured))
+
+
+def _doubts(measured: Percents, candidates: Candidates, score_threshold: float) -> Percents:
+    classes = len(measured) - 1
+    looser, stricter = (_percents(candidates, threshold, classes) for threshold in around(score_threshold))
+    whole = candidates.whole
+    if whole is None or whole.shown is None:
+        return doubt(measured, looser, stricter, shown_percents(candidates, measured))
+    # What single pixels say is known of the whole picture; in a part they disagree with the masks as much.
+    disagreement = np.asarray(whole.shown) - _percents(whole, score_threshold, classes)
+    return doubt(measured, looser, stricter, measured + disagreement)
 
 
 def _percents(candidates: Candidates, score_threshold: float, classes: int) -> Percents:

@@ -20,6 +20,15 @@ class Bin(NamedTuple):
     pictures: int
 
 
+class Widening(NamedTuple):
+    """How much wider an interval is where only a part of the picture counts."""
+
+    share: float
+    """The smallest part, as a share of the picture's pixels; larger ones have a row of their own, or this one."""
+    by: float
+    """What the interval's reach is multiplied by: 1 or more."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +48,9 @@ class AtThreshold(_Part):
 
     score: float = Field(ge=0, le=1)
     classes: tuple[ClassBins, ...]
+    parts: tuple[Widening, ...] = Field(
+        (), description="By falling share; empty where nothing is known of parts of a picture."
+    )
 
 
 class Intervals(_Part):
