@@ -35,7 +35,7 @@ from planimeter.measuring.interval import LEAST_PICTURES, LEAST_WIDTH, choose_bi
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import Pack
 from planimeter.packs.packing import write_trust
-from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals, Trust
+from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals, Trust, Widening
 from planimeter.pictures.preprocessing import Placement
 from planimeter.service.models import Models
 from planimeter.settings import Settings
@@ -164,14 +164,15 @@ def flat(below: float, above: float, nothing: float = 1.0, found: int = 30) -> C
     return ClassBins(nothing=Bin(0.0, 0.0, nothing, 30), found=bins, pictures_found=found)
 
 
+PARTS = Widening(0.75, 1.5), Widening(0.5, 2.5)
 INTERVALS = Intervals(
     level=0.9,
     calibrated_on="30 pictures made by hand",
     pictures=30,
     thresholds=(
-        AtThreshold(score=0.3, classes=(flat(-1, 2), flat(-1, 2), flat(-1, 2))),
-        AtThreshold(score=0.5, classes=(flat(-2, 1), flat(-2, 1), flat(0, 0, found=5))),
-        AtThreshold(score=0.9, classes=(flat(-1, 1), flat(-1, 1), flat(-1, 1))),
+        AtThreshold(score=0.3, classes=(flat(-1, 2), flat(-1, 2), flat(-1, 2)), parts=PARTS),
+        AtThreshold(score=0.5, classes=(flat(-2, 1), flat(-2, 1), flat(0, 0, found=5)), parts=PARTS),
+        AtThreshold(score=0.9, classes=(flat(-1, 1), flat(-1, 1), flat(-1, 1)), parts=(Widening(0.75, 3.0),)),
     ),
 )
 SCORES = np.array([[200, 150, 100], [0, 240, 0]])
@@ -309,6 +310,67 @@ def test_what_leaves_something_out_at_one_threshold_has_no_interval_there(client
     assert at["coverage"]["left_out"]["other_classes"] == 1
     assert at["coverage"]["interval"] is None
     assert "interval_withheld" in {note["code"] for note in at["notes"]}
+
+
+def measure_columns(client: FlaskClient, threshold: float, columns: int) -> Any:
+    """Measure with the left of the picture's 96 columns as the region."""
+    region = json.dumps({"include": [[[0, 0], [columns, 0], [columns, 64], [0, 64]]]})
+    sent = {"image": (BytesIO(PICTURE), "dots.png"), "score_threshold": str(threshold), "region": region}
+    answer = client.post(MEASUREMENTS, data=sent)
+    assert answer.status_code == 201, answer.text
+    return answer.get_json()
+
+
+@pytest.mark.parametrize(("columns", "wider"), [(95, 1.5), (72, 1.5), (71, 2.5), (48, 2.5)])
+def test_the_interval_of_a_part_is_as_much_wider_as_its_share_needs(
+    client: FlaskClient, columns: int, wider: float
+) -> None:
+    answer = measure_columns(client, 0.5, columns)
+    coverage = answer["coverage"]
+    value, looser, stricter = (
+        measure_columns(client, score, columns)["coverage"]["percent_masked"] for score in (0.5, 0.25, 0.75)
+    )
+    assert value > 0
+    doubted = wider * np.sqrt((np.sqrt(value * (100 - value)) / 10 + 0.1) * (looser - stricter + 0.2))
+    assert coverage["interval"]["low"] == pytest.approx(max(0, value - 2 * doubted), abs=0.002)
+    assert coverage["interval"]["high"] == pytest.approx(value + doubted, abs=0.002)
+    assert "interval_withheld" not in {
+        note["code"] for note in answer["notes"] if "green" not in note["message"]
+    }
+    rules = [{"figure": "percent_masked", "at_most": value + doubted / 2}]
+    assert client.put("/api/v1/profiles/strip", json={"rules": rules}).status_code == 200
+    judged = client.put(f"{MEASUREMENTS}/{answer['id']}/threshold?score_threshold=0.6").get_json()
+    at = measure_columns(client, 0.6, columns)
+    assert judged["coverage"] == at["coverage"]
+
+
+def withheld(answer: Any) -> str:
+    assert answer["coverage"]["interval"] is None
+    [message] = [note["message"] for note in answer["notes"] if note["code"] == "interval_withheld"]
+    return str(message)
+
+
+def test_a_part_smaller_than_what_is_known_has_none_and_says_from_where_on(client: FlaskClient) -> None:
+    assert withheld(measure_columns(client, 0.5, 36)) == (
+        "no interval: 37.50 % of the picture counts, and how far it holds is known for parts from 50 % on"
+    )
+    # Between two thresholds both must know it.
+    assert "37.50 %" in withheld(measure_columns(client, 0.4, 36))
+    assert withheld(measure_columns(client, 0.7, 60)) == (
+        "no interval: 62.50 % of the picture counts, and how far it holds is known for parts from 75 % on"
+    )
+
+
+def test_a_model_that_knows_whole_pictures_only_says_how_to_know_more(tmp_path: Path) -> None:
+    tables = tuple(table.model_copy(update={"parts": ()}) for table in INTERVALS.thresholds)
+    pack = pack_with(Trust(intervals=INTERVALS.model_copy(update={"thresholds": tables})), tmp_path / "old")
+    segmenter = Segmenter(pack, DotRuntime())
+    region = {"include": [[[0, 0], [72, 0], [72, 64], [0, 64]]]}
+    measured = segmenter.measure(PICTURE, region=region)
+    assert measured.coverage.interval is None
+    [note] = [note for note in measured.notes if note.code == "interval_withheld"]
+    assert "here only a part counts; planimeter evaluate --calibrate finds out" in note.message
+    assert segmenter.measure(PICTURE).coverage.interval is not None
 
 
 def test_where_nothing_is_found_the_interval_begins_at_zero_and_has_a_width(client: FlaskClient) -> None:

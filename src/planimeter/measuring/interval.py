@@ -69,7 +69,9 @@ def with_intervals(
         return coverage, [Note(code=WITHHELD, message=wider)]
     # Pixels count here, so that there is something to be a percentage of.
     percents = [percent_of_whole(coverage), *map(percent_of_whole, coverage.by_class)]
-    doubts = wider * _doubts(np.array(percents), candidates, score_threshold)
+    # Where nothing was left out, all that was found tells what is doubtful, also what would be left out.
+    telling = (candidates.whole or candidates) if whole else candidates
+    doubts = wider * _doubts(np.array(percents), telling, score_threshold)
     found = [
         _interval(intervals, [table.classes[index] for table in tables], value, doubts[index])
         for index, value in enumerate(percents)
