@@ -90,7 +90,7 @@ def test_a_change_of_a_version_that_is_past_is_refused(client: FlaskClient) -> N
     assert change(1, 6)[1]["version"] == 2
     status, answer = change(1, 7)
     assert (status, answer["error"]["code"]) == (409, "profile_changed")
-    assert "is in version 2 now, saved, and this change was made from version 1" in answer["error"]["message"]
+    assert "is in version 2 now, and this change was made from version 1" in answer["error"]["message"]
     assert change(1, 6) == (200, client.get(place).json)  # it says so already
     assert client.get(place).json["profile"]["rules"][0]["at_most"] == 6  # type: ignore[index]
     assert client.put(place, json={"rules": [at_most(8)]}).json["version"] == 3  # type: ignore[index]

@@ -135,10 +135,9 @@ def _refuse_other(name: str, after: int, now: StoredProfile | None) -> None:
         )
     if not after:
         raise ProfileChanged(f"there is a profile {name!r} already, in version {now.version}")
-    by = f" by {now.made_by}" if now.made_by else ""
+    by = f", which {now.made_by} saved" if now.made_by else ""
     raise ProfileChanged(
-        f"the profile {name!r} is in version {now.version} now, saved{by}, and this change was made from version "
-        f"{after}"
+        f"the profile {name!r} is in version {now.version} now{by}, and this change was made from version {after}"
     )
 
 
