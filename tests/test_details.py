@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from base64 import b64encode
@@ -217,15 +218,21 @@ def test_the_page_says_and_changes_them_without_script(client: FlaskClient) -> N
     id_ = answer.headers["Location"].rpartition("/")[2]
     assert said_of(client.get(f"{API}/{id_}").json)["lot"] == "117"
     form = {"lot": "118", "sample": "8", "operator": "Kim", "tags": "a, b", "note": "one\r\ntwo"}
-    assert client.post(f"/measurements/{id_}/details", data=form).status_code == 303
+    assert client.post(f"/measurements/{id_}?change=details", data=form).status_code == 303
     expected = {**form, "tags": ["a", "b"], "note": "one\ntwo"}
     assert said_of(client.get(f"{API}/{id_}").json) == expected
     for page in (client.get(f"/measurements/{id_}").text, client.get(f"/report?ids={id_}").text):
         for word in ("118", "Kim", "one\ntwo"):
             assert word in page
-    refused = client.post(f"/measurements/{id_}/details", data={"lot": "x" * 101})
+    refused = client.post(
+        f"/measurements/{id_}?change=details", data={"lot": "x" * 101, "note": "three & four"}
+    )
     assert refused.status_code == 400
     assert "may have 100" in refused.text
+    assert "Nothing was changed" in refused.text
+    assert re.search(r'<details class="said-change" open>', refused.text)
+    assert "three &amp; four</textarea>" in refused.text  # what was written is not lost
+    assert "x" * 101 in refused.text
     assert said_of(client.get(f"{API}/{id_}").json) == expected
     problem = client.post(
         "/measure", data={"image": (io.BytesIO(PICTURE), "a.png"), "model": MODEL, "lot": "x" * 101}

@@ -12,14 +12,14 @@ from playwright.sync_api import FilePayload, Page
 from fakes import BlockRuntime, blocks, encoded
 from planimeter.drawing.labels import list_texts
 from planimeter.measurement import percent
-from planimeter.numbers import write_between, write_decimals, write_percent, write_signed
+from planimeter.numbers import write_between, write_decimals, write_figures, write_percent, write_signed
 from planimeter.service.pages.models import read_figures
 from serving import serve
 from test_browser import Watched, browser, settle, watched
 
 __all__ = ["browser", "watched"]  # fixtures
 
-MINUS = "\N{MINUS SIGN}"
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 PERCENTS = [
     (percent(1686, 40_000), "4.22"),  # 4.215, of which the nearest float is a little less
     (4.215, "4.22"), (4.2149999999999, "4.21"), (0.125, "0.13"), (0.375, "0.38"), (2.675, "2.68"), (1.005, "1.01"),
@@ -41,6 +41,10 @@ BETWEEN = [
     (3.141, 5.512, "3.1 and 5.6"), (3.1, 4.2, "3.1 and 4.2"), (3.101, 4.1, "3.10 and 4.10"),
     (0.0, 0.1, "0.00 and 0.10"), (0.0, 0.123, "0.00 and 0.13"), (99.876, 100.0, "99.87 and 100.00"),
     (0.0, 100.0, "0.0 and 100.0"), (2.299, 3.301, "2.2 and 3.4"), (1.005, 1.015, "1.00 and 1.02"),
+]  # fmt: skip
+FIGURES = [
+    (0.325, "0.325"), (10_000.0, "10,000"), (5, "5"), (0.0001, "0.0001"), (84.67, "84.67"),
+    (1e-6, f"1 {TIMES} 10⁻⁶"), (3.25e-12, f"3.25 {TIMES} 10⁻¹²"), (1e13, f"1 {TIMES} 10¹³"),
 ]  # fmt: skip
 CHANCE = np.random.default_rng(3)
 
@@ -188,3 +192,8 @@ def test_labels_and_the_figures_of_a_model_are_rounded_by_the_rule() -> None:
         f"{MINUS}4.22 to +0.13",
         "1.000",
     ]
+
+
+@pytest.mark.parametrize(("value", "text"), FIGURES)
+def test_a_number_with_as_few_figures_as_it_has(value: float, text: str) -> None:
+    assert write_figures(value).replace("\N{NO-BREAK SPACE}", " ") == text

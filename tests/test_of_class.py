@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -425,10 +426,16 @@ def test_a_mask_that_is_none_of_this_picture_changes_nothing(client: FlaskClient
     crossing = client.put(f"{url}/region", data={"region": '{"exclude": [[[0,0],[9,9],[9,0],[0,9]]]}'})
     assert (crossing.status_code, "crosses or touches itself" in crossing.text) == (400, True)
     form = client.post(
-        f"/measurements/{before['id']}/region", data={"region_mask": mask_file(32), "of": "red"}
+        f"/measurements/{before['id']}?change=region",
+        data={"region_mask": mask_file(32), "of": "red", "least_area": "7", "ignore": "saturated"},
     )
     assert form.status_code == 409
     assert "64 x 32" in form.text
+    assert '<details class="region-tool" name="stage-tool" open>' in form.text
+    assert '<option value="red" selected>' in form.text
+    assert re.search(r'name="least_area"[^>]* value="7"', form.text)
+    assert 'value="saturated" checked' in form.text
+    assert client.post(f"/measurements/{before['id']}?change=nothing").status_code == 400
     assert read(client, url)["coverage"] == before["coverage"]
 
 

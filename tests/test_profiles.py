@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,32 @@ def test_each_change_is_a_version_and_none_is_lost(client: FlaskClient) -> None:
     assert get(client, f"{PROFILES}/strip?version=2")["profile"]["score_threshold"] == 0.7
     assert client.delete(f"{PROFILES}/strip").status_code == 404
     assert put(client, "strip", score_threshold=0.5)["version"] == 4
+
+
+def test_a_change_of_a_version_that_is_past_is_refused(client: FlaskClient) -> None:
+    place = f"{PROFILES}/two"
+
+    def change(after: int, limit: float) -> tuple[int, Any]:
+        answer = client.put(f"{place}?after={after}", json={"rules": [at_most(limit)]})
+        return answer.status_code, answer.json
+
+    gone = "there is no profile 'two' now, and this change was made from its version"
+    assert change(1, 5)[1]["error"]["message"] == f"{gone} 1"
+    assert change(0, 5)[0] == 200
+    status, answer = change(0, 6)
+    assert (status, answer["error"]["code"]) == (409, "profile_changed")
+    assert answer["error"]["message"] == "there is a profile 'two' already, in version 1"
+    assert change(1, 6)[1]["version"] == 2
+    status, answer = change(1, 7)
+    assert (status, answer["error"]["code"]) == (409, "profile_changed")
+    assert "is in version 2 now, and this change was made from version 1" in answer["error"]["message"]
+    assert change(1, 6) == (200, client.get(place).json)  # it says so already
+    assert client.get(place).json["profile"]["rules"][0]["at_most"] == 6  # type: ignore[index]
+    assert client.put(place, json={"rules": [at_most(8)]}).json["version"] == 3  # type: ignore[index]
+    assert client.delete(place).status_code == 204
+    status, answer = change(3, 9)
+    assert (status, answer["error"]["message"]) == (409, f"{gone} 3")
+    assert change(0, 9)[1]["version"] == 4
 
 
 def test_what_was_measured_stays_whatever_becomes_of_the_profile(client: FlaskClient) -> None:
@@ -334,6 +361,36 @@ def test_verdicts_stand_in_lists_tables_sums_lots_and_reports(client: FlaskClien
     assert client.get("/measurements?verdict=fail").text.count('class="verdict failed"') == 1
     (model,) = get(client, "/api/v1/lots/7")["by_model"]
     assert model["statistics"]["verdicts"]["without"] == 1  # of the same picture, the last one counts
+
+
+def test_a_profile_that_is_gone_is_named_on_the_home_page(client: FlaskClient) -> None:
+    put(client, "two")
+    assert "data-profile-gone-name></strong>" in client.get("/?profile=two").text
+    client.delete(f"{PROFILES}/two")
+    for path in ("/?profile=two", "/?profile=%3Cb%3E"):
+        page = client.get(path).text
+        name = "two" if "two" in path else "&lt;b&gt;"
+        assert f"There is no profile <strong data-profile-gone-name>{name}</strong> any more" in page
+    assert re.search(r"data-profile-gone role=\"status\" hidden", client.get("/").text)
+
+
+def test_the_call_that_repeats_a_measurement_names_its_profile(client: FlaskClient) -> None:
+    put(client, "strip", model="blocks", score_threshold=0.5, region=SMALL)
+    fields: dict[str, Any] = {"profile": "strip", "ignore": "saturated", "pixel_size": "0.5", "unit": "mm"}
+    id_ = post(client, **fields)["id"]
+
+    def call() -> str:
+        (found,) = re.findall(r"<code>(curl.*?)</code>", client.get(f"/measurements/{id_}").text)
+        return re.sub("<[^>]*>", "", found)
+
+    assert call().startswith(
+        "curl -F image=@strip.png -F profile=strip -F pixel_size=0.5 -F unit=mm -F ignore=saturated "
+    )
+    repeated = post(client, **fields)
+    assert repeated["coverage"] == client.get(f"{MEASUREMENTS}/{id_}").json["coverage"]  # type: ignore[index]
+    client.delete(f"{PROFILES}/strip")
+    assert "-F model=blocks -F score_threshold=0.5" in call()
+    assert "profile=" not in call()
 
 
 def test_the_trash_keeps_profile_and_verdict(client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from fakes import blocks, encoded
-from test_browser import PHONE, Watched, ask, browser, choose, settle, watched
+from test_browser import PHONE, Watched, ask, browser, choose, go, settle, watched
 from test_history_browser import WIDE, Site
 
 __all__ = ["browser", "watched"]  # fixtures
@@ -37,6 +37,11 @@ def put_profile(site: Site, name: str, **said: Any) -> None:
         headers={"Content-Type": "application/json"},
     )
     assert status == 200, body
+
+
+def delete(site: Site, name: str) -> None:
+    status, _, body = ask(urljoin(site.url, f"api/v1/profiles/{name}"), "DELETE")
+    assert status == 204, body
 
 
 def measure(site: Site, **options: str) -> Any:
@@ -167,6 +172,140 @@ def test_a_profile_of_a_measurement_takes_its_ways_over(site: Site, watched: Wat
     page.get_by_role("button", name="Save as a new version").click()
     settle(page)
     expect(page.get_by_role("status")).to_contain_text("still version 1")
+
+
+def test_a_profile_that_was_deleted_is_named_until_another_is_chosen(site: Site, watched: Watched) -> None:
+    put_profile(site, "two", model="blocks", rules=[{"figure": "count", "at_most": 1}])
+    put_profile(site, "three")
+    page = watched.open(urljoin(site.url, "?profile=two"), viewport=WIDE)
+    gone, choice = page.locator("[data-profile-gone]"), page.locator("select[name=profile]")
+    expect(gone).to_be_hidden()
+    delete(site, "two")
+    for path in ("", "?profile=two", "", "?model=blocks"):
+        go(page, urljoin(site.url, path))
+        if path == "?model=blocks":  # which takes no profile
+            expect(gone).to_be_hidden()
+            continue
+        expect(gone).to_contain_text("There is no profile two any more")
+        expect(choice).to_have_value("")
+    go(page, site.url)
+    choice.select_option("three")
+    expect(gone).to_be_hidden()
+    go(page, urljoin(site.url, "?profile=two"))
+    expect(gone).to_contain_text("two")
+    go(page, site.url)
+    expect(choice).to_have_value("three")  # a link that leads nowhere changes nothing
+    expect(gone).to_be_hidden()
+    delete(site, "three")
+    go(page, site.url)  # there is no profile at all, and nothing to choose from
+    expect(gone).to_contain_text("three")
+    page.get_by_role("button", name="Measure without a profile").click()
+    expect(gone).to_be_hidden()
+    go(page, site.url)
+    expect(gone).to_be_hidden()
+
+
+def test_of_two_tabs_the_second_does_not_take_back_what_the_first_saved(site: Site, watched: Watched) -> None:
+    put_profile(site, "two", rules=[{"figure": "percent_masked", "at_most": 5}])
+    first = watched.open(urljoin(site.url, "profiles/two"), viewport=WIDE)
+    second = first.context.new_page()
+    go(second, urljoin(site.url, "profiles/two"))
+    fill_rule(first, 0, "percent masked", "6")
+    first.get_by_role("button", name="Save as a new version").click()
+    expect(first.get_by_role("status")).to_contain_text("Saved as version 2")
+    second.get_by_label("Title").fill("Another title")
+    second.get_by_role("button", name="Save as a new version").click()
+    settle(second)
+    expect(second.get_by_role("alert")).to_contain_text(
+        "The profile 'two' is in version 2 now, and this change was made from version 1. Nothing was saved."
+    )
+    expect(second.get_by_label("Title")).to_have_value("Another title")
+    expect(second.locator("[name=rule_limit]").first).to_have_value("5")
+    assert site.answer("profiles/two")["version"] == 2
+    with second.expect_popup() as window:
+        second.get_by_role("link", name="version 2", exact=True).click()
+    expect(window.value.locator("[name=rule_limit]").first).to_have_value("6")
+    settle(window.value)
+    fill_rule(second, 0, "percent masked", "6")
+    second.get_by_role("button", name="Save over version 2").click()
+    settle(second)
+    expect(second.get_by_role("status")).to_contain_text("Saved as version 3")
+    said = site.answer("profiles/two")["profile"]
+    assert (said["title"], said["rules"][0]["at_most"]) == ("Another title", 6.0)
+
+    go(first, urljoin(site.url, "profiles/two"))
+    delete(site, "two")
+    first.get_by_label("Title").fill("Again")
+    first.get_by_role("button", name="Save as a new version").click()
+    settle(first)
+    expect(first.get_by_role("alert")).to_contain_text("this change was made from its version 3")
+    first.get_by_role("button", name="Save as a new version").click()
+    settle(first)
+    expect(first.get_by_role("status")).to_contain_text("Saved as version 4")
+
+
+def test_a_threshold_that_departs_from_the_profile_is_told_before_it_is_kept(
+    site: Site, watched: Watched
+) -> None:
+    region = {"include": [[[0, 0], [32, 0], [32, 32], [0, 32]]]}
+    rules = [{"figure": "percent_masked", "at_most": 100}]
+    put_profile(site, "strip", score_threshold=0.5, region=region, pixel_size=0.1, unit="mm", rules=rules)
+    page = watched.open(
+        urljoin(site.url, f"measurements/{measure(site, profile='strip')['id']}"), viewport=WIDE
+    )
+    told = page.locator("[data-departs]")
+    expect(told).to_be_hidden()
+    page.locator("#threshold").fill("0.7")
+    expect(told).to_have_text(
+        "The profile strip says that the score threshold is 0.5. With another one kept its rules decide nothing: "
+        "the verdict is undecided."
+    )
+    page.locator("#threshold").fill("0.5")
+    expect(told).to_be_hidden()
+    for tool, what in (("region", "what of a picture counts"), ("scale", "how large a pixel is")):
+        page.locator(f".{tool}-tool summary").click()
+        expect(page.locator(f".{tool}-tool .scale-fixed")).to_contain_text(f"The profile strip says {what}.")
+    settle(page)
+    put_profile(site, "open", rules=rules)
+    go(page, urljoin(site.url, f"measurements/{measure(site, profile='open')['id']}"))
+    expect(page.locator("[data-departs], .scale-fixed")).to_have_count(0)
+
+
+def test_the_call_of_the_home_page_is_what_the_form_says(site: Site, watched: Watched) -> None:
+    put_profile(site, "strip", model="blocks", score_threshold=0.5)
+    page = watched.open(site.url, viewport=WIDE)
+    call = page.locator(".command code")
+    address = urljoin(site.url, "api/v1/measurements")
+    expect(call).to_have_text(f"curl -F image=@picture.png {address}")
+    page.locator("input[name=model][value=shifted]").check()
+    page.locator(".choice-threshold summary").first.click()
+    page.locator("input[name=score_threshold]").fill("0.3")
+    expect(call).to_have_text(f"curl -F image=@picture.png -F model=shifted -F score_threshold=0.3 {address}")
+    page.get_by_text("Lot and sample").click()
+    page.get_by_label("Lot", exact=True).fill("@it's; 7")
+    page.locator("select[name=profile]").select_option("strip")
+    expect(call).to_have_text(
+        f"""curl -F image=@picture.png -F profile=strip -F 'lot="@it'"'"'s; 7"' {address}"""
+    )
+
+
+def test_rules_can_be_read_whole_on_a_phone(site: Site, watched: Watched) -> None:
+    rule = {"figure": "instances_per_mm2", "class": "red", "at_most": 3}
+    put_profile(site, "strip", model="blocks", rules=[rule])
+    for width in (390, 360, 320):
+        page = watched.open(urljoin(site.url, "profiles/strip"), viewport=PHONE | {"width": width})
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll("[data-rule] select")].flatMap((select) => {
+              const style = getComputedStyle(select);
+              const pen = document.createElement("canvas").getContext("2d");
+              pen.font = style.font;
+              const arrow = 24;
+              const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - arrow;
+              const texts = [...select.options].map((option) => option.text);
+              return texts.filter((text) => select.clientWidth && pen.measureText(text).width > room);
+            })"""
+        )
+        assert cut == [], width
 
 
 @pytest.mark.parametrize("viewport", [PHONE, WIDE])

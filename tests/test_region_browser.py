@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fakes import BlockRuntime, block_pack, blocks, encoded
+from planimeter.errors import InvalidOption
+from planimeter.masks.region import check_polygon
 from planimeter.numbers import write_percent
 from serving import serve
 from test_browser import PHONE, Watched, ask, browser, settle, watched
@@ -300,3 +302,196 @@ def test_a_profile_says_of_what_on_the_home_page(tmp_path: Path, watched: Watche
         page.locator("measurement-view.ready").wait_for()
         settle(page)
         assert page.locator(".reading-what").inner_text() == "of the red is masked as green"
+
+
+def test_a_polygon_that_crosses_itself_is_told_of_at_once_and_stays_open(
+    service: str, watched: Watched
+) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    draw(page)
+    for corner in ((100, 220), (200, 250), (200, 220), (100, 250), (100, 220)):
+        click_at(page, *corner)
+    hint, only = (
+        page.locator("[data-region-hint]"),
+        page.get_by_role("button", name="Count only this"),
+    )
+    expect(hint).to_contain_text("The polygon crosses itself")
+    expect(only).to_be_disabled()
+    page.get_by_role("button", name="Close the polygon").click()
+    expect(hint).to_contain_text("The polygon crosses itself")
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
+    undo.click()
+    expect(hint).to_contain_text("Click the next corner")
+    for corner in ((200, 220), (100, 220)):
+        click_at(page, *corner)
+    expect(hint).to_contain_text("Closed.")
+    only.click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    answer = read(service, id_)
+    assert [len(ring) for ring in answer["options"]["counting"]["region"]["include"]] == [4, 3]
+    agrees(page, answer)
+
+
+def test_the_page_holds_for_crossing_what_the_service_does(service: str, watched: Watched) -> None:
+    chance = np.random.default_rng(5)
+    rings = [chance.integers(0, 7, (count, 2)).tolist() for count in (3, 4, 5, 6) for _ in range(80)]
+    rings = [
+        [corner for corner, after in zip(ring, ring[1:] + ring[:1], strict=True) if corner != after]
+        for ring in rings
+    ]
+    rings = [ring for ring in rings if len(ring) > 2]
+
+    def refused(ring: list[tuple[float, float]]) -> bool:
+        try:
+            check_polygon(ring, "a polygon", 8, 8)
+        except InvalidOption:
+            return True
+        return False
+
+    page = watched.open(service)
+    told = page.evaluate(
+        """async (rings) => {
+          const { crossesItself } = await import(new URL("static/polygon-fault.js", location.href));
+          return rings.map((ring) => crossesItself(ring.map(([x, y]) => ({ x, y }))));
+        }""",
+        rings,
+    )
+    assert told == [refused(ring) for ring in rings]
+    assert 60 < sum(told) < len(told) - 60
+
+
+def test_what_the_service_refuses_is_drawn_again_with_the_reason(service: str, watched: Watched) -> None:
+    """Another program may have drawn what this page would not close."""
+    id_ = measure(service)
+    page = opened(watched, service, f"{id_}?order=created_at")
+    draw(page)
+    page.evaluate(
+        """() => {
+          const field = document.querySelector(".region-tool [name=region]");
+          const region = JSON.parse(field.value);
+          region.exclude.push([[100, 220], [200, 250], [200, 220], [100, 250]]);
+          field.value = JSON.stringify(region);
+        }"""
+    )
+    page.get_by_role("button", name="Count only this").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    watched.problems.clear()  # that it was refused
+    alert = page.locator(".region-tool").get_by_role("alert")
+    expect(alert).to_contain_text("crosses or touches itself")
+    expect(alert).to_contain_text("Nothing was changed.")
+    assert read(service, id_)["options"]["counting"] is None
+    kinds = "document.querySelector('picture-viewer').sketch.polygons.map(({ kind, ring }) => [kind, ring.length])"
+    assert page.evaluate(kinds) == [["include", 4], ["exclude", 4]]
+    expect(page.locator(".review-place")).to_contain_text("measurement")  # the review goes on
+    page.locator("#threshold").fill("0.8")
+    expect(page.locator("[data-trust][data-stale]")).to_have_count(0)
+    settle(page)
+    undo = page.get_by_role("button", name="Undo")
+    for _ in range(5):
+        undo.click()
+    assert page.evaluate(kinds) == [["include", 4]]
+    page.get_by_role("button", name="Count only this").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    assert abs(read(service, id_)["coverage"]["pixels_counted"] - 240 * 170) < 700
+    page.reload()  # the address is that of the measurement
+    settle(page)
+    assert page.locator(".region-tool").get_attribute("open") is None
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_mask_of_another_size_is_told_beside_all_else_that_was_entered(
+    service: str, watched: Watched, scripts: bool
+) -> None:
+    id_ = measure(service)
+    page = watched.open(urljoin(service, f"measurements/{id_}"), java_script_enabled=scripts)
+    name = read(service, id_)["coverage"]["by_class"][1]["class"]
+    tool = page.locator(".region-tool")
+    tool.locator("summary").click()
+    mask = encoded(np.full((255, 320), 255, np.uint8))
+    tool.locator("[name=region_mask]").set_input_files(
+        {"name": "mask.png", "mimeType": "image/png", "buffer": mask}
+    )
+    tool.locator("[name=least_area]").fill("50")
+    tool.get_by_label("saturated").check()
+    tool.get_by_label(name, exact=True).check()
+    tool.get_by_role("button", name="Count only this").click()
+    settle(page)
+    watched.problems.clear()  # that it was refused
+    expect(tool.get_by_role("alert")).to_contain_text("320 x 255 pixels and the picture 320 x 256")
+    expect(tool.locator("[name=least_area]")).to_have_value("50")
+    expect(tool.get_by_label("saturated")).to_be_checked()
+    expect(tool.get_by_label(name, exact=True)).to_be_checked()
+    expect(page.locator(".reading-file")).to_be_visible()
+    assert read(service, id_)["options"]["counting"] is None
+    tool.get_by_role("button", name="Count only this").click()
+    settle(page)
+    counting = read(service, id_)["options"]["counting"]
+    assert (counting["least_area"], counting["ignore"], counting["classes"]) == (50, ["saturated"], [name])
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1280, 900), (1280, 720), (390, 844), (360, 640), (320, 568)])
+def test_nothing_has_to_be_scrolled_while_something_is_drawn(
+    service: str, watched: Watched, size: tuple[int, int]
+) -> None:
+    width, height = size
+    id_ = measure(service)
+    page = opened(watched, service, id_, viewport={"width": width, "height": height})
+
+    def fits(button: str) -> list[float]:
+        """Return where the picture is: between two clicks it must not move."""
+        places = page.evaluate(
+            """(button) => [document.querySelector("picture-viewer canvas"), document.querySelector(button)].map(
+              (part) => part.getBoundingClientRect()).map(({ top, bottom, height }) => [top, bottom, height])""",
+            button,
+        )
+        for top, bottom, tall in places:
+            assert top >= 0, places
+            assert bottom <= height, places
+            assert tall > 0, places
+        assert places[0][2] >= min(height / 3, 300), places
+        return list(places[0])
+
+    page.locator(".region-tool summary").click()
+    page.get_by_role("button", name="Draw a region").click()
+    settle(page)
+    place = fits("[data-region-set]")
+    scrolled = page.evaluate("scrollY")
+    crossing = [(40, 210), (80, 240), (80, 210), (40, 240), (40, 210)]
+    for corner in [*CORNERS, CORNERS[0], *crossing]:
+        click_at(page, *corner)
+        assert fits("[data-region-set]") == place
+    expect(page.locator("[data-region-hint]")).to_contain_text("crosses itself")
+    for _ in range(4):
+        page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-region-hint]")).to_contain_text("Closed.")
+    assert fits("[data-region-set]") == place
+    assert page.evaluate("scrollY") == scrolled
+    page.get_by_role("button", name="Cancel the region").click()
+    expect(page.locator(".segments").first).to_be_visible()
+    page.locator(".scale-tool summary").click()
+    page.get_by_role("button", name="Draw a scale bar").click()
+    settle(page)
+    scrolled = page.evaluate("scrollY")
+    place = fits("[data-scale-draw]")
+    for corner in CORNERS[:2]:
+        click_at(page, *corner)
+    assert fits(".scale-tool [type=submit]:not([name])") == place
+    assert page.evaluate("scrollY") == scrolled
+
+
+def test_the_share_of_a_class_is_told_apart_from_its_own_percentage(tmp_path: Path, watched: Watched) -> None:
+    picture = encoded(blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48)))
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        url = urljoin(service, f"{MEASUREMENTS}?of=green")
+        status, _, answer = ask(url, "POST", picture, {"Content-Type": "image/png"})
+        assert status == 201, answer
+        page = opened(watched, service, json.loads(answer)["id"])
+        assert page.locator(".reading-what").inner_text() == "of the green is masked as red"
+        expect(page.locator(".region-tool summary")).to_have_text(
+            "Only the green counts: 25.00\u2009% of the picture"
+        )

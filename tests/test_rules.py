@@ -172,7 +172,15 @@ def test_an_interval_that_holds_the_limit_decides_nothing_and_says_so() -> None:
 def test_without_an_interval_the_value_decides_and_that_is_said() -> None:
     verdict, reason = judge(measurement(), figure="percent_masked", at_most=2)
     assert verdict == "pass"
-    assert "value alone" in (reason or "")
+    assert reason == "decided by the value alone: no interval is known for it"
+
+
+def test_an_interval_that_is_withheld_is_not_called_unknown() -> None:
+    note = Note(code="interval_withheld", message="no interval: it would hold for whole pictures")
+    what = measurement().model_copy(update={"notes": [note]})
+    verdict, reason = judge(what, figure="percent_masked", at_most=2)
+    assert verdict == "pass"
+    assert reason == "decided by the value alone; no interval: it would hold for whole pictures"
 
 
 def test_a_picture_unlike_the_training_is_never_decided() -> None:

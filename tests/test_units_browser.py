@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from math import dist
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from fakes import dots, encoded
+from fakes import BlockRuntime, block_pack, blocks, dots, encoded
 from planimeter.scale import write_quantity
 from serving import serve
 from test_browser import PHONE, Watched, ask, browser, settle, watched
@@ -215,6 +216,7 @@ def test_quantities_are_written_alike_in_python_and_in_the_browser(service: str,
         999.96,
         1000,
     ]
+    values += [1e-12, 1e-6, 0.0009999999, 999_999_999_999, 1e12, 1e21, 4.096e29]
     values += [1234.5, 12345678.4, *(10 ** CHANCE.uniform(-5, 9, 300)).tolist()]
     page = watched.open(service)
     written = page.evaluate(
@@ -225,3 +227,151 @@ def test_quantities_are_written_alike_in_python_and_in_the_browser(service: str,
         values,
     )
     assert written == [write_quantity(value) for value in values]
+
+
+def put(service: str, name: str, **said: Any) -> None:
+    body, kind = json.dumps(said).encode(), {"Content-Type": "application/json"}
+    status, _, answer = ask(urljoin(service, f"api/v1/profiles/{name}"), "PUT", body, kind)
+    assert status == 200, answer
+
+
+def post(service: str, picture: bytes, query: str) -> str:
+    status, _, answer = ask(
+        urljoin(service, f"{MEASUREMENTS}?{query}"), "POST", picture, {"Content-Type": "image/png"}
+    )
+    assert status == 201, answer
+    return str(json.loads(answer)["id"])
+
+
+def shown(page: Page) -> dict[str, Any]:
+    """What the page says and draws."""
+    facts = {
+        name: page.locator(f".tables [data-fact={name}]").first.inner_text()
+        for name in ("median", "quartiles", "range", "count")
+    }
+    parts = page.evaluate(
+        """() => {
+          const view = document.querySelector("measurement-view");
+          return { drawn: view.viewer.instances.length, rows: view.table.rows.length };
+        }"""
+    )
+    number = page.locator(".reading-number").inner_text().split("\N{THIN SPACE}")[0]
+    return {**facts, **parts, "number": number}
+
+
+NOTHING = {
+    **dict.fromkeys(("median", "quartiles", "range"), "\N{EN DASH}"),
+    "count": "0",
+    "drawn": 0,
+    "rows": 0,
+    "number": "0.00",
+}
+
+
+def test_no_instance_and_a_pixel_size_leave_no_old_figure_standing(tmp_path: Path, watched: Watched) -> None:
+    """Red and green mask 43.75 % at 0.5, nothing at 0.95."""
+    picture = encoded(blocks(red=(0, 0, 32, 32), green=(16, 16, 48, 48)))
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        rules = [{"figure": "percent_masked", "at_most": 30}]
+        put(service, "mm", model="blocks", pixel_size=0.5, unit="mm", rules=rules)
+        page = opened(watched, service, post(service, picture, "profile=mm"))
+        before = {"median": "256.0 mm²", "quartiles": "256.0 to 256.0 mm²", "range": "256.0 to 256.0 mm²"}
+        assert shown(page) == {**before, "count": "2", "drawn": 2, "rows": 2, "number": "43.75"}
+        word = page.locator("[data-ruling-word]")
+        expect(word).to_have_text("FAIL")
+        expect(page.locator("[data-areas] text", has_text="256.0 mm²")).to_have_count(
+            1
+        )  # of one area no range
+        page.locator("#threshold").fill("0.95")
+        expect(word).to_have_text("PASS")
+        settle(page)
+        assert shown(page) == NOTHING
+        page.locator("#threshold").fill("0.5")
+        expect(word).to_have_text("FAIL")
+        settle(page)
+        assert shown(page)["number"] == "43.75"
+
+
+@pytest.mark.parametrize("size", ["", "pixel_size=0.5&unit=mm", "pixel_size=1e13&unit=nm"])
+def test_a_clean_picture_is_shown_whatever_counts_and_however_large_a_pixel_is(
+    tmp_path: Path, watched: Watched, size: str
+) -> None:
+    clean = blocks()
+    clean[20:40, 20:40] = 90  # not all of it is a black border
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        for query in ("", "of=red", "classes=red", "ignore=black_border"):
+            page = opened(watched, service, post(service, encoded(clean), f"{query}&{size}"))
+            number = "\N{EN DASH}" if query == "of=red" else "0.00"
+            assert shown(page) == NOTHING | {"number": number}, query
+            page.locator("#threshold").fill("0.05")
+            expect(page.locator("[data-trust][data-stale]")).to_have_count(0)
+            settle(page)
+            assert shown(page) == NOTHING | {"number": number}, query
+            page.get_by_role("button", name="Correct", exact=True).click()
+            page.locator("[data-correct-bar]").wait_for()
+            expect(page.locator("[data-correct-figure=corrected]").first).to_have_text(number)
+            settle(page)
+
+
+def test_the_largest_and_the_smallest_pixels_are_written_for_people(tmp_path: Path, watched: Watched) -> None:
+    picture = encoded(blocks(red=(0, 0, 32, 32)))
+    with serve(tmp_path, BlockRuntime(), block_pack()) as service:
+        for size, pixel, area in (
+            (
+                "pixel_size=0.000001&unit=m",
+                "1 \N{MULTIPLICATION SIGN} 10⁻⁶ m",
+                "1.024 \N{MULTIPLICATION SIGN} 10⁻⁹ m²",
+            ),
+            (
+                "pixel_size=1e13&unit=nm",
+                "1 \N{MULTIPLICATION SIGN} 10¹³ nm",
+                "1.024 \N{MULTIPLICATION SIGN} 10²⁹ nm²",
+            ),
+        ):
+            page = opened(watched, service, post(service, picture, size))
+            expect(page.locator(".reading-area")).to_contain_text(f"{area} at {pixel} a pixel")
+            row = page.locator("tr[data-class='1'] [data-pixels]")
+            expect(row).to_have_text(area.removesuffix(" m²").removesuffix(" nm²"))
+
+
+def test_areas_are_narrowed_down_in_the_unit_of_their_column(service: str, watched: Watched) -> None:
+    id_ = measure(service, "pixel_size=0.325&unit=um")
+    page = opened(watched, service, id_)
+    areas = sorted(entry["area"] for entry in read(service, id_)["instances"])
+    filters = page.locator(".table-filter")
+    expect(filters).to_contain_text("Area, µm², from")
+    filters.locator("[data-filter=least]").fill(str(areas[3]))
+    filters.locator("[data-filter=most]").fill(str(areas[-3]))
+    found = page.evaluate("document.querySelector('instance-table').shown.map((row) => row.area)")
+    wanted = [area for area in areas if areas[3] <= area <= areas[-3]]
+    assert sorted(area * 0.325**2 for area in found) == pytest.approx(wanted)
+    bar = page.locator(".histogram-bin", has=page.locator("title:has-text('instance')")).last
+    count = int((bar.locator("title").text_content() or "").split()[0].replace(",", ""))
+    bar.click()
+    rows = page.evaluate("document.querySelector('instance-table').shown.length")
+    assert rows == count > 0
+
+
+def test_a_scale_bar_that_cannot_be_is_shown_again_with_the_reason(service: str, watched: Watched) -> None:
+    id_ = measure(service)
+    page = opened(watched, service, id_)
+    draw_bar(page, (40, 30), (280, 30))
+    line = page.locator("[data-scale-line]").input_value()
+    page.get_by_label("It measures").fill("90000000")
+    page.locator(".scale-tool [name=unit]").select_option("m")
+    page.get_by_role("button", name="Set the size").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    watched.problems.clear()  # that it was refused
+    expect(page.get_by_role("alert")).to_contain_text(
+        "a pixel measures between 1 picometre and 10 kilometres"
+    )
+    assert read(service, id_)["image"]["scale"] is None
+    assert page.locator("[data-scale-line]").input_value() == line
+    expect(page.get_by_label("It measures")).to_have_value("90000000")
+    expect(page.locator(".scale-tool [name=unit]")).to_have_value("m")
+    page.get_by_label("It measures").fill("90")
+    page.get_by_role("button", name="Set the size").click()
+    page.locator("measurement-view.ready").wait_for()
+    settle(page)
+    assert read(service, id_)["image"]["scale"]["pixel_size"] == pytest.approx(90 / 240, rel=0.01)

@@ -83,6 +83,12 @@ class UnknownLot(PlanimeterError):
     code = "unknown_lot"
 
 
+class ProfileChanged(PlanimeterError):
+    """A profile was changed since the one who changes it had seen it."""
+
+    code = "profile_changed"
+
+
 class UnknownProfile(PlanimeterError):
     """No profile has that name, or no such version."""
 

@@ -7,6 +7,8 @@ rule is the same as rounding the exact ratio. `service/static/numbers.js` follow
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def write_decimals(value: float, places: int) -> str:
     """Write a number with so many decimals: 0.0625 with three is 0.063. What rounds to zero has no sign."""
@@ -37,3 +39,14 @@ def write_signed(value: float, decimals: int = 2) -> str:
     """Write a difference with its sign, a true minus: +0.21, 0.00."""
     text = write_decimals(value, decimals)
     return text.replace("-", "\N{MINUS SIGN}") if float(text) <= 0 else f"+{text}"
+
+
+def write_figures(value: float, figures: int = 6) -> str:
+    """Write a number with so many figures at most, and no needless zeros: 0.325, 10,000, 1 x 10 to the -6th."""
+    mantissa, _, exponent = f"{value:,.{figures}g}".partition("e")
+    return write_power(mantissa, int(exponent)) if exponent else mantissa
+
+
+def write_power(mantissa: str, exponent: int) -> str:
+    """Write so many times a power of ten, with spaces at which no line breaks."""
+    return f"{mantissa}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}10{str(exponent).translate(_RAISED)}"

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from planimeter.numbers import write_figures
 from planimeter.scale import METRES, Unit, symbol_of
 
 Verdict = Literal["pass", "fail", "undecided"]
@@ -93,7 +94,7 @@ class Rule(BaseModel):
         """The rule for people: percent masked of scratches ≤ 5 %."""
         of = f" of {self.class_name}" if self.class_name else ""
         side = "≥" if self.at_most is None else "≤"
-        return f"{TITLES[self.figure]}{of} {side} {self.limit:,.12g} {self.symbol}".strip()
+        return f"{TITLES[self.figure]}{of} {side} {write_figures(self.limit, 12)} {self.symbol}".strip()
 
 
 def decide(

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from planimeter.errors import InvalidOption
-from planimeter.numbers import write_decimals
+from planimeter.numbers import write_decimals, write_figures, write_power
 
 Unit = Literal["nm", "um", "mm", "cm", "m", "in"]
 Source = Literal["given", "profile", "set", "drawn", "OME", "TIFF", "ImageJ", "PNG"]
@@ -25,6 +25,8 @@ SQUARE = 1e-3
 """By which share the sides of a pixel may differ and still be called equal: files round them."""
 SET_LATER = frozenset({"set", "drawn"})
 """Sources of what a person said after the picture was measured."""
+_LEAST_PLAIN, _MOST_PLAIN = 1e-3, 1e12
+"""Between these a quantity is written without a power of ten."""
 _SYMBOLS: Mapping[Unit, str] = {"um": "µm"}
 _SOURCES: Mapping[Source, str] = {
     "given": "given with the picture",
@@ -76,8 +78,9 @@ class Scale(BaseModel):
     def words(self) -> str:
         """How large a pixel is, for people: 0.325 µm a pixel."""
         if self.pixel_size is None:
-            return f"{self.pixel_width:.6g} \N{MULTIPLICATION SIGN} {self.pixel_height:.6g} {self.symbol} a pixel"
-        return f"{self.pixel_size:.6g} {self.symbol} a pixel"
+            width, height = write_figures(self.pixel_width), write_figures(self.pixel_height)
+            return f"{width} \N{MULTIPLICATION SIGN} {height} {self.symbol} a pixel"
+        return f"{write_figures(self.pixel_size)} {self.symbol} a pixel"
 
     @property
     def origin(self) -> str:
@@ -224,12 +227,15 @@ def clean(value: float) -> float:
 
 
 def write_quantity(value: float) -> str:
-    """Write an area or a length with four digits or more: 0.05312, 12.35, 12,346. So does `numbers.js`."""
+    """Write an area or a length with four digits or more: 0.05312, 12.35, 12,346. So does `numbers.js`.
+
+    What is very small or very large is so many times a power of ten.
+    """
     if value == 0:
         return "0"
-    if value < 0.001:
+    if not _LEAST_PLAIN <= value < _MOST_PLAIN:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
+        return write_power(f"{float(mantissa):g}", int(exponent))
     if value >= 1000:
         return f"{int(float(write_decimals(value, 0))):,}"
     return write_decimals(value, 3 - floor(log10(value)))

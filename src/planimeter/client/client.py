@@ -103,9 +103,16 @@ class Client(Measurements, Many, Downloads, Trainings):
         """Return a profile, as it is or as it was in a `version`."""
         return self._transport.read(ProfileAnswer, "GET", f"/profiles{place(name)}", options=options)
 
-    def put_profile(self, name: str, profile: Mapping[str, Any]) -> ProfileAnswer:
-        """Make a profile, or change it: `profile` is all that it says, as docs/profiles.md has it."""
-        return self._transport.read(ProfileAnswer, "PUT", f"/profiles{place(name)}", document=dict(profile))
+    def put_profile(
+        self, name: str, profile: Mapping[str, Any], **options: Unpack[asked.ProfileOptions]
+    ) -> ProfileAnswer:
+        """Make a profile, or change it: `profile` is all that it says, as docs/profiles.md has it.
+
+        With `after`, the version that the change was made from, it is refused where somebody else was quicker.
+        """
+        return self._transport.read(
+            ProfileAnswer, "PUT", f"/profiles{place(name)}", document=dict(profile), options=options
+        )
 
     def delete_profile(self, name: str) -> None:
         """Let nobody measure by a profile any more; its versions stay readable."""

@@ -110,6 +110,14 @@ class NamedPictures(TypedDict, total=False):
     pictures calls them, with the id of the measurement: so corrections find their way back."""
 
 
+class ProfileOptions(TypedDict, total=False):
+    """Options of making or changing a profile."""
+
+    after: int | None
+    """The version that the change was made from, 0 where there was no such profile: refused where it is
+    another one now. Without it the change is made whatever is there."""
+
+
 class QueueOptions(TypedDict, total=False):
     """Which measurements are to be reviewed, and in which order."""
 

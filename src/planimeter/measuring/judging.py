@@ -14,6 +14,7 @@ from planimeter.masks.shapes import measure_shape
 from planimeter.masks.window import WindowMask, trim
 from planimeter.measurement import (
     UNLIKE_TRAINING,
+    WITHHELD,
     ClassCoverage,
     Counting,
     Coverage,
@@ -34,7 +35,8 @@ Of = TypeVar("Of", bound=Measurement)
 LIMIT_REACHED = "limit_reached"
 _UNLIKE = "the picture does not look like those that the model learnt from"
 _MAY_BE_MORE = "the model's limit of instances was reached, so there may be more"
-_ALONE = "decided by the value alone: no interval is known for it"
+_ALONE = "decided by the value alone"
+_NO_INTERVAL = "no interval is known for it"
 _NO_SCALE = "it is not known how large a pixel is; say it with the picture, in the profile or on its page"
 _NOTHING_COUNTS = "nothing was found of the class that it would be of"
 _UNLISTED = "its instances are not listed, and have no areas and lengths"
@@ -109,7 +111,8 @@ def judged_by_a_person(measurement: Of, *, alone: bool) -> Of:
     if not alone:
         return own
     rules = [
-        rule.model_copy(update={"reason": None}) if rule.reason == _ALONE else rule for rule in own.rules
+        rule.model_copy(update={"reason": None}) if (rule.reason or "").startswith(_ALONE) else rule
+        for rule in own.rules
     ]
     return own.model_copy(update={"rules": rules})
 
@@ -122,6 +125,8 @@ class _Figure:
     interval: Interval | None = None
     missing: str | None = None
     """Why there is no value."""
+    withheld: str | None = None
+    """Why there is no interval, where there might have been one."""
     unlike: bool = False
     may_be_more: bool = False
 
@@ -151,11 +156,13 @@ def _reason(rule: Rule, figure: _Figure, verdict: str) -> str | None:
         low, high = write_between(figure.interval.low, figure.interval.high)
         return f"the truth lies between {low} and {high} %, 9 times in 10, and the limit is within that"
     alone = rule.figure == "percent_masked" and figure.interval is None and not figure.unlike
-    return _ALONE if alone else None
+    if not alone:
+        return None
+    return f"{_ALONE}; {figure.withheld}" if figure.withheld else f"{_ALONE}: {_NO_INTERVAL}"
 
 
 def _figure(measurement: Measurement, rule: Rule, masks: Sequence[WindowMask] | None) -> _Figure:
-    codes = {note.code for note in measurement.notes}
+    notes = {note.code: note.message for note in measurement.notes}
     part = _part(measurement.coverage, rule)
     if part is None:
         return _Figure(None, missing=f"the model knows no class {rule.class_name!r}")
@@ -164,8 +171,9 @@ def _figure(measurement: Measurement, rule: Rule, masks: Sequence[WindowMask] | 
         value,
         part.interval if rule.figure == "percent_masked" else None,
         missing,
-        unlike=UNLIKE_TRAINING in codes,
-        may_be_more=LIMIT_REACHED in codes,
+        withheld=notes.get(WITHHELD),
+        unlike=UNLIKE_TRAINING in notes,
+        may_be_more=LIMIT_REACHED in notes,
     )
 
 

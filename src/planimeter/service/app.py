@@ -18,8 +18,8 @@ from planimeter.service.label_studio.routes import label_studio
 from planimeter.service.links import link
 from planimeter.service.models import Models
 from planimeter.service.pages import (
+    changes,
     compare,
-    details,
     history,
     home,
     jobs,
@@ -28,10 +28,8 @@ from planimeter.service.pages import (
     models,
     pictures,
     profiles,
-    regions,
     report,
     review_queue,
-    scales,
     site,
     slash,
     thresholds,
@@ -50,9 +48,7 @@ PAGES = (
     home,
     measurement,
     thresholds,
-    regions,
-    scales,
-    details,
+    changes,
     pictures,
     profiles,
     history,

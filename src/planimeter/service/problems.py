@@ -28,6 +28,7 @@ STATUS: dict[type[errors.PlanimeterError], int] = {
     errors.TrainingUnavailable: 503,
     errors.ScoresNotKept: 409,
     errors.CorrectedMeanwhile: 409,
+    errors.ProfileChanged: 409,
     errors.CountDiffers: 409,
     errors.CursorGone: 409,
     errors.KeyReused: 409,

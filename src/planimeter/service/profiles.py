@@ -13,16 +13,17 @@ from planimeter.service.context import context
 from planimeter.store.profiles import StoredProfile
 
 
-def put_profile(name: str, given: Any) -> StoredProfile:
+def put_profile(name: str, given: Any, after: int | None = None) -> StoredProfile:
     """Let a profile say this from now on; what it says already makes no new version.
 
-    Raises `InvalidOption`, `UnknownModel` and `ContradictoryOptions`; nothing has changed then.
+    `after` is the version that it was made from, 0 for a new profile, None for whichever is there. Raises
+    `InvalidOption`, `UnknownModel`, `ContradictoryOptions` and `ProfileChanged`; nothing has changed then.
     """
     check_name(name)
     profile = given if isinstance(given, Profile) else read_profile(given)
     if profile.model is not None:
         profile.check([entry.name for entry in context().models.find(profile.model).manifest.classes])
-    return context().store.profiles.put(name, profile.text, profile.sha256, by=caller())
+    return context().store.profiles.put(name, profile.text, profile.sha256, after=after, by=caller())
 
 
 def read_stored(stored: StoredProfile) -> NamedProfile:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from planimeter.errors import UnknownProfile
+from planimeter.errors import ProfileChanged, UnknownProfile
 from planimeter.store.database import Database
 from planimeter.store.tables import ProfileRow, ProfileVersionRow
 
@@ -37,13 +37,21 @@ class Profiles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, name: str, document: str, sha256: str, *, by: str | None = None) -> StoredProfile:
-        """Let a profile say this from now on, in a new version unless it says so already; return that version."""
+    def put(
+        self, name: str, document: str, sha256: str, *, after: int | None = None, by: str | None = None
+    ) -> StoredProfile:
+        """Let a profile say this from now on, in a new version unless it says so already; return that version.
+
+        `after` is the version that the one who says so has seen, 0 where there was no such profile: where it is another
+        one now, `ProfileChanged` is raised.
+        """
         row = ProfileVersionRow
         with self._database.writing(locked=True) as connection:
             found = _current(connection, name)
             if found is not None and found.sha256 == sha256:
                 return found
+            if after is not None:
+                _refuse_other(name, after, found)
             last = connection.scalar(sa.select(sa.func.max(row.version)).where(row.name == name)) or 0
             made = StoredProfile(
                 name, last + 1, document, sha256, datetime.now(timezone.utc), by, current=True
@@ -115,6 +123,22 @@ _CURRENT = sa.select(*_COLUMNS, sa.true()).join(
 def _current(connection: sa.Connection, name: str) -> StoredProfile | None:
     row = connection.execute(_CURRENT.where(ProfileRow.name == name)).one_or_none()
     return None if row is None else _profile(row)
+
+
+def _refuse_other(name: str, after: int, now: StoredProfile | None) -> None:
+    """Raise `ProfileChanged` where a profile is not in the version that was seen; 0 is none."""
+    if (now.version if now else 0) == after:
+        return
+    if now is None:
+        raise ProfileChanged(
+            f"there is no profile {name!r} now, and this change was made from its version {after}"
+        )
+    if not after:
+        raise ProfileChanged(f"there is a profile {name!r} already, in version {now.version}")
+    by = f", which {now.made_by} saved" if now.made_by else ""
+    raise ProfileChanged(
+        f"the profile {name!r} is in version {now.version} now{by}, and this change was made from version {after}"
+    )
 
 
 def _profile(row: Any) -> StoredProfile:

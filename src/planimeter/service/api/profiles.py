@@ -14,7 +14,7 @@ from planimeter.service.api.answers.profiles import (
 from planimeter.service.api.bodies import read_json
 from planimeter.service.api.described import answer_of
 from planimeter.service.api.options.parsing import NoOptions
-from planimeter.service.api.options.profiles import VersionOptions
+from planimeter.service.api.options.profiles import ProfileOptions, VersionOptions
 from planimeter.service.api.routes import api
 from planimeter.service.context import context
 from planimeter.service.profiles import put_profile, read_stored
@@ -49,15 +49,17 @@ def get_profile(options: VersionOptions, name: str) -> Response:
     "Make or change a profile",
     answer_of("The profile, in a new version unless it said the same already.", ProfileAnswer),
     role="admin",
+    options=ProfileOptions,
     errors=(400, 403, 404, 409, 413, 503),
     body=Profile,
     places={"name": {"pattern": PROFILE_NAME}},
     description="The body is all that it says: what it leaves out is open from then on. Earlier versions stay "
-    "readable, and what was measured by them stays as it is.",
+    "readable, and what was measured by them stays as it is. With after it is refused where somebody else changed the "
+    "profile meanwhile.",
 )
-def put(_: NoOptions, name: str) -> Response:
+def put(options: ProfileOptions, name: str) -> Response:
     """Let a profile say what the body does."""
-    return json_answer(_answer(put_profile(name, read_json("a profile", EXAMPLE, LARGEST))))
+    return json_answer(_answer(put_profile(name, read_json("a profile", EXAMPLE, LARGEST), options.after)))
 
 
 @api.route(

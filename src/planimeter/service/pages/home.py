@@ -42,6 +42,8 @@ def _home(problem: PlanimeterError | None = None) -> str:
     default = packs.get(parts.models.default)
     thresholds = {name: pack.manifest.thresholds.score for name, pack in packs.items()}
     thresholds |= {name: score for name, score in parts.store.thresholds().items() if name in packs}
+    profiles = [(entry.name, read_stored(entry).profile) for entry in parts.store.profiles.list()]
+    by = request.form.get("profile") or request.args.get("profile")
     batch = request.args.get("batch") or None
     wanted = Filter(batch=batch)
     in_batch = parts.store.list(wanted, limit=SHOWN_OF_BATCH, order="created_at") if batch else []
@@ -60,10 +62,12 @@ def _home(problem: PlanimeterError | None = None) -> str:
         samples=[sample for sample in list_samples() if sample.model in packs],
         records=in_batch or parts.store.list(limit=RECENT),
         total=parts.store.count(),
-        profiles=[(entry.name, read_stored(entry).profile) for entry in parts.store.profiles.list()],
-        chosen_profile=request.form.get("profile") or request.args.get("profile"),
+        profiles=profiles,
+        chosen_profile=by if any(name == by for name, _ in profiles) else None,
+        profile_gone=by if by and all(name != by for name, _ in profiles) else None,
         says=_says,
         chosen_model=chosen,
+        default_model=parts.models.default,
         chosen_threshold=request.form.get("score_threshold", ""),
         chosen_lot=request.form.get("lot", ""),
         chosen_sample=request.form.get("of_sample", ""),

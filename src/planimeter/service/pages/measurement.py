@@ -1,7 +1,5 @@
 """The page of one measurement."""
 
-import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from planimeter.exports.formats import FORMATS
 from planimeter.measurement import (
     IGNORED,
     ClassCoverage,
-    Counting,
     Measurement,
     Timing,
     class_counted,
@@ -23,7 +20,7 @@ from planimeter.measurement import (
 )
 from planimeter.measuring.counting import counted_part
 from planimeter.measuring.table import EXCEL_STYLES
-from planimeter.samples import Sample, sample_by_sha256
+from planimeter.samples import sample_by_sha256
 from planimeter.scale import METRES, Scale, clean, symbol_of
 from planimeter.service.accuracy import accuracy_of
 from planimeter.service.api.options.measurements import ThresholdOptions
@@ -33,6 +30,9 @@ from planimeter.service.context import context
 from planimeter.service.deleting import delete as delete_measurement
 from planimeter.service.links import link
 from planimeter.service.measuring import candidates_of, record_at
+from planimeter.service.pages.curl import curl_parts
+from planimeter.service.pages.fixed import fixed_by_profile
+from planimeter.service.pages.refused import Refused
 from planimeter.service.pages.review import review_of
 from planimeter.service.pages.site import blueprint, given
 from planimeter.service.roles import needs
@@ -50,25 +50,32 @@ LARGE_PIXELS = 2_000_000
 @needs("read")
 def measurement(id: str) -> str:  # noqa: A002  the URL's own word
     """Show one measurement, as it was made or at another score threshold."""
+    return measurement_page(id)
+
+
+def measurement_page(id_: str, refused: Refused | None = None) -> str:
+    """Return the page of a measurement, with a form that was refused as it was sent."""
     parts = context()
-    stored = parts.store.get(id)
+    stored = parts.store.get(id_)
     asked = parse(ThresholdOptions, MultiDict(given("score_threshold"))).score_threshold
     record = record_at(stored, asked)
     review = review_of(record)
     as_measured = request.args.get("figures") == "measured"
     corrected = record.corrected is not None and asked is None and not as_measured
     measured = record.with_figures("corrected" if corrected else "measured").measurement
-    shown = {"id": id, "score_threshold": asked, "figures": "corrected" if corrected else None}
+    shown = {"id": id_, "score_threshold": asked, "figures": "corrected" if corrected else None}
     style = request.args.get("style", "fill")
     names = [name for name, _ in STYLES]
     sample = sample_by_sha256(measured.image.sha256)
     pack = parts.models.packs().get(measured.model.name)
     saved = parts.store.thresholds().get(measured.model.name)
     own = pack.manifest.thresholds.score if pack else None
+    fixed = fixed_by_profile(measured)
     return render_template(
         "measurement.html",
         record=record,
         measurement=measured,
+        refused=refused,
         corrected=corrected,
         may_correct=may("measure"),
         sample=None if measured.options.counting else sample,  # its truth is of the whole picture
@@ -102,7 +109,8 @@ def measurement(id: str) -> str:  # noqa: A002  the URL's own word
         scale_data=_scale_data(measured.image.scale),
         units=[(unit, symbol_of(unit)) for unit in METRES],
         ignored=IGNORED,
-        curl_parts=_curl_parts(measured, sample),
+        curl_parts=curl_parts(measured, sample, fixed),
+        fixed=fixed,
         other_models=[name for name in parts.models.packs() if name != measured.model.name],
     )
 
@@ -249,41 +257,3 @@ def _exports(shown: dict[str, Any]) -> list[tuple[str, str, str]]:
         for style, title in EXCEL_STYLES.items()
     ]
     return files + tables
-
-
-def _curl_parts(measured: Measurement, sample: Sample | None) -> list[str]:
-    """Return the form fields of the curl call that repeats a measurement, quoted for a shell."""
-    filename = sample.filename if sample else measured.image.filename
-    scale = measured.image.scale
-    given = scale.pixel_size if scale is not None and scale.by_person else None
-    parts = [
-        f"image=@{_quoted_for_curl(filename)}",
-        f"model={measured.model.name}",
-        f"score_threshold={measured.options.score_threshold:g}",
-        *([f"pixel_size={given!r}", f"unit={scale.unit}"] if scale is not None and given else []),
-        *_counting_parts(measured.options.counting),
-    ]
-    return [shlex.quote(part) for part in parts]
-
-
-def _counting_parts(counting: Counting | None) -> list[str]:
-    """Return the form fields that say what counts."""
-    if counting is None:
-        return []
-    region = counting.region
-    parts = {
-        "region": region and json.dumps(region.model_dump(mode="json")),
-        "region_mask": counting.region_mask and "@mask.png",
-        "ignore": ",".join(counting.ignore),
-        "classes": ",".join(counting.classes or ()),
-        "least_area": counting.least_area,
-        "of": counting.of,
-    }
-    return [f"{name}={value}" for name, value in parts.items() if value]
-
-
-def _quoted_for_curl(filename: str) -> str:
-    """Return a file name as curl's own -F syntax needs it: there a comma or a semicolon ends a bare name."""
-    if not set(filename) & set(',;"'):
-        return filename
-    return '"' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from planimeter.errors import InvalidOption, UnknownModel
+from planimeter.errors import InvalidOption, ProfileChanged, UnknownModel
 from planimeter.measurement import IGNORED
 from planimeter.measuring.profile_files import write_toml
 from planimeter.rules import FIGURES, IN_UNITS, TITLES
@@ -73,7 +73,7 @@ def make_profile() -> AnyResponse | tuple[str, int]:
     if any(entry.name == name for entry in context().store.profiles.list()):
         problem = f"there is a profile {name!r} already; choose another name, or change that one"
         return _form(form, name=name, problem=problem), 409
-    return _save(name, form, None)
+    return _save(name, form, None, after=0)
 
 
 @blueprint.get("/profiles/<name>")
@@ -89,7 +89,9 @@ def profile(name: str) -> str:
 @needs("admin")
 def change_profile(name: str) -> AnyResponse | tuple[str, int]:
     """Let a profile say what the form does; or show the form again and say what is wrong."""
-    return _save(name, of_request(request.form), context().store.profiles.versions(name)[:1])
+    after = request.form.get("after", "")
+    last = context().store.profiles.versions(name)[:1]
+    return _save(name, of_request(request.form), last, after=int(after) if after.isdecimal() else None)
 
 
 @blueprint.post("/profiles/<name>/delete")
@@ -101,12 +103,19 @@ def delete_profile(name: str) -> AnyResponse:
 
 
 def _save(
-    name: str, form: ProfileForm, last: Sequence[StoredProfile] | None
+    name: str, form: ProfileForm, last: Sequence[StoredProfile] | None, after: int | None
 ) -> AnyResponse | tuple[str, int]:
     try:
-        stored = put_profile(name, document_of(form))
-    except (InvalidOption, UnknownModel) as error:
-        shown = _form(form, name=name, stored=last[0] if last else None, problem=str(error))
+        stored = put_profile(name, document_of(form), after)
+    except (InvalidOption, UnknownModel, ProfileChanged) as error:
+        shown = _form(
+            form,
+            name=name,
+            stored=last[0] if last else None,
+            problem=str(error),
+            after=after,
+            changed=isinstance(error, ProfileChanged),
+        )
         return shown, status_of(error)
     same = bool(last) and any(entry.current and entry.version == stored.version for entry in last or ())
     return redirect(link("pages.profile", name=name, **{"same" if same else "saved": stored.version}), 303)
@@ -119,7 +128,13 @@ def _form(
     stored: StoredProfile | None = None,
     problem: str | None = None,
     note: str | None = None,
+    after: int | None = None,
+    changed: bool = False,
 ) -> str:
+    """Return the page of the form; `after` is the version that it was begun from, `changed` whether that is past.
+
+    Then it goes on from the version that there is now.
+    """
     parts = context()
     packs = parts.models.packs()
     classes: dict[str, list[str]] = {}
@@ -130,13 +145,16 @@ def _form(
     for gone in filter(None, named):
         classes.setdefault(gone, [])  # of a model that is gone, or a wrong one
     versions = parts.store.profiles.versions(stored.name) if stored else []
+    last = next((entry for entry in versions if entry.current), None)
     return render_template(
         "profile.html",
         form=form,
         name=name or (stored.name if stored else ""),
         stored=stored,
         versions=versions,
-        last=next((entry for entry in versions if entry.current), None),
+        last=last,
+        after=after if after is not None and not changed else last.version if last else 0,
+        changed=changed,
         toml=write_toml(read_stored(stored).profile) if stored else "",
         count=parts.store.count(Filter(profile=stored.name)) if stored else 0,
         problem=problem,

@@ -4,6 +4,7 @@ import { svg } from "./elements.js";
 import { grouped } from "./numbers.js";
 import { niceStep } from "./steps.js";
 
+const FEWEST_BINS = 5;
 const MOST_BINS = 24;
 const HEIGHT = 132;
 const FOOT = 20;
@@ -25,26 +26,38 @@ export function drawHistogram(place, areas, { limit, words, unit }) {
   }
   const { first, width, counts } = bins(areas);
   const most = Math.max(...counts);
+  const between = (/** @type {number} */ least, /** @type {number} */ next) =>
+    next - least > 1 ? `from ${words(least)} to ${words(next - 1)} ${unit}` : `of ${words(least)} ${unit}`;
+  const instances = (/** @type {number} */ count) => `${grouped(count)} instance${count === 1 ? "" : "s"}`;
   picture.setAttribute(
     "aria-label",
-    `${grouped(areas.length)} instances by area, from ${words(first)} to ${words(first + width * counts.length)} ${unit}`,
+    `${instances(areas.length)} by area, ${between(first, first + width * counts.length)}`,
   );
   for (const share of [0.5, 1]) {
     const y = HEIGHT - share * (HEIGHT - 16);
     picture.append(svg("line", { class: "chart-line", x1: "0", x2: "100%", y1: y, y2: y }));
   }
   picture.append(text(grouped(most), "0", 11, "start"));
+  // One area has no scale: its bar stands in the middle, no wider than one of several.
+  const alone = counts.length === 1;
+  const share = alone ? 100 / FEWEST_BINS : 100 / counts.length;
+  const left = alone ? (100 - share) / 2 : 0;
   for (const [index, count] of counts.entries()) {
     const height = count ? Math.max(2, (count / most) * (HEIGHT - 16)) : 0;
     const [least, next] = [first + index * width, first + (index + 1) * width];
-    const share = 100 / counts.length;
     const bar = svg("g", { class: "histogram-bin" });
     bar.append(
-      svg("title", {}, `${grouped(count)} from ${words(least)} to ${words(next - 1)} ${unit}`),
-      svg("rect", { class: "histogram-space", x: `${index * share}%`, y: 0, width: `${share}%`, height: HEIGHT }),
+      svg("title", {}, `${instances(count)} ${between(least, next)}`),
+      svg("rect", {
+        class: "histogram-space",
+        x: `${left + index * share}%`,
+        y: 0,
+        width: `${share}%`,
+        height: HEIGHT,
+      }),
       svg("rect", {
         class: "histogram-bar",
-        x: `${index * share + share * 0.06}%`,
+        x: `${left + index * share + share * 0.06}%`,
         y: HEIGHT - height,
         width: `${share * 0.88}%`,
         height,
@@ -55,15 +68,19 @@ export function drawHistogram(place, areas, { limit, words, unit }) {
     picture.append(bar);
   }
   picture.append(svg("line", { class: "chart-axis", x1: "0", x2: "100%", y1: HEIGHT, y2: HEIGHT }));
-  picture.append(text(words(first), "0", HEIGHT + FOOT - 4, "start"));
-  picture.append(text(`${words(first + width * counts.length)} ${unit}`, "100%", HEIGHT + FOOT - 4, "end"));
+  const foot = HEIGHT + FOOT - 4;
+  if (alone) picture.append(text(`${words(areas[0])} ${unit}`, "50%", foot, "middle"));
+  else {
+    picture.append(text(words(first), "0", foot, "start"));
+    picture.append(text(`${words(first + width * counts.length)} ${unit}`, "100%", foot, "end"));
+  }
 }
 
 /** @param {number[]} areas */
 function bins(areas) {
   const least = Math.min(...areas);
   const most = Math.max(...areas);
-  const wanted = Math.min(MOST_BINS, Math.max(5, Math.ceil(2 * Math.sqrt(areas.length))));
+  const wanted = Math.min(MOST_BINS, Math.max(FEWEST_BINS, Math.ceil(2 * Math.sqrt(areas.length))));
   const width = Math.max(1, niceStep(Math.max(1, (most - least + 1) / wanted), [1, 2, 5, 10]));
   const first = Math.floor(least / width) * width;
   const counts = new Array(Math.floor((most - first) / width) + 1).fill(0);

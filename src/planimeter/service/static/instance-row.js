@@ -2,7 +2,7 @@
 
 import { button, element, swatch } from "./elements.js";
 import { decimals, grouped, quantity } from "./numbers.js";
-import { isStretched, lengthIn } from "./units.js";
+import { areaIn, isStretched, lengthIn } from "./units.js";
 
 /** @typedef {import("./units.js").Scale} Scale */
 /**
@@ -53,7 +53,7 @@ export function instancesAsText(rows, scale) {
   const area = scale ? [`area_${scale.unit}2`] : [];
   const head = ["id", "class", "score", "area_px", ...area, "percent", "x", "y", "width", "height"];
   const lines = rows.map((row) => {
-    const inUnits = scale ? [Number((row.area * scale.area).toPrecision(12))] : [];
+    const inUnits = scale ? [areaIn(row.area, scale)] : [];
     return [row.id, row.className, row.drawn ? "" : row.score, row.area, ...inUnits, row.percent, ...row.box];
   });
   return [head, ...lines].map((line) => line.join("\t")).join("\n");

@@ -6,6 +6,7 @@ import { instancesAsText, writeInstance } from "./instance-row.js";
 import { grouped } from "./numbers.js";
 import { RowWindow } from "./row-window.js";
 import { keepColumns, offerColumns } from "./table-columns.js";
+import { areaIn } from "./units.js";
 
 /** @typedef {import("./instance-row.js").Row} Row */
 
@@ -76,7 +77,7 @@ export class InstanceTable extends HTMLElement {
   arrange(hurried = false) {
     const { classId, least, most } = this.wanted;
     const rows = this.rows.filter(
-      (row) => (!classId || row.classId === classId) && row.area >= least && row.area <= most,
+      (row) => (!classId || row.classId === classId) && this.inUnit(row.area) >= least && this.inUnit(row.area) <= most,
     );
     const sign = this.descending ? -1 : 1;
     const { order } = this;
@@ -106,14 +107,22 @@ export class InstanceTable extends HTMLElement {
   }
 
   /**
-   * Show the areas from `least` up to `most` only.
+   * An area as the fields of the filter mean it: in the unit where there is one, as the service writes it.
+   * @param {number} pixels
+   */
+  inUnit(pixels) {
+    return this.scale ? areaIn(pixels, this.scale) : pixels;
+  }
+
+  /**
+   * Show the areas from `least` up to `most` pixels only.
    * @param {number} least
    * @param {number} most
    */
   limitAreas(least, most) {
     for (const [name, value] of Object.entries({ least, most })) {
       const field = this.querySelector(`[data-filter=${name}]`);
-      if (field instanceof HTMLInputElement) field.value = String(value);
+      if (field instanceof HTMLInputElement) field.value = String(this.inUnit(value));
     }
     this.arrange();
   }

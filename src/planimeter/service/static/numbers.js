@@ -2,6 +2,10 @@
 // Numbers written as the service writes them (numbers.py), by one rule: half away from zero, of the decimal
 // number that the JSON answer shows. JavaScript's toFixed rounds the float behind it: 4.215 would become 4.21.
 
+const LEAST_PLAIN = 1e-3;
+const MOST_PLAIN = 1e12;
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
 /** @param {number} value */
 export function grouped(value) {
   return value.toLocaleString("en-US");
@@ -66,15 +70,25 @@ export function short(value) {
 }
 
 /**
- * An area or a length with four digits or more, as scale.py writes it.
+ * An area or a length with four digits or more, as scale.py writes it; what is very small or very large is so many times a
+ * power of ten.
  * @param {number} value
  */
 export function quantity(value) {
   if (value === 0) return "0";
-  if (value < 0.001) {
+  if (value < LEAST_PLAIN || value >= MOST_PLAIN) {
     const [mantissa, exponent] = value.toExponential(3).split("e");
-    return `${Number(mantissa)}e${Number(exponent)}`;
+    return `${Number(mantissa)}\u00a0×\u00a010${raised(Number(exponent))}`;
   }
   if (value >= 1000) return grouped(Number(decimals(value, 0)));
   return decimals(value, 3 - Math.floor(Math.log10(value)));
+}
+
+/**
+ * A whole number as an exponent.
+ * @param {number} value
+ */
+function raised(value) {
+  const digits = [...String(Math.abs(value))].map((digit) => RAISED[Number(digit)]);
+  return `${value < 0 ? "⁻" : ""}${digits.join("")}`;
 }

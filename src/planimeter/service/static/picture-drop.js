@@ -3,6 +3,7 @@
 import { BatchList } from "./batch-list.js";
 import { takeDrops } from "./drops.js";
 import { one } from "./elements.js";
+import { writeCommand } from "./home-command.js";
 import { rememberLot } from "./lot-choice.js";
 import { rememberModel } from "./model-choice.js";
 import { chosenFiles, isPicture } from "./picture-files.js";
@@ -40,6 +41,7 @@ class PictureDrop extends HTMLElement {
     rememberProfile(this.form); // after the model: what a profile fixes is shown there
     this.one(".choice-scale").addEventListener("input", () => this.sayScale());
     this.sayScale(); // a browser may have kept what was in the form
+    writeCommand(document, this.form, () => this.fields());
     takeDrops((files) => this.take(files));
     addEventListener("pageshow", () => this.sending?.busy || this.rest()); // also when "back" shows the page as it was left
     addEventListener("beforeunload", (event) => {

@@ -1,5 +1,6 @@
 // @ts-check
 
+import { one } from "./elements.js";
 import { recall, remember } from "./memory.js";
 import { offerClasses } from "./model-choice.js";
 
@@ -7,30 +8,38 @@ const MEMORY = "planimeter-profile";
 
 /**
  * Let the browser remember the profile that is chosen, here or by the address. What it fixes cannot be chosen beside it. An
- * address that asks for a model takes no profile.
+ * address that asks for a model takes no profile. One that is gone is named until another is chosen.
  * @param {HTMLFormElement} form
  */
 export function rememberProfile(form) {
-  const choice = form.querySelector("select[name=profile]");
-  if (!(choice instanceof HTMLSelectElement)) return;
+  const choice = /** @type {HTMLSelectElement | null} */ (form.querySelector("select[name=profile]"));
+  const gone = one(form, "[data-profile-gone]");
   const asked = new URLSearchParams(location.search);
-  const remembered = recall(MEMORY);
-  const known = [...choice.options].some((option) => option.value === remembered);
-  if (asked.has("profile")) remember(MEMORY, choice.value);
-  else if (remembered && known && !asked.has("model")) choice.value = remembered;
-  choice.addEventListener("change", () => {
-    remember(MEMORY, choice.value);
+  const remembered = asked.has("model") ? null : recall(MEMORY);
+  if (asked.get("profile")) {
+    if (gone.hidden) remember(MEMORY, choice?.value ?? "");
+  } else if (choice && [...choice.options].some((option) => option.value === remembered)) {
+    choice.value = remembered ?? "";
+  } else if (remembered) {
+    one(gone, "[data-profile-gone-name]").textContent = remembered;
+    gone.hidden = false;
+  }
+  const choose = () => {
+    gone.hidden = true;
+    remember(MEMORY, choice?.value ?? "");
     follow(form, choice);
-  });
+  };
+  choice?.addEventListener("change", choose);
+  one(gone, "[data-profile-without]").addEventListener("click", choose);
   follow(form, choice);
 }
 
 /**
  * @param {HTMLFormElement} form
- * @param {HTMLSelectElement} choice
+ * @param {HTMLSelectElement | null} choice null where there are no profiles
  */
 function follow(form, choice) {
-  const { model, threshold, size, of, says } = choice.selectedOptions[0]?.dataset ?? {};
+  const { model, threshold, size, of, says } = choice?.selectedOptions[0]?.dataset ?? {};
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input[name=model]"))) {
     radio.disabled = Boolean(model);
     if (model) radio.checked = radio.value === model;

@@ -122,23 +122,22 @@ export function writeAreas(page, { entries, scale }, limit) {
   const words = (/** @type {number} */ area) => (scale ? quantity(area * scale.area) : grouped(area));
   drawHistogram(one(page, "[data-areas]"), areas, { limit, words, unit });
   areas.sort((one, other) => one - other);
-  const at = (/** @type {number} */ share) => {
-    const area = quantile(areas, share);
-    return words(scale ? area : Math.round(area));
-  };
-  const facts = {
-    median: `${at(0.5)} ${unit}`,
-    quartiles: `${at(0.25)} to ${at(0.75)} ${unit}`,
-    range: `${at(0)} to ${at(1)} ${unit}`,
-  };
-  for (const [name, text] of Object.entries(facts)) write(page, name, areas.length ? text : "–");
+  /** @type {Record<string, number[]>} */
+  const facts = { median: [0.5], quartiles: [0.25, 0.75], range: [0, 1] };
+  for (const [name, shares] of Object.entries(facts)) {
+    const found = shares.flatMap((share) => quantile(areas, share) ?? []);
+    const ends = found.map((area) => words(scale ? area : Math.round(area)));
+    write(page, name, ends.length ? `${ends.join(" to ")} ${unit}` : "–");
+  }
 }
 
 /**
+ * Null where there are no values.
  * @param {number[]} values rising
  * @param {number} share
  */
 function quantile(values, share) {
+  if (!values.length) return null;
   const place = share * (values.length - 1);
   const low = Math.floor(place);
   return values[low] + (values[Math.min(low + 1, values.length - 1)] - values[low]) * (place - low);

@@ -2,6 +2,8 @@
 // What of a picture counts and what does not, by polygons that are drawn on it corner by corner.
 
 import { one } from "./elements.js";
+import { crossesItself } from "./polygon-fault.js";
+import { drawOnStage } from "./stage.js";
 
 /** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
 /** @typedef {import("./picture-viewer.js").Placing} Placing */
@@ -27,6 +29,8 @@ class RegionTool {
   open = [];
   /** @type {Placing | null} */
   placing = null;
+  /** Whether the open polygon was to be closed, and would cross itself. */
+  crosses = false;
 
   /**
    * @param {HTMLDetailsElement} tool
@@ -48,6 +52,8 @@ class RegionTool {
     /** @type {HTMLElement[]} */
     const places = [tool, viewer.canvas];
     for (const place of places) place.addEventListener("keydown", (event) => this.type(event));
+    const { drawn } = tool.dataset; // what the service refused, to be drawn on
+    if (drawn) this.begin(polygonsOf(drawn));
   }
 
   /**
@@ -78,7 +84,8 @@ class RegionTool {
     viewer.point(null);
     this.polygons = polygons;
     this.open = [];
-    viewer.scrollIntoView({ block: "nearest" });
+    this.crosses = false;
+    drawOnStage(viewer, true);
     this.write();
   }
 
@@ -93,6 +100,7 @@ class RegionTool {
     this.placing = null;
     this.polygons = [];
     this.open = [];
+    drawOnStage(viewer, false);
     this.write();
   }
 
@@ -111,16 +119,20 @@ class RegionTool {
     const near = (NEAR * viewer.ratio) / viewer.view.zoom;
     const isNear = (/** @type {Point | undefined} */ other) =>
       other !== undefined && Math.hypot(other.x - corner.x, other.y - corner.y) < near;
+    this.crosses = false;
     if (open.length >= LEAST && isNear(open[0])) this.close();
     else if (!isNear(open.at(-1))) open.push(corner);
     this.write();
   }
 
-  /** Let the next corner begin another polygon. */
+  /** Let the next corner begin another polygon, unless this one crosses itself: it stays open, to be put right. */
   close() {
     if (this.open.length < LEAST) return;
-    this.polygons.push({ ring: this.open, kind: this.kind });
-    this.open = [];
+    this.crosses = crossesItself(this.open);
+    if (!this.crosses) {
+      this.polygons.push({ ring: this.open, kind: this.kind });
+      this.open = [];
+    }
     this.write();
   }
 
@@ -131,6 +143,7 @@ class RegionTool {
       this.open = last.ring;
       for (const box of this.kinds) box.checked = box.value === last.kind;
     } else this.open.pop();
+    this.crosses = false;
     this.write();
   }
 
@@ -154,7 +167,9 @@ class RegionTool {
     this.button.textContent = drawing ? "Cancel the region" : "Draw a region";
     const hint = one(tool, "[data-region-hint]");
     hint.hidden = !drawing;
-    if (open.length) hint.textContent = "Click the next corner; click the first one again to close the polygon.";
+    hint.classList.toggle("region-fault", this.crosses);
+    if (this.crosses) hint.textContent = "The polygon crosses itself: take corners back with Undo.";
+    else if (open.length) hint.textContent = "Click the next corner; click the first one again to close the polygon.";
     else if (polygons.length)
       hint.textContent = "Closed. Count only this, or click the first corner of another polygon.";
     else hint.textContent = `Click the first corner of what ${kind === "include" ? "counts" : "does not count"}.`;

@@ -4,6 +4,7 @@
 import { one } from "./elements.js";
 import { decimals } from "./numbers.js";
 import { lengthOf, withNearerEnd } from "./scale-bar.js";
+import { drawOnStage } from "./stage.js";
 
 /** @typedef {import("./picture-viewer.js").PictureViewer} PictureViewer */
 /** @typedef {import("./scale-bar.js").Line} Line */
@@ -39,6 +40,11 @@ class ScaleTool {
     this.button.addEventListener("click", () => (this.placing ? this.end() : this.begin()));
     tool.addEventListener("toggle", () => tool.open || this.end());
     tool.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
+    const [x0, y0, x1, y1] = (tool.dataset.drawn ?? "").split(",").map(Number);
+    if (![x0, y0, x1, y1].every(Number.isFinite)) return;
+    this.begin(); // with the bar that the service refused
+    this.line = viewer.bar = { from: { x: x0, y: y0 }, to: { x: x1, y: y1 } };
+    this.write();
   }
 
   begin() {
@@ -48,8 +54,8 @@ class ScaleTool {
     viewer.canvas.classList.add("viewer-placing");
     viewer.point(null);
     this.first = this.line = null;
+    drawOnStage(viewer, true);
     this.write();
-    viewer.scrollIntoView({ block: "nearest" });
   }
 
   /** Leave the picture to its instances again. */
@@ -62,6 +68,7 @@ class ScaleTool {
     }
     this.placing = viewer.bar = null;
     this.first = this.line = null;
+    drawOnStage(viewer, false);
     this.write();
   }
 

@@ -99,4 +99,6 @@ export function offerToKeep(page, threshold) {
   const save = page.querySelector("[data-save]");
   if (save) save.textContent = `Save ${text} as default for everybody`;
   one(page, "[data-keep]").hidden = threshold === Number(page.dataset.counting);
+  const departs = /** @type {HTMLElement | null} */ (page.querySelector("[data-departs]"));
+  if (departs) departs.hidden = threshold === Number(departs.dataset.departs);
 }

@@ -10,6 +10,7 @@ import {
   drawFences,
   drawLimit,
   drawOutlier,
+  fencesInWords,
   placesOf,
 } from "./trend-columns.js";
 import { controls, foldable, rememberedLimit } from "./trend-controls.js";
@@ -86,6 +87,7 @@ export class TrendChart extends HTMLElement {
       fact("highest", withUnit(spread.maximum)),
       fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );
+    if (trend.fences) facts.append(fencesInWords(trend.fences));
     if (trend.without_percent) facts.append(fact("without a percentage", grouped(trend.without_percent)));
     const data = trendTable(trend, this.links);
     this.replaceChildren(...foldable(head, [bar, facts, this.buildPlot(trend.count, spread), data]));

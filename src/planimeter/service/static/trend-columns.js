@@ -1,7 +1,7 @@
 // @ts-check
 // The columns of the trend: a measurement each, or a stretch of time with many; and the outliers among them.
 
-import { svg } from "./elements.js";
+import { element, svg } from "./elements.js";
 import { grouped, short } from "./numbers.js";
 import { classesInWords, moment, stretch, withUnit } from "./trend.js";
 import { MARGIN } from "./trend-scale.js";
@@ -171,4 +171,17 @@ export function drawFences(canvas, ends, { left, right, most, y }) {
     const at = Math.round(y(value)) + 0.5;
     canvas.append(svg("line", { class: "trend-fence", x1: left, x2: right, y1: at, y2: at }));
   }
+}
+
+/**
+ * What the lines of `drawFences` are, in words: no limit, and beside columns there is no room to say so.
+ * @param {[number, number]} ends
+ */
+export function fencesInWords([low, high]) {
+  const ends = [low > 0 && `below ${withUnit(low)}`, high < 100 && `above ${withUnit(high)}`].filter(Boolean);
+  const entry = element("span", "trend-fact");
+  const mark = svg("svg", { class: "trend-fence-mark", width: 24, height: 6, "aria-hidden": "true" });
+  mark.append(svg("line", { class: "trend-fence", x1: 0, x2: 24, y1: 3, y2: 3 }));
+  if (ends.length) entry.append(mark, `outliers are ${ends.join(" or ")}`);
+  return entry;
 }

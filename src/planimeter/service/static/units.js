@@ -36,6 +36,15 @@ export function isStretched(scale) {
 }
 
 /**
+ * An area of so many pixels in the square of the unit, without the noise of floats, as scale.py answers it.
+ * @param {number} pixels
+ * @param {Scale} scale
+ */
+export function areaIn(pixels, scale) {
+  return Number((pixels * scale.area).toPrecision(12));
+}
+
+/**
  * A length of so many pixels, written in the unit; null where that is not known.
  * @param {number} pixels
  * @param {Scale | null} scale
