@@ -1,5 +1,6 @@
 """How the percent masked went over time: read from the narrow columns alone."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +10,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from planimeter.corrections import Figures
+from planimeter.rules import VERDICTS, Verdict
 from planimeter.store.block_series import BlockSeries, blocks_of_figures
-from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
+from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment, verdict_counts
 from planimeter.store.corrected_figures import (
     CorrectedFigures,
     corrected_figures,
@@ -37,6 +39,8 @@ class Point:
     percent_masked: float
     by_class: Mapping[str, float] = field(default_factory=dict)
     """Only the classes found."""
+    verdict: Verdict | None = None
+    """By the rules that it was measured by."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Bucket:
     spread: Distribution
     by_class: Mapping[str, float] = field(default_factory=dict)
     """Mean over all measurements of the bucket, those without the class counted as 0."""
+    verdicts: Mapping[Verdict, int] = field(default_factory=dict)
+    """How many have which verdict by the rules that they were measured by; those that nobody has are left out."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class _Found:
     """None where ids are damaged, which tell the time."""
     totals: Mapping[str, Percents]
     """The sums of the percents of each class, by stretches."""
+    verdicts: Sequence[Mapping[str, int]]
+    """How many have which verdict, by stretches."""
     outliers: Sequence[str]
     """Ids."""
     outlier_count: int
@@ -139,6 +147,7 @@ def _from_blocks(blocks: BlockSeries, spread: Distribution, most_buckets: int) -
         [start for start, _, _ in stretches],
         [own for _, _, own in stretches],
         {name: np.array([stretch.totals[name] for _, stretch, _ in stretches]) for name in sorted(names)},
+        [stretch.verdicts for _, stretch, _ in stretches],
         far,
         outlier_count,
     )
@@ -152,9 +161,10 @@ def _from_rows(
     width = bucket_width(int(moments[0]), int(moments[-1]), most_buckets)
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
     totals = class_sums(connection, uncorrected(wanted, figures), starts, width)
+    verdicts = verdict_counts(connection, uncorrected(wanted, figures), starts, width)
     corrected = {entry.id: entry for entry in corrected_figures(connection, wanted, figures)}
-    _add_classes(
-        totals, series, corrected, np.searchsorted(starts, bucket_starts(moments, width)), len(starts)
+    _add_corrected(
+        totals, verdicts, series, corrected, np.searchsorted(starts, bucket_starts(moments, width))
     )
     ends = [*firsts[1:].tolist(), len(series.ids)]
     spreads = [
@@ -165,6 +175,7 @@ def _from_rows(
         starts.tolist(),
         spreads,
         totals,
+        verdicts,
         [series.ids[index] for index in far[:MOST_OUTLIERS]],
         len(far),
         series.ids if len(series.ids) <= FEW else (),
@@ -172,18 +183,21 @@ def _from_rows(
     )
 
 
-def _add_classes(
+def _add_corrected(
     totals: dict[str, Percents],
+    verdicts: Sequence[Counter[str]],
     series: Series,
     corrected: Mapping[str, CorrectedFigures],
     buckets: NDArray[np.intp],
-    count: int,
 ) -> None:
-    """Add the classes of what was corrected to the sums of each of so many buckets; `buckets` is that of each entry."""
+    """Add the classes and the verdicts of what was corrected to those of buckets; `buckets` is that of each entry."""
     for index, id_ in enumerate(series.ids) if corrected else ():
-        entry = corrected.get(id_)
-        for name, (_, percent) in entry.by_class.items() if entry is not None else ():
-            totals.setdefault(name, np.zeros(count))[buckets[index]] += percent
+        if (entry := corrected.get(id_)) is None:
+            continue
+        for name, (_, percent) in entry.by_class.items():
+            totals.setdefault(name, np.zeros(len(verdicts)))[buckets[index]] += percent
+        if entry.verdict is not None:
+            verdicts[buckets[index]][entry.verdict] += 1
 
 
 def _buckets(found: _Found) -> Iterator[Bucket]:
@@ -192,7 +206,8 @@ def _buckets(found: _Found) -> Iterator[Bucket]:
             by_class = {
                 name: float(sums[index]) / spread.count for name, sums in found.totals.items() if sums[index]
             }
-            yield Bucket(moment(start), moment(start + found.width), spread, by_class)
+            verdicts = {name: count for name in VERDICTS if (count := found.verdicts[index].get(name))}
+            yield Bucket(moment(start), moment(start + found.width), spread, by_class, verdicts)
 
 
 def _points(
@@ -206,18 +221,19 @@ def _points(
         MeasurementRow.created_at,
         MeasurementRow.filename,
         MeasurementRow.percent_masked,
+        MeasurementRow.verdict,
     )
     found = {row.id: row for row in connection.execute(sa.select(*columns).where(MeasurementRow.id.in_(ids)))}
     by_class: dict[str, dict[str, float]] = {}
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
-    percents = {id_: row.percent_masked for id_, row in found.items()}
+    figures = {id_: (row.percent_masked, row.verdict) for id_, row in found.items()}
     for id_, entry in corrected.items():
         if id_ in found:
-            percents[id_] = entry.percent
+            figures[id_] = entry.percent, entry.verdict
             by_class[id_] = {name: percent for name, (_, percent) in entry.by_class.items()}
     return [
-        Point(row.id, row.created_at, row.filename, percents[row.id], by_class.get(row.id, {}))
-        for row in (found[id_] for id_ in ids if id_ in found)
+        Point(row.id, row.created_at, row.filename, percent, by_class.get(row.id, {}), verdict)
+        for row, (percent, verdict) in ((found[id_], figures[id_]) for id_ in ids if id_ in found)
     ]
