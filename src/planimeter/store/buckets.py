@@ -1,6 +1,5 @@
 """Stretches of time of a round duration, and the sums of each class in them."""
 
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +9,7 @@ import sqlalchemy.orm
 from numpy.typing import NDArray
 
 from planimeter.store.distribution import Percents
-from planimeter.store.filters import Filter, class_names, conditions, id_conditions, plain_conditions
+from planimeter.store.filters import Filter, class_names, id_conditions, plain_conditions
 from planimeter.store.ids import first_id_at
 from planimeter.store.rows import classes_of
 from planimeter.store.tables import ClassRow, MeasurementRow
@@ -68,24 +67,6 @@ def class_sums(
         for index, name, total in connection.execute(query):
             sums.setdefault(name, np.zeros(len(starts)))[index] = total
     return sums
-
-
-def verdict_counts(
-    connection: sa.Connection, wanted: Filter, starts: NDArray[np.int64], width: int
-) -> list[Counter[str]]:
-    """Return for each bucket how many of those with a percentage have which verdict."""
-    ranges, row = _ranges(starts, width), MeasurementRow
-    query = (
-        sa.select(ranges.c.bucket, row.verdict, sa.func.count())
-        .select_from(ranges)
-        .join(row, sa.and_(row.id >= ranges.c.low, row.id < ranges.c.high))
-        .where(row.verdict.is_not(None), row.percent_masked.is_not(None), *conditions(wanted))
-        .group_by(ranges.c.bucket, row.verdict)
-    )
-    counts = [Counter[str]() for _ in starts]
-    for index, verdict, count in connection.execute(query):
-        counts[index][str(verdict)] = count
-    return counts
 
 
 def _ranges(starts: NDArray[np.int64], width: int) -> sa.CTE:

@@ -1,6 +1,5 @@
 """How the percent masked went over time: read from the narrow columns alone."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from planimeter.corrections import Figures
 from planimeter.rules import VERDICTS, Verdict
 from planimeter.store.block_series import BlockSeries, blocks_of_figures
-from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment, verdict_counts
+from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
 from planimeter.store.corrected_figures import (
     CorrectedFigures,
     corrected_figures,
@@ -161,11 +160,9 @@ def _from_rows(
     width = bucket_width(int(moments[0]), int(moments[-1]), most_buckets)
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
     totals = class_sums(connection, uncorrected(wanted, figures), starts, width)
-    verdicts = verdict_counts(connection, uncorrected(wanted, figures), starts, width)
     corrected = {entry.id: entry for entry in corrected_figures(connection, wanted, figures)}
-    _add_corrected(
-        totals, verdicts, series, corrected, np.searchsorted(starts, bucket_starts(moments, width))
-    )
+    buckets = np.searchsorted(starts, bucket_starts(moments, width))
+    _add_classes(totals, series, corrected, buckets, len(starts))
     ends = [*firsts[1:].tolist(), len(series.ids)]
     spreads = [
         distribution(series.percents[first:end]) for first, end in zip(firsts.tolist(), ends, strict=True)
@@ -175,7 +172,7 @@ def _from_rows(
         starts.tolist(),
         spreads,
         totals,
-        verdicts,
+        _verdicts(series, corrected, buckets, len(starts)),
         [series.ids[index] for index in far[:MOST_OUTLIERS]],
         len(far),
         series.ids if len(series.ids) <= FEW else (),
@@ -183,21 +180,36 @@ def _from_rows(
     )
 
 
-def _add_corrected(
+def _add_classes(
     totals: dict[str, Percents],
-    verdicts: Sequence[Counter[str]],
     series: Series,
     corrected: Mapping[str, CorrectedFigures],
     buckets: NDArray[np.intp],
+    count: int,
 ) -> None:
-    """Add the classes and the verdicts of what was corrected to those of buckets; `buckets` is that of each entry."""
+    """Add the classes of what was corrected to the sums of each of so many buckets; `buckets` is that of each entry."""
     for index, id_ in enumerate(series.ids) if corrected else ():
-        if (entry := corrected.get(id_)) is None:
-            continue
-        for name, (_, percent) in entry.by_class.items():
-            totals.setdefault(name, np.zeros(len(verdicts)))[buckets[index]] += percent
-        if entry.verdict is not None:
-            verdicts[buckets[index]][entry.verdict] += 1
+        entry = corrected.get(id_)
+        for name, (_, percent) in entry.by_class.items() if entry is not None else ():
+            totals.setdefault(name, np.zeros(count))[buckets[index]] += percent
+
+
+def _verdicts(
+    series: Series, corrected: Mapping[str, CorrectedFigures], buckets: NDArray[np.intp], count: int
+) -> list[dict[str, int]]:
+    """Return how many have which verdict in each of so many buckets; `buckets` is that of each entry."""
+    found: list[dict[str, int]] = [{} for _ in range(count)]
+    said = series.verdicts
+    if corrected:
+        every = zip(series.ids, said, strict=True)
+        said = [corrected[id_].verdict if id_ in corrected else verdict for id_, verdict in every]
+    if any(said):
+        names = np.array([verdict or "" for verdict in said])
+        for verdict in VERDICTS:
+            for index, those in enumerate(np.bincount(buckets[names == verdict], minlength=count).tolist()):
+                if those:
+                    found[index][verdict] = those
+    return found
 
 
 def _buckets(found: _Found) -> Iterator[Bucket]:
