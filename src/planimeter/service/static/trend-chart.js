@@ -276,7 +276,7 @@ function legend(trend) {
     entry.append(mark, name);
     made.append(entry);
   }
-  if (trend.verdicts.failed) made.append(failedEntry());
+  if (trend.verdicts.failed) made.append(failedEntry(trend.points.length > 0));
   return made;
 }
 

@@ -36,12 +36,15 @@ export function failedMark(x, y) {
   return mark;
 }
 
-/** What the cross means, for the legend. */
-export function failedEntry() {
+/**
+ * What the cross means, for the legend.
+ * @param {boolean} few whether each column is one measurement
+ */
+export function failedEntry(few) {
   const mark = svg("svg", { class: "swatch", viewBox: "0 0 12 12", "aria-hidden": "true" });
   mark.append(failedMark(6, 6));
   const entry = element("li", "trend-legend-failed");
-  entry.append(mark, "fails");
+  entry.append(mark, few ? "fails" : "some fail");
   return entry;
 }
 
