@@ -1,5 +1,6 @@
 """Sums over many, read from blocks: the same as from the measurements one by one, whatever happened to these."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -105,7 +106,7 @@ class Rows:
             "pixels_masked": chance.randrange(1000),
             "pixels_counted": 1000,
             "instances": chance.randrange(5),
-            "verdict": chance.choice((None, "pass", "fail")),
+            "verdict": chance.choice((None, "pass", "fail", "undecided")),
             "corrections": int(chance.random() < 0.1),
             **names,
         }
@@ -186,6 +187,9 @@ def change(store: Store, rows: Rows, step: str) -> None:
     elif step == "pin":
         store.pin(id_)
     else:
+        id_ = rows.chance.choice(
+            [record.id for record in store.list(Filter(corrected=False), limit=500)] or ids
+        )
         kept = measurement(id_, classes={"scratches": rows.chance.randrange(9), "pits": 1})
         kept = kept.model_copy(update={"options": kept.options.model_copy(update={"score_threshold": 0.75})})
         store.keep(store.get(id_), kept, overlay_png=b"overlay", mask_png=b"mask")
@@ -225,6 +229,26 @@ def test_each_kind_of_change_is_seen_and_made_good(store: Store, rows: Rows, tmp
     change(store, rows, "pin")
     assert blocks_in(tmp_path) == before, "what is in no block changes none"
     check(store, tmp_path)
+
+
+def test_verdicts_of_stretches_are_counted_in_blocks_too(store: Store, rows: Rows, tmp_path: Path) -> None:
+    """Of what has a percentage, wherever a block is cut; also with a class alone."""
+    rows.insert(150)
+    assert build(store) >= 6
+    known = "FROM measurements m WHERE verdict IS NOT NULL AND percent_masked IS NOT NULL"
+    of_class = (
+        "AND EXISTS (SELECT 1 FROM measurement_classes WHERE measurement_id = id AND class_name = 'pits')"
+    )
+    for wanted, more in ((Filter(), ""), (Filter(class_name="pits"), of_class)):
+        query = f"SELECT verdict, count(*) {known} {more} GROUP BY verdict"
+        expected = {str(verdict): count for verdict, count in rows_in(tmp_path, query)}
+        assert set(expected) == {"pass", "fail", "undecided"}
+        for most in (2, 12, 60):
+            told: Counter[str] = Counter()
+            for bucket in store.trend(wanted, most_buckets=most).buckets:
+                assert sum(bucket.verdicts.values()) <= bucket.spread.count
+                told.update(bucket.verdicts)
+            assert told == expected
 
 
 def test_what_all_goes_leaves_no_block_that_holds_anything(store: Store, rows: Rows, tmp_path: Path) -> None:

@@ -100,6 +100,29 @@ def test_one_picture_is_a_line_of_a_table() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "title", "percent"),
+    [
+        (("--of", "red"), "% of red", "50.00"),
+        (("--region", '{"include": [[[0, 0], [32, 0], [32, 32], [0, 32]]]}'), "% of region", "100.00"),
+        (("--ignore", "black_border"), "% of part that counts", None),
+    ],
+)
+def test_a_table_says_of_what_its_percentages_are(
+    options: tuple[str, ...], title: str, percent: str | None
+) -> None:
+    result = run("measure", "pictures/a.png", *options)
+    assert result.exit_code == 0, result.output
+    head, line = (
+        line for line in result.stdout.splitlines() if line.startswith(("Picture", "pictures/a.png"))
+    )
+    assert head.split("  ", 1)[1].strip().startswith(title)
+    assert "Masked %" not in head
+    end = head.index(title) + len(title)
+    assert percent is None or line[:end].endswith(f" {percent}")
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_folder_is_searched_for_pictures_of_every_kind() -> None:
     result = run("measure", "pictures", "--format", "json")
     assert result.exit_code == 0

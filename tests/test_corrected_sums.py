@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from fakes import blocks, encoded
+from fakes import MODEL, blocks, encoded
 from test_corrections import MEASUREMENTS, body, box, correct, read, rle
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
@@ -15,10 +15,12 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("records_in")]
 @pytest.fixture
 def corrected(client: FlaskClient) -> list[Any]:
     """Four pictures of one lot: the second corrected and reviewed, the third corrected so that nothing is left."""
+    strip = {"model": MODEL, "rules": [{"figure": "percent_masked", "at_most": 10}]}
+    assert client.put("/api/v1/profiles/strip", json=strip).status_code in {200, 201}
     ids = []
     for side in (10, 20, 30, 40):
         picture = encoded(blocks(red=(0, 0, side, side), green=(50, 0, 50 + side, 10), width=96, height=64))
-        query = {"lot": "L1"}
+        query = {"lot": "L1", "profile": "strip"}
         answer = client.post(MEASUREMENTS, data=picture, content_type="image/png", query_string=query)
         assert answer.status_code == 201, answer.text
         ids.append(body(answer)["id"])
@@ -66,6 +68,16 @@ def test_sums_are_those_of_single_answers(client: FlaskClient, corrected: list[A
             entry["class"]: entry["percent_masked"] for entry in one["coverage"]["by_class"] if entry["count"]
         }
         assert {entry["class"]: entry["percent_masked"] for entry in point["by_class"]} == there
+    verdicts = [entry["verdict"] for entry in own]
+    assert [point["verdict"] for point in trend["points"]] == verdicts
+    assert len(set(verdicts)) == 2
+    counts = {
+        "passed": verdicts.count("pass"),
+        "failed": verdicts.count("fail"),
+        "undecided": 0,
+        "without": 0,
+    }
+    assert trend["verdicts"] == trend["buckets"][0]["verdicts"] == found["verdicts"] == counts
     means = {row["class"]: row["mean_percent"] for row in found["by_class"]}
     (bucket,) = trend["buckets"]
     assert {entry["class"]: entry["percent_masked"] for entry in bucket["by_class"]} == pytest.approx(means)

@@ -490,6 +490,67 @@ def test_the_table_is_whole_sorts_and_shows_the_columns_that_are_chosen(
     settle(page)
 
 
+JUDGED = (("fail", 30), ("pass", 10), ("fail", 40), ("undecided", 20), (None, 10))
+
+
+def judge(site: Site, batch: str, number: int, hours: float) -> list[str]:
+    """Add measurements with verdicts, so many hours from the first to the last; return the ids of failed ones."""
+    clock, failed = Clock(), []
+    clock.now = datetime.now(timezone.utc) - timedelta(days=20)
+    kept, site.store._ids = site.store._ids, clock  # type: ignore[assignment]
+    for index in range(number):
+        verdict, percent = JUDGED[index % len(JUDGED)]
+        what = measurement(f"part {index}.png", classes={"scratches": percent})
+        id_ = site.add(what.model_copy(update={"verdict": verdict}), batch=batch)
+        failed += [id_] if verdict == "fail" else []
+        clock.now += timedelta(hours=hours / number)
+    site.store._ids = kept
+    return failed
+
+
+def test_what_fails_is_marked_counted_and_in_the_table(site: Site, watched: Watched) -> None:
+    failed = judge(site, "judged", 10, 10)
+    page = watched.open(urljoin(site.url, "measurements?batch=judged"), viewport=WIDE)
+    marked = page.locator(".trend-slot:has(.trend-failed)")
+    hrefs = marked.evaluate_all("slots => slots.map(slot => slot.getAttribute('href'))")
+    assert [href.partition("?")[0].rpartition("/")[2] for href in hrefs] == failed
+    facts = page.locator(".trend-facts")
+    expect(facts).to_contain_text("verdicts 2 pass, 4 fail, 2 undecided, 2 without")
+    expect(page.locator(".trend-legend-failed")).to_contain_text("fails")
+    page.locator(".trend-data summary").click()
+    assert page.locator(".trend-data tbody td:nth-child(3)").all_text_contents() == [
+        verdict or "\N{EN DASH}" for verdict, _ in JUDGED * 2
+    ]
+    plot = page.locator(".trend-plot")
+    plot.focus()
+    plot.press("Home")
+    expect(page.locator(".trend-tip")).to_contain_text("fail")
+    page.locator(".trend-bar input").fill("20")
+    total = site.answer("measurements/statistics?batch=judged&limit_percent=20")
+    assert (total["passed"], total["failed"], total["undecided"]) == (6, 4, 0)
+    expect(page.locator(".trend-at-limit")).to_have_text(re.compile(r"^at ≤ 20\s% 6 pass, 4 fail$"))
+    page.locator(".trend-bar input").fill("")
+    expect(page.locator(".trend-at-limit")).to_be_empty()
+    settle(page)
+
+
+def test_stretches_of_time_count_their_verdicts(site: Site, watched: Watched) -> None:
+    judge(site, "judged many", 250, 72)
+    page = watched.open(urljoin(site.url, "measurements?batch=judged+many"), viewport=WIDE)
+    trend = site.answer("measurements/trend?batch=judged+many")
+    expect(page.locator(".trend-slot .trend-failed")).to_have_count(
+        sum(bucket["verdicts"]["failed"] > 0 for bucket in trend["buckets"])
+    )
+    page.locator(".trend-data summary").click()
+    heads = page.locator(".trend-data thead th").all_text_contents()
+    for title, name in (("Pass", "passed"), ("Fail", "failed"), ("Undecided", "undecided")):
+        cells = page.locator(
+            f".trend-data tbody tr > :nth-child({heads.index(title) + 1})"
+        ).all_text_contents()
+        assert cells == [str(bucket["verdicts"][name]) for bucket in trend["buckets"]]
+    settle(page)
+
+
 def test_the_trend_shows_one_model_at_a_time_and_a_limit(site: Site, watched: Watched) -> None:
     for model in ("blocks", "shifted"):
         for number in range(3):

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from planimeter.details import Details
 from planimeter.measurement import Counting, Interval, Region
-from planimeter.store import Store
+from planimeter.rules import Verdict
+from planimeter.store import Store, lot_list
 from stored import measurement
 from test_comparing import PICTURE
 from test_history import add
@@ -33,6 +34,27 @@ def lot_of(client: FlaskClient, name: str = NAME, **query: Any) -> Any:
     answer = client.get(f"{LOTS}/{quote(name)}", query_string=query)
     assert answer.status_code == 200, answer.text
     return answer.json
+
+
+def judged(
+    store: Store,
+    filename: str,
+    percent: int,
+    verdict: Verdict | None,
+    *,
+    model: str = "steel",
+    known: bool = True,
+) -> None:
+    """Store a measurement with a verdict in the lot; where its percentage is not `known`, it has none."""
+    what = measurement(filename, classes={"scratches": percent, "pits": 0}, model=model)
+    coverage = what.coverage if known else what.coverage.model_copy(update={"percent_masked": None})
+    store.add(
+        what.model_copy(update={"verdict": verdict, "coverage": coverage}),
+        picture=PICTURE,
+        overlay_png=PICTURE,
+        mask_png=PICTURE,
+        details=Details(lot=NAME),
+    )
 
 
 @pytest.fixture
@@ -201,6 +223,74 @@ def test_percentages_of_different_things_are_told(client: FlaskClient, store: St
     assert said() == {}
 
 
+def test_denominators_are_told_of_all_pictures_however_many(client: FlaskClient, store: Store) -> None:
+    """The first of more than a thousand."""
+    first = put(store, "first.png", 10)
+    record = store.get(first)
+    options = record.measurement.options.model_copy(update={"counting": Counting(of="pits")})
+    changed = record.measurement.model_copy(update={"options": options})
+    store.keep(record, changed, overlay_png=PICTURE, mask_png=PICTURE)
+    for number in range(1001):
+        put(store, f"{number}.png", 12)
+    (model,) = lot_of(client)["by_model"]
+    messages = {note["code"]: note["message"] for note in model["notes"]}
+    assert "(1,001 of the picture, 1 of the pits)" in messages["several_denominators"]
+
+
+def test_the_list_has_pictures_means_and_verdicts_as_the_lots_themselves(
+    client: FlaskClient, store: Store
+) -> None:
+    judged(store, "a.png", 10, "fail")  # measured again below: it does not count
+    judged(store, "a.png", 20, "fail")
+    judged(store, "b.png", 4, "pass")
+    judged(store, "c.png", 6, None)
+    judged(store, "d.png", 7, "undecided", known=False)
+    judged(store, "a.png", 50, "fail", model="nuclei")
+    put(store, "other.png", 90, lot="118")
+    listed = {lot["name"]: lot for lot in client.get(LOTS).json["lots"]}  # type: ignore[index]
+    assert [entry["n"] for entry in listed["118"]["by_model"]] == [1]
+    lot = listed[NAME]
+    assert (lot["measurements"], len(lot["by_model"])) == (6, 2)
+    steel, nuclei = lot["by_model"]
+    assert (steel["model"], steel["n"], steel["mean_percent"]) == ("steel", 3, 10.0)
+    assert steel["verdicts"] == {"passed": 1, "failed": 1, "undecided": 1, "without": 1}
+    assert (nuclei["model"], nuclei["n"], nuclei["mean_percent"]) == ("nuclei", 1, 50.0)
+    for entry, whole in zip(lot["by_model"], lot_of(client)["by_model"], strict=True):
+        assert (entry["n"], entry["mean_percent"]) == (whole["n"], pytest.approx(whole["mean_percent"]))
+        assert (entry["model_sha256"], entry["verdicts"]) == (
+            whole["model_sha256"],
+            whole["statistics"]["verdicts"],
+        )
+    page = shown(client.get("/lots")).replace(" ,", ",")
+    assert "10.00 50.00 1 pass, 1 fail, 1 undecided 0 pass, 1 fail" in page
+
+
+def test_a_list_sums_up_no_more_than_it_can_quickly(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, five: list[str]
+) -> None:
+    assert five
+    monkeypatch.setattr(lot_list, "MOST_SUMMED", 4)
+    listed = {lot["name"]: lot for lot in client.get(LOTS).json["lots"]}  # type: ignore[index]
+    assert (listed[NAME]["by_model"], listed[NAME]["measurements"]) == (None, 5)
+    assert [entry["mean_percent"] for entry in listed["118"]["by_model"]] == [90.0]
+    assert client.get("/lots").status_code == 200
+
+
+def test_pictures_that_do_not_count_say_so_among_the_most_masked(client: FlaskClient, store: Store) -> None:
+    again = put(store, "a.png", 60)
+    put(store, "a.png", 50)
+    put(store, "b.png", 40)
+    put(store, "a.png", 30, model="nuclei")
+    put(store, "a.png", 20, lot="118")
+    page = client.get(f"/lots/{quote(NAME)}").text
+    cards = page.split('<a class="card"')[1:]
+    assert (
+        [again in card for card in cards]
+        == ["data-repeated" in card for card in cards]
+        == [True] + [False] * 3
+    )
+
+
 def test_lots_are_listed_the_newest_first_and_found_by_a_part_of_the_name(
     client: FlaskClient, store: Store, five: list[str]
 ) -> None:
@@ -288,3 +378,34 @@ def test_the_report_of_a_lot_is_of_that_lot_also_where_an_option_is_wrong(
         assert f"Lot {NAME}" in page
         assert "5 measurements" in page
         assert "other.png" not in page
+
+
+def test_the_report_of_a_lot_has_what_its_mean_is_worth(
+    client: FlaskClient, store: Store, five: list[str]
+) -> None:
+    put(store, "field 12.png", 12)  # the first once more: it counts once
+    for query in ({}, {"repeats": "true"}):
+        page = shown(client.get("/report", query_string={"lot": NAME, **query}))
+        assert "Mean of the lot" in page
+        assert "5 13.00 ± 1.96 15.1 1.58" in page
+    put(store, "one.png", 40, model="nuclei")
+    page = shown(client.get("/report", query_string={"lot": NAME}))
+    assert "nuclei 1 40.00 \N{EN DASH} \N{EN DASH} \N{EN DASH}" in page
+    assert "steel 5 13.00 ± 1.96 15.1 1.58" in page
+    for query in ({"min_percent": "12"}, {"verdict": "fail"}, {"class": "scratches"}, {"filename": "field"}):
+        assert "Mean of the lot" not in shown(client.get("/report", query_string={"lot": NAME, **query}))
+    assert "Mean of the lot" in shown(client.get("/report", query_string={"lot": NAME, "sample": "8"}))
+    assert "Mean of the lot" not in shown(client.get("/report"))
+    assert len(five) == 5
+
+
+def test_the_list_of_a_report_says_what_was_said_of_each_picture(client: FlaskClient, store: Store) -> None:
+    first, _ = put(store, "a.png", 12), put(store, "b.png", 15)
+    store.details.change(
+        first, Details(lot=NAME, sample="7", operator="Kim", tags=("worn", "ring"), note="one\ntwo <b>")
+    )
+    page = shown(client.get("/report", query_string={"lot": NAME}))
+    assert re.search(
+        r"a\.png\s+Sample 7\s+Operator Kim\s+Tags: (worn, ring|ring, worn)\s+Note: one\s+two <b>", page
+    )
+    assert page.count("Operator") == 1

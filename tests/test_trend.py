@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
+from planimeter.rules import Verdict
 from planimeter.store import Filter, Store
 from planimeter.store.distribution import (
     distribution,
@@ -140,6 +141,19 @@ def test_buckets_sum_up_the_measurements_between_their_ends(store: Store, clock:
     assert dict(first.by_class) == {"scratches": 15}
     assert (second.since, second.spread.count) == (NOON + timedelta(hours=5), 1)
     assert dict(second.by_class) == {"scratches": 4, "pits": 2}
+
+
+def test_verdicts_are_those_that_were_stored_one_by_one_and_counted(store: Store, clock: Clock) -> None:
+    verdicts: list[Verdict | None] = ["pass", "fail", "fail", None, "undecided"]
+    for value, verdict in enumerate(verdicts):
+        what = measurement(f"{value}.png", classes={"scratches": 9 - value})
+        add(store, what.model_copy(update={"verdict": verdict}))
+        clock.now += timedelta(minutes=20)
+    trend = store.trend(most_buckets=3)
+    assert [point.verdict for point in trend.points] == verdicts
+    assert [dict(bucket.verdicts) for bucket in trend.buckets] == [{"pass": 1, "fail": 2}, {"undecided": 1}]
+    failed = store.trend(Filter(verdict="fail"))
+    assert [dict(bucket.verdicts) for bucket in failed.buckets] == [{"fail": 1}, {"fail": 1}]
 
 
 def test_weeks_begin_on_mondays(store: Store, clock: Clock) -> None:

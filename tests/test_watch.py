@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from receivers import PATIENCE, wait
 from serving import serve
 from test_server import request
 
-QUICK = ("--poll", "0.05", "--settle", "0.15")
+QUICK = ("--poll", "0.05", "--settle", "0.15", "--patience", "0.3")
 
 
 class Watcher:
@@ -156,6 +156,20 @@ def test_a_profile_decides_and_its_verdict_stands_in_the_line(service: str, tmp_
     assert "fail  b.png" in watcher.said
 
 
+def test_the_lines_say_of_what_percentages_are(service: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    said = json.dumps({"model": "blocks", "region": {"include": [[[0, 0], [64, 0], [64, 64], [0, 64]]]}})
+    as_json = {"Content-Type": "application/json"}
+    status, _, body = request(f"{service}api/v1/profiles/corner", "PUT", said.encode(), as_json)
+    assert status in {200, 201}, body
+    with watching(folder, service, "--profile", "corner") as watcher:
+        (folder / "a.png").write_bytes(picture(1))
+        wait(lambda: "a.png" in names_in(folder / "done"), lambda: watcher.said)
+        assert watcher.stop() == 0
+    assert "% of region" in watcher.said
+    assert "Masked %" not in watcher.said
+
+
 def test_a_file_that_is_still_being_written_waits(service: str, tmp_path: Path) -> None:
     folder, data = tmp_path / "in", picture(7)
     with watching(folder, service) as watcher:
@@ -173,6 +187,124 @@ def test_a_file_that_is_still_being_written_waits(service: str, tmp_path: Path) 
         wait(lambda: "empty.png" in names_in(folder / "done"), lambda: watcher.said)
     assert len(listed(service)) == 2
     assert names_in(folder / "failed") == set()
+
+
+STALLING = {
+    "stall.png": "PNG",
+    "stall.jpg": "JPEG",
+    "stall.tif": "TIFF",
+    "stall.bmp": "BMP",
+    "stall.gif": "GIF",
+    "stall.webp": "WEBP",
+}
+
+
+def test_a_picture_whose_writer_stalls_is_measured_once_it_is_whole(service: str, tmp_path: Path) -> None:
+    """Longer than it takes to settle; some writers keep the file open, some open it again, one reserves it first."""
+    folder = tmp_path / "in"
+    noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3)).astype(np.uint8)
+    whole = {name: encoded(noise, kind) for name, kind in STALLING.items()}
+    reserved = picture(9)
+    with watching(folder, service, "--patience", "600") as watcher:
+        writers = {}
+        for name, data in whole.items():
+            writers[name] = (folder / name).open("wb")
+            writers[name].write(data[: len(data) * 2 // 3])
+            writers[name].flush()
+        (folder / "reserved.png").write_bytes(bytes(len(reserved)))
+        for name in (*whole, "reserved.png"):
+            watcher.says(f"{name}: ")
+        assert watcher.said.count("perhaps it is not written to its end yet") == 7
+        (folder / "other.png").write_bytes(picture(3))
+        wait(lambda: "other.png" in names_in(folder / "done"), lambda: watcher.said)
+        assert waiting_in(folder) == {*whole, "reserved.png"}
+        for number, (name, writer) in enumerate(writers.items()):
+            rest = whole[name][len(whole[name]) * 2 // 3 :]
+            if number % 2:
+                writer.write(rest)
+            writer.close()
+            if not number % 2:
+                with (folder / name).open("ab") as again:
+                    again.write(rest)
+        (folder / "reserved.png").write_bytes(reserved)
+        wait(lambda: waiting_in(folder) == set(), lambda: watcher.said)
+        assert watcher.stop() == 0
+    moved = {name: (folder / "done" / name).read_bytes() for name in names_in(folder / "done")}
+    assert moved == {**whole, "reserved.png": reserved, "other.png": picture(3)}
+    assert names_in(folder / "failed") == set()
+    assert sorted(entry["image"]["filename"] for entry in listed(service)) == sorted(moved)
+    assert json.loads((folder / HIDDEN / "begun.json").read_text("utf-8")) == {}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_picture_that_is_finished_after_it_was_moved_away_is_measured(
+    service: str, tmp_path: Path, killed: bool
+) -> None:
+    """The writer has it open in `failed` by then; also where the watcher was killed before that."""
+    folder, data = tmp_path / "in", picture(0x1234)
+    with watching(folder, service) as watcher, (folder / "slow.png").open("wb") as writer:
+        (folder / "broken.png").write_bytes(data[:70])
+        writer.write(data[: len(data) // 2])
+        writer.flush()
+        failed = {"slow.png", "slow.png.json", "broken.png", "broken.png.json"}
+        wait(lambda: names_in(folder / "failed") == failed, lambda: watcher.said)
+        if killed:
+            watcher.stop(signal.SIGKILL)
+        writer.write(data[len(data) // 2 :])
+        writer.close()
+        with watching(folder, service) if killed else nullcontext(watcher) as second:
+            wait(lambda: "slow.png" in names_in(folder / "done"), lambda: second.said)
+            second.says("changed after it was moved there")
+            assert second.stop() == 0
+    assert names_in(folder / "failed") == {"broken.png", "broken.png.json"}
+    assert (folder / "done" / "slow.png").read_bytes() == data
+    (entry,) = listed(service)
+    assert entry["image"]["filename"] == "slow.png"
+
+
+def test_a_broken_picture_is_moved_away_after_the_patience_and_stays_there(
+    service: str, tmp_path: Path
+) -> None:
+    folder, broken = tmp_path / "in", picture(5)[:70]
+    with watching(folder, service, "--patience", "1.5") as watcher:
+        (folder / "broken.png").write_bytes(broken)
+        watcher.says("where it has not changed in 1.5 s")
+        told = time.monotonic()
+        assert waiting_in(folder) == {"broken.png"}
+        wait(lambda: "broken.png" in names_in(folder / "failed"), lambda: watcher.said)
+        assert time.monotonic() - told >= 1
+        why = json.loads((folder / "failed" / "broken.png.json").read_text("utf-8"))
+        assert (why["code"], why["bytes"]) == ("undecodable_picture", 70)
+        os.utime(folder / "failed" / "broken.png")  # its time alone, as some network drives change it
+        for name in ("a.png", "b.png"):
+            (folder / name).write_bytes(picture(3))
+            wait(lambda name=name: name in names_in(folder / "done"), lambda: watcher.said)  # type: ignore[misc]
+        assert "changed after it was moved" not in watcher.said
+        (folder / "failed" / "broken.png").write_bytes(picture(5))  # somebody mends it there
+        wait(lambda: "broken.png" in names_in(folder / "done"), lambda: watcher.said)
+        assert watcher.stop() == 0
+    assert names_in(folder / "failed") == set()
+    assert len(listed(service)) == 3
+    assert watcher.said.count("perhaps it is not written") == 1
+
+
+def test_two_folders_that_share_one_for_what_failed_each_take_back_their_own(
+    service: str, tmp_path: Path
+) -> None:
+    first, second, failed = tmp_path / "one", tmp_path / "two", tmp_path / "failed"
+    options = ("--failed", str(failed))
+    with watching(first, service, *options) as watcher:
+        (first / "a.png").write_bytes(picture(5)[:70])
+        wait(lambda: "a.png" in names_in(failed), lambda: watcher.said)
+    with watching(second, service, *options) as other:
+        other.says("Watching")
+        (failed / "a.png").write_bytes(picture(5))
+        (second / "b.png").write_bytes(picture(6))
+        wait(lambda: "b.png" in names_in(second / "done"), lambda: other.said)
+    assert "a.png" in names_in(failed)
+    with watching(first, service, *options) as watcher:
+        wait(lambda: "a.png" in names_in(first / "done"), lambda: watcher.said)
+    assert names_in(failed) == set()
 
 
 def test_what_is_refused_goes_to_failed_with_why_and_names_never_replace_each_other(

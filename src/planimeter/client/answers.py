@@ -48,6 +48,7 @@ __all__ = [
     "Loss",
     "LotAnswer",
     "LotLine",
+    "LotLineOfModel",
     "LotList",
     "LotOfModel",
     "MadeModel",
@@ -721,12 +722,30 @@ class LotLine(Answer):
 
     name: str
     measurements: int
+    """All of them, whichever model measured."""
+    by_model: "list[LotLineOfModel] | None"
+    """The one with the most pictures first; percentages of two models are never mixed. Null where the lots
+    of one answer have more than 50,000 measurements: ask for the lot itself then."""
     first: datetime
     """When its first measurement was made."""
     last: datetime
     """When its last one was."""
     url: str
     """Relative to the address requested."""
+
+
+class LotLineOfModel(Answer):
+    """What one model measured in a lot of the list: each picture once, as it was measured last."""
+
+    model: str
+    model_sha256: str
+    """One that was trained again under its name is another one."""
+    n: int
+    """How many pictures have a percentage."""
+    mean_percent: float | None
+    """Of these, as measured; null where there are none."""
+    verdicts: "VerdictCounts"
+    """Of all its pictures."""
 
 
 class LotList(Answer):
@@ -1600,6 +1619,8 @@ class TrendAnswer(Answer):
     """Outside the fences, the farthest first; at most 200."""
     classes: "list[ClassColor]"
     """Those found, by falling mean."""
+    verdicts: "VerdictCounts"
+    """Of all of them."""
     without_percent: int
     """How many more have no percentage, as nothing was found of the class that it would be of."""
 
@@ -1614,6 +1635,8 @@ class TrendBucket(Answer):
     percent_masked: "Spread"
     by_class: "list[ClassPercent]"
     """Mean of each class over all measurements of the stretch; without the class counts as 0."""
+    verdicts: "VerdictCounts"
+    """Of the measurements of the stretch."""
 
 
 class TrendPoint(Answer):
@@ -1627,6 +1650,8 @@ class TrendPoint(Answer):
     percent_masked: float
     by_class: "list[ClassPercent]"
     """The classes found."""
+    verdict: Literal["pass", "fail", "undecided"] | None
+    """By the rules of the profile that it was measured by; null without."""
 
 
 class Validation(Answer):

@@ -13,7 +13,8 @@ import click
 from planimeter.details import NOTHING_SAID, Details
 from planimeter.details import columns_of as said_in
 from planimeter.errors import PlanimeterError, StoreFailed
-from planimeter.measurement import UNKNOWN, Interval, Measurement, RuleResult
+from planimeter.measurement import UNKNOWN, Counting, Interval, Measurement, RuleResult
+from planimeter.measuring.counting import counted_part
 from planimeter.measuring.table import BYTE_ORDER_MARK, Cell, CsvStyle, columns_of, csv_lines, row
 from planimeter.numbers import write_between, write_percent
 from planimeter.reading import refuse_irregular
@@ -21,7 +22,7 @@ from planimeter.scale import write_quantity
 
 OutputFormat = Literal["table", "json", "csv"]
 _WIDEST_NAME = 120
-_TITLES = ("Masked %", "90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
+_TITLES = ("90 % interval", "Instances", "Pixels masked", "Pixels counted", "ms")
 _VERDICT_TITLE = ("Verdict  ",)
 """As wide as UNDECIDED."""
 _UNIT_TITLES = ("Area masked".rjust(18), "Pixel size".rjust(18))
@@ -175,7 +176,7 @@ def _entry(result: Result) -> dict[str, Any]:
 
 def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
     by_class = [f"{name} %" for name in classes] if len(classes) > 1 else []
-    titles: tuple[str, ...] = (_TITLES[0], *by_class, *_TITLES[1:])
+    titles: tuple[str, ...] = (*by_class, *_TITLES)
     width = min(_WIDEST_NAME, max([len(str(path)) for path in paths], default=0))
     begun = False
     said: set[str] = set()
@@ -186,6 +187,7 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
             return
         in_units, verdict = _in_units(result.measurement), result.measurement.verdict
         if not begun:
+            titles = (masked_title(result.measurement.options.counting), *titles)
             titles = (*(_VERDICT_TITLE if verdict else ()), *titles, *(_UNIT_TITLES if in_units else ()))
             click.secho(_line("Picture", titles, titles, width), bold=True)
             begun = True
@@ -208,6 +210,12 @@ def _table(paths: Sequence[Path], classes: Sequence[str]) -> Writer:
         _say_words(result.path, result.measurement, said)
 
     return write
+
+
+def masked_title(counting: Counting | None) -> str:
+    """Return the head of a column of percentages, which says what they are of where that is not the picture."""
+    part = counted_part(counting)
+    return "Masked %" if part == "picture" else f"% of {part}".rjust(len("Masked %"))
 
 
 def _say_words(path: Path, measurement: Measurement, said: set[str]) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from planimeter.commands.options import is_given, options_of
+from planimeter.commands.results import masked_title
 from planimeter.details import Details, joined
 from planimeter.errors import InvalidOption, Unreachable
 from planimeter.inbox.journal import HIDDEN, Fields, Journal
@@ -19,10 +21,9 @@ from planimeter.inbox.moving import try_moving
 from planimeter.inbox.options import DONE, FAILED, InboxOptions
 from planimeter.inbox.service import MeasuringService, Refused
 from planimeter.inbox.watch import Places, Watch
+from planimeter.measurement import Options
 from planimeter.numbers import write_between, write_percent
 from planimeter.settings import Settings
-
-_WIDTHS = (8, 8, 16, 9)
 
 
 @click.command()
@@ -33,8 +34,9 @@ _WIDTHS = (8, 8, 16, 9)
 def watch(folder: Path, options: InboxOptions, details: Details, settings: Settings) -> None:
     """Have the pictures that appear in FOLDER measured by a running service, each once, and move them away.
 
-    A line for each as it is measured. While the service cannot be reached it is tried again and again; a restart goes
-    on where this ended. Ctrl+C and SIGTERM finish the picture under way.
+    A line for each as it is measured. One that cannot be read waits for the rest of it. While the service cannot be
+    reached it is tried again and again; a restart goes on where this ended. Ctrl+C and SIGTERM finish the picture
+    under way.
     """
     if options.profile and not is_given("model"):  # whose model it is, and not the environment's
         options = options.model_copy(update={"model": None})
@@ -51,6 +53,7 @@ def watch(folder: Path, options: InboxOptions, details: Details, settings: Setti
             report,
             fields=fields_of(options, details),
             settle=options.settle,
+            patience=options.patience,
             most_bytes=settings.max_bytes,
         )
         click.echo(f"Watching {folder} for {service.shown}; Ctrl+C stops it.")
@@ -63,13 +66,14 @@ class Lines:
     """Tells how it goes, a line for each thing: measurements on standard output, the rest on standard error."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self._title = ""
+        """Of the percentages; empty until the first."""
 
     def measured(self, name: str, answer: dict[str, Any], to: Path) -> None:
         """Print a line of figures."""
-        if not self._begun:
-            self._begun = True
-            click.secho(_line(("Time", "Masked %", "90 % interval", "Verdict"), "Picture"), bold=True)
+        if not self._title:
+            self._title = _masked_title(answer)
+            click.secho(self._line(("Time", self._title, "90 % interval", "Verdict"), "Picture"), bold=True)
         coverage = answer.get("coverage") or {}
         interval = coverage.get("interval")
         between = " to ".join(write_between(interval["low"], interval["high"])) if interval else ""
@@ -77,7 +81,7 @@ class Lines:
         told = shown(name) if to.name == name.rpartition("/")[2] else f"{shown(name)} (now {shown(to.name)})"
         told += "" if coverage else f" (measured before: {answer['id']})"
         click.echo(
-            _line(
+            self._line(
                 (
                     f"{datetime.now():%H:%M:%S}",
                     "" if percent is None else write_percent(percent),
@@ -87,6 +91,10 @@ class Lines:
                 told,
             )
         )
+
+    def _line(self, cells: tuple[str, str, str, str], name: str) -> str:
+        widths = (8, len(self._title), 16, 9)
+        return "  ".join((*(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)), name))
 
     def refused(self, name: str, why: Refused, to: Path) -> None:
         """Say why a picture was not measured, and where it is."""
@@ -115,8 +123,11 @@ def shown(name: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in name)
 
 
-def _line(cells: tuple[str, ...], name: str) -> str:
-    return "  ".join((*(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True)), name))
+def _masked_title(answer: dict[str, Any]) -> str:
+    try:
+        return masked_title(Options.model_validate(answer.get("options")).counting)
+    except ValidationError:  # of a picture that was measured before nothing more is known
+        return masked_title(None)
 
 
 def _places(folder: Path, options: InboxOptions) -> Places:

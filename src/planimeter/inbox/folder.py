@@ -35,13 +35,18 @@ class Found:
     def unchanged(self) -> bool:
         """Say whether it is still the same, as far as its size and time tell."""
         try:
-            return _state(self.path.lstat()) == self.state
+            return state_of(self.path) == self.state
         except OSError:
             return False
 
     def read(self, most_bytes: int) -> bytes:
         """Return its content, one byte more than `most_bytes` at the most; raises OSError."""
         return read_file(self.path, most_bytes=most_bytes, follow_links=False)
+
+
+def state_of(path: Path) -> State:
+    """Return how a file is now; raises OSError."""
+    return _state(path.lstat())
 
 
 def find_pictures(folder: Path, apart: Iterable[Path], *, subfolders: bool) -> list[Found]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PROBE = ".planimeter-probe"
+WHY = ".json"
+"""Behind the name of a picture, that of the file which says why it was not measured."""
 LONGEST_STEM = 200
 """Bytes of a name without its ending; file systems take 255 with all that is added."""
 
@@ -22,7 +24,7 @@ def move(path: Path, target_folder: Path, name: str, why: Mapping[str, Any] | No
         if target.exists() and not target.samefile(path):
             continue
         if why is not None:
-            _write(target.with_name(f"{target.name}.json"), why)
+            _write(target.with_name(f"{target.name}{WHY}"), why)
         if _give_name(path, target):
             return target
     raise AssertionError("names never end")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DONE, FAILED = "done", "failed"
 LONGEST_POLL = 3600.0
+LONGEST_PATIENCE = 86_400.0
 
 
 class InboxOptions(BaseModel):
@@ -45,5 +46,13 @@ class InboxOptions(BaseModel):
         le=LONGEST_POLL,
         allow_inf_nan=False,
         description="Seconds for which the size and the time of a file must not change before it is taken.",
+    )
+    patience: float = Field(
+        60.0,
+        ge=0,
+        le=LONGEST_PATIENCE,
+        allow_inf_nan=False,
+        description="Seconds for which a picture that cannot be read must not change before it is moved to --failed: "
+        "whoever writes it may only be stalling, and it is measured as soon as it is complete.",
     )
     subfolders: bool = Field(default=False, description="Take the pictures of folders inside it too.")

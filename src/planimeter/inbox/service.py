@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from planimeter.errors import KeyInUse, TooManyBytes, Unreachable
+from planimeter.errors import (
+    KeyInUse,
+    NothingToCount,
+    TooManyBytes,
+    UndecodablePicture,
+    Unreachable,
+    UnsupportedPicture,
+)
 from planimeter.http_client import Address, Answer, key_headers, parse_address, send
 
 API = "/api/v1"
@@ -18,6 +25,8 @@ _TOO_LARGE = 413
 """The one refusal that a proxy may say, in words of its own."""
 _ABOUT_ONE_PICTURE = frozenset({408, 409, 500, 504})
 """Later for this picture; others may go on: it crashed, took too long, or is being worked on."""
+_OF_PARTS = frozenset({UndecodablePicture.code, UnsupportedPicture.code, NothingToCount.code})
+"""What may be said of a picture of which a part is still to be written, or is zeros so far."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Refused:
-    """The service will not measure this picture, however often it is sent."""
+    """The service will not measure this picture, however often it is sent as it is."""
 
     code: str
     message: str
     status: int | None = None
+
+    @property
+    def perhaps_unfinished(self) -> bool:
+        """Whether its file may only not be written to its end yet."""
+        return self.code in _OF_PARTS
 
 
 @dataclass(frozen=True)

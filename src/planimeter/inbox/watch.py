@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from planimeter.inbox.folder import Found, Settling, find_pictures
 from planimeter.inbox.journal import HIDDEN, Entry, Fields, Journal
 from planimeter.inbox.moving import move
 from planimeter.inbox.service import Later, Measured, MeasuringService, Refused
+from planimeter.inbox.unfinished import Followed, Held, explanation
 
 LONGEST_PAUSE = 60.0
 """Seconds between two tries where the service cannot be had."""
@@ -69,6 +69,7 @@ class Watch:
         *,
         fields: Fields,
         settle: float,
+        patience: float,
         most_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,23 +79,43 @@ class Watch:
         self._report = report
         self._fields = fields
         self._settling = Settling(settle)
+        self._held = Held(patience)
+        self._followed = Followed(places.folder, places.failed, settle, most_bytes)
         self._most_bytes = most_bytes
         self._clock = clock
         self._pause = _Delay(0.0, 0, "")
         self._delays: dict[str, _Delay] = {}
         self._measures = False
         self._gone = ""
+        self._stuck = ""
         self._empty: set[str] = set()
 
     def run(self, poll: float, ended: threading.Event) -> None:
         """Look every `poll` seconds until it is `ended`; the picture under way is finished first."""
+        self._followed.recall()
         while not ended.is_set():
             for picture in self._settled():
                 if ended.is_set() or self._clock() < self._pause.until:
                     break
-                if self._clock() >= self._delays.get(picture.name, self._pause).until:
+                delay = self._delays.get(picture.name, self._pause)
+                if self._clock() >= delay.until and not self._held.waits(picture, self._clock()):
                     self._one(picture)
+            self._put_back()
             ended.wait(poll)
+
+    def _put_back(self) -> None:
+        """Take what was written on after it was moved to the failed ones out of them again."""
+        try:
+            for path, to in self._followed.put_back(self._clock()):
+                self._report.says(
+                    f"{path} changed after it was moved there: it is looked at again as {to.name}"
+                )
+            self._stuck = ""
+        except OSError as error:
+            reason = f"what changed in {self._places.failed} cannot be moved back ({error.filename}: {error.strerror})"
+            if reason != self._stuck:
+                self._report.says(reason)
+            self._stuck = reason
 
     def _settled(self) -> Sequence[Found]:
         places = self._places
@@ -112,6 +133,7 @@ class Watch:
         self._delays = {
             name: self._delays[name] for name in {each.name for each in found} & set(self._delays)
         }
+        self._held.keep(found)
         empty = {each.name for each in found if not each.state.size}
         for name in sorted(empty - self._empty):
             self._report.says(f"{name} is empty: waiting for what will be in it")
@@ -128,8 +150,9 @@ class Watch:
             return
         if not picture.unchanged():
             return  # it settles anew
+        content = hashlib.sha256(data).hexdigest()
         try:
-            entry = self._journal.begun(picture.name, hashlib.sha256(data).hexdigest(), self._fields)
+            entry = self._journal.begun(picture.name, content, self._fields)
         except OSError as error:
             self._later(picture, Later(f"{error.filename or HIDDEN} cannot be written ({error.strerror})"))
             return
@@ -148,20 +171,38 @@ class Watch:
             outcome = Later(outcome.message, only_this=True)
         if isinstance(outcome, Later):
             self._later(picture, outcome)
-        else:
-            self._answered()
+            return
+        self._answered()
+        if not (isinstance(outcome, Refused) and self._is_held(picture, content, outcome)):
             self._move(picture, entry, outcome)
 
+    def _is_held(self, picture: Found, content: str, refused: Refused) -> bool:
+        """Hold a picture that may not be written to its end yet; say whether it stays where it is."""
+        if not refused.perhaps_unfinished:
+            return False
+        known = picture.name in self._held
+        if not self._held.hold(picture, content, self._clock()):
+            return False
+        with suppress(OSError):  # nothing of it is under way
+            self._journal.end(picture.name)
+        if not known:
+            self._report.says(
+                f"{picture.name}: {refused.message}; perhaps it is not written to its end yet: it is moved to "
+                f"{self._places.failed} where it has not changed in {self._held.seconds:g} s"
+            )
+        return True
+
     def _move(self, picture: Found, entry: Entry, outcome: Measured | Refused) -> None:
-        name, to = picture.name, None
+        name, to, why = picture.name, None, None
+        if isinstance(outcome, Refused):
+            why = explanation(picture, entry, outcome, self._places.folder)
         try:
             if picture.unchanged():
-                why = _why(name, outcome) if isinstance(outcome, Refused) else None
                 to = move(picture.path, self._places.done if why is None else self._places.failed, name, why)
         except OSError as error:
             reason = f"it cannot be moved ({error.filename}: {error.strerror})"
-            self._later(picture, Later(reason, only_this=True))
             self._note(name, entry, outcome)
+            self._later(picture, Later(reason, only_this=True))
             return
         self._delays.pop(name, None)
         if to is None and not picture.path.exists():  # under another name it is known by its entry
@@ -172,6 +213,8 @@ class Watch:
         if to is None:  # another picture by now: it settles, and is measured too
             self._report.says(f"{name} was changed, renamed or taken away while it was measured")
         elif isinstance(outcome, Refused):
+            if why is not None:
+                self._followed.add(to, why)
             self._report.refused(name, outcome, to)
         else:
             self._report.measured(name, outcome.answer, to)
@@ -205,13 +248,3 @@ class Watch:
         if self._pause.failures:
             self._report.says(f"{self._service.shown} measures again")
         self._pause = _Delay(0.0, 0, "")
-
-
-def _why(name: str, refused: Refused) -> dict[str, Any]:
-    return {
-        "picture": name,
-        "status": refused.status,
-        "code": refused.code,
-        "message": refused.message,
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
-    }

@@ -81,9 +81,11 @@ def _notes(found: ModelInLot) -> Iterator[tuple[str, str]]:
 
 def _countings(found: ModelInLot) -> Iterator[tuple[str, str]]:
     """Yield the note on percentages that are not all of the same, or not counted by the same classes and sizes."""
-    parts = Counter(map(counted_part, found.countings))
-    whole = Counting()
-    filters = {((each or whole).classes, (each or whole).least_area) for each in found.countings}
+    parts: Counter[str] = Counter()
+    for counting, pictures in found.countings:
+        parts[counted_part(counting)] += pictures
+    asked = [counting or Counting() for counting, _ in found.countings]
+    filters = {(counting.classes, counting.least_area) for counting in asked}
     if len(parts) > 1:
         each = ", ".join(
             f"{count:,} of the {part}"

@@ -1,7 +1,7 @@
 """What matches, read from blocks, and from the measurements that are in none: the same figures, and sooner."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from planimeter.corrections import Figures
 from planimeter.store import postgresql
-from planimeter.store.blocks import ENDS, BlockClassRow, BlockRow, Columns, Sums
+from planimeter.store.blocks import ENDS, BlockClassRow, BlockRow, Columns, Sums, count_verdicts
 from planimeter.store.buckets import bucket_starts
 from planimeter.store.coverage import Block, coverage, read_gaps
 from planimeter.store.distribution import Percents
@@ -48,6 +48,8 @@ class Stretch:
     runs: list[Percents] = field(default_factory=list)
     totals: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """The sum of the percents of each class."""
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """How many of those with a percentage have which verdict."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +93,37 @@ class BlockSeries:
                 *((part.sums.first_minute, part.sums.last_minute) for part in parts), strict=True
             )
         )
+        inside: list[tuple[int, _Part]] = []
         for part, first, last in zip(parts, firsts, lasts, strict=True):
             if first == last:
+                inside.append((first, part))
                 found[first].runs.append(part.percents)
                 for name, (_, _, total) in part.sums.by_class.items():
                     found[first].totals[name] += total
             elif part.key is None:
                 classes = {name: (one.places, one.percents) for name, one in self.beside.classes.items()}
-                _cut(part, self.beside.minutes, classes, width, found)
+                _cut(part, self.beside.minutes, self.beside.verdicts, classes, width=width, found=found)
             else:
                 cut[part.key] = part
+        verdicts = self._verdicts([*cut.values(), *(part for _, part in inside if not _tells_verdicts(part))])
+        for start, part in inside:
+            told = part.sums.verdicts
+            if not _tells_verdicts(part):
+                told = count_verdicts(_of(part, verdicts[part.key]))
+            found[start].verdicts.update(told)
         classes_of = self._classes(cut)
         for key, minutes in self._columns(cut, BlockRow.minutes):
-            _cut(cut[key], np.frombuffer(minutes, np.uint32), classes_of[key], width, found)
+            own = np.frombuffer(minutes, np.uint32)
+            _cut(cut[key], own, verdicts.get(key), classes_of[key], width=width, found=found)
+        return found
+
+    def _verdicts(self, parts: Iterable[_Part]) -> dict[_Key | None, NDArray[np.uint8]]:
+        """Return the codes of the verdicts in the columns of some blocks, where there are any."""
+        keys = [part.key for part in parts if part.key and part.sums.verdicts]
+        found: dict[_Key | None, NDArray[np.uint8]] = {None: self.beside.verdicts}
+        found.update(
+            (key, np.frombuffer(packed, np.uint8)) for key, packed in self._columns(keys, BlockRow.verdicts)
+        )
         return found
 
     def between(self, low: float | None, high: float | None) -> int:
@@ -251,22 +271,42 @@ def _of_keys(connection: sa.Connection, query: Any, row: Any, keys: Collection[_
             yield found
 
 
+def _tells_verdicts(part: _Part) -> bool:
+    """Say whether the verdicts in its sums are those of what has a percentage."""
+    return not part.sums.verdicts or part.sums.with_percent == part.sums.count
+
+
+def _of(part: _Part, column: NDArray[Any]) -> NDArray[Any]:
+    """Return what is in a column of the block for those that match and have a percentage, by rising percent."""
+    own = column if part.places is None else column[part.places]
+    return own[: len(part.percents)]
+
+
 def _cut(
-    part: _Part, minutes: NDArray[np.uint32], classes: _Classes, width: int, found: Mapping[int, Stretch]
+    part: _Part,
+    minutes: NDArray[np.uint32],
+    verdicts: NDArray[np.uint8] | None,
+    classes: _Classes,
+    *,
+    width: int,
+    found: Mapping[int, Stretch],
 ) -> None:
     """Add what matches in a block to the stretches in which it lies; `found` makes those that are missing."""
     starts = _starts(minutes, width)
     first = int(starts.min())
     index = (starts - first) // width
-    places: NDArray[Any] = np.arange(len(minutes)) if part.places is None else part.places
-    own = index[places[: len(part.percents)]]
+    own = _of(part, index)
     order = np.argsort(own.astype(np.int32), kind="stable")
-    ends = np.cumsum(np.bincount(own))
-    for number, values in enumerate(np.split(part.percents[order], ends[:-1])):
+    ends = np.cumsum(np.bincount(own))[:-1]
+    for number, values in enumerate(np.split(part.percents[order], ends)):
         if len(values):
             found[first + number * width].runs.append(values)
+    if verdicts is not None:
+        for number, codes in enumerate(np.split(_of(part, verdicts)[order], ends)):
+            if len(codes):
+                found[first + number * width].verdicts.update(count_verdicts(codes))
     matches = np.zeros(len(minutes), bool)
-    matches[places] = True
+    matches[slice(None) if part.places is None else part.places] = True
     for name, (those, percents) in classes.items():
         chosen = slice(None) if part.places is None else matches[those]
         totals = np.bincount(index[those[chosen]], percents[chosen])

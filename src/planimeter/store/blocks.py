@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from planimeter.rules import VERDICTS
 from planimeter.store.distribution import Percents
 from planimeter.store.ids import is_id
 from planimeter.store.series import milliseconds_of
@@ -27,6 +28,7 @@ ENDS = 32
 _ID = "S26"
 _MINUTE_MS = 60_000
 _NEVER = 2**32 - 1
+_CODES: Mapping[str | None, int] = {None: 0, **{verdict: code for code, verdict in enumerate(VERDICTS, 1)}}
 
 
 class BlockRow(Table):
@@ -54,6 +56,8 @@ class BlockRow(Table):
     lows: Mapped[bytes] = mapped_column(LargeBinary)
     highs: Mapped[bytes] = mapped_column(LargeBinary)
     ids: Mapped[bytes] = mapped_column(LargeBinary)
+    verdicts: Mapped[bytes] = mapped_column(LargeBinary, server_default="")
+    """The place of each in `VERDICTS`, from 1; 0 is none."""
 
 
 class BlockClassRow(Table):
@@ -121,6 +125,7 @@ class Columns:
     percents: Percents
     lows: Percents
     highs: Percents
+    verdicts: NDArray[np.uint8]
     sums: Sums
     classes: Mapping[str, ClassColumns]
 
@@ -136,7 +141,7 @@ class Columns:
             "ends": self.ids[ends_of(self.sums.with_percent)].tobytes(),
             **{
                 name: getattr(self, name).tobytes()
-                for name in ("percents", "minutes", "lows", "highs", "ids")
+                for name in ("percents", "minutes", "lows", "highs", "ids", "verdicts")
             },
         }
         return row, [
@@ -165,7 +170,7 @@ ClassFigures = tuple[str, str, float, int]
 
 
 def columns_of(rows: Sequence[MeasurementFigures], class_rows: Sequence[ClassFigures]) -> Columns:
-    """Return measurements, oldest first, as columns; raises ValueError and TypeError where one of them is damaged."""
+    """Return measurements, oldest first, as columns; raises ValueError, TypeError and KeyError where one is damaged."""
     if not all(is_id(row[0]) for row in rows):
         raise ValueError("an id is damaged")
     numbers = np.array([row[1:7] for row in rows], np.float64).reshape(-1, 6)  # None is not a number
@@ -183,7 +188,9 @@ def columns_of(rows: Sequence[MeasurementFigures], class_rows: Sequence[ClassFig
     own, instances, there = (np.zeros((len(rows), len(names))) for _ in range(3))
     where = of_class[:, 0].astype(np.intp), of_class[:, 1].astype(np.intp)
     own[where], instances[where], there[where] = of_class[:, 2], of_class[:, 3], 1.0
-    each = _Each(minutes, percents, numbers[order, 3:], [rows[place][7] for place in order.tolist()], names)
+    said = [rows[place][7] for place in order.tolist()]
+    verdicts = np.array([_CODES[verdict] for verdict in said], np.uint8)
+    each = _Each(minutes, percents, numbers[order, 3:], said, names)
     all_of_them = np.ones((1, len(rows)))
     classes = {}
     for column, name in enumerate(names):
@@ -192,7 +199,13 @@ def columns_of(rows: Sequence[MeasurementFigures], class_rows: Sequence[ClassFig
         classes[name] = ClassColumns(_sums(each, places, by_class), places, own[places, column])
     by_class = all_of_them @ there, all_of_them @ instances, all_of_them @ own
     total = _sums(each, np.arange(len(rows), dtype=np.uint32), by_class)
-    return Columns(ids, minutes, percents, lows, highs, total, classes)
+    return Columns(ids, minutes, percents, lows, highs, verdicts, total, classes)
+
+
+def count_verdicts(codes: NDArray[np.uint8]) -> dict[str, int]:
+    """Return how many have which verdict; those that nobody has are left out."""
+    counts = np.bincount(codes, minlength=len(_CODES)).tolist()
+    return {verdict: counts[_CODES[verdict]] for verdict in VERDICTS if counts[_CODES[verdict]]}
 
 
 @dataclass(frozen=True)

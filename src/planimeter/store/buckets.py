@@ -62,7 +62,16 @@ def class_sums(
     connection: sa.Connection, wanted: Filter, starts: NDArray[np.int64], width: int
 ) -> dict[str, Percents]:
     """Return for each class found the sum of its percents in each bucket."""
-    ranges = sa.union_all(
+    sums: dict[str, Percents] = {}
+    for query in _class_queries(connection, wanted, _ranges(starts, width)):
+        for index, name, total in connection.execute(query):
+            sums.setdefault(name, np.zeros(len(starts)))[index] = total
+    return sums
+
+
+def _ranges(starts: NDArray[np.int64], width: int) -> sa.CTE:
+    """Return the buckets as a table: number, and the ids between which it lies."""
+    return sa.union_all(
         *(
             sa.select(
                 sa.literal(index).label("bucket"),
@@ -72,11 +81,6 @@ def class_sums(
             for index, start in enumerate(starts.tolist())
         )
     ).cte("ranges")
-    sums: dict[str, Percents] = {}
-    for query in _class_queries(connection, wanted, ranges):
-        for index, name, total in connection.execute(query):
-            sums.setdefault(name, np.zeros(len(starts)))[index] = total
-    return sums
 
 
 def _class_queries(connection: sa.Connection, wanted: Filter, ranges: sa.CTE) -> list[sa.Select[Any]]:

@@ -138,7 +138,7 @@ def read_gaps(connection: sa.Connection, wanted: Filter, gaps: Sequence[Gap]) ->
     rows.sort(key=lambda found: str(found[0]))
     try:
         return columns_of(rows, read_classes(connection, conditions))
-    except (ValueError, TypeError):  # all is read one by one then, and what is damaged left out
+    except (ValueError, TypeError, KeyError):  # all is read one by one then, and what is damaged left out
         return None
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ from planimeter.store.corrected_figures import percent_of
 from planimeter.store.countings import read_countings
 from planimeter.store.database import Database
 from planimeter.store.filters import Filter, conditions
-from planimeter.store.folding import ContainsFolded
+from planimeter.store.lot_list import Lot, count_lots, list_lots
 from planimeter.store.reviews import reviewed_percents, unreviewed_percents
 from planimeter.store.series import read_series
 from planimeter.store.sums import Statistics, statistics
@@ -25,16 +24,6 @@ from planimeter.store.tables import MeasurementRow
 
 MOST_REPEATS = 10_000
 """Earlier measurements of the same pictures that can be left out of one lot."""
-
-
-@dataclass(frozen=True)
-class Lot:
-    """A lot in the list."""
-
-    name: str
-    measurements: int
-    first: datetime
-    last: datetime
 
 
 @dataclass(frozen=True)
@@ -55,8 +44,8 @@ class ModelInLot:
     """The mean with what was reviewed; None where that is too little."""
     thresholds: Sequence[float]
     """The score thresholds at which they count."""
-    countings: Sequence[Counting | None]
-    """What counts of the newest of them."""
+    countings: Sequence[tuple[Counting | None, int]]
+    """What counts, and of how many of them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +62,8 @@ class LotInSum:
 
 
 _PageOfLots = list[Lot]
+_Means = list[tuple[str, str, FieldMean]]
+"""Model, what tells it from others of its name, mean."""
 
 
 class Lots:
@@ -83,30 +74,41 @@ class Lots:
 
     def count(self, contains: str = "") -> int:
         """Return how many there are, those only whose names contain a text."""
-        query = sa.select(sa.func.count(sa.distinct(MeasurementRow.lot))).where(*_named(contains))
         with self._database.reading() as connection:
-            return connection.scalar(query) or 0
+            return count_lots(connection, contains)
 
     def list(self, contains: str = "", *, limit: int = 100, offset: int = 0) -> _PageOfLots:
         """Return lots, that with the newest measurement first."""
+        with self._database.reading(still=True) as connection:
+            return list_lots(connection, contains, limit, offset)
+
+    def fields(self, wanted: Filter, *, figures: Figures = "measured") -> _Means:
+        """Return the mean of the matching pictures by each model, each once, as it was measured last.
+
+        Raises TooMany where too much is repeated.
+        """
+        with self._database.reading(still=True) as connection:
+            found = [
+                (model, sha256, _fields(connection, _once(connection, of_it), figures))
+                for model, sha256 in _models(connection, conditions(wanted))
+                for of_it in [replace(wanted, model=model, model_sha256=sha256)]
+            ]
+        return [(model, sha256, fields) for model, sha256, fields in found if fields is not None]
+
+    def repeated_among(self, name: str, ids: Sequence[str]) -> set[str]:
+        """Return those of some measurements of a lot whose picture the same model measured again later in it."""
         row = MeasurementRow
-        last = sa.func.max(row.id)
-        query = (
-            sa.select(row.lot, sa.func.count(), sa.func.min(row.id), last)
-            .where(*_named(contains))
-            .group_by(row.lot)
-            .order_by(last.desc())
-        )
-        with self._database.reading() as connection:
-            found = connection.execute(query.limit(limit).offset(offset)).all()
-            ids = [id_ for _, _, *ends in found for id_ in ends]
-            query_of_ends = sa.select(row.id, row.created_at).where(row.id.in_(ids))
-            moments = {end.id: end.created_at for end in connection.execute(query_of_ends)}
-        return [
-            Lot(name or "", count, moments[first], moments[end])
-            for name, count, first, end in found
-            if first in moments and end in moments  # else deleted meanwhile
-        ]
+        picture = row.model, row.model_sha256, row.sha256
+        those = sa.select(row.id, *picture).where(row.id.in_(ids), row.sha256 != "")
+        with self._database.reading(still=True) as connection:
+            hashes = {id_: tuple(rest) for id_, *rest in connection.execute(those)}
+            newest = (
+                sa.select(*picture, sa.func.max(row.id))
+                .where(row.lot == name, row.sha256.in_({found[-1] for found in hashes.values()}))
+                .group_by(*picture)
+            )
+            newest_of = {tuple(rest): id_ for *rest, id_ in connection.execute(newest)}
+        return {id_ for id_, found in hashes.items() if newest_of.get(found, id_) != id_}
 
     def get(
         self, name: str, *, limit_percent: float | None = None, figures: Figures = "measured"
@@ -125,15 +127,9 @@ class Lots:
             first, last = connection.execute(
                 sa.select(sa.func.min(row.created_at), sa.func.max(row.created_at)).where(*of_lot)
             ).one()
-            models = connection.execute(
-                sa.select(row.model, row.model_sha256)
-                .distinct()
-                .where(*of_lot)
-                .order_by(row.model, row.model_sha256)
-            ).all()
             by_model = [
                 found
-                for model, sha256 in models
+                for model, sha256 in _models(connection, of_lot)
                 if (
                     found := _of_model(
                         connection, replace(wanted, model=model, model_sha256=sha256), limit_percent, figures
@@ -152,12 +148,11 @@ class Lots:
             )
 
 
-def _named(contains: str) -> list[sa.ColumnElement[bool]]:
-    lot = MeasurementRow.lot
-    if not contains:
-        return [lot.is_not(None)]
-    names = sa.select(lot).where(lot.is_not(None)).distinct().subquery().c.lot  # each is looked at once
-    return [lot.in_(sa.select(names).where(ContainsFolded(names, sa.literal(contains))))]
+def _models(connection: sa.Connection, which: Sequence[sa.ColumnElement[bool]]) -> list[tuple[str, str]]:
+    """Return the models that measured something, each with what tells it from others of its name."""
+    model = MeasurementRow.model, MeasurementRow.model_sha256
+    found = connection.execute(sa.select(*model).distinct().where(*which).order_by(*model))
+    return [(name, sha256) for name, sha256 in found]
 
 
 def _distinct(connection: sa.Connection, column: Any, of_lot: Sequence[sa.ColumnElement[bool]]) -> list[Any]:
@@ -165,17 +160,26 @@ def _distinct(connection: sa.Connection, column: Any, of_lot: Sequence[sa.Column
     return [*connection.scalars(query)]
 
 
-def _of_model(
-    connection: sa.Connection, wanted: Filter, limit_percent: float | None, figures: Figures
-) -> ModelInLot | None:
+def _once(connection: sa.Connection, wanted: Filter) -> Filter:
+    """Return the matching measurements of one model without those of a picture that was measured again."""
     repeated = search.repeated(connection, wanted)
     if len(repeated) > MOST_REPEATS:
         raise TooMany(
             f"in the lot {wanted.lot!r}, {len(repeated):,} measurements are of pictures that were measured again, and "
             f"at most {MOST_REPEATS:,} can be left out; delete some of them"
         )
-    counted = replace(wanted, without=tuple(repeated))
-    fields = field_mean(read_series(connection, counted, figures).percents.tolist())
+    return replace(wanted, without=tuple(repeated))
+
+
+def _fields(connection: sa.Connection, counted: Filter, figures: Figures) -> FieldMean | None:
+    return field_mean(read_series(connection, counted, figures).percents.tolist())
+
+
+def _of_model(
+    connection: sa.Connection, wanted: Filter, limit_percent: float | None, figures: Figures
+) -> ModelInLot | None:
+    counted = _once(connection, wanted)
+    fields = _fields(connection, counted, figures)
     if fields is None:
         return None  # its records are damaged, were deleted just now, or have no percentage
     summed = statistics(connection, counted, limit_percent=limit_percent, figures=figures)
@@ -184,7 +188,7 @@ def _of_model(
         sha256=wanted.model_sha256 or "",
         wanted=counted,
         without_percent=summed.without_percent,
-        repeated=len(repeated),
+        repeated=len(counted.without),
         fields=fields,
         statistics=summed,
         predicted=_predicted(connection, counted),

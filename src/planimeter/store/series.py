@@ -11,6 +11,7 @@ from planimeter.corrections import Figures
 from planimeter.store.corrected_figures import percent_of
 from planimeter.store.distribution import Percents
 from planimeter.store.filters import Filter, matching
+from planimeter.store.tables import MeasurementRow
 
 _CROCKFORD = np.full(128, -1, np.int64)
 _CROCKFORD[np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", np.uint8)] = np.arange(32)
@@ -23,6 +24,7 @@ class Series:
 
     ids: Sequence[str]
     percents: Percents
+    verdicts: Sequence[str | None]
 
     def milliseconds(self) -> NDArray[np.int64]:
         """Return when each was made: the time that its id carries, in milliseconds since 1970."""
@@ -42,7 +44,7 @@ def read_series(connection: sa.Connection, wanted: Filter, figures: Figures = "m
     """Return the matching measurements; damaged ones, and those without a percentage, are left out."""
     query, id_column = matching(wanted, needs_columns=True)
     percent = percent_of(figures)
-    query = query.add_columns(percent).where(percent.is_not(None))
+    query = query.add_columns(percent, MeasurementRow.verdict).where(percent.is_not(None))
     result = connection.execute(query.order_by(id_column))
     # As the driver gives them: a row object for each of 100,000 would take longer than the query.
     rows = result.cursor.fetchall() if result.cursor is not None else []
@@ -51,4 +53,4 @@ def read_series(connection: sa.Connection, wanted: Filter, figures: Figures = "m
     except (ValueError, TypeError):  # a damaged record among them costs no more than itself
         rows = [row for row in rows if isinstance(row[1], float)]
         percents = np.array([row[1] for row in rows], np.float64)
-    return Series([row[0] for row in rows], percents)
+    return Series([row[0] for row in rows], percents, [row[2] for row in rows])

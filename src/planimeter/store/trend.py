@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from planimeter.corrections import Figures
+from planimeter.rules import VERDICTS, Verdict
 from planimeter.store.block_series import BlockSeries, blocks_of_figures
 from planimeter.store.buckets import WIDTHS, bucket_starts, bucket_width, class_sums, moment
 from planimeter.store.corrected_figures import (
@@ -37,6 +38,8 @@ class Point:
     percent_masked: float
     by_class: Mapping[str, float] = field(default_factory=dict)
     """Only the classes found."""
+    verdict: Verdict | None = None
+    """By the rules that it was measured by."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Bucket:
     spread: Distribution
     by_class: Mapping[str, float] = field(default_factory=dict)
     """Mean over all measurements of the bucket, those without the class counted as 0."""
+    verdicts: Mapping[Verdict, int] = field(default_factory=dict)
+    """How many have which verdict by the rules that they were measured by; those that nobody has are left out."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class _Found:
     """None where ids are damaged, which tell the time."""
     totals: Mapping[str, Percents]
     """The sums of the percents of each class, by stretches."""
+    verdicts: Sequence[Mapping[str, int]]
+    """How many have which verdict, by stretches."""
     outliers: Sequence[str]
     """Ids."""
     outlier_count: int
@@ -139,6 +146,7 @@ def _from_blocks(blocks: BlockSeries, spread: Distribution, most_buckets: int) -
         [start for start, _, _ in stretches],
         [own for _, _, own in stretches],
         {name: np.array([stretch.totals[name] for _, stretch, _ in stretches]) for name in sorted(names)},
+        [stretch.verdicts for _, stretch, _ in stretches],
         far,
         outlier_count,
     )
@@ -153,9 +161,8 @@ def _from_rows(
     starts, firsts = np.unique(bucket_starts(moments, width), return_index=True)
     totals = class_sums(connection, uncorrected(wanted, figures), starts, width)
     corrected = {entry.id: entry for entry in corrected_figures(connection, wanted, figures)}
-    _add_classes(
-        totals, series, corrected, np.searchsorted(starts, bucket_starts(moments, width)), len(starts)
-    )
+    buckets = np.searchsorted(starts, bucket_starts(moments, width))
+    _add_classes(totals, series, corrected, buckets, len(starts))
     ends = [*firsts[1:].tolist(), len(series.ids)]
     spreads = [
         distribution(series.percents[first:end]) for first, end in zip(firsts.tolist(), ends, strict=True)
@@ -165,6 +172,7 @@ def _from_rows(
         starts.tolist(),
         spreads,
         totals,
+        _verdicts(series, corrected, buckets, len(starts)),
         [series.ids[index] for index in far[:MOST_OUTLIERS]],
         len(far),
         series.ids if len(series.ids) <= FEW else (),
@@ -186,13 +194,32 @@ def _add_classes(
             totals.setdefault(name, np.zeros(count))[buckets[index]] += percent
 
 
+def _verdicts(
+    series: Series, corrected: Mapping[str, CorrectedFigures], buckets: NDArray[np.intp], count: int
+) -> list[dict[str, int]]:
+    """Return how many have which verdict in each of so many buckets; `buckets` is that of each entry."""
+    found: list[dict[str, int]] = [{} for _ in range(count)]
+    said = series.verdicts
+    if corrected:
+        every = zip(series.ids, said, strict=True)
+        said = [corrected[id_].verdict if id_ in corrected else verdict for id_, verdict in every]
+    if any(said):
+        names = np.array([verdict or "" for verdict in said])
+        for verdict in VERDICTS:
+            for index, those in enumerate(np.bincount(buckets[names == verdict], minlength=count).tolist()):
+                if those:
+                    found[index][verdict] = those
+    return found
+
+
 def _buckets(found: _Found) -> Iterator[Bucket]:
     for index, (start, spread) in enumerate(zip(found.starts, found.spreads, strict=True)):
         if spread is not None:
             by_class = {
                 name: float(sums[index]) / spread.count for name, sums in found.totals.items() if sums[index]
             }
-            yield Bucket(moment(start), moment(start + found.width), spread, by_class)
+            verdicts = {name: count for name in VERDICTS if (count := found.verdicts[index].get(name))}
+            yield Bucket(moment(start), moment(start + found.width), spread, by_class, verdicts)
 
 
 def _points(
@@ -206,18 +233,19 @@ def _points(
         MeasurementRow.created_at,
         MeasurementRow.filename,
         MeasurementRow.percent_masked,
+        MeasurementRow.verdict,
     )
     found = {row.id: row for row in connection.execute(sa.select(*columns).where(MeasurementRow.id.in_(ids)))}
     by_class: dict[str, dict[str, float]] = {}
     classes = sa.select(ClassRow.measurement_id, ClassRow.class_name, ClassRow.percent_masked)
     for id_, name, percent in connection.execute(classes.where(ClassRow.measurement_id.in_(ids))):
         by_class.setdefault(id_, {})[name] = percent
-    percents = {id_: row.percent_masked for id_, row in found.items()}
+    figures = {id_: (row.percent_masked, row.verdict) for id_, row in found.items()}
     for id_, entry in corrected.items():
         if id_ in found:
-            percents[id_] = entry.percent
+            figures[id_] = entry.percent, entry.verdict
             by_class[id_] = {name: percent for name, (_, percent) in entry.by_class.items()}
     return [
-        Point(row.id, row.created_at, row.filename, percents[row.id], by_class.get(row.id, {}))
-        for row in (found[id_] for id_ in ids if id_ in found)
+        Point(row.id, row.created_at, row.filename, percent, by_class.get(row.id, {}), verdict)
+        for row, (percent, verdict) in ((found[id_], figures[id_]) for id_ in ids if id_ in found)
     ]

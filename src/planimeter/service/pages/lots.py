@@ -5,7 +5,7 @@ from dataclasses import replace
 from flask import render_template, request
 
 from planimeter.errors import InvalidOption
-from planimeter.service.api.answers.lots import LotOfModel
+from planimeter.service.api.answers.lots import LotOfModel, lot_line
 from planimeter.service.api.lots import sum_up_lot
 from planimeter.service.api.options.lots import LotListOptions, LotOptions
 from planimeter.service.api.options.parsing import parse
@@ -30,7 +30,7 @@ def lots() -> str:
     following = options.offset + options.limit
     return render_template(
         "lots.html",
-        lots=store.lots.list(name, limit=options.limit, offset=options.offset),
+        lots=[lot_line(lot) for lot in store.lots.list(name, limit=options.limit, offset=options.offset)],
         count=count,
         name=name,
         next_offset=following if following < count else None,
@@ -50,6 +50,7 @@ def lot(name: str) -> str | tuple[str, int]:
 def _lot(name: str, options: LotOptions, problem: str | None = None) -> str:
     found = sum_up_lot(name, options)
     store, wanted = context().store, Filter(lot=found.name)
+    records = store.list(wanted, limit=SHOWN, order=_ORDER)
     return render_template(
         "lot.html",
         lot=found,
@@ -57,7 +58,8 @@ def _lot(name: str, options: LotOptions, problem: str | None = None) -> str:
         problem=problem,
         bars=[bars_of(entry.statistics.histogram) for entry in found.by_model],
         versions=[_version(wanted, entry) for entry in found.by_model],
-        records=store.list(wanted, limit=SHOWN, order=_ORDER),
+        records=records,
+        repeated=store.lots.repeated_among(found.name, [record.id for record in records]),
         has_corrected=bool(store.count(replace(wanted, corrected=True))),
         review={"lot": found.name, "order": _ORDER},
     )

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import Any
 
 from flask import render_template, request
 
-from planimeter.errors import InvalidOption, ScoresNotKept
+from planimeter.errors import InvalidOption, ScoresNotKept, TooMany
+from planimeter.fields import FieldMean, field_mean
 from planimeter.measurement import Measurement, judge
 from planimeter.rules import Verdict
 from planimeter.scale import Unit, symbol_of
@@ -25,13 +27,15 @@ from planimeter.service.pages.measurement import colors_of
 from planimeter.service.pages.site import blueprint
 from planimeter.service.roles import needs
 from planimeter.service.summing import sum_up
-from planimeter.store import Filter, Record
+from planimeter.store import EVERYTHING, Filter, Record
 from planimeter.store.sums import Statistics
 
 MOST_ROWS = 200
 MOST_REPEATS = 10_000
 MOST_SHEETS = 50
 """Each shows its picture large: a browser must be able to print them."""
+_OF_A_SPECIMEN = ("lot", "sample", "operator", "tag", "batch", "profile", "model", "since", "until")
+"""What may narrow down a lot whose mean is told: nothing that looks at what was found in its pictures."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def _report(options: ReportOptions, problem: str | None = None) -> str:
         repeated=len(repeated),
         total=total,
         bars=bars_of(total.histogram),
+        means=_means(wanted, options, records),
         sheets=sheets,
         full=round_percent(sheet.shown.coverage.percent_masked for sheet in sheets),
         has_corrected=bool(parts.store.count(replace(wanted, corrected=True))),
@@ -119,6 +124,28 @@ def _counted(wanted: Filter, options: ReportOptions) -> tuple[Sequence[Record], 
     records = [record_at(record, threshold) for record in stored]
     records.sort(key=lambda record: -_percent_or_least(record))
     return records, sum_up([record.measurement for record in records], options.limit_percent)
+
+
+def _means(wanted: Filter, options: ReportOptions, records: Sequence[Record]) -> list[tuple[str, FieldMean]]:
+    """Return the mean of a lot by each model, as ASTM E562 has it; none where that is of no lot."""
+    if wanted.lot is None or _without(wanted, _OF_A_SPECIMEN) != EVERYTHING:
+        return []
+    if options.score_threshold is None:
+        try:
+            found = context().store.lots.fields(wanted, figures=options.figures)
+        except TooMany:
+            return []
+        return [(model, fields) for model, _, fields in found]
+    models = {record.measurement.model.sha256: record.measurement.model.name for record in records}
+    percents = [record.measurement.coverage.percent_masked for record in records]
+    known = [percent for percent in percents if percent is not None]
+    fields = None if options.repeats or len(models) != 1 else field_mean(known)
+    return [] if fields is None else [(next(iter(models.values())), fields)]
+
+
+def _without(wanted: Filter, names: Sequence[str]) -> Filter:
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    return replace(wanted, **nothing)
 
 
 def _percent_or_least(record: Record) -> float:

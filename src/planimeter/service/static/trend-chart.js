@@ -16,15 +16,19 @@ import {
 import { controls, foldable, rememberedLimit } from "./trend-controls.js";
 import { drawAbove, drawAxis, drawTimes, HEIGHT, scaleOf, ticksOfTime, timeScale } from "./trend-scale.js";
 import { trendTable } from "./trend-table.js";
+import { areThere, countAtLimit, failedEntry, verdictsInWords } from "./trend-verdicts.js";
 
 /** @typedef {import("./trend.js").Spread} Spread */
 /** @typedef {import("./trend.js").Trend} Trend */
 /** @typedef {import("./trend-columns.js").Column} Column */
 
+/** Milliseconds after the last key, so that not every digit of a limit is asked about. */
+const COUNT_AFTER = 250;
+
 /**
  * `<trend-chart data-trend>` draws the percent masked over time: a column for each measurement where they are few, for
- * each stretch of time where they are many; the classes on top of each other, the outliers ringed. Everything leads
- * to what it shows. The arrow keys walk along, and the same numbers stand in a table below.
+ * each stretch of time where they are many; the classes on top of each other, the outliers ringed, a cross above what
+ * fails. Everything leads to what it shows. The arrow keys walk along, and the same numbers stand in a table below.
  */
 export class TrendChart extends HTMLElement {
   /** @type {Trend | null} */
@@ -37,6 +41,7 @@ export class TrendChart extends HTMLElement {
   models = JSON.parse(this.dataset.models ?? "[]");
   model = this.models[0]?.name ?? "";
   limit = rememberedLimit();
+  counting = new AbortController();
 
   get links() {
     const several = this.models.length > 1;
@@ -65,6 +70,7 @@ export class TrendChart extends HTMLElement {
     this.current = -1;
     if (!this.hidden) this.build(this.trend);
     this.draw();
+    this.count();
   }
 
   /** @param {Trend} trend */
@@ -88,21 +94,26 @@ export class TrendChart extends HTMLElement {
       fact(trend.outlier_count === 1 ? "outlier" : "outliers", grouped(trend.outlier_count)),
     );
     if (trend.fences) facts.append(fencesInWords(trend.fences));
+    if (areThere(trend.verdicts)) facts.append(fact("verdicts", verdictsInWords(trend.verdicts)));
     if (trend.without_percent) facts.append(fact("without a percentage", grouped(trend.without_percent)));
+    const above = element("span", "trend-fact trend-at-limit");
+    above.setAttribute("role", "status");
+    facts.append(above);
     const data = trendTable(trend, this.links);
-    this.replaceChildren(...foldable(head, [bar, facts, this.buildPlot(trend.count, spread), data]));
+    this.replaceChildren(...foldable(head, [bar, facts, this.buildPlot(trend, spread), data]));
   }
 
   /**
-   * @param {number} count
+   * @param {Trend} trend
    * @param {Spread} spread
    */
-  buildPlot(count, spread) {
+  buildPlot({ count, verdicts }, spread) {
     const plot = element("div", "trend-plot");
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-roledescription", "chart");
-    const what = `Percent masked of ${count} measurements, median ${withUnit(spread.median)}.`;
+    const judged = areThere(verdicts) ? `; ${verdictsInWords(verdicts)}` : "";
+    const what = `Percent masked of ${count} measurements, median ${withUnit(spread.median)}${judged}.`;
     plot.setAttribute(
       "aria-label",
       `${what} Arrow keys walk along, Enter opens; the same numbers are in the table below.`,
@@ -128,6 +139,26 @@ export class TrendChart extends HTMLElement {
     this.limit = limit;
     this.drawnWidth = 0;
     this.draw();
+    this.count();
+  }
+
+  /** Say how many are above the limit; of several asked for quickly, only the last. */
+  async count() {
+    this.counting.abort();
+    this.counting = new AbortController();
+    const { signal } = this.counting;
+    const place = this.querySelector(".trend-at-limit");
+    if (!place) return;
+    place.replaceChildren();
+    const { statistics } = this.dataset;
+    if (this.limit === null || !statistics) return;
+    try {
+      await new Promise((done) => setTimeout(done, COUNT_AFTER));
+      const { name, value } = await countAtLimit(statistics, this.model, this.limit, signal);
+      if (!signal.aborted) place.replaceChildren(...fact(name, value).childNodes);
+    } catch {
+      if (!signal.aborted) place.textContent = "what is above the limit could not be counted";
+    }
   }
 
   /** @param {string} model */
@@ -247,6 +278,7 @@ function legend(trend) {
     entry.append(mark, name);
     made.append(entry);
   }
+  if (trend.verdicts.failed) made.append(failedEntry(trend.points.length > 0));
   return made;
 }
 

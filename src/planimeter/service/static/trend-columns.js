@@ -5,6 +5,7 @@ import { element, svg } from "./elements.js";
 import { grouped, short } from "./numbers.js";
 import { classesInWords, moment, stretch, withUnit } from "./trend.js";
 import { MARGIN } from "./trend-scale.js";
+import { areThere, failedMark, verdictsInWords } from "./trend-verdicts.js";
 
 /** @typedef {import("./trend.js").ClassPercent} ClassPercent */
 /** @typedef {import("./trend.js").Links} Links */
@@ -13,12 +14,14 @@ import { MARGIN } from "./trend-scale.js";
 /** @typedef {import("./trend-scale.js").Scale} Scale */
 
 /**
- * One column of the chart; `range` is the middle 50 %, where it stands for many.
+ * One column of the chart; `range` is the middle 50 %, where it stands for many, and `failed` how many of them fail.
  * @typedef {{left: number, width: number, top: number, parts: ClassPercent[], range: [number, number] | null,
- *   href: string, text: string}} Column
+ *   failed: number, href: string, text: string}} Column
  */
 
 const WIDEST = 28;
+/** Pixels from the top of a column to the middle of the mark above it, clear of an outlier's ring. */
+const ABOVE = 10;
 
 /** So near to each other, in pixels, columns can still be told apart. */
 const NEAREST = 5;
@@ -58,14 +61,17 @@ export function columnsOfPoints(trend, links, { middles, width }) {
   const outliers = new Set(trend.outliers.map((point) => point.id));
   return trend.points.map((point, index) => {
     const what = `${withUnit(point.percent_masked)}${classesInWords(point.by_class)}`;
+    const verdict = point.verdict ? `, ${point.verdict}` : "";
+    const outlier = outliers.has(point.id) ? ", an outlier" : "";
     return {
       left: (middles[index] ?? 0) - width / 2,
       width,
       top: point.percent_masked,
       parts: point.by_class,
       range: null,
+      failed: Number(point.verdict === "fail"),
       href: links.measurement(point),
-      text: `${point.filename}, ${moment(point.created_at)}: ${what}${outliers.has(point.id) ? ", an outlier" : ""}`,
+      text: `${point.filename}, ${moment(point.created_at)}: ${what}${verdict}${outlier}`,
     };
   });
 }
@@ -85,6 +91,7 @@ export function columnsOfBuckets(trend, links, time) {
       `median ${withUnit(median)}`,
       `middle 50 %: ${withUnit(lower)} – ${withUnit(upper)}${classesInWords(bucket.by_class)}`,
     ];
+    if (areThere(bucket.verdicts)) what.push(verdictsInWords(bucket.verdicts));
     const when = stretch(bucket, trend.bucket_seconds);
     return {
       left,
@@ -92,6 +99,7 @@ export function columnsOfBuckets(trend, links, time) {
       top: mean,
       parts: bucket.by_class,
       range: [lower, upper],
+      failed: bucket.verdicts.failed,
       href: links.stretch(bucket),
       text: `${when}, ${grouped(count)} measurement${count === 1 ? "" : "s"}: ${what.join(", ")}`,
     };
@@ -125,7 +133,14 @@ export function drawColumn(column, { y }, colors) {
   const half = Math.max(width, 3) / 2;
   const at = y(column.top);
   link.append(svg("line", { class: "trend-total", x1: middle - half, x2: middle + half, y1: at, y2: at }));
+  if (column.failed) link.append(failedMark(middle, Math.max(ABOVE / 2, y(highest(column)) - ABOVE)));
   return link;
+}
+
+/** @param {Column} column */
+function highest({ top, parts, range }) {
+  const sum = parts.reduce((total, part) => total + part.percent_masked, 0);
+  return Math.max(top, sum, range?.[1] ?? 0);
 }
 
 /**

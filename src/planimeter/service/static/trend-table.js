@@ -4,6 +4,7 @@
 import { element } from "./elements.js";
 import { grouped, percent } from "./numbers.js";
 import { moment, stretch, withUnit } from "./trend.js";
+import { areThere } from "./trend-verdicts.js";
 
 /** @typedef {import("./trend.js").Bucket} Bucket */
 /** @typedef {import("./trend.js").Links} Links */
@@ -16,7 +17,9 @@ import { moment, stretch, withUnit } from "./trend.js";
  */
 
 const OF_POINTS = ["Measured", "File", "Masked, %"];
+const OF_JUDGED_POINTS = ["Measured", "File", "Verdict", "Masked, %"];
 const OF_BUCKETS = ["From", "Measurements", "Mean, %", "Median, %", "Middle 50 %", "Lowest, %", "Highest, %"];
+const OF_VERDICTS = ["Pass", "Fail", "Undecided"];
 
 /**
  * @param {Trend} trend
@@ -24,10 +27,11 @@ const OF_BUCKETS = ["From", "Measurements", "Mean, %", "Median, %", "Middle 50 %
  */
 export function trendTable(trend, links) {
   const few = trend.points.length > 0;
+  const judged = areThere(trend.verdicts);
   const names = trend.classes.map((entry) => entry.class);
   const rows = few
-    ? trend.points.map((point) => rowOfPoint(point, links))
-    : trend.buckets.map((bucket) => rowOfBucket(bucket, links, trend.bucket_seconds));
+    ? trend.points.map((point) => rowOfPoint(point, links, judged))
+    : trend.buckets.map((bucket) => rowOfBucket(bucket, links, trend.bucket_seconds, judged));
   const found = (few ? trend.points : trend.buckets).map(
     (entry) => new Map(entry.by_class.map((part) => [part.class, part.percent_masked])),
   );
@@ -38,7 +42,9 @@ export function trendTable(trend, links) {
   scroll.tabIndex = 0;
   scroll.setAttribute("role", "group");
   scroll.setAttribute("aria-label", "Trend in numbers");
-  scroll.append(table([...(few ? OF_POINTS : OF_BUCKETS), ...names], rows, few ? 2 : 1));
+  const ofPoints = judged ? OF_JUDGED_POINTS : OF_POINTS;
+  const head = few ? ofPoints : [...OF_BUCKETS, ...(judged ? OF_VERDICTS : [])];
+  scroll.append(table([...head, ...names], rows, few ? ofPoints.length - 1 : 1));
   const details = element("details", "trend-data");
   details.append(element("summary", "", "The same in numbers"), element("p", "hint", note(trend)), scroll);
   return details;
@@ -47,10 +53,11 @@ export function trendTable(trend, links) {
 /**
  * @param {Point} point
  * @param {Links} links
+ * @param {boolean} judged whether the table tells verdicts
  * @returns {Row}
  */
-function rowOfPoint(point, links) {
-  const cells = [point.filename, percent(point.percent_masked)];
+function rowOfPoint(point, links, judged) {
+  const cells = [point.filename, ...(judged ? [point.verdict ?? "–"] : []), percent(point.percent_masked)];
   return { href: links.measurement(point), first: moment(point.created_at), cells };
 }
 
@@ -58,9 +65,10 @@ function rowOfPoint(point, links) {
  * @param {Bucket} bucket
  * @param {Links} links
  * @param {number} seconds
+ * @param {boolean} judged whether the table tells verdicts
  * @returns {Row}
  */
-function rowOfBucket(bucket, links, seconds) {
+function rowOfBucket(bucket, links, seconds, judged) {
   const spread = bucket.percent_masked;
   const cells = [
     grouped(spread.count),
@@ -70,6 +78,8 @@ function rowOfBucket(bucket, links, seconds) {
     percent(spread.minimum),
     percent(spread.maximum),
   ];
+  const { passed, failed, undecided } = bucket.verdicts;
+  if (judged) cells.push(...[passed, failed, undecided].map(grouped));
   return { href: links.stretch(bucket), first: stretch(bucket, seconds), cells };
 }
 

@@ -5,13 +5,15 @@ import { percent } from "./numbers.js";
 
 /**
  * @typedef {{class: string, percent_masked: number}} ClassPercent
- * @typedef {{id: string, created_at: string, filename: string, percent_masked: number, by_class: ClassPercent[]}} Point
+ * @typedef {{passed: number, failed: number, undecided: number, without: number}} Verdicts
+ * @typedef {{id: string, created_at: string, filename: string, percent_masked: number, by_class: ClassPercent[],
+ *   verdict: "pass" | "fail" | "undecided" | null}} Point
  * @typedef {{count: number, mean: number, minimum: number, lower_quartile: number, median: number,
  *   upper_quartile: number, maximum: number}} Spread
- * @typedef {{since: string, until: string, percent_masked: Spread, by_class: ClassPercent[]}} Bucket
+ * @typedef {{since: string, until: string, percent_masked: Spread, by_class: ClassPercent[], verdicts: Verdicts}} Bucket
  * @typedef {{count: number, percent_masked: Spread | null, fences: [number, number] | null, bucket_seconds: number,
  *   buckets: Bucket[], points: Point[], outlier_count: number, outliers: Point[],
- *   classes: {class: string, color: string}[], without_percent: number}} Trend
+ *   classes: {class: string, color: string}[], verdicts: Verdicts, without_percent: number}} Trend
  */
 
 /**

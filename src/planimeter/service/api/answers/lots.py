@@ -9,18 +9,33 @@ from planimeter.corrections import Figures
 from planimeter.measurement import Note
 from planimeter.predicted import PredictedMean
 from planimeter.service.api.answers.base import Answer, Link, Moment
-from planimeter.service.api.answers.many import StatisticsAnswer, statistics_answer
+from planimeter.service.api.answers.many import StatisticsAnswer, VerdictCounts, statistics_answer
 from planimeter.service.api.options.lots import LotOptions
 from planimeter.service.links import link
 from planimeter.service.summing_lots import aim_of, notes_of, notes_of_lot
-from planimeter.store.lots import Lot, LotInSum, ModelInLot
+from planimeter.store.lot_list import MOST_SUMMED, Lot, ModelInList
+from planimeter.store.lots import LotInSum, ModelInLot
+
+
+class LotLineOfModel(Answer):
+    """What one model measured in a lot of the list: each picture once, as it was measured last."""
+
+    model: str
+    model_sha256: str = Field(description="One that was trained again under its name is another one.")
+    n: int = Field(description="How many pictures have a percentage.")
+    mean_percent: float | None = Field(description="Of these, as measured; null where there are none.")
+    verdicts: VerdictCounts = Field(description="Of all its pictures.")
 
 
 class LotLine(Answer):
     """A lot in the list."""
 
     name: str
-    measurements: int
+    measurements: int = Field(description="All of them, whichever model measured.")
+    by_model: list[LotLineOfModel] | None = Field(
+        description="The one with the most pictures first; percentages of two models are never mixed. Null where the "
+        f"lots of one answer have more than {MOST_SUMMED:,} measurements: ask for the lot itself then."
+    )
     first: Moment = Field(description="When its first measurement was made.")
     last: Moment = Field(description="When its last one was.")
     url: Link
@@ -111,9 +126,20 @@ def lot_line(lot: Lot) -> LotLine:
     return LotLine(
         name=lot.name,
         measurements=lot.measurements,
+        by_model=None if lot.by_model is None else [*map(_line_of_model, lot.by_model)],
         first=lot.first,
         last=lot.last,
         url=link("api.get_lot", name=lot.name),
+    )
+
+
+def _line_of_model(found: ModelInList) -> LotLineOfModel:
+    return LotLineOfModel(
+        model=found.model,
+        model_sha256=found.sha256,
+        n=found.n,
+        mean_percent=found.mean_percent,
+        verdicts=VerdictCounts.of(found.verdicts, found.pictures),
     )
 
 

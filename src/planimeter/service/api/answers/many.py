@@ -14,6 +14,8 @@ from planimeter.store import Line
 from planimeter.store.distribution import Distribution
 from planimeter.store.sums import Statistics
 
+_TITLES: dict[Verdict, str] = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
+
 
 class LineAnswer(Answer):
     """One measurement in short."""
@@ -86,6 +88,12 @@ class VerdictCounts(Answer):
     failed: int
     undecided: int
     without: int = Field(description="Measured without a profile, or by one without rules.")
+
+    @classmethod
+    def of(cls, verdicts: Mapping[Verdict, int], count: int) -> "VerdictCounts":
+        """Return the verdicts among so many."""
+        counts = {title: verdicts.get(verdict, 0) for verdict, title in _TITLES.items()}
+        return cls(**counts, without=count - sum(counts.values()))
 
 
 class StatisticsAnswer(Answer):
@@ -193,10 +201,5 @@ def statistics_answer(
         passed=None if verdicts is None else verdicts["pass"],
         failed=None if verdicts is None else verdicts["fail"],
         undecided=None if verdicts is None else verdicts["undecided"],
-        verdicts=VerdictCounts(
-            passed=own["pass"],
-            failed=own["fail"],
-            undecided=own["undecided"],
-            without=count - sum(own.values()),
-        ),
+        verdicts=VerdictCounts.of(own, count),
     )

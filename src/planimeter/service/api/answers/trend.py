@@ -1,12 +1,14 @@
 """The percent masked over time, as it is answered."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from pydantic import Field
 
 from planimeter.corrections import Figures
+from planimeter.rules import Verdict
 from planimeter.service.api.answers.base import Answer, ClassColor, ClassPercent, Link, Moment, percents
-from planimeter.service.api.answers.many import Spread, spread_answer
+from planimeter.service.api.answers.many import Spread, VerdictCounts, spread_answer
 from planimeter.service.links import link
 from planimeter.store.trend import FEW, MOST_OUTLIERS, Point, Trend
 
@@ -23,6 +25,9 @@ class TrendPoint(Answer):
     filename: str
     percent_masked: float
     by_class: list[ClassPercent] = Field(description="The classes found.")
+    verdict: Verdict | None = Field(
+        description="By the rules of the profile that it was measured by; null without."
+    )
 
 
 class TrendBucket(Answer):
@@ -34,6 +39,7 @@ class TrendBucket(Answer):
     by_class: list[ClassPercent] = Field(
         description="Mean of each class over all measurements of the stretch; without the class counts as 0."
     )
+    verdicts: VerdictCounts = Field(description="Of the measurements of the stretch.")
 
 
 class TrendAnswer(Answer):
@@ -58,6 +64,7 @@ class TrendAnswer(Answer):
         description=f"Outside the fences, the farthest first; at most {MOST_OUTLIERS}."
     )
     classes: list[ClassColor] = Field(description="Those found, by falling mean.")
+    verdicts: VerdictCounts = Field(description="Of all of them.")
     without_percent: int = Field(
         description="How many more have no percentage, as nothing was found of the class that it would be of."
     )
@@ -66,9 +73,13 @@ class TrendAnswer(Answer):
 def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
     """Return a trend as it is answered; `colors` by class name."""
     url = link("api.get_measurement", id=_ID)  # once: there may be hundreds of points
+    count = trend.spread.count if trend.spread else 0
+    verdicts: Counter[Verdict] = Counter()
+    for bucket in trend.buckets:
+        verdicts.update(bucket.verdicts)
     return TrendAnswer(
         figures=trend.figures,
-        count=trend.spread.count if trend.spread else 0,
+        count=count,
         percent_masked=spread_answer(trend.spread) if trend.spread else None,
         fences=trend.spread.fences if trend.spread else None,
         bucket_seconds=trend.bucket_seconds,
@@ -78,6 +89,7 @@ def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
                 until=bucket.until,
                 percent_masked=spread_answer(bucket.spread),
                 by_class=percents(bucket.by_class),
+                verdicts=VerdictCounts.of(bucket.verdicts, bucket.spread.count),
             )
             for bucket in trend.buckets
         ],
@@ -85,6 +97,7 @@ def trend_answer(trend: Trend, colors: Mapping[str, str]) -> TrendAnswer:
         outlier_count=trend.outlier_count,
         outliers=[_point(point, url) for point in trend.outliers],
         classes=[ClassColor(class_name=name, color=colors[name]) for name in trend.classes],
+        verdicts=VerdictCounts.of(verdicts, count),
         without_percent=trend.without_percent,
     )
 
@@ -97,4 +110,5 @@ def _point(point: Point, url: str) -> TrendPoint:
         filename=point.filename,
         percent_masked=point.percent_masked,
         by_class=percents(point.by_class),
+        verdict=point.verdict,
     )
