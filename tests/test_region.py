@@ -223,7 +223,7 @@ def test_a_region_clips_every_figure() -> None:
     assert measured.instances[0].bbox == (8, 8, 24, 16)
     assert measured.mask().sum() == 448
     assert measured.coverage.interval is None
-    assert {"region_counts", "interval_withheld"} <= {note.code for note in measured.notes}
+    assert {"region_counts", "interval_unknown"} <= {note.code for note in measured.notes}
 
 
 def test_an_instance_outside_is_told_and_not_listed() -> None:

@@ -57,12 +57,12 @@ def with_intervals(
     """
     if any(note.code == UNLIKE_TRAINING for note in candidates.picture_notes):
         return coverage, []
-    if intervals is None:
-        return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
     whole = candidates.counting is None or candidates.all_count(score_threshold)
     withheld = _withheld(candidates, score_threshold, intervals, whole=whole)
     if withheld is not None:
         return coverage, [Note(code=WITHHELD, message=withheld)]
+    if intervals is None:
+        return coverage, [Note(code=UNKNOWN, message=_UNKNOWN)]
     tables = _around(intervals.thresholds, score_threshold)
     wider = 1.0 if whole else _widening(tables, candidates.counted)
     if isinstance(wider, str):
@@ -85,13 +85,15 @@ def with_intervals(
 
 
 def _withheld(
-    candidates: Candidates, score_threshold: float, intervals: Intervals, *, whole: bool
+    candidates: Candidates, score_threshold: float, intervals: Intervals | None, *, whole: bool
 ) -> str | None:
     """Return why nothing is promised of what was measured in this way, where that is so."""
     if candidates.of is not None:
         return _OF_CLASS
     if not whole and set(candidates.left_out(score_threshold)) - {"outside"}:
         return _CHOSEN
+    if intervals is None:
+        return None
     lowest, highest = intervals.thresholds[0].score, intervals.thresholds[-1].score
     if not lowest <= score_threshold <= highest:
         return (
