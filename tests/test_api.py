@@ -199,7 +199,9 @@ def test_mask_format_changes_the_answer_and_never_the_record(client: FlaskClient
 
 def test_a_threshold_leaves_instances_out(client: FlaskClient) -> None:
     assert len(body(post(client, OVERLAPPING, score_threshold="0.7"))["instances"]) == 1
-    assert len(body(post(client, OVERLAPPING, score_threshold=""))["instances"]) == 2
+    assert len(body(post(client, OVERLAPPING))["instances"]) == 2
+    empty = post(client, OVERLAPPING, score_threshold="")
+    assert (empty.status_code, "score_threshold is empty" in empty.text) == (400, True)
 
 
 def same_picture(one: Any, other: Any) -> bool:

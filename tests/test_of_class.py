@@ -583,14 +583,14 @@ def test_a_profile_says_of_what_and_its_rules_follow(client: FlaskClient) -> Non
         assert (answered_wrong.status_code, what in answered_wrong.text) == (409, True), answered_wrong.text
 
 
-def test_rules_on_what_percentages_are_of_afterwards_are_undecided(client: FlaskClient) -> None:
+def test_rules_on_what_percentages_would_be_of_afterwards_are_refused_as_at_once(client: FlaskClient) -> None:
     rules = [{"figure": "largest_area", "class": "red", "at_most": 2000}]
     assert client.put("/api/v1/profiles/red", json={"rules": rules}).status_code == 200
     before = post(client, data=encoded(blocks(red=RED, green=GREEN)), profile="red")
     assert before["verdict"] == "pass"
-    after = answered(client.put(f"{API}/{before['id']}/region", data={"of": "red"}))
-    assert (after["verdict"], after["rules"][0]["value"]) == ("undecided", None)
-    assert "not listed" in after["rules"][0]["reason"]
+    after = client.put(f"{API}/{before['id']}/region", data={"of": "red"})
+    assert (after.status_code, "not listed" in after.text) == (409, True)
+    assert read(client, f"{API}/{before['id']}")["verdict"] == "pass"
 
 
 # ---- On pages

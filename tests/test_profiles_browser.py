@@ -329,3 +329,32 @@ def test_the_pages_of_profiles_fit_and_have_no_errors(
         page = watched.open(urljoin(site.url, path), viewport=viewport)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], path
+
+
+def test_at_another_threshold_than_the_profile_s_the_page_decides_nothing_as_the_api(
+    site: Site, watched: Watched
+) -> None:
+    put_profile(site, "lock", score_threshold=0.5, rules=[{"figure": "percent_masked", "at_most": 5}])
+    id_ = measure(site, profile="lock")["id"]
+    page = watched.open(urljoin(site.url, f"measurements/{id_}"), viewport=WIDE)
+    settle(page)
+    word, reason = page.locator("[data-ruling-word]"), page.locator("[data-rule-reason]")
+    expect(word).to_have_text("FAIL")
+    for threshold, shown in ((0.95, "UNDECIDED"), (0.7, "UNDECIDED"), (0.5, "FAIL")):
+        page.locator("#threshold").fill(str(threshold))
+        expect(word).to_have_text(shown)
+        answer = site.answer(f"measurements/{id_}?score_threshold={threshold}")
+        assert answer["verdict"].upper() == shown
+        why = f"score threshold {threshold} in place of 0.5"
+        if shown == "FAIL":
+            expect(page.locator("[data-notes]")).not_to_contain_text("measured otherwise")
+        else:
+            assert answer["rules"][0]["reason"].endswith(why)
+            expect(reason).to_contain_text(why)
+            expect(page.locator("[data-notes]")).to_contain_text(why)
+    page.locator("#threshold").fill("0.95")
+    page.get_by_role("button", name="Keep this threshold for this measurement").click()
+    settle(page)
+    expect(word).to_have_text("UNDECIDED")
+    expect(page.locator("[data-rule-verdict]")).to_have_text("undecided")
+    settle(page)

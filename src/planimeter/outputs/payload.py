@@ -20,11 +20,7 @@ def measurement_data(record: Record) -> dict[str, Any]:
     """Return a measurement in numbers; what can be large (masks, regions drawn as masks) is at its `url`."""
     measurement = record.measurement
     # What is of many pixels grows with the picture: a receiver of events need not bear that.
-    large: dict[str, Any] = {
-        "coverage": {"counted"},
-        "options": {"counting": {"region_mask"}},
-        "profile": {"fixes"},  # a region has as many corners there as in the options
-    }
+    large: dict[str, Any] = {"coverage": {"counted"}, "options": {"counting": {"region_mask"}}}
     told = measurement.model_dump(mode="json", by_alias=True, include=_TOLD, exclude=large)
     return {
         "id": record.id,

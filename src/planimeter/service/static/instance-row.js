@@ -20,8 +20,7 @@ import { areaIn, isStretched, lengthIn } from "./units.js";
  */
 export function writeInstance(row, className, shown, scale) {
   const stretched = isStretched(scale);
-  const length = (/** @type {number} */ pixels) =>
-    stretched ? "–" : (lengthIn(pixels, scale) ?? decimals(pixels, 1));
+  const length = (/** @type {number} */ pixels) => (stretched ? "–" : (lengthIn(pixels, scale) ?? decimals(pixels, 1)));
   const line = element("tr", className);
   line.dataset.index = String(row.index);
   const name = element("th");
