@@ -19,6 +19,7 @@ from pycocotools.coco import COCO
 from fakes import MODEL, BlockRuntime, block_pack, blocks, encoded
 from planimeter.measurement import Measurement
 from planimeter.measuring.segmenter import Segmenter
+from planimeter.numbers import write_percent
 from planimeter.packs.pack import Pack
 from planimeter.service.app import create_app
 from planimeter.service.models import Models
@@ -147,6 +148,11 @@ def test_few_measurements_are_columns_that_lead_to_them_and_outliers_are_ringed(
     assert f"median {trend['percent_masked']['median']:.2f} %" in facts
     assert "outliers 1" not in facts
     assert "outlier 1" in facts
+    low, high = trend["fences"]
+    ends = [f"below {write_percent(low)}"] * (low > 0) + [f"above {write_percent(high)}"]
+    assert f"outliers are {' % or '.join(ends)} %" in facts.replace(
+        "\u2009", " "
+    )  # what the dotted lines are
     heights = page.eval_on_selector_all(
         ".trend-slot",
         "slots => slots.map(slot => [...slot.querySelectorAll('.trend-part')]"
