@@ -38,10 +38,9 @@ def choose_processes(wanted: int | None, batch: int, network: nn.Module, device:
 
     Raises `TrainingError` for a number that is `wanted` and cannot be.
     """
-    most = min(available(), batch // LEAST_CROPS)
     if wanted is None and device.type == "cpu":
-        evenly = max((number for number in range(1, most + 1) if batch % number == 0), default=1)
-        return evenly if _missing_bytes(network, evenly) <= 0 else 1
+        number = most_processes(available(), batch)
+        return number if _missing_bytes(network, number) <= 0 else 1
     number = wanted or 1
     if batch % number:
         raise TrainingError(
@@ -55,6 +54,12 @@ def choose_processes(wanted: int | None, batch: int, network: nn.Module, device:
             "more (docker run --shm-size 1g), or --processes 1"
         )
     return number
+
+
+def most_processes(cores: int, batch: int) -> int:
+    """Return how many processes can share a batch evenly: one a core at most, each with `LEAST_CROPS` or more."""
+    most = min(cores, batch // LEAST_CROPS)
+    return max((number for number in range(1, most + 1) if batch % number == 0), default=1)
 
 
 def _missing_bytes(network: nn.Module, number: int) -> int:
