@@ -53,8 +53,27 @@ def opened(watched: Watched, service: str, id_: str, **options: Any) -> Page:
     return page
 
 
+AT_REST = """async () => {
+  const viewer = document.querySelector("picture-viewer");
+  const { canvas, ratio } = viewer;
+  const frame = () => new Promise(requestAnimationFrame);
+  const seen = () => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    const { x, y, zoom } = viewer.view;
+    return { fits: [canvas.width - width * ratio, canvas.height - height * ratio], place: [left, top, x, y, zoom] };
+  };
+  const before = seen();
+  await frame();
+  await frame();
+  const after = seen();
+  return after.fits.every((gap) => Math.abs(gap) <= 1) && String(before.place) === String(after.place);
+}"""
+"""Whether the picture has taken its place: it does so in the frame after a tool was opened, where a machine is slow."""
+
+
 def click_at(page: Page, x: float, y: float) -> None:
     """Click at a point of the picture."""
+    page.wait_for_function(AT_REST)
     place = page.evaluate(
         """([x, y]) => {
           const viewer = document.querySelector("picture-viewer");
