@@ -65,7 +65,11 @@ def test_a_mask_without_bytes_is_refused_as_the_command_line_does(
     assert "'region_mask' is empty" in message(
         client.put(url, json={"region_mask": "data:image/png;base64,"})
     )
-    page = client.post(f"/measurements/{before['id']}/region", data={"region_mask": (BytesIO(), "mask.png")})
+    sent = {
+        "region": "",
+        "region_mask": (BytesIO(), "mask.png"),
+    }  # as a browser sends a field that is not filled
+    page = client.post(f"/measurements/{before['id']}?change=region", data=sent)
     assert page.status_code == 400
     assert what in page.text
     assert read(client, f"{API}/{before['id']}")["coverage"] == before["coverage"]
@@ -101,7 +105,7 @@ def test_a_file_field_of_a_browser_that_was_not_filled_is_not_there(client: Flas
     assert counts(unfilled.get_json()) == (1792, 4096, 2)
     assert "region_mask: the picture is empty" in message(sent(b'filename="m.png"'))
     page = client.post(
-        f"/measurements/{unfilled.get_json()['id']}/region",
+        f"/measurements/{unfilled.get_json()['id']}?change=region",
         data=line
         + b'"region_mask"; filename=""'
         + octets

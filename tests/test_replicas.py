@@ -157,7 +157,7 @@ def test_a_training_in_two_processes_makes_a_model(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", pictures=8)
     command = [
         "train", str(data), "--name", "blobs", "--packs-folder", str(tmp_path), "--work-folder", str(tmp_path / "work"),
-        "--backbone-weights", "none", "--scale", "1", "--crop", "64", "--batch", "4", "--workers", "1", "--epochs", "2",
+        "--backbone-weights", "none", "--scale", "1", "--crop", "64", "--batch", "4", "--workers", "0", "--epochs", "2",
         "--validation-fraction", "0.25", "--infer-with-cpu", "--processes", "2",
     ]  # fmt: skip
     result = CliRunner().invoke(main, command, catch_exceptions=False)
