@@ -192,7 +192,7 @@ def test_a_rule_on_a_class_that_would_not_be_counted_is_refused_as_at_once(clien
     refused = changed(client, before["id"], "region", 409, classes="red", whole="true")
     assert what in refused["error"]["message"]
     assert get(client, f"{MEASUREMENTS}/{before['id']}")["verdict"] == "fail"
-    on_page = client.post(f"/measurements/{before['id']}/region", data={"classes": "red"})
+    on_page = client.post(f"/measurements/{before['id']}?change=region", data={"classes": "red"})
     assert on_page.status_code == 409
     areas = {"figure": "largest_area", "at_most": 5, "class": "green"}
     put(client, "areas", rules=[areas])

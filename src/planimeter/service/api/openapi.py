@@ -327,6 +327,9 @@ def _object_of(kind: type[RequestOptions], *, leave_out: str = "") -> Json:
     properties = {
         name: _plain(entry) for name, entry in schema.get("properties", {}).items() if name != leave_out
     }
+    for name in kind.never_empty & properties.keys():
+        if properties[name].get("type") == "string" and "enum" not in properties[name]:
+            properties[name] = {"minLength": 1} | properties[name]
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
