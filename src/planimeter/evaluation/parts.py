@@ -15,7 +15,7 @@ from planimeter.evaluation.agreement import true_percent
 from planimeter.evaluation.comparison import Compared
 from planimeter.evaluation.reach import SCORES, measured_and_doubts, quantile, round_up
 from planimeter.masks.counted import Counted
-from planimeter.masks.window import EMPTY, WindowMask
+from planimeter.masks.window import EMPTY, WindowMask, crop
 from planimeter.measuring.interval import LEAST_PICTURES, LEAST_WIDTH, choose_bin
 from planimeter.packs.trust import ClassBins, Intervals, Widening
 
@@ -72,13 +72,8 @@ def cut_out(entry: Compared, left: int, top: int, right: int, bottom: int) -> Co
     """Return a part of a picture as if it were a picture of its own; nothing is looked at again."""
 
     def cut(mask: WindowMask) -> WindowMask:
-        rows, columns = mask.pixels.shape
-        x0, y0 = max(mask.x, left), max(mask.y, top)
-        x1, y1 = max(x0, min(mask.x + columns, right)), max(y0, min(mask.y + rows, bottom))
-        if x1 == x0 or y1 == y0:
-            return EMPTY
-        part = mask.pixels[y0 - mask.y : y1 - mask.y, x0 - mask.x : x1 - mask.x]
-        return WindowMask(x0 - left, y0 - top, part)
+        part = crop(mask, left, top, right, bottom)
+        return WindowMask(part.x - left, part.y - top, part.pixels) if part.pixels.size else EMPTY
 
     entries = [replace(one, shape=cut(one.mask), encoded=None) for one in entry.candidates.entries]
     counted = Counted(bottom - top, right - left)

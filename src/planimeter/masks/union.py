@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from planimeter.errors import InvalidOption
 from planimeter.masks.counted import Counted
-from planimeter.masks.window import Bools, WindowMask
+from planimeter.masks.window import Bools, WindowMask, crop
 from planimeter.measurement import percent
 
 Marks = TypeVar("Marks", bound=np.generic)
@@ -113,21 +113,13 @@ def _parts(masks: Sequence[WindowMask]) -> Iterator[tuple[list[WindowMask], Fram
     blocks: defaultdict[tuple[int, int], list[WindowMask]] = defaultdict(list)
     for mask in there:
         rows, columns = mask.pixels.shape
-        for top in range(mask.y // BLOCK_SIDE, (mask.y + rows - 1) // BLOCK_SIDE + 1):
-            for left in range(mask.x // BLOCK_SIDE, (mask.x + columns - 1) // BLOCK_SIDE + 1):
-                blocks[top, left].append(_cut(mask, left * BLOCK_SIDE, top * BLOCK_SIDE))
-    for part in blocks.values():
-        yield part, _frame(part)
-
-
-def _cut(mask: WindowMask, left: int, top: int) -> WindowMask:
-    """Return what of a mask lies in the block that begins there."""
-    x, y = max(mask.x, left), max(mask.y, top)
-    rows, columns = (
-        slice(y - mask.y, top + BLOCK_SIDE - mask.y),
-        slice(x - mask.x, left + BLOCK_SIDE - mask.x),
-    )
-    return WindowMask(x, y, mask.pixels[rows, columns])
+        for row in range(mask.y // BLOCK_SIDE, (mask.y + rows - 1) // BLOCK_SIDE + 1):
+            for column in range(mask.x // BLOCK_SIDE, (mask.x + columns - 1) // BLOCK_SIDE + 1):
+                left, top = column * BLOCK_SIDE, row * BLOCK_SIDE
+                part = crop(mask, left, top, left + BLOCK_SIDE, top + BLOCK_SIDE)
+                blocks[row, column].append(part)
+    for parts in blocks.values():
+        yield parts, _frame(parts)
 
 
 def _frame(masks: Sequence[WindowMask]) -> Frame:

@@ -58,3 +58,13 @@ def trim(mask: WindowMask) -> WindowMask:
         return EMPTY
     bottom, right = height - int(rows[::-1].argmax()), width - int(columns[::-1].argmax())
     return WindowMask(mask.x + left, mask.y + top, pixels[top:bottom, left:right])
+
+
+def crop(mask: WindowMask, left: int, top: int, right: int, bottom: int) -> WindowMask:
+    """Return what of a mask lies in a rectangle, in pixels of the picture still; `EMPTY` where nothing does."""
+    rows, columns = mask.pixels.shape
+    x0, y0 = max(mask.x, left), max(mask.y, top)
+    x1, y1 = min(mask.x + columns, right), min(mask.y + rows, bottom)
+    if x1 <= x0 or y1 <= y0:
+        return EMPTY
+    return WindowMask(x0, y0, mask.pixels[y0 - mask.y : y1 - mask.y, x0 - mask.x : x1 - mask.x])

@@ -86,7 +86,6 @@ class Replicas:
         seed: int,
     ) -> None:
         """Start `number - 1` copies of `network`, on the CPU; its `frozen` layers stay as they are."""
-        self._network = network
         self._learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._threads = torch.get_num_threads()
         self._copies: list[_Copy] = []
@@ -143,9 +142,15 @@ class Replicas:
         torch._foreach_div_(own, float(self.number))
         return {name: loss / self.number for name, loss in sums.items()}
 
-    def all_cores(self) -> "_AllCores":
-        """Let this process have all cores, as a context: while nothing is learnt."""
-        return _AllCores(self._threads)
+    @contextmanager
+    def all_cores(self) -> Iterator[None]:
+        """Let this process have all cores while nothing is learnt."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def close(self) -> None:
         """End the copies; what they read and wrote stays in this process."""
@@ -153,18 +158,6 @@ class Replicas:
             copy.close()
         self._copies = []
         torch.set_num_threads(self._threads)
-
-
-class _AllCores:
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-
-    def __enter__(self) -> None:
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(self._threads)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self._before)
 
 
 @dataclass(frozen=True)
