@@ -30,7 +30,7 @@ def check_places(running: Running, ledger: Ledger, verdict: Verdict) -> None:
     listed, trashed = _ids(running), _trashed_ids(running)
     lost = [id_ for id_ in ledger.listed if not _is_whole(running, id_)]
     back = [id_ for id_ in ledger.gone | {*ledger.trashed} if _status(running, id_) != 404]
-    wrong = [id_ for id_, kept in ledger.listed.items() if _kept(running, id_) != kept]
+    wrong = [id_ for id_, counts in ledger.listed.items() if _threshold(running, id_) != counts]
     verdict.seen.append(
         f"{len(ledger.listed)} listed, {len(ledger.trashed)} in the trash, {len(ledger.gone)} gone; lost {len(lost)}, "
         f"back {len(back)}, another threshold {len(wrong)}"
@@ -143,10 +143,11 @@ def _status(running: Running, id_: str) -> int:
     return running.ask("GET", f"{MEASUREMENTS}/{id_}?mask_format=none")[0]
 
 
-def _kept(running: Running, id_: str) -> float | None:
+def _threshold(running: Running, id_: str) -> float | None:
+    """Return the score threshold that counts, kept or measured: a kept one may be the measured one again."""
     status, body, _ = running.ask("GET", f"{MEASUREMENTS}/{id_}?mask_format=none")
-    kept: float | None = json.loads(body)["kept_threshold"] if status == 200 else None
-    return kept
+    counts: float | None = json.loads(body)["options"]["score_threshold"] if status == 200 else None
+    return counts
 
 
 def _is_whole(running: Running, id_: str) -> bool:

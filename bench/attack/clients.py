@@ -48,27 +48,28 @@ class Client:
         if what == "measured":
             key = {"Idempotency-Key": str(uuid4()), "Content-Type": "image/png"}
             _, body = self._until(201, "POST", MEASUREMENTS, self._picture, key)
-            ledger.put(what, json.loads(body)["id"], ledger.listed, None)
+            measured = json.loads(body)
+            ledger.put(what, measured["id"], ledger.listed, measured["options"]["score_threshold"])
             return
         from_trash = what in {"brought back", "deleted from the trash"}
         taken = ledger.take(ledger.trashed if from_trash else ledger.listed, self._chance)
         if taken is None:
             return
-        id_, kept = taken
+        id_, threshold = taken
         url = f"{MEASUREMENTS}/{id_}"
         if what == "thrown away":
             self._until({204, 404}, "DELETE", url)
-            ledger.put(what, id_, ledger.trashed, kept)
+            ledger.put(what, id_, ledger.trashed, threshold)
         elif what == "brought back":
             self._until({200, 404}, "POST", f"{TRASH}/{id_}/restore")
-            ledger.put(what, id_, ledger.listed, kept)
+            ledger.put(what, id_, ledger.listed, threshold)
         elif what == "changed":
-            kept = self._chance.choice(THRESHOLDS)
-            self._until(200, "PUT", f"{url}/threshold?score_threshold={kept}")
-            ledger.put(what, id_, ledger.listed, kept)
+            threshold = self._chance.choice(THRESHOLDS)
+            self._until(200, "PUT", f"{url}/threshold?score_threshold={threshold}")
+            ledger.put(what, id_, ledger.listed, threshold)
         else:
             self._until({204, 404}, "DELETE", f"{TRASH}/{id_}" if from_trash else f"{url}?for_good=true")
-            ledger.put(what, id_, None, None)
+            ledger.put(what, id_, None, threshold)
 
     def _until(
         self,
