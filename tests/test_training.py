@@ -279,19 +279,29 @@ def test_a_larger_input_gets_more_proposals_in_every_runtime(tmp_path: Path) -> 
     assert 10 <= counts[0] <= 20 < counts[1] <= 100 < counts[2] <= 400
 
 
-def test_crowded_pictures_get_more_proposals() -> None:
-    def data(objects: int) -> LabelledPictures:
-        masks = tuple(WindowMask(x % 90, x // 90, np.ones((4, 4), bool)) for x in range(objects))
-        picture = LabelledPicture("p", np.zeros((96, 96, 3), np.uint8), (1,) * objects, masks)
-        return LabelledPictures(("cell",), (picture,))
+def _with_objects(count: int) -> LabelledPictures:
+    masks = tuple(WindowMask(x % 90, x // 90, np.ones((4, 4), bool)) for x in range(count))
+    picture = LabelledPicture("p", np.zeros((96, 96, 3), np.uint8), (1,) * count, masks)
+    return LabelledPictures(("cell",), (picture,))
 
+
+def test_crowded_pictures_get_more_proposals_and_those_with_few_objects_fewer() -> None:
+    plan, one = PackPlan(name="cells", scale=1.0), _with_objects(1)
     proposals = [
-        draft_pack(
-            PackPlan(name="cells", scale=1.0), data(count), data(1)
-        ).manifest.own_architecture.proposals
-        for count in (10, 80)
+        draft_pack(plan, _with_objects(count), one).manifest.own_architecture.proposals
+        for count in (20, 21, 60, 61)
     ]
-    assert proposals == [300, 1000]
+    assert proposals == [150, 300, 300, 1000]
+
+
+def test_a_model_that_starts_from_another_has_its_proposals_unless_others_are_asked_for() -> None:
+    data = _with_objects(1)
+    kept = draft_pack(PackPlan(name="cells", start_from="nuclei"), data, data)
+    fewer = draft_pack(PackPlan(name="cells", start_from="nuclei", proposals=200), data, data)
+    assert kept.manifest.own_architecture.proposals == 1000
+    assert fewer.manifest.own_architecture.proposals == 200
+    with pytest.raises(TrainingError, match="light False was asked for"):
+        draft_pack(PackPlan(name="cells", start_from="nuclei", light=False), data, data)
 
 
 def test_a_backbone_that_is_kept_does_not_change_and_the_heads_learn(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from planimeter.service.connections import MOST_CONNECTIONS, Channel, Parser, cl
 from planimeter.service.context import EXTENSION
 from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS
 from planimeter.service.problems import too_many_bytes
+from planimeter.service.threads import Threads
 from planimeter.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -118,11 +119,12 @@ class Server:
         """
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
+        number = settings.threads + settings.queue_size + 1 + DOWNLOADS + DRAWINGS + WAITING_DRAWINGS
         self._waitress = create_server(
             app,
+            _dispatcher=Threads(number),
             map=self._sockets,
             sockets=[listening],
-            threads=settings.threads + settings.queue_size + 1 + DOWNLOADS + DRAWINGS + WAITING_DRAWINGS,
             # Far above our own limit: a body that is read to its end lets the refusal reach the client.
             max_request_body_size=2 * settings.max_bytes + BODY_SLACK,
             connection_limit=most_connections + 50,

@@ -32,7 +32,10 @@ def engine_of(database: str, *, create: bool = True) -> sa.Engine:
             _create_parent(url)
         elif not Path(str(url.database)).is_file():
             raise StoreFailed(f"There is no database {url.database}.")
-        engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
+        # The connection that was used last is taken first: its pages are those that it wrote itself.
+        engine = sa.create_engine(
+            url, max_overflow=-1, pool_use_lifo=True, connect_args={"timeout": BUSY_SECONDS}
+        )
     except ImportError as error:
         message = (
             f"The database {shown(database)} needs psycopg: pip install 'planimeter[postgresql]' ({error})."

@@ -1,5 +1,6 @@
 """The two places of a store, which may be one: for uploads, and for what is made of them."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -8,7 +9,7 @@ from typing import BinaryIO
 from planimeter.store.files import FileKind, FileNames, Folder
 from planimeter.store.opened import Opened
 from planimeter.store.places import Place, Remote, Where, place_of
-from planimeter.store.syncing import Syncing, sync_folder
+from planimeter.store.syncing import begin_writing, sync_folder
 from planimeter.store.together import together
 
 
@@ -128,10 +129,10 @@ def _put(place: Remote, name: str, data: bytes) -> None:
 
 @contextmanager
 def _writing_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> Iterator[None]:
-    """Write files into folders of this machine: all of them aside, then synced together, then moved.
+    """Write files into folders of this machine: all of them aside, then synced, then moved.
 
-    While they are synced, something else can be done. Folders are synced one after the other: what makes sure of the
-    first makes sure of what happened to the second too, where they are on one disk.
+    While the disk begins with them, something else can be done. One is synced after the other: what makes sure of the
+    first makes sure of most of the others too, where they are on one disk.
     """
     with ExitStack() as opened:
         aside: list[tuple[Folder, str, BinaryIO]] = []
@@ -139,23 +140,14 @@ def _writing_folders(files: Mapping[Folder, Mapping[str, bytes]]) -> Iterator[No
             for name, data in contents.items():
                 with folder.failing("write to"):
                     aside.append((folder, name, opened.enter_context(folder.write_aside(name, data))))
-        syncing = Syncing([file.fileno() for _, _, file in aside])
-        try:
-            yield
-        finally:
-            failed = syncing.wait()
-        _told([folder for folder, _, _ in aside], failed)
+        begin_writing([file for _, _, file in aside])
+        yield
+        for folder, _, file in aside:
+            with folder.failing("write to"):
+                os.fsync(file.fileno())
     for folder, name, _ in aside:
         with folder.failing("write to"):
             folder.move_in_place(name)
     for folder in files:
         with folder.failing("write to"):
             sync_folder(folder.path)
-
-
-def _told(folders: Sequence[Folder], failed: Sequence[OSError | None]) -> None:
-    """Raise what went wrong first, if anything did, as a sentence about its folder."""
-    for folder, error in zip(folders, failed, strict=False):
-        if error is not None:
-            with folder.failing("write to"):
-                raise error

@@ -47,6 +47,9 @@ from planimeter.training.plan import PackPlan
 
 CROWDED, PROPOSALS_WHERE_CROWDED = 60, 1000
 """At the same weights a model of nuclei had an AP50 of 0.832 with 300 proposals, and of 0.882 with 1000."""
+SPARSE, PROPOSALS_WHERE_SPARSE = 20, 150
+"""At the same weights `steel` 3 (at most 16 objects) errs by 1.13 points with 300 and with 150, which take 15 % less
+time; `tiles` 3 (at most 5) answers the same."""
 _NEW_NETWORK: dict[str, Any] = {
     "backbone": "efficientnet_lite0",
     "fpn_channels": 96,
@@ -128,11 +131,16 @@ def _architecture(
     given = {field: value for field, value in options.items() if value is not None}
     if start is None:
         sizes, ratios = match_anchors(train, preprocessing)
-        if max(len(picture.labels) for picture in train.pictures) > CROWDED:
+        most = max(len(picture.labels) for picture in train.pictures)
+        if most > CROWDED:
             given = {"proposals": PROPOSALS_WHERE_CROWDED, **given}
+        elif most <= SPARSE:
+            given = {"proposals": PROPOSALS_WHERE_SPARSE, **given}
         return Architecture(anchor_sizes=sizes, anchor_ratios=ratios, **{**_NEW_NETWORK, **given})
-    # Its weights fit its own architecture only, but for the anchors, which are no weights.
+    # Its weights fit its own architecture only, but for anchors and proposals, which are no weights.
     architecture = start.manifest.own_architecture
+    if "proposals" in given:
+        architecture = architecture.model_copy(update={"proposals": given.pop("proposals")})
     for field, value in given.items():
         if getattr(architecture, field) != value:
             raise TrainingError(

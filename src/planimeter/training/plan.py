@@ -53,8 +53,8 @@ class PackPlan(NewPack, GivenScale):
     proposals: int | None = Field(
         None,
         ge=1,
-        description="Boxes that are looked at closely in each picture, and more in larger ones; unless given 300, or "
-        "1000 where a training picture holds more than 60 objects.",
+        description="Boxes that are looked at closely in each picture, and more in larger ones; unless given 300, "
+        "150 where no training picture holds more than 20 objects, 1000 where one holds more than 60.",
     )
     light: bool | None = Field(
         None,
