@@ -707,6 +707,8 @@ def test_two_watchers_of_one_folder_are_refused(service: str, tmp_path: Path) ->
         (("--service", "http://u:secret@lab"), "--service at 'lab' has a name or a password"),
         (("--model", "nosuch"), "there is no model 'nosuch'"),
         (("--profile", "nosuch"), "There is no profile 'nosuch'"),
+        (("--profile", ""), "is empty, and pictures would be measured otherwise"),
+        (("--model", ""), "is empty, and pictures would be measured otherwise"),
         (("--done", "."), "--done . holds the watched folder itself"),
         (("--key", "pm key"), "--key has a character that no key has"),
         (("--lot", "x" * 101), "it has 101 characters"),

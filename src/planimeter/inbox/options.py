@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 DONE, FAILED = "done", "failed"
 LONGEST_POLL = 3600.0
@@ -56,3 +56,10 @@ class InboxOptions(BaseModel):
         "whoever writes it may only be stalling, and it is measured as soon as it is complete.",
     )
     subfolders: bool = Field(default=False, description="Take the pictures of folders inside it too.")
+
+    @field_validator("profile", "model")
+    @classmethod
+    def _is_named(cls, value: str | None) -> str | None:
+        if value == "":  # a variable of a shell that nobody set
+            raise ValueError("is empty, and pictures would be measured otherwise: leave it out, or give a name")
+        return value
