@@ -61,5 +61,7 @@ class InboxOptions(BaseModel):
     @classmethod
     def _is_named(cls, value: str | None) -> str | None:
         if value == "":  # a variable of a shell that nobody set
-            raise ValueError("is empty, and pictures would be measured otherwise: leave it out, or give a name")
+            raise ValueError(
+                "is empty, and pictures would be measured otherwise: leave it out, or give a name"
+            )
         return value
