@@ -291,15 +291,15 @@ def test_crowded_pictures_get_more_proposals_and_those_with_few_objects_fewer() 
         draft_pack(plan, _with_objects(count), one).manifest.own_architecture.proposals
         for count in (20, 21, 60, 61)
     ]
-    assert proposals == [150, 300, 300, 1000]
+    assert proposals == [200, 300, 300, 1000]
 
 
 def test_a_model_that_starts_from_another_has_its_proposals_unless_others_are_asked_for() -> None:
     data = _with_objects(1)
     kept = draft_pack(PackPlan(name="cells", start_from="nuclei"), data, data)
-    fewer = draft_pack(PackPlan(name="cells", start_from="nuclei", proposals=200), data, data)
+    fewer = draft_pack(PackPlan(name="cells", start_from="nuclei", proposals=250), data, data)
     assert kept.manifest.own_architecture.proposals == 1000
-    assert fewer.manifest.own_architecture.proposals == 200
+    assert fewer.manifest.own_architecture.proposals == 250
     with pytest.raises(TrainingError, match="light False was asked for"):
         draft_pack(PackPlan(name="cells", start_from="nuclei", light=False), data, data)
 

@@ -54,7 +54,7 @@ class PackPlan(NewPack, GivenScale):
         None,
         ge=1,
         description="Boxes that are looked at closely in each picture, and more in larger ones; unless given 300, "
-        "150 where no training picture holds more than 20 objects, 1000 where one holds more than 60.",
+        "200 where no training picture holds more than 20 objects, 1000 where one holds more than 60.",
     )
     light: bool | None = Field(
         None,
