@@ -122,7 +122,7 @@ class Server:
         number = settings.threads + settings.queue_size + 1 + DOWNLOADS + DRAWINGS + WAITING_DRAWINGS
         self._waitress = create_server(
             app,
-            _dispatcher=Threads(number),
+            _dispatcher=Threads(number),  # its own would be started otherwise, with `threads` of them
             map=self._sockets,
             sockets=[listening],
             # Far above our own limit: a body that is read to its end lets the refusal reach the client.
