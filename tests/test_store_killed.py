@@ -4,6 +4,7 @@ Run as a script, this file is the process that gets killed (see `die_at_every_st
 """
 
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +101,7 @@ class TestKilled:
             record = add(store)
             store.close()
             assert files_under(home) == files_of(record, home)
+            shutil.rmtree(home)  # hundreds of databases of 8 MB
 
     def test_unfinished_work_of_a_living_process_is_left_alone(self, store: Store, tmp_path: Path) -> None:
         folder, work = unfinished_work(tmp_path)
