@@ -630,6 +630,67 @@ def test_without_pasting_pictures_free_of_objects_stay_free() -> None:
     assert all(not len(crops[index][1]["labels"]) for index in range(1, 40, 2))
 
 
+@pytest.mark.parametrize("size", [64, 96, 160, 256])
+def test_a_mosaic_shows_four_pictures_without_gaps_and_with_their_own_objects(size: int) -> None:
+    """Each picture has a grey of its own and an object 40 brighter on its middle."""
+    pictures = []
+    for grey, (height, width) in zip(
+        (40, 80, 120, 160), ((96, 96), (80, 120), (128, 64), (96, 96)), strict=True
+    ):
+        pixels = np.full((height, width, 3), grey, np.uint8)
+        mask = WindowMask(width // 4, height // 4, np.ones((height // 2, width // 2), bool))
+        pixels[mask.window] = grey + 40
+        pictures.append(LabelledPicture(str(grey), pixels, (grey // 40,), (mask,)))
+    data = LabelledPictures(("a", "b", "c", "d"), tuple(pictures))
+    preprocessing = draft_pack(PackPlan(name="mosaic", scale=1.0), data, data).manifest.preprocessing
+    augmentation = Augmentation((1, 1), 0, tint=0, noise=0, mosaic=1.0)
+    seen, together = set(), 0
+    for image, target in (Crops(data, preprocessing, size, 3, augmentation)[index] for index in range(24)):
+        level = np.rint(image[0].numpy() * preprocessing.std[0] + preprocessing.mean[0])
+        shown = image[0].numpy() != 0  # what no picture covers is the mean, which is no whole number
+        rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+        assert shown[: rows[-1] + 1, : columns[-1] + 1].all()
+        if size <= 128:
+            assert shown.all()  # any two pictures side by side are as large
+        for mask, label in zip(target["masks"].numpy().astype(bool), target["labels"].tolist(), strict=True):
+            assert abs(np.median(level[mask]) - (40 * label + 40)) <= 1
+            seen.add(label)
+        together += len(target["labels"]) > 1
+    assert seen == {1, 2, 3, 4}
+    assert together > 12
+
+
+def test_a_mosaic_of_one_picture_is_that_picture_four_times() -> None:
+    pixels = np.full((64, 64, 3), 90, np.uint8)
+    mask = WindowMask(16, 16, np.ones((32, 32), bool))
+    data = LabelledPictures(("mark",), (LabelledPicture("one", pixels, (1,), (mask,)),))
+    preprocessing = draft_pack(PackPlan(name="one", scale=1.0), data, data).manifest.preprocessing
+    image, target = Crops(data, preprocessing, 128, 0, Augmentation((1, 1), 0, mosaic=1.0))[0]
+    assert image.shape == (3, 128, 128)
+    assert target["masks"].sum((1, 2)).tolist() == [1024] * 4
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale", "tile", "overlap"),
+    [
+        (200, 200, 1.28, 320, 96),
+        (512, 640, 1.0, 800, 256),
+        (64, 64, 1.0, 320, 96),
+        (2000, 1000, 1.0, 1024, 256),
+    ],
+)
+def test_a_new_model_looks_at_large_pictures_in_tiles_as_large_as_what_it_learnt_from(
+    height: int, width: int, scale: float, tile: int, overlap: int
+) -> None:
+    mask = WindowMask(16, 16, np.ones((32, 32), bool))
+    picture = LabelledPicture("one", np.zeros((height, width, 3), np.uint8), (1,), (mask,))
+    data = LabelledPictures(("mark",), (picture,))
+    preprocessing = draft_pack(PackPlan(name="one", scale=scale), data, data).manifest.preprocessing
+    assert (preprocessing.tile, preprocessing.tile_overlap) == (tile, overlap)
+    given = draft_pack(PackPlan(name="one", scale=scale, tile=512), data, data).manifest.preprocessing
+    assert (given.tile, given.tile_overlap) == (512, 160)
+
+
 def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:
     data = read_labels(write_dataset(tmp_path, pictures=6))
     preprocessing = draft_pack(PackPlan(name="blobs"), *split(data, 0.2, 0)).manifest.preprocessing

@@ -1274,6 +1274,9 @@ class Recipe(Answer):
     paste: float = 0.0
     """How often a crop that shows no object gets one of another picture pasted onto it, each class as often
     as any other: for rare classes, and many pictures free of them."""
+    mosaic: float = 0.0
+    """How often a crop is put together of four pictures, side by side: where larger surfaces will be
+    measured than one training picture shows."""
     batch: int = 8
     """Crops in one step."""
     learning_rate: float = 0.0006

@@ -36,6 +36,8 @@ class Augmentation:
     noise: float = 4.0
     paste: float = 0.0
     """How often a crop that shows no instance gets one of another picture."""
+    mosaic: float = 0.0
+    """How often a crop is put together of four pictures."""
 
 
 class Crops(Dataset[tuple[Tensor, Target]]):
@@ -67,7 +69,12 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         random = np.random.default_rng((self._seed, index))
         copies = self._pictures[index % len(self._pictures)]
         picture = copies[random.integers(len(copies))]
-        pixels, labels, masks, zoom = self._crop(picture, random)
+        low, high = self._augmentation.scale
+        zoom = math.exp(random.uniform(math.log(low), math.log(high)))
+        if self._augmentation.mosaic and random.random() < self._augmentation.mosaic:
+            pixels, labels, masks = self._mosaic(picture, zoom, random)
+        else:
+            pixels, labels, masks = self._crop(picture, zoom, (self._size, self._size), random)
         if self._pasting and not labels and random.random() < self._augmentation.paste:
             pixels, labels, masks = self._pasting.paste(pixels, zoom, random)
         pixels, masks = _turn(pixels, masks, random)
@@ -80,16 +87,59 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         stack[:, : image.shape[1], : image.shape[2]] = masks
         return torch.from_numpy(padded), _target(stack, labels)
 
-    def _crop(
-        self, picture: LabelledPicture, random: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8], float]:
+    def _mosaic(
+        self, picture: LabelledPicture, zoom: float, random: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
+        """Return a crop of four pictures, two by two, without gaps: what is seen does not end where a picture does.
+
+        After Bochkovskiy et al., "YOLOv4", 2020, https://arxiv.org/abs/2004.10934.
+        """
+        four = [picture]
+        for _ in range(3):
+            copies = self._pictures[random.integers(len(self._pictures))]
+            four.append(copies[random.integers(len(copies))])
+        scales = [self._scale(part, zoom) for part in four]
+        wide = [round(part.pixels.shape[1] * scale) for part, scale in zip(four, scales, strict=True)]
+        tall = [round(part.pixels.shape[0] * scale) for part, scale in zip(four, scales, strict=True)]
+        left, right = self._seam(min(wide[0], wide[2]), min(wide[1], wide[3]), random)
+        top, bottom = self._seam(min(tall[:2]), min(tall[2:]), random)
+        pixels = np.zeros((top + bottom, left + right, 3), np.uint8)
+        labels: list[int] = []
+        stacks = []
+        corners = ((0, 0), (left, 0), (0, top), (left, top))
+        for part, (x, y) in zip(four, corners, strict=True):
+            room = right if x else left, bottom if y else top
+            shown, found, masks = self._crop(part, zoom, room, random)
+            window = slice(y, y + shown.shape[0]), slice(x, x + shown.shape[1])
+            pixels[window] = shown
+            stack = np.zeros((len(masks), *pixels.shape[:2]), np.uint8)
+            stack[:, window[0], window[1]] = masks
+            labels += found
+            stacks.append(stack)
+        return pixels, labels, np.concatenate(stacks)
+
+    def _seam(self, before: int, after: int, random: np.random.Generator) -> tuple[int, int]:
+        """Return how much of a crop lies before a seam and how much after it, where so much can be shown of both."""
+        if before + after <= self._size:
+            return before, after
+        least = max(self._size // 4, self._size - after)
+        most = min(self._size - self._size // 4, before)
+        seam = int(random.integers(least, most + 1)) if least <= most else before
+        return seam, min(after, self._size - seam)
+
+    def _scale(self, picture: LabelledPicture, zoom: float) -> float:
         height, width = picture.pixels.shape[:2]
-        low, high = self._augmentation.scale
-        zoom = math.exp(random.uniform(math.log(low), math.log(high)))
-        scale = zoom * network_size(height, width, self._preprocessing)[0] / height
-        wide, tall = min(width, self._size / scale), min(height, self._size / scale)
+        return float(zoom * network_size(height, width, self._preprocessing)[0] / height)
+
+    def _crop(
+        self, picture: LabelledPicture, zoom: float, room: tuple[int, int], random: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
+        """Return what a crop of at most `room` (width, height) shows of a picture: pixels, labels, uint8 masks."""
+        height, width = picture.pixels.shape[:2]
+        scale = self._scale(picture, zoom)
+        wide, tall = min(width, room[0] / scale), min(height, room[1] / scale)
         x0, y0 = _place(picture, wide, tall, random)
-        out = (max(1, min(self._size, round(wide * scale))), max(1, min(self._size, round(tall * scale))))
+        out = (max(1, min(room[0], round(wide * scale))), max(1, min(room[1], round(tall * scale))))
         resized = Image.fromarray(picture.pixels).resize(
             out, Image.Resampling.BILINEAR, box=(x0, y0, x0 + wide, y0 + tall)
         )
@@ -103,7 +153,7 @@ class Crops(Dataset[tuple[Tensor, Target]]):
                 labels.append(label)
                 masks.append(scaled)
         stack = np.stack(masks) if masks else np.zeros((0, out[1], out[0]), np.uint8)
-        return np.asarray(resized), labels, stack, zoom
+        return np.asarray(resized), labels, stack
 
 
 def collate(examples: list[tuple[Tensor, Target]]) -> tuple[Tensor, list[Target]]:

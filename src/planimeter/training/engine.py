@@ -132,7 +132,10 @@ class Trainer:
             recipe.crop,
             recipe.seed,
             Augmentation(
-                scale=(recipe.least_zoom, recipe.most_zoom), lighting=recipe.lighting, paste=recipe.paste
+                scale=(recipe.least_zoom, recipe.most_zoom),
+                lighting=recipe.lighting,
+                paste=recipe.paste,
+                mosaic=recipe.mosaic,
             ),
         )
         loader = DataLoader(

@@ -86,6 +86,13 @@ class PackPlan(NewPack, GivenScale):
         gt=0,
         description="Scale of those tiles; unless given, the median scale of the training pictures.",
     )
+    tile: int | None = Field(
+        None,
+        ge=256,
+        le=8192,
+        description="Side of those tiles in the network, in pixels; unless given, a quarter more than the longest side "
+        "of any training picture there, between 320 and 1024.",
+    )
 
     @model_validator(mode="after")
     def _replaces_on_purpose(self) -> "PackPlan":

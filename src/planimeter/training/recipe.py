@@ -44,6 +44,13 @@ class Recipe(BaseModel):
         description="How often a crop that shows no object gets one of another picture pasted onto it, each class as "
         "often as any other: for rare classes, and many pictures free of them.",
     )
+    mosaic: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How often a crop is put together of four pictures, side by side: where larger surfaces will be "
+        "measured than one training picture shows.",
+    )
     batch: int = Field(8, ge=1, description="Crops in one step.")
     learning_rate: float = Field(
         6e-4, gt=0, description="Peak rate of AdamW; warm-up, then a cosine to zero."
