@@ -4,6 +4,7 @@ import importlib.util
 import secrets
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ LONGEST_PREFIX = 200
 _AT_LEAST_ONCE = 1
 _CONNECTING_SECONDS = 5.0
 """For which a message waits for a connection, beside the pauses between its attempts."""
+_RECONNECTING_SECONDS = 15
+"""At most, between two tries to connect: a broker that is back is found by then."""
 _ENDING_SECONDS = 2.0
 _EXAMPLE = "write it as mqtt://broker.example.org/plant/line-3"
 
@@ -86,19 +89,21 @@ class Mqtt:
 
         self.name = broker.shown
         self._connected = threading.Event()
+        self._reachable: Callable[[], None] = lambda: None
         self._trouble = "no connection yet"
         self._client = client = Client(CallbackAPIVersion.VERSION2, f"planimeter-{secrets.token_hex(6)}")
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.will_set(f"{broker.prefix}/{STATUS}", OFFLINE, _AT_LEAST_ONCE, retain=True)
-        client.reconnect_delay_set(1, 60)
+        client.reconnect_delay_set(1, _RECONNECTING_SECONDS)
         if user:
             client.username_pw_set(user, password)
         if broker.scheme == "mqtts":
             client.tls_set_context(ssl.create_default_context())
 
-    def open(self) -> None:
+    def open(self, reachable: Callable[[], None], /) -> None:
         """Connect, in the background: a broker that is not there yet may come."""
+        self._reachable = reachable
         self._client.connect_async(self._broker.host, self._broker.port)
         self._client.loop_start()
 
@@ -134,6 +139,7 @@ class Mqtt:
             return
         self._say(ONLINE)
         self._connected.set()
+        self._reachable()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if self._connected.is_set():

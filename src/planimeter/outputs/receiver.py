@@ -1,5 +1,6 @@
 """Who is told: what a receiver can do, and how it fails."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class Receiver(Protocol):
     def name(self) -> str:
         """What it is called in the database, in logs and metrics: no secret is in it."""
 
-    def open(self) -> None:
-        """Begin."""
+    def open(self, reachable: Callable[[], None], /) -> None:
+        """Begin; `reachable` is called, from any thread, where it is noticed that messages can be sent again."""
 
     def send(self, message: Message) -> NotTaken | None:
         """Send a message; None where it was taken."""

@@ -72,16 +72,19 @@ class _Sender:
         self._counts = counts
         self._ended = ended
         self._bell = outbox.bell()
+        self._reachable = threading.Event()
+        """Ends a pause: the receiver is there again, or nothing more is to be sent."""
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=f"outbox {self.name}", daemon=True)
 
     def start(self) -> None:
         self._counts.count_sent(self.name, 0, 0)  # seen from the beginning
-        self._receiver.open()
+        self._receiver.open(self._reachable.set)
         self._thread.start()
 
     def ring(self) -> None:
         self._bell.set()
+        self._reachable.set()
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
@@ -94,6 +97,7 @@ class _Sender:
                 # A message is told of before it is there for others: only who writes next sees it for sure.
                 rang = self._bell.wait(LOOK_SECONDS)
                 self._bell.clear()
+                self._reachable.clear()  # before anything is sent: what comes back meanwhile is seen
                 pause = self._round() if rang or self._outbox.is_due(self.name) else 0.0
             except StoreFailed as error:
                 log.warning("nothing could be sent to %s: %s", self.name, error)
@@ -101,8 +105,8 @@ class _Sender:
             except Exception:
                 log.exception("sending to %s failed; it is tried again", self.name)
                 pause = LONGEST_PAUSE
-            if pause:
-                self._ended.wait(pause)
+            if pause and not self._ended.is_set():
+                self._reachable.wait(pause)
 
     def _round(self) -> float:
         """Send what is due; return for how many seconds the receiver is to be left alone."""

@@ -1,7 +1,7 @@
 """A webhook: an address to which each message is sent by POST, signed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from planimeter.errors import Unreachable
@@ -26,8 +26,8 @@ class Webhook:
         # The path and the query may be the secret by which a receiver knows its senders.
         self.name = f"{self._address.shown} ({sha256(url.encode()).hexdigest()[:8]})"
 
-    def open(self) -> None:
-        """Nothing is to begin: each message has a connection of its own."""
+    def open(self, _reachable: Callable[[], None], /) -> None:
+        """Nothing is to begin: each message has a connection of its own, and only a try tells who is back."""
 
     def send(self, message: Message) -> NotTaken | None:
         """Send a message; any status from 200 to 299 says that it was taken."""
