@@ -35,7 +35,7 @@ from planimeter.measuring.interval import LEAST_PICTURES, LEAST_WIDTH, choose_bi
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.pack import Pack
 from planimeter.packs.packing import write_trust
-from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Intervals, Trust, Widening
+from planimeter.packs.trust import AtThreshold, Bin, ClassBins, Familiarity, Intervals, Trust, Widening
 from planimeter.pictures.preprocessing import Placement
 from planimeter.service.models import Models
 from planimeter.settings import Settings
@@ -507,3 +507,23 @@ def test_only_the_picture_counts_and_not_what_fills_the_input_beside_it(height: 
     inside[:2], inside[2:] = 3, 25
     texture = texture_of(blocks, placement)
     assert texture == pytest.approx([3, 3, np.log(4.05), np.log(4.05)], rel=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (8, 8), (5, 12), (1, 9)])
+def test_what_lies_along_an_edge_does_not_count_where_enough_is_left(rows: int, columns: int) -> None:
+    placement = Placement(32 * rows, 32 * columns, 32 * rows, 32 * columns, 0, 0, 32 * rows, 32 * columns)
+    blocks = np.full((4, rows, columns), 1000, np.float32)  # what the edge does to them
+    inside = blocks[:, slice(1, -1) if rows > 2 else slice(None), 1:-1]
+    inside[:2], inside[2:] = 3, 25
+    expected = pytest.approx([3, 3, np.log(4.05), np.log(4.05)], rel=1e-5)
+    assert texture_of(blocks, placement, 1) == expected
+    assert texture_of(blocks, placement, 0) != expected
+
+
+def test_older_models_count_the_edges_as_they_learnt_to() -> None:
+    chance = np.random.default_rng(1)
+    learnt = learn_familiarity([blocks_like(chance, 0) for _ in range(60)])
+    assert learnt is not None
+    assert learnt.margin == 1
+    older = {name: value for name, value in learnt.model_dump().items() if name != "margin"}
+    assert Familiarity.model_validate(older).margin == 0

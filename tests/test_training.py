@@ -689,6 +689,8 @@ def test_a_new_model_looks_at_large_pictures_in_tiles_as_large_as_what_it_learnt
     assert (preprocessing.tile, preprocessing.tile_overlap) == (tile, overlap)
     given = draft_pack(PackPlan(name="one", scale=scale, tile=512), data, data).manifest.preprocessing
     assert (given.tile, given.tile_overlap) == (512, 160)
+    mosaic = draft_pack(PackPlan(name="one", scale=scale), data, data, mosaic=True).manifest.preprocessing
+    assert (mosaic.tile, mosaic.tile_overlap) == (1024, 256)
 
 
 def test_the_same_seed_gives_the_same_crop(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from planimeter.evaluation.comparison import Compared
 from planimeter.labels import LabelledPictures
-from planimeter.measuring.familiarity import Texture, distance, note_unlike, typical_texture
+from planimeter.measuring.familiarity import MARGIN, Texture, distance, note_unlike, typical_texture
 from planimeter.measuring.segmenter import Segmenter
 from planimeter.packs.trust import Familiarity
 
@@ -71,6 +71,7 @@ def _describe(values: NDArray[np.float64], limit: float) -> Familiarity:
         directions=tuple(_short(row) for row in directions),
         limit=round(limit, 4),
         pictures=len(values),
+        margin=MARGIN,
     )
 
 

@@ -15,20 +15,24 @@ from planimeter.measurement import UNLIKE_TRAINING, Note
 from planimeter.packs.trust import Familiarity
 from planimeter.pictures.preprocessing import Placement
 
+MARGIN = 1
+"""Blocks along each edge that do not count, for models that learn from now on: with them any picture of another size
+than those of the training looked unlike them, its half and the same surface continued, too."""
 Texture = NDArray[np.float64]
 """[2 C]: the mean of each channel over a picture, then the logarithm of its standard deviation."""
 _LEAST_SPREAD = 0.05
 """Added to standard deviations: what is smaller is noise."""
 
 
-def texture_of(blocks: NDArray[np.float32], placement: Placement) -> Texture:
+def texture_of(blocks: NDArray[np.float32], placement: Placement, margin: int = MARGIN) -> Texture:
     """Return the texture of one input of the network from its blocks [2 C, h, w], mean and mean square of each.
 
-    Only blocks that lie in the picture count, and not those of the filling beside it.
+    Only blocks that lie in the picture count, not those of the filling beside it, and of these not the `margin` along
+    each edge, where enough are left.
     """
     rows, columns = blocks.shape[1:]
-    down = _inside(placement.top, placement.scaled_height, placement.input_height, rows)
-    across = _inside(placement.left, placement.scaled_width, placement.input_width, columns)
+    down = _inside(placement.top, placement.scaled_height, placement.input_height, rows, margin)
+    across = _inside(placement.left, placement.scaled_width, placement.input_width, columns, margin)
     means = blocks[:, down, across].mean((1, 2), dtype=np.float64)
     mean, square = np.split(means, 2)
     spread = np.sqrt(np.clip(square - mean**2, 0, None))
@@ -61,9 +65,12 @@ def note_unlike(familiarity: Familiarity | None, texture: Texture | None) -> lis
     return [Note(code=UNLIKE_TRAINING, message=message)]
 
 
-def _inside(first: int, length: int, total: int, blocks: int) -> slice:
-    """Return the blocks that lie wholly in what the picture fills; at least one."""
+def _inside(first: int, length: int, total: int, blocks: int, margin: int) -> slice:
+    """Return the blocks that lie wholly in what the picture fills, but for the margin; at least one."""
     size = total / blocks
     start = int(np.ceil(first / size))
     end = int((first + length) // size)
-    return slice(start, end) if end > start else slice(min(int(first // size), blocks - 1), None)
+    if end <= start:
+        return slice(min(int(first // size), blocks - 1), None)
+    left_out = min(margin, (end - start - 1) // 2)
+    return slice(start + left_out, end - left_out)

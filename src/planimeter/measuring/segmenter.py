@@ -23,7 +23,7 @@ from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.counting import count_within, scope_of
 from planimeter.measuring.coverage import list_instances, measure_at
 from planimeter.measuring.detections import Detections, make_candidates
-from planimeter.measuring.familiarity import note_unlike, texture_of
+from planimeter.measuring.familiarity import MARGIN, note_unlike, texture_of
 from planimeter.measuring.judging import Judging, check_rules
 from planimeter.measuring.known_size import network_scale, note_scaled
 from planimeter.measuring.measured import Measured
@@ -261,6 +261,8 @@ class Segmenter:
         height, width = pixels.shape[:2]
         wanted = network_scale(manifest, known)
         tiles, scale = choose_tiles(height, width, manifest.preprocessing, wanted)
+        known_pictures = self._trust.familiarity
+        margin = MARGIN if known_pictures is None else known_pictures.margin
         image: NDArray[np.float32] | None = None
         for tile in tiles:
             here = pixels[tile.y0 : tile.y1, tile.x0 : tile.x1]
@@ -287,7 +289,7 @@ class Segmenter:
                 pixels=self._pixels(raw, placement, tile),
                 pixel_cells=manifest.thresholds.pixel_cells,
                 mask_nms_iou=manifest.thresholds.mask_nms_iou,
-                texture=None if raw.texture is None else texture_of(raw.texture, placement),
+                texture=None if raw.texture is None else texture_of(raw.texture, placement, margin),
             )
 
     def _pixels(self, raw: RawDetections, placement: Placement, tile: Tile) -> PixelProbabilities | None:

@@ -72,6 +72,12 @@ class Familiarity(_Part):
     )
     limit: float = Field(gt=0, description="The distance from which on a picture is unlike them.")
     pictures: int = Field(ge=1)
+    margin: int = Field(
+        0,
+        ge=0,
+        description="Blocks along each edge of a picture that do not count: what lies beyond the edge shows in "
+        "them, and how many they are depends on the picture's size. Older packs leave none out.",
+    )
 
 
 class Trust(_Part):

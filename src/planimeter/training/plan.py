@@ -90,8 +90,8 @@ class PackPlan(NewPack, GivenScale):
         None,
         ge=256,
         le=8192,
-        description="Side of those tiles in the network, in pixels; unless given, a quarter more than the longest side "
-        "of any training picture there, between 320 and 1024.",
+        description="Side of those tiles in the network, in pixels; unless given, 1024 with --mosaic, else a quarter "
+        "more than the longest side of any training picture there, between 320 and 1024.",
     )
 
     @model_validator(mode="after")

@@ -195,7 +195,7 @@ def _trainer(
 ) -> Trainer:
     """Return a trainer at its start, or where the work folder says that it was."""
     plan = job.plan
-    pack = draft_pack(plan, learn, validate)
+    pack = draft_pack(plan, learn, validate, mosaic=job.recipe.mosaic > 0)
     network = build_network(pack.manifest.own_architecture, len(learn.classes))
     trainer = Trainer(network, pack, job.recipe, folder, choose_device(cpu_only=job.cpu_only))
     trainer.stopping = watcher.stopping
