@@ -485,7 +485,7 @@ def test_pictures_of_another_kind_are_far_and_those_of_the_same_are_not() -> Non
     assert familiarity is not None
     same = [distance(familiarity, blocks_like(chance, 0)) for _ in range(300)]
     other = [distance(familiarity, blocks_like(chance, 5)) for _ in range(50)]
-    assert np.mean(np.array(same) > familiarity.limit) <= 0.02
+    assert np.mean(np.array(same) > familiarity.limit) <= 0.05
     assert min(other) > familiarity.limit
     assert np.median(same) == pytest.approx(1, abs=0.15)
     assert note_unlike(familiarity, blocks_like(chance, 5))[0].code == "unlike_training"
