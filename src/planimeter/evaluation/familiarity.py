@@ -15,7 +15,7 @@ LEAST_PICTURES = 20
 PICTURES_LOOKED_AT = 1000
 FAR = 0.97
 """Share of the training's pictures that lie nearer than the limit, each judged by the others: a few are odd themselves,
-and a limit beyond them lets pictures of another scale pass. Of `tiles` twice as large 8 of 10 are told, with 0.985 3."""
+and a limit beyond them lets other scales pass. Of `tiles` twice as large it tells 8 of 10, where 0.985 tells 3."""
 _PARTS = 5
 _MOST_DIRECTIONS = 48
 _SMOOTHING = 0.001
