@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import planimeter
 from planimeter.errors import UnknownSample
 from planimeter.samples import Sample, find_sample, list_samples, sample_by_sha256, sha256_of
 from planimeter.samples.fluorescence import Scene, draw_scene
@@ -102,3 +103,14 @@ def test_the_index_is_plain_json_that_another_program_can_read() -> None:
     assert [set(entry) >= {"name", "sha256", "percent_true"} for entry in entries] == [True] * len(
         list_samples()
     )
+
+
+def test_a_surface_looks_like_the_training_whatever_its_size_and_not_at_any_scale() -> None:
+    """The same steel, half of it, and continued; then enlarged four times, and another material."""
+    segmenter = planimeter.load("steel", infer_with_cpu=True)
+    steel = np.asarray(Image.open(BytesIO(find_sample("steel-scratches").read())).convert("RGB"))
+    alike = [steel, steel[:, : steel.shape[1] // 2], np.tile(steel, (3, 3, 1))]
+    enlarged = np.asarray(Image.fromarray(steel).resize((4 * steel.shape[1], 4 * steel.shape[0])))
+    cells = np.asarray(Image.open(BytesIO(find_sample("nuclei-culture").read())).convert("RGB"))
+    assert [segmenter.measure(pixels).coverage.interval is not None for pixels in alike] == [True] * 3
+    assert [segmenter.measure(pixels).coverage.interval for pixels in (enlarged, cells)] == [None] * 2
