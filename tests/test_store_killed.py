@@ -138,7 +138,7 @@ class TestKilled:
 
 def run_this_file(*arguments: str | Path) -> str:
     command = [sys.executable, __file__, *map(str, arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
