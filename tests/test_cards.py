@@ -20,7 +20,7 @@ PICTURES = 24
 PERCENT_TOLERANCE = 0.05
 """Points of percent masked, mean over the part: what float32 rounds differently on another processor."""
 F1_TOLERANCE = 0.01
-AP50 = {"nuclei": 0.865, "steel": 0.868, "tiles": 0.422}
+AP50 = {"nuclei": 0.865, "steel": 0.867, "tiles": 0.422}
 """Of each model on its part of two dozen pictures, when it was bundled; the card's is of all pictures."""
 AP50_TOLERANCE = 0.02
 CARD_DIGITS = 0.005
