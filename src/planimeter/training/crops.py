@@ -67,14 +67,14 @@ class Crops(Dataset[tuple[Tensor, Target]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         """Return crop number `index`, counted through all epochs: float32 [3, size, size] and its target."""
         random = np.random.default_rng((self._seed, index))
-        copies = self._pictures[index % len(self._pictures)]
-        picture = copies[random.integers(len(copies))]
+        picture = self._one_of(index % len(self), random)
         low, high = self._augmentation.scale
         zoom = math.exp(random.uniform(math.log(low), math.log(high)))
         if self._augmentation.mosaic and random.random() < self._augmentation.mosaic:
             pixels, labels, masks = self._mosaic(picture, zoom, random)
         else:
-            pixels, labels, masks = self._crop(picture, zoom, (self._size, self._size), random)
+            scale = self._scale(picture, zoom)
+            pixels, labels, masks = self._crop(picture, scale, (self._size, self._size), random)
         if self._pasting and not labels and random.random() < self._augmentation.paste:
             pixels, labels, masks = self._pasting.paste(pixels, zoom, random)
         pixels, masks = _turn(pixels, masks, random)
@@ -87,6 +87,11 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         stack[:, : image.shape[1], : image.shape[2]] = masks
         return torch.from_numpy(padded), _target(stack, labels)
 
+    def _one_of(self, index: int, random: np.random.Generator) -> LabelledPicture:
+        """Return one of the copies of a different picture."""
+        copies = self._pictures[index]
+        return copies[random.integers(len(copies))]
+
     def _mosaic(
         self, picture: LabelledPicture, zoom: float, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
@@ -94,10 +99,7 @@ class Crops(Dataset[tuple[Tensor, Target]]):
 
         After Bochkovskiy et al., "YOLOv4", 2020, https://arxiv.org/abs/2004.10934.
         """
-        four = [picture]
-        for _ in range(3):
-            copies = self._pictures[random.integers(len(self._pictures))]
-            four.append(copies[random.integers(len(copies))])
+        four = [picture, *(self._one_of(int(random.integers(len(self))), random) for _ in range(3))]
         scales = [self._scale(part, zoom) for part in four]
         wide = [round(part.pixels.shape[1] * scale) for part, scale in zip(four, scales, strict=True)]
         tall = [round(part.pixels.shape[0] * scale) for part, scale in zip(four, scales, strict=True)]
@@ -107,9 +109,9 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         labels: list[int] = []
         stacks = []
         corners = ((0, 0), (left, 0), (0, top), (left, top))
-        for part, (x, y) in zip(four, corners, strict=True):
+        for part, scale, (x, y) in zip(four, scales, corners, strict=True):
             room = right if x else left, bottom if y else top
-            shown, found, masks = self._crop(part, zoom, room, random)
+            shown, found, masks = self._crop(part, scale, room, random)
             window = slice(y, y + shown.shape[0]), slice(x, x + shown.shape[1])
             pixels[window] = shown
             stack = np.zeros((len(masks), *pixels.shape[:2]), np.uint8)
@@ -132,11 +134,10 @@ class Crops(Dataset[tuple[Tensor, Target]]):
         return float(zoom * network_size(height, width, self._preprocessing)[0] / height)
 
     def _crop(
-        self, picture: LabelledPicture, zoom: float, room: tuple[int, int], random: np.random.Generator
+        self, picture: LabelledPicture, scale: float, room: tuple[int, int], random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]:
         """Return what a crop of at most `room` (width, height) shows of a picture: pixels, labels, uint8 masks."""
         height, width = picture.pixels.shape[:2]
-        scale = self._scale(picture, zoom)
         wide, tall = min(width, room[0] / scale), min(height, room[1] / scale)
         x0, y0 = _place(picture, wide, tall, random)
         out = (max(1, min(room[0], round(wide * scale))), max(1, min(room[1], round(tall * scale))))
