@@ -14,6 +14,7 @@ from planimeter.measurement import Measurement
 from planimeter.store import FileKind, Record, Store
 from planimeter.store.files import Folder
 from planimeter.store.journal import Note, write_note
+from planimeter.store.slots import SUFFIX, written_slots
 
 A_FOREIGN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 FOREIGN = {
@@ -99,11 +100,16 @@ def ids(records: list[Record]) -> list[str]:
 
 
 def files_under(home: Path) -> set[str]:
-    """Return every file of both folders, except the locks, which stay; in a bucket all but our own notes."""
+    """Return every file of both folders, except locks and slots without a note; in a bucket all but our own notes."""
     if buckets.Kind.name == buckets.OBJECTS:
         return {name for name in buckets.objects_under(buckets.prefix_of(home)) if not _OURS.search(name)}
     files = itertools.chain((home / "uploads").rglob("*"), (home / "outputs").rglob("*"))
-    return {str(file.relative_to(home)) for file in files if file.is_file() and file.name != "lock"}
+    return {str(file.relative_to(home)) for file in files if file.is_file() and not stays(file)}
+
+
+def stays(file: Path) -> bool:
+    """Return whether it is a file that a running service has beside its pictures."""
+    return file.name == "lock" or (file.suffix == SUFFIX and file.read_bytes()[:1] == b"\n")
 
 
 _OURS = re.compile(r"\.incoming/(probe|[0-9A-Z]{26}/[0-9A-Z]{26}_[0-9a-f]{8}\.json)$")
@@ -183,5 +189,6 @@ def unfinished_work(home: Path) -> tuple[Folder, set[str]]:
     folder.write_aside(whole, b"whole").close()
     folder.move_in_place(whole)
     (folder.incoming / half).write_bytes(b"ha")
-    names = (whole, f".incoming/{half}", f".incoming/{A_FOREIGN_ID}.json")
+    [slot] = [path for path, note in written_slots(folder.incoming) if note]
+    names = (whole, f".incoming/{half}", f".incoming/{slot.name}")
     return folder, {f"uploads/{name}" for name in names}

@@ -32,6 +32,7 @@ from planimeter.service.models import Models
 from planimeter.service.uploads import MOST_MEMBERS
 from planimeter.settings import Settings
 from planimeter.store import Store
+from stored import stays
 
 MEASUREMENTS = "/api/v1/measurements"
 OVERLAPPING = encoded(blocks(red=(0, 0, 32, 32), green=(16, 0, 48, 32)))
@@ -43,10 +44,10 @@ def post(client: FlaskClient, data: bytes, filename: str = "blocks.png", **field
 
 
 def files(settings: Settings) -> set[Path]:
-    """Return every file in the folders, half-written ones included, but not the lock of a running service."""
+    """Return every file in the folders, half-written ones included, but no lock, and no slot without a note."""
     folders = (Path(settings.upload_folder), Path(settings.output_folder))
     found = (path for folder in folders for path in folder.rglob("*"))
-    return {path for path in found if path.is_file() and path.name != "lock"}
+    return {path for path in found if path.is_file() and not stays(path)}
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from planimeter.drawing.drawing import MOST_LABELS, Style, draw, draw_measurement
 from planimeter.drawing.encoding import encode_jpeg, encode_mask_png, encode_png, thumbnail
+from planimeter.drawing.labels import Tag, font_of, write_tags
 from planimeter.drawing.layers import FILL_OPACITY
 from planimeter.drawing.png import write_png
 from planimeter.drawing.thumbnail import draw_thumbnail
@@ -341,3 +342,27 @@ def test_a_small_picture_is_whole_and_shows_every_instance_however_small() -> No
     assert changed[:80, :80].all()
     assert not changed[:, 100:270].any()
     assert draw_thumbnail(pixels[:50, :40], [], [], ["#ff0000"], 320).shape == (50, 40, 3)
+
+
+@given(
+    text=st.text(st.characters(categories=("L", "N", "P", "M", "Zs")), max_size=12),
+    size=st.integers(8, 60),
+    area=st.tuples(st.integers(0, 90), st.integers(0, 50), st.integers(3, 99), st.integers(3, 60)),
+    paint=st.tuples(*[st.integers(0, 255)] * 3),
+)
+def test_labels_are_written_as_pillow_writes_them(
+    text: str, size: int, area: tuple[int, int, int, int], paint: tuple[int, int, int]
+) -> None:
+    left, top, width, height = area
+    right, bottom = left + width, top + height
+    font = font_of(size)
+    wanted = Image.fromarray(grey(80, 130))
+    pen = ImageDraw.Draw(wanted)
+    pen.rounded_rectangle((left, top, right - 1, bottom - 1), radius=max(2, round(size / 4)), fill=paint)
+    red, green, blue = paint
+    ink = "black" if (77 * red + 150 * green + 29 * blue) >> 8 > 110 else "white"
+    middle = (left + right) / 2, (top + bottom) / 2
+    pen.text(middle, text, fill=ink, font=font, anchor="mm")
+    canvas = grey(80, 130)
+    write_tags(canvas, [Tag(text, (left, top, right, bottom), np.array(paint, np.uint8))], font)
+    np.testing.assert_array_equal(canvas, np.asarray(wanted))

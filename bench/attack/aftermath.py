@@ -94,7 +94,13 @@ def _there(system: System) -> set[str]:
 def _aside(system: System) -> set[str]:
     """Return what is kept beside the files: notes, and on this machine files that are not in place yet."""
     beside = [place / INCOMING for place in system.places if (place / INCOMING).is_dir()]
-    return {path.name for place in beside for path in place.rglob("*") if path.is_file()} - {"lock", "probe"}
+    files = [path for place in beside for path in place.rglob("*") if path.is_file()]
+    return {path.name for path in files if not _is_free_slot(path)} - {"lock", "probe"}
+
+
+def _is_free_slot(path: Path) -> bool:
+    """Return whether notes are written here, and none is."""
+    return path.suffix == ".slot" and path.read_bytes()[:1] in (b"", b"\n")
 
 
 def _noted(system: System) -> set[str]:

@@ -1,5 +1,6 @@
 """The labels beside instances: what they say, and where they hide nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +31,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class _Tag:
+class Tag:
     """A label with its place."""
 
     text: str
@@ -56,7 +57,7 @@ def list_texts(labels: Sequence[int], names: Sequence[str], scores: Sequence[flo
     return [[f"{word} {figure}", word] for word, figure in zip(words, figures, strict=True)]
 
 
-def place_tags(instances: Sequence[Named], union: Bools, font: Font, *, alone: bool) -> list[_Tag]:
+def place_tags(instances: Sequence[Named], union: Bools, font: Font, *, alone: bool) -> list[Tag]:
     """Return a label for each instance that has room for one; higher scores choose first.
 
     Where the class is `alone`, labels are bare scores: worth less than a clear view, they are left out where
@@ -65,13 +66,13 @@ def place_tags(instances: Sequence[Named], union: Bools, font: Font, *, alone: b
     room = 2 if alone else 0
     margin = _margin(font)
     height = round(1.2 * font.size) + margin
-    tags: list[_Tag] = []
+    tags: list[Tag] = []
     for instance in instances:
         for text in instance.texts:
             width = _width(font, text) + 2 * margin
             area = _place((width, height), instance, [tag.area for tag in tags], union)
             if area and instance.mask.area >= room * width * height:
-                tags.append(_Tag(text, area, instance.paint))
+                tags.append(Tag(text, area, instance.paint))
                 break
     return [] if alone and 2 * len(tags) < len(instances) else tags
 
@@ -115,7 +116,7 @@ def _overlap(one: Area, other: Area) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> None:
+def write_tags(canvas: Pixels, tags: Sequence[Tag], font: Font) -> None:
     """Write the labels on the canvas: a plate in the instance's colour, dark or bright letters on it."""
     if canvas.size <= _WRITTEN_WHOLE:
         _write_on(canvas, (0, 0), tags, font)
@@ -126,7 +127,7 @@ def write_tags(canvas: Pixels, tags: Sequence[_Tag], font: Font) -> None:
         _write_on(canvas[top : tag.area[3] + spare, left : tag.area[2] + spare], (left, top), [tag], font)
 
 
-def _write_on(part: Pixels, corner: tuple[int, int], tags: Sequence[_Tag], font: Font) -> None:
+def _write_on(part: Pixels, corner: tuple[int, int], tags: Sequence[Tag], font: Font) -> None:
     """Write labels on a part of the canvas, whose left and top is `corner`."""
     if not tags:
         return
@@ -139,8 +140,25 @@ def _write_on(part: Pixels, corner: tuple[int, int], tags: Sequence[_Tag], font:
         plate = (left, top, right - 1, bottom - 1)
         pen.rounded_rectangle(plate, radius=_margin(font), fill=(red, green, blue))
         ink = (0, 0, 0) if (77 * red + 150 * green + 29 * blue) >> 8 > 110 else (255, 255, 255)
-        pen.text(((left + right) / 2, (top + bottom) / 2), tag.text, fill=ink, font=font, anchor="mm")
+        across, down = (left + right) / 2, (top + bottom) / 2
+        letters, middle = _letters(font, tag.text, across % 1, down % 1)
+        pen.bitmap((int(across) - middle[0], int(down) - middle[1]), letters, fill=ink)
     part[:] = np.asarray(image)
+
+
+@lru_cache(maxsize=256)
+def _letters(font: Font, text: str, right: float, down: float) -> tuple[Image.Image, tuple[int, int]]:
+    """Return how much of each pixel the letters cover, and where their middle lies, less `right` and `down`.
+
+    The same few are written again and again, and FreeType takes longer than all the rest of a label.
+    """
+    x0, y0, x1, y1 = font.getbbox(text, anchor="mm")
+    middle = math.ceil(-x0) + 1, math.ceil(-y0) + 1
+    letters = Image.new("L", (middle[0] + math.ceil(x1) + 2, middle[1] + math.ceil(y1) + 2))
+    ImageDraw.Draw(letters).text(
+        (middle[0] + right, middle[1] + down), text, fill=255, font=font, anchor="mm"
+    )
+    return letters, middle
 
 
 def _margin(font: Font) -> int:

@@ -128,19 +128,21 @@ def _write_counts(counts: NDArray[np.int64], numbers: NDArray[np.intp]) -> list[
     later = np.flatnonzero(place > 2)
     values = counts.copy()
     values[later] -= counts[later - 2]
-    characters, more = [], np.ones(len(values), bool)
-    used = []
-    while more.any():
-        used.append(more)
-        code = values & 0x1F
-        values = values >> 5
-        follows = more & np.where(code & 0x10, values != -1, values != 0)
-        characters.append((code | np.where(follows, 0x20, 0)) + 48)
-        more = follows
-    written = np.stack(used, axis=1)
-    text = np.stack(characters, axis=1)[written].astype(np.uint8).tobytes().decode("ascii")
-    stops = np.cumsum(written.sum(axis=1))[ends - 1].tolist()
+    # What is left of each number after 0, 1, 2, … characters of 5 bits, until nothing of any is.
+    digits = _digits(values)
+    left = values[:, None] >> 5 * np.arange(digits + 1)
+    code = left[:, :-1] & 0x1F
+    follows = left[:, 1:] != -(code >> 4)
+    written = np.concatenate((np.ones((len(values), 1), bool), follows[:, :-1]), axis=1)
+    text = ((code | follows * 0x20) + 48)[written].astype(np.uint8).tobytes().decode("ascii")
+    stops = np.cumsum(np.count_nonzero(written, axis=1))[ends - 1].tolist()
     return [text[begin:stop] for begin, stop in zip([0, *stops[:-1]], stops, strict=True)]
+
+
+def _digits(values: NDArray[np.int64]) -> int:
+    """Return how many characters the longest of these signed numbers takes; there is at least one number."""
+    most = max(int(values.max()), ~int(values.min()))
+    return most.bit_length() // 5 + 1
 
 
 def rle_decode(rle: Rle) -> Bools:

@@ -1,6 +1,7 @@
 """The folders that a person can open: what files are called, and how they appear whole or not at all."""
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from planimeter.errors import StoreFailed
 from planimeter.pictures.formats import BY_NAME
 from planimeter.store.ids import is_id
 from planimeter.store.opened import Opened, whole_or_section
+from planimeter.store.slots import SUFFIX, Slots, written_slots
 
 INCOMING = ".incoming"
 LOCK = "lock"
@@ -102,6 +104,15 @@ def recognisable_stem(filename: str) -> str:
     return short.strip("_-") or "picture"
 
 
+def _id_in(note: bytes) -> str:
+    """Return whose note it is; nothing where it is none, or was cut short."""
+    try:
+        id_ = str(json.loads(note)["id"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return id_ if is_id(id_) else ""
+
+
 def _kept_or_underscore(character: str) -> str:
     return character if character == "-" or unicodedata.category(character)[0] in "LMN" else "_"
 
@@ -117,6 +128,7 @@ class Folder:
         self.new = not path.exists()
         self._role = role
         self._lock: int | None = None
+        self._slots = Slots(self.incoming)
 
     @property
     def shown(self) -> str:
@@ -172,30 +184,39 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     def note_down(self, texts: Mapping[tuple[str, str, str], str]) -> None:
-        """Write notes, by store, id and piece of work; there is one for each id."""
-        for (_, id_, _), text in texts.items():
-            path, note = self.incoming / f"{id_}.json", text.encode()
+        """Write notes, by store, id and piece of work."""
+        for (_, id_, work), text in texts.items():
+            note = text.encode()
             try:
-                path.write_bytes(note)
+                self._slots.write((id_, work), note)
             except FileNotFoundError:  # a person may have tidied the folder away
                 self.incoming.mkdir(exist_ok=True)
-                path.write_bytes(note)
+                self._slots.write((id_, work), note)
 
-    def forget(self, store: str, id_: str, work: str) -> None:  # noqa: ARG002  one note for each id
-        """Remove a note."""
-        (self.incoming / f"{id_}.json").unlink(missing_ok=True)
+    def forget(self, store: str, id_: str, work: str) -> None:  # noqa: ARG002  ids tell enough
+        """Remove a note: one that this process wrote, or one that was found."""
+        if not self._slots.clear((id_, work)):
+            (self.incoming / (work if work.endswith(SUFFIX) else f"{id_}.json")).unlink(missing_ok=True)
 
     def forget_now(self) -> None:
         """Do nothing: notes are removed at once."""
 
     def noted(self, store: str) -> Iterator[tuple[str, str, bytes]]:  # noqa: ARG002  in their texts
-        """Yield all notes, whosever they are: id, nothing, text."""
-        for path in sorted(self.incoming.glob("*.json")):
+        """Yield all notes, whosever they are: id, what `forget` is to be told, text. Slots without one are removed."""
+        for path in sorted(self.incoming.glob("*.json")):  # written by an older Planimeter
             yield path.stem, "", path.read_bytes()
+        for slot, note in written_slots(self.incoming):
+            id_ = _id_in(note)
+            if id_:
+                yield id_, slot.name, note
+            else:  # it was free, or was being written: nothing else had begun
+                with suppress(OSError):
+                    slot.unlink()
 
     def unfinished(self) -> int:
         """Return how many notes there are."""
-        return sum(1 for path in self.incoming.glob("*.json") if is_id(path.stem))
+        older = sum(1 for path in self.incoming.glob("*.json") if is_id(path.stem))
+        return older + sum(1 for _, note in written_slots(self.incoming) if _id_in(note))
 
     def check(self) -> None:
         """Raise StoreFailed when nothing can be written here."""
@@ -280,6 +301,7 @@ class Folder:
 
     def release(self) -> None:
         """Stop sharing the folder."""
+        self._slots.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
