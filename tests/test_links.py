@@ -5,7 +5,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planimeter.service.links import link, relative
+from planimeter.service.links import link, links_of, relative
 
 # Python's urljoin, unlike a browser, drops empty folders; no route of ours has one.
 folders = st.text("ab.:~%2-", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
@@ -58,3 +58,23 @@ def test_an_escaped_slash_in_the_address_counts_as_the_browser_counts_it(app: Fl
 def test_links_hold_under_a_mount_point_of_the_wsgi_server(app: Flask) -> None:
     with app.test_request_context("/measurements/01K", base_url="http://localhost/mounted"):
         assert link("api.list_models") == "../api/v1/models"
+
+
+@pytest.mark.parametrize("mounted", ["", "/mounted", f"/{'0' * 26}"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/v1/measurements",
+        "/api/v1/measurements/{0}/threshold",
+        "/measurements/{0}",
+        f"/{'0' * 26}/a",
+    ],
+)
+def test_several_links_of_one_measurement_are_what_each_is_by_itself(
+    app: Flask, path: str, mounted: str
+) -> None:
+    endpoints = ("api.get_measurement", "api.overlay", "api.candidates")
+    for id_ in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "01M8GVZ9PWS8N5VJTPK058VYPQ"):
+        with app.test_request_context(path.format(id_), base_url=f"http://localhost{mounted}"):
+            assert links_of(id_, *endpoints) == [link(endpoint, id=id_) for endpoint in endpoints]

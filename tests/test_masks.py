@@ -10,7 +10,7 @@ from planimeter.errors import InferenceFailed, InvalidOption
 from planimeter.masks.counted import Counted
 from planimeter.masks.paste import MaskEdge, paste, paste_all
 from planimeter.masks.polygons import polygons
-from planimeter.masks.rle import rle_decode, rle_encode, rle_window, trim_and_encode
+from planimeter.masks.rle import rle_decode, rle_encode, rle_encode_whole, rle_window, trim_and_encode
 from planimeter.masks.union import (
     BLOCK_SIDE,
     CoverageCounts,
@@ -148,6 +148,17 @@ class TestRle:
         mask = data.draw(window(height, width))
         expected = coco.encode(np.asfortranarray(canvas(mask, height, width), dtype=np.uint8))
         assert rle_encode(mask, height, width).counts.encode() == expected["counts"]
+        whole = rle_encode_whole(canvas(mask, height, width))
+        assert (whole.size, whole.counts.encode()) == ((height, width), expected["counts"])
+
+    @pytest.mark.parametrize("size", [1, 40, 600, 5000])
+    @pytest.mark.parametrize("rare", [False, True])
+    def test_long_runs_are_written_as_pycocotools_writes_them(self, size: int, *, rare: bool) -> None:
+        full = np.random.default_rng(size).random((size, 700)) < (1e-5 if rare else 0.5)
+        expected = coco.encode(np.asfortranarray(full, dtype=np.uint8))["counts"]
+        assert rle_encode_whole(full).counts.encode() == expected
+        assert rle_encode_whole(~full).size == (size, 700)
+        assert (rle_decode(rle_encode_whole(~full)) == ~full).all()
 
     @given(scene())
     @settings(deadline=None)

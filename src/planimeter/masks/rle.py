@@ -17,6 +17,17 @@ def rle_encode(mask: WindowMask, height: int, width: int) -> Rle:
     return trim_and_encode([mask], height, width)[0][1]
 
 
+def rle_encode_whole(mask: Bools) -> Rle:
+    """Return a mask of a whole picture, [H, W], as `rle_encode` does, quicker."""
+    height, width = mask.shape
+    pixels = mask.ravel(order="F")
+    edges = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    starts = np.concatenate(([0], [0] if pixels[:1].any() else [], edges, [pixels.size])).astype(np.int64)
+    counts = np.diff(starts)
+    [text] = _write_counts(counts, np.array([len(counts)]))
+    return Rle(size=(height, width), counts=text)
+
+
 def trim_and_encode(masks: Sequence[WindowMask], height: int, width: int) -> list[tuple[WindowMask, Rle]]:
     """Return of each mask what `trim` and what `rle_encode` return, in a fraction of the time."""
     found: list[tuple[WindowMask, Rle]] = []

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from planimeter.errors import StoreFailed
 from planimeter.masks.counted import Counted, Scope
-from planimeter.masks.rle import rle_decode, rle_encode, rle_window
+from planimeter.masks.rle import rle_decode, rle_encode, rle_encode_whole, rle_window
 from planimeter.masks.window import EMPTY, Box, WindowMask
 from planimeter.measurement import (
     UNKNOWN,
@@ -299,7 +299,7 @@ def candidates_above(measurement: Measurement) -> PackedCandidates:
 
 
 def _counts(mask: NDArray[np.bool_]) -> str:
-    return rle_encode(WindowMask(0, 0, mask), *mask.shape).counts
+    return rle_encode_whole(mask).counts
 
 
 def exact_mask(instance: Instance) -> Rle:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from planimeter.masks.counted import Counted
 from planimeter.masks.polygons import polygons
-from planimeter.masks.rle import rle_encode, rle_window
+from planimeter.masks.rle import rle_encode_whole, rle_window
 from planimeter.masks.union import count_coverage
 from planimeter.masks.window import WindowMask
 from planimeter.measurement import (
@@ -131,7 +131,7 @@ def measure_coverage(
         percent_masked=percent_or_none(counts.masked, counted.pixels),
         pixels_masked=counts.masked,
         pixels_counted=counted.pixels,
-        counted=None if counted.mask is None else rle_encode(WindowMask(0, 0, counted.mask), *counted.size),
+        counted=None if counted.mask is None else rle_encode_whole(counted.mask),
         pixels_overlapping=counts.overlapping,
         pixels_unclaimed=None if foreground is None else _count_unclaimed(foreground, masks),
         by_class=[

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from planimeter.errors import InvalidOption, PlanimeterError
-from planimeter.masks.rle import rle_encode
-from planimeter.masks.window import WindowMask
+from planimeter.masks.rle import rle_encode_whole
 from planimeter.measurement import IGNORED, Counting, Ignored, Region, Rle
 from planimeter.pictures.decode import Picture
 from planimeter.pictures.rgb import ALPHA_DROPPED
@@ -116,4 +115,4 @@ def mask_of_picture(picture: Picture) -> NDArray[np.bool_]:
 
 def encode_mask(mask: NDArray[np.bool_]) -> Rle:
     """Return a mask [H, W] as it is kept."""
-    return rle_encode(WindowMask(0, 0, mask), *mask.shape)
+    return rle_encode_whole(mask)

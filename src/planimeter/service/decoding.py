@@ -28,6 +28,7 @@ from planimeter.errors import (
 from planimeter.pictures.decode import Picture, read_size
 from planimeter.pictures.header import Header
 from planimeter.pictures.worker import Answer, Request, receive, send
+from planimeter.service.alarms import ALARMS
 from planimeter.service.deadline import Deadline
 from planimeter.settings import Limits
 
@@ -159,7 +160,7 @@ class _Decoder:
         )
         self._format, self._seconds = "", START_SECONDS
         self._timed_out = False
-        self._watch = self._watched(START_SECONDS)
+        self._watch = ALARMS.set(START_SECONDS, self._give_up)
         self.asked = True
         """Whether an answer is still to come."""
         try:
@@ -171,13 +172,6 @@ class _Decoder:
             raise NotReady(
                 "a process that decodes pictures did not start; the service's machine may be overloaded"
             )
-
-    def _watched(self, seconds: float) -> threading.Timer:
-        """End the process after so many seconds."""
-        watch = threading.Timer(seconds, self._give_up)
-        watch.daemon = True
-        watch.start()
-        return watch
 
     def _answered(self) -> None:
         self._watch.cancel()
@@ -201,7 +195,7 @@ class _Decoder:
             memory=room,
         )
         self._format, self._seconds = header.format, seconds
-        self._watch, self.asked = self._watched(seconds), True
+        self._watch, self.asked = ALARMS.set(seconds, self._give_up), True
         with self._ended_by_failing():
             send(self._streams[0], request, data)
 

@@ -5,9 +5,13 @@ browser resolves it against the address *it* used, so scheme, host name, port an
 tunnel never have to be known here, and no forwarded header has to be trusted.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from flask import request, url_for
+
+_SOME_ID = "0" * 26
+"""What stands for an id: letters and digits, as all ids are."""
 
 
 def relative(base: str, target: str) -> str:
@@ -33,6 +37,20 @@ def relative(base: str, target: str) -> str:
 def link(endpoint: str, **values: Any) -> str:
     """Return the relative link from the current request to `endpoint`; arguments as for `url_for`."""
     return relative(requested_path(), url_for(endpoint, **values))
+
+
+def links_of(id_: str, *endpoints: str) -> list[str]:
+    """Return what `link` returns for each endpoint that takes an id, and nothing else, at once."""
+    path = requested_path()
+    if id_ in path or _SOME_ID in path:  # the way from one to the other is shorter then
+        return [link(endpoint, id=id_) for endpoint in endpoints]
+    return [text.replace(_SOME_ID, id_) for text in _links_of(path, request.root_path, endpoints)]
+
+
+@lru_cache(maxsize=64)
+def _links_of(_path: str, _root: str, endpoints: tuple[str, ...]) -> list[str]:
+    # Asked for within a request that these tell from others: `link` looks at that.
+    return [link(endpoint, id=_SOME_ID) for endpoint in endpoints]
 
 
 def requested_path() -> str:

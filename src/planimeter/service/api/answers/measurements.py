@@ -25,7 +25,7 @@ from planimeter.measuring.coverage import with_mask_format
 from planimeter.rules import Verdict
 from planimeter.scale import Scale
 from planimeter.service.api.answers.base import Answer, Link, Moment
-from planimeter.service.links import link
+from planimeter.service.links import link, links_of
 from planimeter.store import Record
 
 
@@ -155,6 +155,10 @@ class NeighboursAnswer(Answer):
     next: MeasurementSummary | None = Field(description="The one after it; null at the end.")
 
 
+_AT_THRESHOLD = ("api.overlay", "api.mask", "api.coco")
+"""What is drawn or written at another threshold, where one is asked for."""
+
+
 def measurement_answer(
     record: Record, mask_format: MaskFormat = "rle", score_threshold: float | None = None
 ) -> MeasurementAnswer:
@@ -164,16 +168,22 @@ def measurement_answer(
     if corrected is not None:
         own = with_mask_format(corrected.over(record.measurement), mask_format)
         corrected = CorrectedAnswer.model_construct(**dict(corrected.with_figures(own)))
+    candidates_url, *at_threshold = links_of(record.id, "api.candidates", *_AT_THRESHOLD)
+    if score_threshold is not None:
+        at_threshold = [
+            link(endpoint, id=record.id, score_threshold=score_threshold) for endpoint in _AT_THRESHOLD
+        ]
+    overlay_url, mask_url, coco_url = at_threshold
     return MeasurementAnswer(
         **_head(record),
         rules=measurement.rules,
         instances=measurement.instances,
         corrected=corrected,
         notes=measurement.notes,
-        overlay_url=link("api.overlay", id=record.id, score_threshold=score_threshold),
-        mask_url=link("api.mask", id=record.id, score_threshold=score_threshold),
-        coco_url=link("api.coco", id=record.id, score_threshold=score_threshold),
-        candidates_url=link("api.candidates", id=record.id),
+        overlay_url=overlay_url,
+        mask_url=mask_url,
+        coco_url=coco_url,
+        candidates_url=candidates_url,
         timing_ms=measurement.timing_ms,
     )
 
@@ -195,25 +205,27 @@ def instance_figures(entry: Instance, scale: Scale | None) -> InstanceFigures:
 
 def measurement_summary(record: Record) -> MeasurementSummary:
     """Return one line of the list."""
+    overlay_url, mask_url = links_of(record.id, "api.overlay", "api.mask")
     return MeasurementSummary(
         **_head(record),
         instance_count=len(record.measurement.instances),
-        overlay_url=link("api.overlay", id=record.id),
-        mask_url=link("api.mask", id=record.id),
+        overlay_url=overlay_url,
+        mask_url=mask_url,
     )
 
 
 def _head(record: Record) -> dict[str, Any]:
     measurement = record.measurement
     image = {name: getattr(measurement.image, name) for name in ImageInfo.model_fields}
+    url, image_url = links_of(record.id, "api.get_measurement", "api.image")
     return {
         "id": record.id,
         "created_at": record.created_at,
         "batch": record.batch,
         **dict(record.details),
         "measured_by": record.measured_by,
-        "url": link("api.get_measurement", id=record.id),
-        "image": ImageAnswer(**image, url=link("api.image", id=record.id)),
+        "url": url,
+        "image": ImageAnswer(**image, url=image_url),
         "model": measurement.model,
         "options": measurement.options,
         "measured_threshold": record.measured_threshold,
