@@ -24,7 +24,7 @@ from planimeter.packs.pack import find_pack
 from planimeter.pictures.decode import decode
 from planimeter.runtimes.cores import available
 from planimeter.runtimes.openvino import OpenVinoRuntime
-from planimeter.runtimes.requests import Streams
+from planimeter.runtimes.requests import WAITING, Streams
 from planimeter.samples import find_sample
 from planimeter.settings import Inference, Precision, RuntimeName
 
@@ -107,7 +107,8 @@ def test_pictures_that_come_together_are_answered_to_the_bit_as_one_by_one() -> 
         open_segmenter(find_pack(name, None), Inference(infer_with_cpu=True, streams=4))
         for name in ("steel", "tiles")
     ]
-    assert all(segmenter.streams == min(4, available()) for segmenter in segmenters)
+    at_work = min(4, available())
+    assert all(segmenter.streams == at_work + (at_work > 1) for segmenter in segmenters), "one more waits"
 
     def measure(turn: int) -> Measurement:
         return segmenters[turn % 2].measure(pictures[turn % len(pictures)])
@@ -240,17 +241,17 @@ def test_a_request_that_was_forgotten_while_it_was_at_work_is_not_taken_again() 
     """It would keep all that was compiled for it: some 150 MiB for two small pictures at a time."""
     core = ov.Core()
     shown = opset.parameter([1, 3, -1, -1], np.float32)
-    streams = Streams(core, ov.Model([opset.relu(shown)], [shown]), {}, 1)
+    streams = Streams(core, ov.Model([opset.relu(shown)], [shown]), {}, 2)
 
     def take() -> ov.InferRequest:
         while (request := streams.take()) is None:
             time.sleep(0.01)
         return request
 
-    at_work = take()
+    older = take()
     streams.forget()
-    newer = take()
-    streams.give_back(at_work)
+    newer = [take() for _ in range(2 + WAITING)]
+    streams.give_back(older)
     assert streams.take() is None
-    streams.give_back(newer)
-    assert streams.take() is newer
+    streams.give_back(newer[0])
+    assert streams.take() is newer[0]

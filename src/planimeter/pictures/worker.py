@@ -9,7 +9,6 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -72,14 +71,16 @@ def main() -> None:
     requests = sys.stdin.buffer
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not break the answers
-        limit_memory = _memory_limiter()
+        memory = _MemoryLimit()
         send(answers, Answer())  # from here on the time of a picture counts, not that of starting
         while (text := receive(requests)) is not None:
             request = Request.model_validate_json(text)
             data = requests.read(request.size)
-            limit_memory(request.memory + 2 * request.size + _SPARE_BYTES)
+            memory.allow(request.memory + 2 * request.size + _SPARE_BYTES)
             answer, parts = _decode(request, data)
             send(answers, answer, *parts)
+            del data, answer, parts
+            memory.look()
 
 
 def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint8]]]:
@@ -95,22 +96,31 @@ def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint
     return answer, parts
 
 
-def _memory_limiter() -> Callable[[int], None]:
-    """Return what lets this process have so many bytes more than it has now; nothing where the system cannot."""
-    if not sys.platform.startswith("linux"):
-        return lambda _: None
-    import resource  # noqa: PLC0415 - not on Windows
+class _MemoryLimit:
+    """Lets this process have so many bytes more than it holds between two pictures; nothing where the system cannot."""
 
-    def limit(more: int) -> None:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the system
-            held = int(file.read().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        soft = held + more
-        resource.setrlimit(
-            resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-        )
+    def __init__(self) -> None:
+        self._held = 0
+        self.look()
 
-    return limit
+    def look(self) -> None:
+        """See what it holds now; when nobody waits, as it takes as long as a tenth of a small picture."""
+        if sys.platform.startswith("linux"):
+            import resource  # noqa: PLC0415 - not on Windows
+
+            with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the system
+                self._held = int(file.read().split()[0]) * resource.getpagesize()
+
+    def allow(self, more: int) -> None:
+        """Set the limit."""
+        if sys.platform.startswith("linux"):
+            import resource  # noqa: PLC0415 - not on Windows
+
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            soft = self._held + more
+            resource.setrlimit(
+                resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+            )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 import openvino as ov
+from numpy.typing import NDArray
 
 from planimeter.runtimes.compiling import compile_network
 from planimeter.runtimes.cores import RUNNING, available
@@ -15,8 +18,31 @@ STREAM_PIXELS = 400_000
 for its intermediate values (330 and 50 MiB)."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """What shows one picture to a compiled network, and holds its answer."""
+
+    own: ov.InferRequest
+    waits_for_a_stream: bool = False
+    """Whether there are more requests than streams. OpenVINO begins with the next as one ends, while Python's threads
+    would have to be called for it first."""
+
+    def infer(self, image: NDArray[Any]) -> None:
+        """Show a picture, and wait for the answer; raises RuntimeError."""
+        if self.waits_for_a_stream:
+            self.own.start_async({0: image}, share_inputs=True)
+            self.own.wait()
+        else:  # by this thread itself
+            self.own.infer({0: image}, share_inputs=True)
+
+    def output(self, index: int) -> NDArray[Any]:
+        """Return a copy of an output; what the request holds is overwritten by its next picture."""
+        found: NDArray[Any] = self.own.get_output_tensor(index).data.copy()
+        return found
+
+
 class Requests:
-    """A compiled network; up to `streams` threads can each take a request of it."""
+    """A compiled network; up to `streams` threads can each take a request of it, and one more waits inside."""
 
     def __init__(self, core: ov.Core, model: ov.Model, options: dict[str, str], streams: int) -> None:
         """Compile `model`; raises RuntimeError where OpenVINO cannot."""
@@ -36,7 +62,7 @@ class Requests:
         }
 
     @contextmanager
-    def one(self, pixels: int) -> Iterator[ov.InferRequest]:
+    def one(self, pixels: int) -> Iterator["Request"]:
         """Take the request with all cores, or one with its share of them where another network is at work."""
         with RUNNING.one_more() as alone:
             stream = (
@@ -44,10 +70,10 @@ class Requests:
             )
             if stream is None or self._streams is None:
                 with self._whole_taken:
-                    yield self._whole
+                    yield Request(self._whole)
                 return
             try:
-                yield stream
+                yield Request(stream, waits_for_a_stream=True)
             finally:
                 self._streams.give_back(stream)
 
@@ -63,6 +89,10 @@ class Requests:
             self._compiled.release_memory()
         if self._streams is not None:
             self._streams.rest()
+
+
+WAITING = 1
+"""Pictures that wait in OpenVINO for a stream, so that none of them rests while Python passes turns on."""
 
 
 class Streams:
@@ -114,7 +144,7 @@ class Streams:
             compiled = compile_network(self._core, self._model, self._options)
         except RuntimeError:  # no memory for it: one after the other, as before
             return
-        requests = [compiled.create_infer_request() for _ in range(self._number)]
+        requests = [compiled.create_infer_request() for _ in range(self._number + WAITING)]
         with self._lock:
             self._compiled = compiled
             self._own, self._free = requests, [*requests]
