@@ -275,6 +275,8 @@ class Segmenter:
                     raw = self._runtime.run(image)
                 self.used += 1
                 watch.lap("inference")
+            if turn:
+                watch.lap("queue")  # until those that go on before are through
             # Six digits: as exact as float32 is, and 0.9 instead of 0.8999999761581421. Compared as they are answered.
             scores = raw.scores.astype(np.float64).round(6)
             order = [index for index in np.argsort(-scores, kind="stable") if scores[index] >= threshold]

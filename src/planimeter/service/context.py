@@ -6,7 +6,14 @@ from typing import cast
 from flask import Flask, current_app
 
 from planimeter.service.decoding import Decoders, shared_decoders
-from planimeter.service.gates import DOWNLOADS, DRAWINGS, WAITING_DRAWINGS, Gate
+from planimeter.service.gates import (
+    DOWNLOADS,
+    DRAWINGS,
+    FINISHING_SECONDS,
+    WAITING_DRAWINGS,
+    Gate,
+    SingleFile,
+)
 from planimeter.service.job_runner import JobRunner
 from planimeter.service.memory import Memory
 from planimeter.service.metrics import Metrics
@@ -41,6 +48,8 @@ class Context:
     tracing: Tracing = field(default_factory=Tracing)
     downloads: Gate = field(default_factory=lambda: Gate("downloads", DOWNLOADS))
     drawings: Gate = field(default_factory=lambda: Gate("drawings", DRAWINGS, WAITING_DRAWINGS))
+    finishing: SingleFile = field(default_factory=lambda: SingleFile(FINISHING_SECONDS))
+    """Small pictures, from the answer of the network to their record."""
     public_url: str | None = None
     """The address that the tunnel gave, with no slash at its end; None without a tunnel."""
 

@@ -1,4 +1,7 @@
-"""Budgets of threads: what may be slow for a client's sake has a few of its own, and never takes those of the pages."""
+"""Who goes on at the same time.
+
+What may be slow for a client's sake has a few threads of its own, and never takes those of the pages.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +15,8 @@ DRAWINGS = 2
 WAITING_DRAWINGS = 12
 """Pictures that are decoded and drawn to be shown, and those that wait for it."""
 RETRY_SECONDS = 5
+FINISHING_SECONDS = 0.05
+"""How long a picture waits until the one before is drawn and stored: some three times what that takes."""
 
 
 class Gate:
@@ -48,3 +53,24 @@ class Gate:
             yield
         finally:
             leave()
+
+
+class SingleFile:
+    """Lets one on after the other, where each takes little time, and nobody wait for longer than `patience` seconds.
+
+    Threads that work at the same time take Python's lock from each other at each step: all of them end late then.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._one = threading.Lock()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be the one, or one of several where the one before takes too long."""
+        alone = self._one.acquire(timeout=self._patience)
+        try:
+            yield
+        finally:
+            if alone:
+                self._one.release()

@@ -14,7 +14,7 @@ from planimeter.measuring.candidates import Candidates, PackedCandidates, candid
 from planimeter.measuring.counting import count_within
 from planimeter.measuring.coverage import at_threshold
 from planimeter.measuring.judging import Judging, check_rules
-from planimeter.measuring.measure import measure_picture
+from planimeter.measuring.measure import Result, measure_picture
 from planimeter.numbers import write_percent
 from planimeter.packs.trust import Intervals
 from planimeter.pictures.decode import read_size
@@ -35,6 +35,8 @@ from planimeter.store import Record, RequestKey
 
 __all__ = ["UploadOptions", "candidates_of", "measure_upload", "parse_options", "record_at"]
 
+SMALL_PIXELS = 1_000_000
+"""Up to so many a picture is drawn and stored in so little time that others wait for it: see `SingleFile`."""
 MASKS = 8
 """Bytes a pixel that a region and what is ignored may take."""
 log = logging.getLogger(__name__)
@@ -109,30 +111,36 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
         check_rules(judging.rules, segmenter.classes, counting)
     place.model, place.at_a_time = segmenter.pack.name, segmenter.streams
     place.patient = options.batch is not None
-    if room:
-        further = segmenter.tiles(header.height, header.width, scale) - 1
-        place.deadline.check_needed(further * parts.queue.seconds_a_turn(place.model))
+    tiles = segmenter.tiles(header.height, header.width, scale) if room else 0
+    place.deadline.check_needed(max(0, tiles - 1) * parts.queue.seconds_a_turn(place.model))
     if counting is not None and room:
         room += MASKS * header.pixels
-    with parts.memory.reserved(room, place.deadline):
-        place.check_client()
-        with parts.decoders.decoding(
-            data, filename=asked.filename, limits=parts.limits, deadline=place.deadline
-        ) as decoded:
-            threshold = options.score_threshold
-            if threshold is None:
-                threshold = parts.store.thresholds().get(segmenter.pack.name)
-            result = measure_picture(
-                segmenter,
-                data,
-                score_threshold=threshold,
-                scale=scale,
-                counting=counting,
-                notes=[*asked.notes, *notes],
-                turn=partial(_turn, parts, place),
-                step=parts.tracing.step,
-                decoded=decoded,
-            )
+    small = tiles == 1 and header.pixels <= SMALL_PIXELS
+    with ExitStack() as finishing:
+        with parts.memory.reserved(room, place.deadline):
+            place.check_client()
+            with parts.decoders.decoding(
+                data, filename=asked.filename, limits=parts.limits, deadline=place.deadline
+            ) as decoded:
+                threshold = options.score_threshold
+                if threshold is None:
+                    threshold = parts.store.thresholds().get(segmenter.pack.name)
+                result = measure_picture(
+                    segmenter,
+                    data,
+                    score_threshold=threshold,
+                    scale=scale,
+                    counting=counting,
+                    notes=[*asked.notes, *notes],
+                    turn=partial(_turn, parts, place, finishing if small else None),
+                    step=parts.tracing.step,
+                    decoded=decoded,
+                )
+        return _store(parts, data, asked, result)
+
+
+def _store(parts: Context, data: bytes, asked: Asked, result: Result) -> Record:
+    options, judging = asked.options, asked.judging
     measurement = result.measurement if judging is None else judging.of(result.measurement)
     started = perf_counter()
     with parts.tracing.step("store"):
@@ -154,13 +162,18 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
 
 
 @contextmanager
-def _turn(parts: Context, place: Place) -> Iterator[Deadline]:
-    """Wait for a turn and hold it; what runs elsewhere is told until when."""
+def _turn(parts: Context, place: Place, finishing: ExitStack | None) -> Iterator[Deadline]:
+    """Wait for a turn and hold it; what runs elsewhere is told until when.
+
+    A small picture goes on alone from then on, until `finishing` is left.
+    """
     with ExitStack() as held:
         with parts.tracing.step("wait"):
             held.enter_context(place.turn())
         with parts.tracing.step("network"):
             yield place.deadline
+    if finishing is not None:
+        finishing.enter_context(parts.finishing.entered())
 
 
 def _scale_of(parts: Context, asked: Asked) -> Scale | None:
