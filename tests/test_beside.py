@@ -1,10 +1,15 @@
 """Work that another thread does meanwhile."""
 
 import threading
+from functools import partial
 
+import numpy as np
 import pytest
 
-from planimeter.measuring.beside import Helpers, beside
+import planimeter
+from planimeter.measuring.beside import Helpers, beside, helping
+from planimeter.pictures.decode import decode
+from planimeter.samples import find_sample
 
 
 @pytest.mark.parametrize("worth_it", [True, False])
@@ -53,3 +58,53 @@ def test_its_error_is_raised_where_it_is_waited_for(most: int) -> None:
     with pytest.raises(KeyError), beside(fail, helpers=helpers):
         raise KeyError("of the block")
     assert helpers.take() is (most == 1), "the helper was given back"
+
+
+def test_works_are_done_one_after_the_other_by_one_thread() -> None:
+    helpers = Helpers(1)
+    with helping(helpers=helpers) as begin:
+        idents = [begin(threading.get_ident) for _ in range(20)]
+        assert len({ident() for ident in idents} - {threading.get_ident()}) == 1
+        with helping(helpers=helpers) as other:
+            assert other(threading.get_ident)() == threading.get_ident(), "no helper is left"
+    assert helpers.take()
+
+
+def test_what_was_not_begun_when_the_block_fails_is_not_done() -> None:
+    begun, goes_on, done = threading.Event(), threading.Event(), list[int]()
+
+    def first() -> None:
+        begun.set()
+        assert goes_on.wait(30)
+
+    def fail() -> None:
+        with helping(helpers=Helpers(1)) as begin:
+            begin(first)
+            for number in range(5):
+                begin(lambda number=number: done.append(number))  # type: ignore[misc]
+            assert begun.wait(30)
+            threading.Timer(0.2, goes_on.set).start()
+            raise ValueError("of the block")
+
+    with pytest.raises(ValueError, match="of the block"):
+        fail()
+    assert goes_on.is_set()
+    assert done == []
+
+
+@pytest.mark.parametrize("model", ["steel", "nuclei"])
+def test_a_picture_in_tiles_is_measured_the_same_with_a_helper_and_without(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = {"steel": "steel-scratches", "nuclei": "nuclei-culture"}[model]
+    pixels = decode(find_sample(sample).read(), filename="sample").pixels
+    pixels = np.ascontiguousarray(np.tile(pixels, (3, 3, 1))[:1100, :1500])
+    segmenter = planimeter.load(model, infer_with_cpu=True)
+    assert segmenter.tiles(*pixels.shape[:2]) > 2
+    found = []
+    for helpers in (Helpers(1), Helpers(0)):
+        monkeypatch.setattr("planimeter.measuring.segmenter.helping", partial(helping, helpers=helpers))
+        measured = segmenter.measure(pixels)
+        found.append((measured.candidates().packed().pack(), measured.coverage, measured.notes))
+    assert found[0] == found[1]
+    assert found[0][1].percent_masked

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Protocol, TypeVar
 
 from planimeter.runtimes.cores import available
 
@@ -37,53 +38,58 @@ HELPERS = Helpers()
 """Those of this process."""
 
 
-class _Work(Generic[Done]):
-    def __init__(self, work: Callable[[], Done]) -> None:
-        self._work = work
-        self._done: list[Done] = []
-        self._failed: BaseException | None = None
+class Begin(Protocol):
+    """What begins a piece of work, and returns what waits for it and returns what it returned."""
 
-    def run(self) -> None:
+    def __call__(self, work: Callable[[], Done], /) -> Callable[[], Done]:
+        """Begin it, now or when it is waited for."""
+        ...
+
+
+def when_waited_for(work: Callable[[], Done]) -> Callable[[], Done]:
+    """Return what does the work, once, when it is first asked for what came of it."""
+    done: list[Done] = []
+
+    def result() -> Done:
+        if not done:
+            done.append(work())
+        return done[0]
+
+    return result
+
+
+@contextmanager
+def helping(*, worth_it: bool = True, helpers: Helpers = HELPERS) -> Iterator[Begin]:
+    """Yield what has one piece of work after the other done by another thread while the block runs.
+
+    It should be of the kind that leaves Python to others. Where no helper is free, or a thread is not `worth_it`, each
+    is done when it is waited for. What was not begun when the block fails is not done.
+    """
+    if not worth_it or not helpers.take():
+        yield when_waited_for
+        return
+    pool = ThreadPoolExecutor(1, thread_name_prefix="beside")
+
+    def begin(work: Callable[[], Done]) -> Callable[[], Done]:
         try:
-            self._done.append(self._work())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            self._failed = error
+            return pool.submit(work).result
+        except RuntimeError:  # the system gives no more threads
+            return when_waited_for(work)
 
-    def result(self) -> Done:
-        if self._failed is not None:
-            raise self._failed
-        if not self._done:
-            self._done.append(self._work())
-        return self._done[0]
+    try:
+        yield begin
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown()
+        helpers.give_back()
 
 
 @contextmanager
 def beside(
     work: Callable[[], Done], *, worth_it: bool = True, helpers: Helpers = HELPERS
 ) -> Iterator[Callable[[], Done]]:
-    """Have `work` done by another thread while the block runs; yields what waits for it and returns what it returned.
-
-    It should be of the kind that leaves Python to others. Where no helper is free, or a thread is not `worth_it`, it
-    is done when it is waited for.
-    """
-    task = _Work(work)
-    if not worth_it or not helpers.take():
-        yield task.result
-        return
-    thread = threading.Thread(target=task.run, name="beside")
-    try:
-        thread.start()
-    except RuntimeError:  # the system gives no more threads
-        helpers.give_back()
-        yield task.result
-        return
-
-    def wait() -> Done:
-        thread.join()
-        return task.result()
-
-    try:
-        yield wait
-    finally:
-        thread.join()
-        helpers.give_back()
+    """Have `work` done by another thread while the block runs, as `helping` does; yields what waits for it."""
+    with helping(worth_it=worth_it, helpers=helpers) as begin:
+        yield begin(work)

@@ -1,7 +1,8 @@
 """What a network found, in the pixels of the picture, and the candidates that are made of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from planimeter.masks.pixels import PixelProbabilities
 from planimeter.masks.rle import trim_and_encode
 from planimeter.masks.window import Box
 from planimeter.measurement import Note
+from planimeter.measuring.beside import Begin, when_waited_for
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.duplicates import line_up
 from planimeter.measuring.familiarity import Texture, typical_texture
@@ -88,6 +90,16 @@ def as_box(row: NDArray[np.float64]) -> Box:
     return x0, y0, x1, y1
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What is made of one tile."""
+
+    tile: Tile
+    entries: list[Candidate]
+    said: tuple[NDArray[np.float64], int] | None
+    """What its pixels show on average, and how many it has."""
+
+
 def make_candidates(
     tiles: Iterable[Detections],
     counted: Counted,
@@ -96,34 +108,48 @@ def make_candidates(
     most_instances: int = 0,
     score_floor: float = 0.0,
     picture_notes: Sequence[Note] = (),
+    begin: Begin = when_waited_for,
 ) -> Candidates:
     """Return the candidates of a picture, masked where the probability is at least `mask_threshold`.
 
-    One tile's masks are made before the next tile is asked for: probabilities take more memory.
+    One tile's masks are made, by what is begun with `begin`, while the next tile is asked for, and no later:
+    probabilities take more memory.
     """
     height, width = counted.size
-    parts: list[tuple[Tile, list[Candidate]]] = []
-    foreground: NDArray[np.bool_] | None = None
-    said: list[tuple[NDArray[np.float64], int]] = []
+    canvas: list[NDArray[np.bool_]] = []
+    """Where the pixels of all tiles are marked, if the network says what they show."""
+
+    def make(number: int, found: Detections) -> _Part:
+        entries = found.paste(height, width, mask_threshold, tile=number)
+        said = None
+        if found.pixels is not None:
+            canvas.extend(() if canvas else [np.zeros((height, width), bool)])
+            said = found.pixels.mean(), found.pixels.mark_foreground(canvas[0])
+        return _Part(found.tile, entries, said)
+
+    parts: list[_Part] = []
     textures: list[Texture] = []
     mask_nms_iou = 1.0
+    making: Callable[[], _Part] | None = None
     for number, found in enumerate(tiles):
-        parts.append((found.tile, found.paste(height, width, mask_threshold, tile=number)))
+        if making is not None:
+            parts.append(making())
+        making = begin(partial(make, number, found))
         mask_nms_iou = found.mask_nms_iou
         if found.texture is not None:
             textures.append(found.texture)
-        if found.pixels is not None:
-            foreground = np.zeros((height, width), bool) if foreground is None else foreground
-            said.append((found.pixels.mean(), found.pixels.mark_foreground(foreground)))
+    if making is not None:
+        parts.append(making())
+    foreground = canvas[0] if canvas else None
     return Candidates(
         counted=counted,
-        entries=line_up(parts, height, width, mask_nms_iou),
+        entries=line_up([(part.tile, part.entries) for part in parts], height, width, mask_nms_iou),
         tiles=len(parts),
         most_instances=most_instances,
         score_floor=score_floor,
         picture_notes=picture_notes,
         foreground=foreground,
-        shown=_weighted(said),
+        shown=_weighted([part.said for part in parts if part.said is not None]),
         texture=typical_texture(textures),
     )
 

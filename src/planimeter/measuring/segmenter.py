@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from planimeter.measurement import (
     Note,
     Options,
 )
+from planimeter.measuring.beside import Begin, helping, when_waited_for
 from planimeter.measuring.candidates import Candidate, Candidates
 from planimeter.measuring.counting import count_within, scope_of
 from planimeter.measuring.coverage import list_instances, measure_at
@@ -236,14 +238,17 @@ class Segmenter:
     ) -> Candidates:
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
-        candidates = make_candidates(
-            self._detect(pixels, 0.0, watch, scale, turn),
-            Counted(height, width),
-            manifest.thresholds.mask,
-            most_instances=manifest.limits.detections,
-            score_floor=manifest.limits.score_floor,
-            picture_notes=picture_notes,
-        )
+        # Another thread prepares the next tile, and makes the masks of the last, while the network is at work.
+        with helping(worth_it=self.tiles(height, width, scale) > 1) as begin:
+            candidates = make_candidates(
+                self._detect(pixels, 0.0, watch, scale, turn=turn, begin=begin),
+                Counted(height, width),
+                manifest.thresholds.mask,
+                most_instances=manifest.limits.detections,
+                score_floor=manifest.limits.score_floor,
+                picture_notes=picture_notes,
+                begin=begin,
+            )
         unlike = note_unlike(self._trust.familiarity, candidates.texture)
         scaled = note_scaled(manifest, scale)
         return replace(candidates, picture_notes=[*picture_notes, *scaled, *unlike])
@@ -254,19 +259,32 @@ class Segmenter:
         threshold: float,
         watch: Stopwatch,
         known: Scale | None = None,
+        *,
         turn: Turn | None = None,
+        begin: Begin = when_waited_for,
     ) -> Iterator[Detections]:
-        """Yield what the network finds in one tile after the other."""
+        """Yield what the network finds in one tile after the other; `begin` begins to prepare the next."""
         manifest = self.pack.manifest
         height, width = pixels.shape[:2]
         wanted = network_scale(manifest, known)
         tiles, scale = choose_tiles(height, width, manifest.preprocessing, wanted)
         known_pictures = self._trust.familiarity
         margin = MARGIN if known_pictures is None else known_pictures.margin
-        image: NDArray[np.float32] | None = None
-        for tile in tiles:
+        inputs: list[NDArray[np.float32] | None] = [None, None]
+        """One is looked at while the other is written."""
+
+        def prepare(index: int) -> tuple[NDArray[np.float32], Placement]:
+            tile = tiles[index]
             here = pixels[tile.y0 : tile.y1, tile.x0 : tile.x1]
-            image, placement = preprocess(here, manifest.preprocessing, scale, into=image)
+            made = preprocess(here, manifest.preprocessing, scale, into=inputs[index % 2])
+            inputs[index % 2] = made[0]
+            return made
+
+        prepared = begin(partial(prepare, 0))
+        for index, tile in enumerate(tiles):
+            image, placement = prepared()
+            if index + 1 < len(tiles):
+                prepared = begin(partial(prepare, index + 1))
             watch.lap("postprocess")
             with turn() if turn else nullcontext():
                 if turn:
