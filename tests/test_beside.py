@@ -98,7 +98,7 @@ def test_a_picture_in_tiles_is_measured_the_same_with_a_helper_and_without(
 ) -> None:
     sample = {"steel": "steel-scratches", "nuclei": "nuclei-culture"}[model]
     pixels = decode(find_sample(sample).read(), filename="sample").pixels
-    pixels = np.ascontiguousarray(np.tile(pixels, (3, 3, 1))[:1100, :1500])
+    pixels = np.ascontiguousarray(np.tile(pixels, (6, 6, 1))[:1300, :1600])
     segmenter = planimeter.load(model, infer_with_cpu=True)
     assert segmenter.tiles(*pixels.shape[:2]) > 2
     found = []
