@@ -17,13 +17,17 @@ from statistics import median
 from typing import Any
 
 import click
-from children import serving
+from children import Server, serving
 from footprint import memory_mib, watching
 from load import Target, post_for
 from pictures import large_picture
 from PIL import Image
 
+import planimeter
+from planimeter.measuring.segmenter import Segmenter
+from planimeter.measuring.stopwatch import Stopwatch
 from planimeter.packs.pack import MANIFEST, find_pack
+from planimeter.pictures.decode import decode as decode_picture
 
 SIZES = {12: (4000, 3000), 50: (8660, 5774), 100: (12_500, 8000)}
 MODEL, NAME, SCALE = "nuclei", "nuclei-large-tiles", 0.25
@@ -37,12 +41,13 @@ def measure_large(*, quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="planimeter-bench-") as folder:
         _scaled_pack(Path(folder))
         options = ["--packs-folder", folder, "--model", NAME, "--infer-with-cpu", "--memory", "4096"]
+        segmenter = planimeter.load(NAME, packs_folder=Path(folder), infer_with_cpu=True)
         with serving(options) as server:
             _warm_up(server.port)
             before = memory_mib(server.process.pid)
             sizes = [12] if quick else list(SIZES)
             return {
-                str(size): _measure(server.port, server.process.pid, size, before, repeats=1 if quick else 2)
+                str(size): _measure(server, segmenter, size, before, repeats=1 if quick else 2)
                 for size in sizes
             }
 
@@ -70,19 +75,19 @@ def _scaled_pack(folder: Path) -> None:
 
 
 def _measure(
-    port: int, pid: int, size: int, before: tuple[float, float] | None, *, repeats: int
+    server: Server, segmenter: Segmenter, size: int, before: tuple[float, float] | None, *, repeats: int
 ) -> dict[str, Any]:
     width, height = SIZES[size]
     data = large_picture(width, height)
-    target = Target(port, content_type="image/jpeg", steps=True)
-    decode, posts = [], []
-    with watching(pid) as peak:
+    target = Target(server.port, content_type="image/jpeg", steps=True)
+    decode, posts, network = [], [], []
+    with watching(server.process.pid) as peak:
         for _ in range(repeats):
             decode += [_decode_ms(data) for _ in range(DECODES)]
             posts += post_for(target, data, 1, 0.1).posts
+            network.append(_network_ms(segmenter, data))
     took = [1000 * (post["answered"] - post["started"]) for post in posts]
-    network = [post["timing"]["inference"] for post in posts]
-    others = median(all_ms - own for all_ms, own in zip(took, network, strict=True))
+    others = median(took) - median(network)
     pixels_mib = 3 * width * height / 2**20
     figures: dict[str, Any] = {
         "width": width,
@@ -94,7 +99,7 @@ def _measure(
         "all_but_network_ms": round(others, 1),
         "steps_ms": {
             step: round(median(post["timing"][step] for post in posts), 1)
-            for step in ("decode", "queue", "postprocess", "store")
+            for step in ("decode", "queue", "inference", "postprocess", "store")
         },
         "decode_ms": round(median(decode), 1),
         "others_over_decode": round(others / median(decode), 3),
@@ -105,6 +110,14 @@ def _measure(
         figures["peak_mib"] = round(peak.proportional, 1)
         figures["memory_over_pixels"] = round((peak.proportional - before[1]) / pixels_mib, 3)
     return figures
+
+
+def _network_ms(segmenter: Segmenter, data: bytes) -> float:
+    """Return what the network alone takes for the tiles, one after the other, with nothing beside it."""
+    pixels, watch = decode_picture(data).pixels, Stopwatch()
+    segmenter.detect(pixels, watch)
+    segmenter.rest()
+    return watch.timing().inference
 
 
 def _decode_ms(data: bytes) -> float:

@@ -3,6 +3,7 @@
 import threading
 from time import monotonic
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,3 +51,15 @@ def test_one_thread_serves_thousands_of_them() -> None:
     rung = threading.Event()
     alarms.set(0, rung.set)
     assert rung.wait(PATIENCE)
+
+
+def test_one_that_fails_takes_none_of_the_others_along(caplog: pytest.LogCaptureFixture) -> None:
+    alarms, rung = Alarms(), threading.Event()
+
+    def fail() -> None:
+        raise OSError("gone")
+
+    alarms.set(0.01, fail)
+    alarms.set(0.05, rung.set)
+    assert rung.wait(PATIENCE)
+    assert "an alarm failed" in caplog.text

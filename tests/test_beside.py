@@ -92,6 +92,21 @@ def test_what_was_not_begun_when_the_block_fails_is_not_done() -> None:
     assert done == []
 
 
+def test_where_the_system_gives_no_thread_each_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused, done = threading.Thread.start, [True], list[int]()
+
+    def refuse_first(thread: threading.Thread) -> None:
+        if refused.pop() if refused else False:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_first)
+    with helping(helpers=Helpers(1)) as begin:
+        for wait in [begin(lambda number=number: done.append(number)) for number in range(4)]:  # type: ignore[misc]
+            wait()
+    assert done == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("model", ["steel", "nuclei"])
 def test_a_picture_in_tiles_is_measured_the_same_with_a_helper_and_without(
     model: str, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Packs: found by name, checked before use, never trusted."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,16 @@ def test_a_broken_pack_is_left_out_with_a_warning_and_the_others_serve(
     assert "schema_version" in caplog.text
     with pytest.raises(InvalidPack, match="schema_version"):
         find_pack("mine", packs)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may look into all folders")
+def test_a_folder_that_may_not_be_looked_into_is_passed_over(packs: Path) -> None:
+    closed = packs / "lost+found"
+    closed.mkdir(mode=0)
+    try:
+        assert "mine" in find_packs(packs)
+    finally:
+        closed.chmod(0o700)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,16 @@ import pytest
 
 from planimeter.store.files import Folder
 from planimeter.store.journal import Note, notes, remove_note, write_note
-from planimeter.store.slots import Slots, written_slots
+from planimeter.store.slots import MOST_FREE, Slots, written_slots
 from stored import A_FOREIGN_ID, add, open_store
 
 OURS = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def descriptors() -> list[str]:
+    """Return those of this process, where the system tells them."""
+    folder = Path("/proc/self/fd")
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def said(folder: Path) -> list[bytes]:
@@ -74,6 +80,40 @@ def test_a_slot_that_was_tidied_away_is_not_written_into(tmp_path: Path, away: s
         slot.write_bytes(b"mine")
     slots.write(2, b"seen")
     assert b"seen" in said(tmp_path)
+    slots.close()
+
+
+def test_no_more_slots_are_kept_than_are_usually_needed(tmp_path: Path) -> None:
+    slots, many = Slots(tmp_path), 3 * MOST_FREE
+    for number in range(many):
+        slots.write(number, b"note")
+    assert len(said(tmp_path)) == many
+    for number in range(many):
+        assert slots.clear(number)
+    assert said(tmp_path) == MOST_FREE * [b""]
+    slots.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slot_that_cannot_be_written_over_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk that never writes over what is there, or a broken one."""
+    slots = Slots(tmp_path)
+    before = descriptors()
+    slots.write(1, b"note")
+
+    def fail(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", fail)
+    with pytest.raises(OSError, match="No space"):
+        slots.write(2, b"another")
+    assert slots.clear(2)
+    assert slots.clear(1)
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
+    assert descriptors() == before
     slots.close()
 
 

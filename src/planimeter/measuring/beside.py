@@ -73,7 +73,8 @@ def helping(*, worth_it: bool = True, helpers: Helpers = HELPERS) -> Iterator[Be
     def begin(work: Callable[[], Done]) -> Callable[[], Done]:
         try:
             return pool.submit(work).result
-        except RuntimeError:  # the system gives no more threads
+        except RuntimeError:  # the system gives no more threads; none will be asked for again
+            pool.shutdown(wait=False, cancel_futures=True)
             return when_waited_for(work)
 
     try:

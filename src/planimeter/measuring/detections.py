@@ -112,8 +112,8 @@ def make_candidates(
 ) -> Candidates:
     """Return the candidates of a picture, masked where the probability is at least `mask_threshold`.
 
-    One tile's masks are made, by what is begun with `begin`, while the next tile is asked for, and no later:
-    probabilities take more memory.
+    One tile's masks are made, by what is begun with `begin`, while the next tile is asked for, or right after: the
+    probabilities of no more than two tiles are held, as they take more memory.
     """
     height, width = counted.size
     canvas: list[NDArray[np.bool_]] = []
@@ -123,7 +123,8 @@ def make_candidates(
         entries = found.paste(height, width, mask_threshold, tile=number)
         said = None
         if found.pixels is not None:
-            canvas.extend(() if canvas else [np.zeros((height, width), bool)])
+            if not canvas:
+                canvas.append(np.zeros((height, width), bool))
             said = found.pixels.mean(), found.pixels.mark_foreground(canvas[0])
         return _Part(found.tile, entries, said)
 

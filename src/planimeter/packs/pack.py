@@ -147,7 +147,8 @@ def _folders_with_manifest(root: Path) -> list[Path]:
             folders = [root / name for name in sorted(entry.name for entry in entries)]
     except OSError:
         return []
-    return [folder for folder in folders if (folder / MANIFEST).exists()]
+    # Not `Path.exists`, which raises where a folder may not be looked into, as a disk's lost+found.
+    return [folder for folder in folders if os.path.exists(folder / MANIFEST)]  # noqa: PTH110
 
 
 def colors_of(packs: Mapping[str, Pack], name: str, classes: int) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def main() -> None:
         while (text := receive(requests)) is not None:
             request = Request.model_validate_json(text)
             data = requests.read(request.size)
-            memory.allow(request.memory + 2 * request.size + _SPARE_BYTES)
+            memory.allow(request.memory + 3 * request.size + _SPARE_BYTES)
             answer, parts = _decode(request, data)
             send(answers, answer, *parts)
             del data, answer, parts

@@ -2,9 +2,12 @@
 
 import heapq
 import itertools
+import logging
 import threading
 from collections.abc import Callable
 from time import monotonic
+
+_log = logging.getLogger(__name__)
 
 
 class Alarm:
@@ -39,21 +42,25 @@ class Alarms:
         self._runs = False
 
     def set(self, seconds: float, call: Callable[[], None]) -> Alarm:
-        """Have a call made in so many seconds; it must be quick and raise nothing."""
+        """Have a call made in so many seconds; it must be quick."""
         alarm = Alarm(call)
         with self._changed:
-            entry = (monotonic() + seconds, next(self._number), alarm)
-            heapq.heappush(self._set, entry)
             if not self._runs:
                 threading.Thread(target=self._run, name="alarms", daemon=True).start()
                 self._runs = True
-            elif self._set[0] is entry:
+            entry = (monotonic() + seconds, next(self._number), alarm)
+            heapq.heappush(self._set, entry)
+            if self._set[0] is entry:
                 self._changed.notify()
         return alarm
 
     def _run(self) -> None:
         while True:
-            self._next().ring()
+            alarm = self._next()
+            try:
+                alarm.ring()
+            except Exception:  # noqa: BLE001 - all others must ring all the same
+                _log.exception("an alarm failed")
 
     def _next(self) -> Alarm:
         """Wait for the next that is due, and return it."""

@@ -136,6 +136,8 @@ def _measure(parts: Context, place: Place, data: bytes, asked: Asked) -> Record:
                     step=parts.tracing.step,
                     decoded=decoded,
                 )
+        if parts.store.elsewhere:
+            finishing.close()
         return _store(parts, data, asked, result)
 
 
@@ -167,6 +169,8 @@ def _turn(parts: Context, place: Place, finishing: ExitStack | None) -> Iterator
 
     A small picture goes on alone from then on, until `finishing` is left.
     """
+    if finishing is not None:
+        finishing.close()  # after a tile more than was foreseen
     with ExitStack() as held:
         with parts.tracing.step("wait"):
             held.enter_context(place.turn())

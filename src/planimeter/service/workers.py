@@ -58,6 +58,8 @@ class FarSegmenter(Segmenter):
             answer = self._worker.measure(picture, threshold, counting, lambda: deadline.left)
             self.used += 1
             watch.lap("inference")
+        if turn:
+            watch.lap("queue")
         found = with_mask_format(answer.measurement, mask_format)
         measured = Measured(**{name: getattr(found, name) for name in type(found).model_fields})
         if judging is not None:

@@ -36,6 +36,11 @@ class Folders:
         return iter(dict.fromkeys((self.uploads, self.outputs)))
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether one of them is on another machine, where writing takes its time."""
+        return len(self._local()) < len([*self])
+
+    @property
     def full(self) -> bool:
         """Whether there is no room to speak of on a disk of theirs."""
         return any(place.full for place in self)

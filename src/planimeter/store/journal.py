@@ -58,7 +58,7 @@ def remove_leftovers(place: Files, notes: Sequence[Note]) -> None:
 def notes(place: Files, store: str) -> Iterator[Note]:
     """Yield the notes that this store left in a place, where nobody can be at work on them any more.
 
-    A note cut short by a kill comes without files, because none had been written yet. Whatever else lies
+    A note cut short by a kill comes without files, if at all, because none had been written yet. Whatever else lies
     there is not ours and is passed over.
     """
     for id_, work, text in place.noted(store):

@@ -12,6 +12,8 @@ from secrets import token_hex
 
 SUFFIX = ".slot"
 _FREE = b"\n"
+MOST_FREE = 16
+"""Slots that are kept open: as many as pictures are usually stored at a time."""
 _LONGEST = 2**16
 """Bytes of a note; each names some files of one measurement."""
 
@@ -48,9 +50,18 @@ class Slots:
             slot = self._used.pop(key, None)
         if slot is None:
             return False
-        slot.write(_FREE)
         with self._lock:
-            self._free.append(slot)
+            kept = len(self._free) < MOST_FREE
+        try:
+            if kept:
+                slot.write(_FREE)
+        except OSError:  # a full disk, where nothing can be written over in its place
+            kept = False
+        if kept:
+            with self._lock:
+                self._free.append(slot)
+        else:
+            slot.remove()
         return True
 
     def close(self) -> None:
@@ -58,8 +69,8 @@ class Slots:
         with self._lock:
             free, used, self._free, self._used = self._free, self._used, [], {}
         for slot in free:
-            slot.close()
-            slot.path.unlink(missing_ok=True)
+            with suppress(OSError):  # a later start removes it
+                slot.remove()
         for slot in used.values():
             slot.close()
 
@@ -96,9 +107,18 @@ class _Slot:
         with suppress(OSError):
             os.close(self._descriptor)
 
+    def remove(self) -> None:
+        """Close and remove it."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
 
 def written_slots(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """Yield all slots in a folder, whosever they are, with their notes; those that have none with nothing."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            yield path, file.readline(_LONGEST).strip()
+        try:
+            with path.open("rb") as file:
+                note = file.readline(_LONGEST).strip()
+        except FileNotFoundError:
+            continue
+        yield path, note

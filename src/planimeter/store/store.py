@@ -28,7 +28,7 @@ from planimeter.store.new_record import prepare_record
 from planimeter.store.outbox import Outbox
 from planimeter.store.places import Where
 from planimeter.store.profiles import Profiles
-from planimeter.store.reading import AT_ONCE, Reading
+from planimeter.store.reading import Reading
 from planimeter.store.record import Record, unknown
 from planimeter.store.records import Records
 from planimeter.store.removal import Removal
@@ -39,8 +39,7 @@ from planimeter.store.scales import Scales
 from planimeter.store.sizes import stored_bytes
 from planimeter.store.stored_file import StoredFile
 from planimeter.store.thresholds import save_threshold
-from planimeter.store.trash import AT_ONCE as MOVED_AT_ONCE
-from planimeter.store.trash import Trash
+from planimeter.store.trash import AT_ONCE, Trash
 from planimeter.store.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
@@ -245,6 +244,11 @@ class Store(Reading):
         self._records.pin(id_, pinned=pinned, by=by)
         return self.get(id_)
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether files go to another machine, so that storing waits more than it works."""
+        return self._folders.elsewhere
+
     def stored_bytes(self) -> int:
         """Return how many bytes are stored, those in the trash too."""
         with self._database.reading() as connection:
@@ -270,7 +274,7 @@ class Store(Reading):
         """Throw the matching measurements away; return how many, and what brings them back. Else like `delete_many`."""
         ids = self._as_many(wanted, count)
         deletion = self.trash.new_deletion()
-        portions = (ids[start : start + MOVED_AT_ONCE] for start in range(0, count, MOVED_AT_ONCE))
+        portions = (ids[start : start + AT_ONCE] for start in range(0, count, AT_ONCE))
         return sum(self._discard(portion, deletion, by) for portion in portions), deletion
 
     def delete(self, id_: str, *, by: str | None = None) -> None:
