@@ -572,8 +572,9 @@ def test_the_trend_shows_one_model_at_a_time_and_a_limit(site: Site, watched: Wa
     expect(slots).to_have_count(3)
     assert page.locator(".trend-bar select").input_value() == "shifted"  # the one that measured last
     page.locator(".trend-bar select").select_option("blocks")
-    expect(slots).to_have_count(3)
     found = site.answer("measurements/trend?batch=two&model=blocks")
+    expect(slots.first).to_have_attribute("href", re.compile(found["points"][0]["id"]))
+    expect(slots).to_have_count(3)
     hrefs = slots.evaluate_all("slots => slots.map(slot => slot.getAttribute('href'))")
     assert [href.partition("?")[0].rpartition("/")[2] for href in hrefs] == [
         point["id"] for point in found["points"]
