@@ -145,7 +145,7 @@ def test_what_is_deleted_for_good_goes_with_its_files(store: Store, tmp_path: Pa
 def test_many_are_thrown_away_and_brought_back_together(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planimeter.store.store.MOVED_AT_ONCE", 2)
+    monkeypatch.setattr("planimeter.store.store.AT_ONCE", 2)
     monkeypatch.setattr("planimeter.store.trash.AT_ONCE", 2)
     records = [add(store, measurement("a.png")) for _ in range(5)]
     kept = add(store, measurement("b.png"))
