@@ -14,7 +14,7 @@ from planimeter.measurement import Measurement
 from planimeter.store import FileKind, Record, Store
 from planimeter.store.files import Folder
 from planimeter.store.journal import Note, write_note
-from planimeter.store.slots import SUFFIX, written_slots
+from planimeter.store.slots import SUFFIX, note_in, written_slots
 
 A_FOREIGN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 FOREIGN = {
@@ -109,7 +109,7 @@ def files_under(home: Path) -> set[str]:
 
 def stays(file: Path) -> bool:
     """Return whether it is a file that a running service has beside its pictures."""
-    return file.name == "lock" or (file.suffix == SUFFIX and file.read_bytes()[:1] == b"\n")
+    return file.name == "lock" or (file.suffix == SUFFIX and not note_in(file))
 
 
 _OURS = re.compile(r"\.incoming/(probe|[0-9A-Z]{26}/[0-9A-Z]{26}_[0-9a-f]{8}\.json)$")

@@ -27,16 +27,12 @@ def test_alarms_ring_in_the_order_of_their_moments_whatever_the_order_they_were_
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
 def test_one_that_was_cancelled_never_rings_and_all_others_do_once(wanted: list[tuple[int, bool]]) -> None:
     alarms, rung, all_rung = Alarms(), list[int](), threading.Event()
-    set_ = [
-        alarms.set(0.02 + delay / 1000, lambda number=number: rung.append(number))  # type: ignore[misc]
-        for number, (delay, _) in enumerate(wanted)
-    ]
-    kept = []
-    for number, (alarm, (_, cancel)) in enumerate(zip(set_, wanted, strict=True)):
-        if cancel and not alarm.cancelled:
-            alarm.cancel()
-        else:
-            kept.append(number)
+    with alarms._changed:  # none rings before all that are to be cancelled are
+        for number, (delay, cancel) in enumerate(wanted):
+            alarm = alarms.set(delay / 1000, lambda number=number: rung.append(number))  # type: ignore[misc]
+            if cancel:
+                alarm.cancel()
+    kept = [number for number, (_, cancel) in enumerate(wanted) if not cancel]
     alarms.set(0.05, all_rung.set)
     assert all_rung.wait(PATIENCE)
     assert sorted(rung) == kept

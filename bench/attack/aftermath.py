@@ -13,6 +13,8 @@ from running import MEASUREMENTS, Running
 from system import System
 from verdict import Verdict
 
+from planimeter.store.slots import SUFFIX, note_in
+
 INCOMING = ".incoming"
 _SWEEP = """
 import sys
@@ -95,12 +97,8 @@ def _aside(system: System) -> set[str]:
     """Return what is kept beside the files: notes, and on this machine files that are not in place yet."""
     beside = [place / INCOMING for place in system.places if (place / INCOMING).is_dir()]
     files = [path for place in beside for path in place.rglob("*") if path.is_file()]
-    return {path.name for path in files if not _is_free_slot(path)} - {"lock", "probe"}
-
-
-def _is_free_slot(path: Path) -> bool:
-    """Return whether notes are written here, and none is."""
-    return path.suffix == ".slot" and path.read_bytes()[:1] in (b"", b"\n")
+    noted = [path for path in files if path.suffix != SUFFIX or note_in(path)]
+    return {path.name for path in noted} - {"lock", "probe"}
 
 
 def _noted(system: System) -> set[str]:

@@ -71,16 +71,16 @@ def main() -> None:
     requests = sys.stdin.buffer
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not break the answers
-        memory = _MemoryLimit()
+        held = _held_bytes()
         send(answers, Answer())  # from here on the time of a picture counts, not that of starting
         while (text := receive(requests)) is not None:
             request = Request.model_validate_json(text)
             data = requests.read(request.size)
-            memory.allow(request.memory + 3 * request.size + _SPARE_BYTES)
+            _limit_memory(held + request.memory + 3 * request.size + _SPARE_BYTES)
             answer, parts = _decode(request, data)
             send(answers, answer, *parts)
             del data, answer, parts
-            memory.look()
+            held = _held_bytes()  # when nobody waits: it takes a tenth of the time of a small picture
 
 
 def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint8]]]:
@@ -96,31 +96,26 @@ def _decode(request: Request, data: bytes) -> tuple[Answer, list[NDArray[np.uint
     return answer, parts
 
 
-class _MemoryLimit:
-    """Lets this process have so many bytes more than it holds between two pictures; nothing where the system cannot."""
+def _held_bytes() -> int:
+    """Return what this process holds; nothing where only Linux tells."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    import resource  # noqa: PLC0415 - not on Windows
 
-    def __init__(self) -> None:
-        self._held = 0
-        self.look()
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the system
+        return int(file.read().split()[0]) * resource.getpagesize()
 
-    def look(self) -> None:
-        """See what it holds now; when nobody waits, as it takes as long as a tenth of a small picture."""
-        if sys.platform.startswith("linux"):
-            import resource  # noqa: PLC0415 - not on Windows
 
-            with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the system
-                self._held = int(file.read().split()[0]) * resource.getpagesize()
+def _limit_memory(most: int) -> None:
+    """Let this process have so many bytes; where `_held_bytes` knows nothing, as many as it wants."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource  # noqa: PLC0415 - not on Windows
 
-    def allow(self, more: int) -> None:
-        """Set the limit."""
-        if sys.platform.startswith("linux"):
-            import resource  # noqa: PLC0415 - not on Windows
-
-            _, hard = resource.getrlimit(resource.RLIMIT_AS)
-            soft = self._held + more
-            resource.setrlimit(
-                resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-            )
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(
+        resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from planimeter.packs.packing import new_file
 from planimeter.runtimes import RawDetections, Reader, read_own
 from planimeter.runtimes.compiling import UNPINNED, compile_network
 from planimeter.runtimes.cores import available, shared
-from planimeter.runtimes.requests import WAITING, Requests
+from planimeter.runtimes.requests import Requests
 from planimeter.runtimes.usual_size import UsualSize
 
 _first_run = threading.Lock()
@@ -50,9 +50,8 @@ class OpenVinoRuntime:
             options = {"INFERENCE_PRECISION_HINT": precision}
             if shared():  # OpenVINO itself would take all
                 options |= {"INFERENCE_NUM_THREADS": str(available()), **UNPINNED}
-            streams = min(streams, available())
-            self._any_size = Requests(core, model, options, streams)
-            self.streams = streams + (WAITING if streams > 1 else 0)
+            self._any_size = Requests(core, model, options, min(streams, available()))
+            self.streams = self._any_size.at_a_time
         except RuntimeError as error:
             raise InvalidPack(f"{onnx} cannot be loaded by OpenVINO: {error}") from error
         self._usual_size: UsualSize | None = None

@@ -16,6 +16,8 @@ STREAM_PIXELS = 400_000
 """Up to so many pixels a network's input is looked at beside another. Larger ones keep all cores busy by themselves
 (736 x 960 on two cores: 283 ms together, 482 on one; 256 x 256: 55 and 61), and each request of its own takes memory
 for its intermediate values (330 and 50 MiB)."""
+WAITING = 1
+"""Pictures that wait in OpenVINO for a stream, so that none of them rests while Python passes turns on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Request:
 
 
 class Requests:
-    """A compiled network; up to `streams` threads can each take a request of it, and one more waits inside."""
+    """A compiled network; up to `at_a_time` threads can each take a request of it."""
 
     def __init__(self, core: ov.Core, model: ov.Model, options: dict[str, str], streams: int) -> None:
         """Compile `model`; raises RuntimeError where OpenVINO cannot."""
@@ -50,6 +52,7 @@ class Requests:
         self._whole = self._compiled.create_infer_request()
         self._whole_taken = threading.Lock()
         self.streams = streams
+        self.at_a_time = streams + WAITING if streams > 1 else 1
         self._streams = Streams(core, model, options, streams) if streams > 1 else None
         entry = self._compiled.input(0)
         self.dynamic: bool = entry.get_partial_shape().is_dynamic
@@ -89,10 +92,6 @@ class Requests:
             self._compiled.release_memory()
         if self._streams is not None:
             self._streams.rest()
-
-
-WAITING = 1
-"""Pictures that wait in OpenVINO for a stream, so that none of them rests while Python passes turns on."""
 
 
 class Streams:

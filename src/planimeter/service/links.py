@@ -39,11 +39,12 @@ def link(endpoint: str, **values: Any) -> str:
     return relative(requested_path(), url_for(endpoint, **values))
 
 
-def links_of(id_: str, *endpoints: str) -> list[str]:
-    """Return what `link` returns for each endpoint that takes an id, and nothing else, at once."""
+def links_of(id_: str, *endpoints: str, score_threshold: float | None = None) -> list[str]:
+    """Return what `link` returns for each endpoint that takes an id, all at once."""
     path = requested_path()
-    if id_ in path or _SOME_ID in path:  # the way from one to the other is shorter then
-        return [link(endpoint, id=id_) for endpoint in endpoints]
+    # Where the id is in the address, the way from one to the other is shorter.
+    if score_threshold is not None or id_ in path or _SOME_ID in path:
+        return [link(endpoint, id=id_, score_threshold=score_threshold) for endpoint in endpoints]
     return [text.replace(_SOME_ID, id_) for text in _links_of(path, request.root_path, endpoints)]
 
 

@@ -3,6 +3,7 @@
 Making a new file for each takes ten times as long.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Hashable, Iterator
@@ -101,7 +102,7 @@ class _Slot:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         written = os.write(self._descriptor, text)
         if written < len(text):
-            raise OSError(5, "only a part of a note could be written")
+            raise OSError(errno.EIO, "only a part of a note could be written")
 
     def close(self) -> None:
         with suppress(OSError):
@@ -116,9 +117,11 @@ class _Slot:
 def written_slots(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """Yield all slots in a folder, whosever they are, with their notes; those that have none with nothing."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            with path.open("rb") as file:
-                note = file.readline(_LONGEST).strip()
-        except FileNotFoundError:
-            continue
-        yield path, note
+        with suppress(FileNotFoundError):
+            yield path, note_in(path)
+
+
+def note_in(slot: Path) -> bytes:
+    """Return the note in a slot; nothing where there is none."""
+    with slot.open("rb") as file:
+        return file.readline(_LONGEST).strip()

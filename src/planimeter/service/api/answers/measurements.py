@@ -25,7 +25,7 @@ from planimeter.measuring.coverage import with_mask_format
 from planimeter.rules import Verdict
 from planimeter.scale import Scale
 from planimeter.service.api.answers.base import Answer, Link, Moment
-from planimeter.service.links import link, links_of
+from planimeter.service.links import links_of
 from planimeter.store import Record
 
 
@@ -155,10 +155,6 @@ class NeighboursAnswer(Answer):
     next: MeasurementSummary | None = Field(description="The one after it; null at the end.")
 
 
-_AT_THRESHOLD = ("api.overlay", "api.mask", "api.coco")
-"""What is drawn or written at another threshold, where one is asked for."""
-
-
 def measurement_answer(
     record: Record, mask_format: MaskFormat = "rle", score_threshold: float | None = None
 ) -> MeasurementAnswer:
@@ -168,12 +164,10 @@ def measurement_answer(
     if corrected is not None:
         own = with_mask_format(corrected.over(record.measurement), mask_format)
         corrected = CorrectedAnswer.model_construct(**dict(corrected.with_figures(own)))
-    candidates_url, *at_threshold = links_of(record.id, "api.candidates", *_AT_THRESHOLD)
-    if score_threshold is not None:
-        at_threshold = [
-            link(endpoint, id=record.id, score_threshold=score_threshold) for endpoint in _AT_THRESHOLD
-        ]
-    overlay_url, mask_url, coco_url = at_threshold
+    overlay_url, mask_url, coco_url = links_of(
+        record.id, "api.overlay", "api.mask", "api.coco", score_threshold=score_threshold
+    )
+    [candidates_url] = links_of(record.id, "api.candidates")
     return MeasurementAnswer(
         **_head(record),
         rules=measurement.rules,
